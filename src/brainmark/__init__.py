@@ -1,0 +1,1 @@
+"""Scores computational models of natural intelligence against brains and behaviour."""

@@ -1,0 +1,1 @@
+"""One short file per study: experiment + target + metric + ceiling + controls."""

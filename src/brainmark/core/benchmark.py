@@ -1,0 +1,147 @@
+"""Benchmarks: experiment + target + metric + ceiling + controls -> score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import BrainmarkError, InvalidMeasurement, ModelError, ResourceError
+from brainmark.core.experiment import Experiment
+from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
+from brainmark.core.score import Score, make_score
+from brainmark.core.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """Something that should score badly.
+
+    `compare` gets the benchmark and the model's answer. With `per_model` False it ignores the answer, and is
+    computed once for a benchmark.
+    """
+
+    name: str
+    compare: Callable[[Benchmark, xr.DataArray], Comparison]
+    per_model: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """A comparison of subjects with one set of measurements.
+
+    Attributes
+    ----------
+    identifier : ``<Study><Year>.<region or condition>-<metric>``.
+    card : what it is about.
+    experiment : what the subject is asked to do.
+    target : what was measured, with its repetitions (or subjects) where they are known.
+    metric : (prediction, mean target) -> comparison.
+    ceiling : target -> comparison in the units of the metric; None: these data allow none.
+    controls : things that should score badly, run on the same data.
+    seed : of the interval.
+    """
+
+    identifier: str
+    card: BenchmarkCard
+    experiment: Experiment
+    target: xr.DataArray
+    metric: Metric
+    ceiling: Ceiling | None = None
+    controls: tuple[Control, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_measurement(self.target, f"target of {self.identifier!r}")
+        if "presentation" not in self.target.dims:
+            return
+        ids, shown = self.target.coords["stimulus_id"].values.astype(str), self.experiment.stimuli.ids
+        if ids.shape != shown.shape or (ids != shown).any():
+            i = next(
+                (i for i, (a, b) in enumerate(zip(ids, shown, strict=False)) if a != b),
+                min(len(ids), len(shown)),
+            )
+            raise InvalidMeasurement(
+                f"target of {self.identifier!r}: {len(ids)} presentations do not line up with {len(shown)} stimuli; "
+                f"they first differ at presentation {i}"
+            )
+
+    @cached_property
+    def mean_target(self) -> xr.DataArray:
+        """The target averaged over repetitions that were measured."""
+        if "repetition" not in self.target.dims:
+            return self.target
+        return self.target.mean("repetition", skipna=True, keep_attrs=True)
+
+    @cached_property
+    def ceiling_comparison(self) -> Comparison | None:
+        """The ceiling, computed once."""
+        return None if self.ceiling is None else self.ceiling(self.target)
+
+    @cached_property
+    def _fixed_controls(self) -> dict[str, Comparison]:
+        return {c.name: c.compare(self, self.mean_target) for c in self.controls if not c.per_model}
+
+    def answer(self, subject: Subject) -> xr.DataArray:
+        """Let the subject take part and check what it says.
+
+        Raises
+        ------
+        NotApplicable, InvalidMeasurement, ModelError, ResourceError
+        """
+        try:
+            answer = subject.perform(self.experiment)
+        except BrainmarkError:
+            raise
+        except (MemoryError, OSError) as error:
+            raise ResourceError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
+        except Exception as error:
+            raise ModelError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
+        answer = check_answer(answer, self.experiment, subject.identifier)
+        return with_stimulus_columns(answer, self.experiment)
+
+    def __call__(self, subject: Subject) -> Score:
+        """Score a subject.
+
+        Raises
+        ------
+        NotApplicable : the subject cannot do what is asked.
+        InvalidMeasurement, ModelError : its answer breaks the contract or holds values that are not numbers.
+        """
+        answer = self.answer(subject)
+        raw = self.metric(answer, self.mean_target)
+        controls = dict(self._fixed_controls)
+        controls |= {c.name: c.compare(self, answer) for c in self.controls if c.per_model}
+        return make_score(self.identifier, subject.identifier, raw, self.ceiling_comparison, controls, self.seed)
+
+
+def shuffled(seed: int = 0) -> Control:
+    """Return the control in which the model's answers are paired with the wrong stimuli."""
+
+    def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
+        order = np.random.default_rng(seed).permutation(answer.sizes["presentation"])
+        wrong = answer.isel(presentation=order)
+        columns: dict[str, Any] = {str(k): v for k, v in answer.coords.items() if v.dims == ("presentation",)}
+        return benchmark.metric(wrong.assign_coords(columns), benchmark.mean_target)
+
+    return Control("shuffled", compare, per_model=True)
+
+
+def control_subject(name: str, load: Callable[[], Subject]) -> Control:
+    """Return the control in which a simple subject stands in for the model."""
+
+    def compare(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
+        return benchmark.metric(benchmark.answer(load()), benchmark.mean_target)
+
+    return Control(name, compare)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,98 @@
+"""Cards: what is known about a registered thing. Data only; unknown fields are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Domain = Literal["vision", "language", "audition", "body", "cognition"]
+Modality = Literal["image", "text", "audio", "kinematics", "dots", "video"]
+
+
+def _bibtex(text: str) -> str:
+    """Accept one or more BibTeX entries with a key, an author or title, and balanced braces."""
+    text = text.strip()
+    if not re.match(r"@\w+\{[^,\s]+,", text) or text.count("{") != text.count("}"):
+        raise ValueError(f"not a BibTeX entry like '@article{{key, title={{...}}, ...}}': {text[:60]!r}")
+    if not re.search(r"\b(author|title)\s*=", text):
+        raise ValueError(f"the BibTeX entry names neither author nor title: {text[:60]!r}")
+    return text
+
+
+BibTeX = Annotated[str, AfterValidator(_bibtex)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Line = Annotated[str, Field(min_length=1, pattern=r"^\S")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    """One published file: where it is, and which bytes it must have."""
+
+    url: Line
+    sha256: Sha256
+    size: int = Field(ge=0, description="bytes")
+
+
+class Card(_Strict):
+    """What every registered thing states about itself."""
+
+    summary: Line = Field(description="one sentence")
+    licence: Line
+    cite: BibTeX
+
+
+class ModelCard(Card):
+    """A candidate model."""
+
+    domain: Domain
+    family: Line
+    regions: tuple[str, ...] = Field(description="regions it commits to; empty if it answers none")
+    degrees: float | None = Field(default=None, gt=0, description="field of view in degrees of visual angle")
+    tags: tuple[str, ...] = ()
+
+
+class DatasetCard(Card):
+    """A set of recordings or choices. Real ones name the files that they are made of."""
+
+    domain: Domain
+    species: tuple[str, ...] = Field(min_length=1)
+    regions: tuple[str, ...]
+    modality: Modality
+    sources: tuple[Source, ...]
+    simulated: bool = False
+    tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _sources_unless_simulated(self) -> DatasetCard:
+        if not self.sources and not self.simulated:
+            raise ValueError("a dataset names at least one source (url, sha256, size), or is simulated")
+        return self
+
+
+class MetricCard(Card):
+    """A way to compare a model's measurement with a brain's."""
+
+    domain: Domain | Literal["any"] = "any"
+    compares: Literal["recordings", "dissimilarities", "choices", "distributions"]
+    chance: float | None = Field(default=0.0, description="expected value without any relation; None: depends")
+    tags: tuple[str, ...] = ()
+
+
+class BenchmarkCard(Card):
+    """An experiment with its target, metric, ceiling and controls."""
+
+    domain: Domain
+    species: tuple[str, ...] = Field(min_length=1)
+    region: Line
+    parent: Line = Field(description="node of the benchmark tree, e.g. 'V4'")
+    datasets: tuple[str, ...] = Field(min_length=1)
+    metric: Line
+    convention: Literal["default", "brainscore"] = "default"
+    simulated: bool = False
+    superseded_by: str | None = None
+    tags: tuple[str, ...] = ()

@@ -1,0 +1,69 @@
+"""What a metric or a ceiling yields: one value per unit, and the same values under resampled stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.errors import InvalidMeasurement
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Values of a metric or a ceiling.
+
+    Attributes
+    ----------
+    values : (unit,) with any one dimension: "neuroid", "subject", "property"; NaN: undefined for this unit.
+    splits : (split, unit), the values of each cross-validation split, where there are any.
+    replicates : (replicate, unit), the values under resampled stimuli. Replicate k of a metric and of its ceiling
+        rest on the same draw, so that their ratio carries both errors.
+    center : how units are put together.
+    bounds : lower and upper bound, for ceilings that come as a range.
+    notes : what the reader must know (warnings of the method).
+    details : further figures worth showing, by name.
+    """
+
+    values: xr.DataArray
+    splits: xr.DataArray | None = None
+    replicates: np.ndarray | None = None
+    center: Literal["median", "mean"] = "median"
+    bounds: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    details: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 1:
+            raise InvalidMeasurement(f"a comparison has one dimension of units, not {tuple(self.values.dims)}")
+        if self.replicates is not None and self.replicates.shape[1:] != self.values.shape:
+            raise InvalidMeasurement(
+                f"replicates have shape {self.replicates.shape}; expected (replicates, {self.values.size})"
+            )
+
+    @property
+    def unit(self) -> str:
+        """Name of the dimension of the units."""
+        return str(self.values.dims[0])
+
+    def aggregate(self) -> float:
+        """Centre of the values over the units that have one."""
+        return float(center(np.asarray(self.values.values, float)[None], self.center)[0])
+
+
+def center(values: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
+    """Median or mean along the last axis, over the entries that are not NaN; NaN where there are none."""
+    none = np.asarray(~np.isfinite(values).any(axis=-1))
+    filled = np.where(none[..., None], 0.0, values)
+    result = np.nanmedian(filled, axis=-1) if how == "median" else np.nanmean(filled, axis=-1)
+    return np.where(none, np.nan, result)
+
+
+Metric = Callable[[xr.DataArray, xr.DataArray], Comparison]
+"""prediction, target -> comparison."""
+
+Ceiling = Callable[[xr.DataArray], Comparison]
+"""target with its repetitions or subjects -> the values that a perfect model could reach."""

@@ -1,0 +1,91 @@
+"""Everything that can go wrong, typed: a score that could not be computed is one of these, never a 0 or a NaN."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
+FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable"]
+
+
+class BrainmarkError(Exception):
+    """Base of all errors raised on purpose; its message says what, where, and the way out."""
+
+    kind: ClassVar[FailureKind] = "environment"
+
+
+class UnknownName(BrainmarkError, LookupError):
+    """A name that no registry holds; the message offers the nearest ones."""
+
+    kind = "contract"
+
+    def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.name = name
+        self.suggestions = suggest(name, known)
+        offer = f"; did you mean {_quoted(self.suggestions)}?" if self.suggestions else ""
+        super().__init__(f"unknown {what} {name!r}{offer}{hint}")
+
+
+class InvalidMeasurement(BrainmarkError, ValueError):
+    """An array that breaks the measurement contract; names dimension, coordinate and value."""
+
+    kind = "contract"
+
+
+class InvalidStimuli(BrainmarkError, ValueError):
+    """A stimulus table or medium that cannot be presented."""
+
+    kind = "contract"
+
+
+class InvalidRegistration(BrainmarkError, ValueError):
+    """A registry entry that cannot be accepted: taken name, wrong card, unusable factory."""
+
+    kind = "contract"
+
+
+class NotApplicable(BrainmarkError):
+    """A subject cannot do what is asked; says why. It is an answer, not a fault."""
+
+    kind = "not_applicable"
+
+
+class DataError(BrainmarkError):
+    """A registered file that is missing, damaged or cannot be stored."""
+
+    kind = "environment"
+
+
+class MissingDependency(BrainmarkError, ImportError):
+    """A library of an extra is not installed."""
+
+    kind = "environment"
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {library}; install it with: pip install 'brainmark[{extra}]'")
+
+
+class ResourceError(BrainmarkError):
+    """Memory, disk or time ran out, or would have."""
+
+    kind = "resource"
+
+
+class ModelError(BrainmarkError):
+    """The model's own code failed, or produced values that are not numbers."""
+
+    kind = "model"
+
+
+def suggest(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
+    """Return the known names nearest to `name`, best first; case does not count."""
+    by_lower: dict[str, str] = {k.lower(): k for k in known}
+    wanted = name.lower()
+    close = difflib.get_close_matches(wanted, list(by_lower), n=most, cutoff=0.6)
+    inside = [k for k in sorted(by_lower) if len(wanted) > 2 and wanted in k and k not in close]
+    return tuple(by_lower[k] for k in (close + inside)[:most])
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " or ".join(repr(n) for n in names)

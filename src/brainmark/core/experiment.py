@@ -1,0 +1,140 @@
+"""What a subject is asked to do: stimuli, the question, and what the animal or the person saw."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from brainmark.core.stimuli import Stimuli
+
+TimeBin = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Record from a region: presentation x neuroid [x time_bin].
+
+    `time_bins` are (start, end) in ms after onset; none: the average over the response.
+    `eccentricity` asks for the units whose receptive-field centre lies at most so many degrees from fixation.
+    """
+
+    region: str
+    time_bins: tuple[TimeBin, ...] = ()
+    eccentricity: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Choose:
+    """Choose one label per stimulus: presentation x choice, probabilities.
+
+    Labels are either the words to choose from, or learnt from `fitting` stimuli (column ``label``).
+    """
+
+    labels: tuple[str, ...] = ()
+    fitting: Stimuli | None = None
+
+
+@dataclass(frozen=True)
+class OddOneOut:
+    """Stimuli come in consecutive triplets; answer the position (0, 1, 2) of the odd one: one per triplet."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Sample, then alternatives, in consecutive groups of `group` stimuli: probability of each alternative."""
+
+    group: int = 3
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read in order; give one value per presentation: "reading_time" (ms) or "surprisal" (bits)."""
+
+    measure: Literal["reading_time", "surprisal"]
+
+
+@dataclass(frozen=True)
+class NextWord:
+    """Give the next word after each presentation."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Rate each stimulus on a scale from `low` to `high`."""
+
+    question: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Move:
+    """Produce a movement: presentation x effector x time_bin, in the unit named."""
+
+    effectors: tuple[str, ...]
+    unit: str
+
+
+@dataclass(frozen=True)
+class Decide:
+    """Decide between alternatives in time: choice and response time (ms) for each presentation."""
+
+    alternatives: tuple[str, ...]
+    limit: float | None = None
+
+
+Ask = Record | Choose | OddOneOut | Match | Read | NextWord | Rate | Move | Decide
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the subject sees and how often.
+
+    Attributes
+    ----------
+    degrees : width of a visual stimulus in degrees of visual angle; None: not known, it fills the field of view.
+    trials : presentations of each stimulus that are asked for (stochastic subjects differ between trials).
+    duration : of one presentation, in ms; None: not known.
+    seed : for subjects that draw random numbers.
+    """
+
+    degrees: float | None = None
+    trials: int = 1
+    duration: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """Stimuli + what is asked + setting: the whole argument of `Subject.perform`."""
+
+    stimuli: Stimuli
+    ask: Ask
+    setting: Setting = Setting()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the content of the stimuli, the question and the setting."""
+        parts = [self.stimuli.digest, type(self.ask).__name__, _plain(self.ask), _plain(self.setting)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Stimuli):
+        return value.digest
+    if is_dataclass(value) and not isinstance(value, type):
+        fields = {n: getattr(value, n) for n in value.__dataclass_fields__}
+        return {n: _plain(v) for n, v in fields.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(v) for v in value]
+    return value
+
+
+__all__ = [
+    "Ask", "Choose", "Decide", "Experiment", "Match", "Move", "NextWord", "OddOneOut", "Rate", "Read", "Record",
+    "Setting", "TimeBin",
+]  # fmt: skip

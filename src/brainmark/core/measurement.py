@@ -1,0 +1,255 @@
+"""Measurements: plain `xarray.DataArray`, flat coordinates, dimensions in the field's terms.
+
+============== ================================================= =======================================
+kind           dimensions (any order; [] may be absent)          coordinates that must be there
+============== ================================================= =======================================
+recording      presentation, neuroid, [time_bin], [repetition]   stimulus_id; neuroid_id, region;
+                                                                 time_bin_start, time_bin_end (ms)
+behavior       presentation, [choice], [repetition]              stimulus_id; choice
+dissimilarity  presentation, other, [subject], [repetition]      stimulus_id, other_id
+property       neuroid (one value a cell)                        neuroid_id, region
+histogram      bin (counts of cells)                             bin_start, bin_end
+============== ================================================= =======================================
+
+NaN means "not measured". It may stand in single cells of a target, never for a whole neuroid or presentation,
+and never in what a model answers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brainmark.core.errors import InvalidMeasurement, ModelError
+from brainmark.core.experiment import (
+    Choose,
+    Decide,
+    Experiment,
+    Match,
+    Move,
+    NextWord,
+    OddOneOut,
+    Rate,
+    Read,
+    Record,
+)  # fmt: skip
+
+Kind = Literal["recording", "behavior", "dissimilarity", "property", "histogram"]
+
+_DIMS: dict[Kind, tuple[set[str], set[str]]] = {  # required, optional
+    "recording": ({"presentation", "neuroid"}, {"time_bin", "repetition"}),
+    "dissimilarity": ({"presentation", "other"}, {"subject", "repetition"}),
+    "behavior": ({"presentation"}, {"choice", "repetition"}),
+    "property": ({"neuroid"}, set()),
+    "histogram": ({"bin"}, set()),
+}
+_COORDS: dict[str, tuple[str, ...]] = {
+    "presentation": ("stimulus_id",),
+    "neuroid": ("neuroid_id", "region"),
+    "time_bin": ("time_bin_start", "time_bin_end"),
+    "other": ("other_id",),
+    "choice": ("choice",),
+    "bin": ("bin_start", "bin_end"),
+}
+_UNIQUE = {"neuroid": "neuroid_id", "presentation": "stimulus_id", "choice": "choice", "other": "other_id"}
+
+
+def kind_of(measurement: xr.DataArray) -> Kind:
+    """Return which kind of measurement has these dimensions."""
+    dims = {str(d) for d in measurement.dims}
+    for kind, (required, optional) in _DIMS.items():
+        if required <= dims <= required | optional:
+            return kind
+    legal = "; ".join(
+        f"{kind}: {', '.join(sorted(required))}" + "".join(f" [{o}]" for o in sorted(optional))
+        for kind, (required, optional) in _DIMS.items()
+    )
+    raise InvalidMeasurement(f"dimensions {_names(measurement.dims)} are no kind of measurement ({legal})")
+
+
+def check_measurement(measurement: xr.DataArray, name: str = "measurement") -> xr.DataArray:
+    """Return `measurement` if it keeps the contract on this page; otherwise say which part it breaks.
+
+    Raises
+    ------
+    InvalidMeasurement : names the measurement, the dimension, the coordinate and the value.
+    """
+    if not isinstance(measurement, xr.DataArray):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidMeasurement(f"{name}: is a {type(measurement).__name__}, not an xarray.DataArray")
+    try:
+        kind_of(measurement)
+    except InvalidMeasurement as error:
+        raise InvalidMeasurement(f"{name}: {error}") from None
+    _check_coordinates(measurement, name)
+    _check_values(measurement, name)
+    return measurement
+
+
+def _check_coordinates(measurement: xr.DataArray, name: str) -> None:
+    for coordinate in measurement.indexes:
+        if isinstance(measurement.indexes[coordinate], pd.MultiIndex):
+            raise InvalidMeasurement(
+                f"{name}: coordinate {coordinate!r} is a MultiIndex; keep coordinates flat (reset_index)"
+            )
+    for dim in measurement.dims:
+        size = measurement.sizes[dim]
+        if size == 0:
+            raise InvalidMeasurement(f"{name}: dimension {dim!r} is empty")
+        for coordinate in _COORDS.get(str(dim), ()):
+            if coordinate not in measurement.coords:
+                has = [str(c) for c, v in measurement.coords.items() if dim in v.dims]
+                raise InvalidMeasurement(
+                    f"{name}: dimension {dim!r} lacks coordinate {coordinate!r}; it has {_names(has)}"
+                )
+            values = measurement.coords[coordinate]
+            if values.dims != (dim,):
+                raise InvalidMeasurement(
+                    f"{name}: coordinate {coordinate!r} lies along {_names(values.dims)}, not along {dim!r}"
+                )
+            missing = np.flatnonzero(np.asarray(values.isnull().values))
+            if len(missing):
+                raise InvalidMeasurement(
+                    f"{name}: coordinate {coordinate!r} has no value at {dim} {int(missing[0])}, "
+                    f"and {len(missing) - 1} more of {size}"
+                )
+    for dim, coordinate in _UNIQUE.items():
+        if dim in measurement.dims:
+            index = pd.Index(measurement.coords[coordinate].values)
+            if index.has_duplicates:
+                twice = index[index.duplicated()][0]
+                raise InvalidMeasurement(
+                    f"{name}: {coordinate} {twice!r} stands {int((index == twice).sum())} times along {dim!r}"
+                    + ("; keep trials along 'repetition'" if dim == "presentation" else "")
+                )
+    if "time_bin" in measurement.dims:
+        start, end = (np.asarray(measurement.coords[c].values, float) for c in _COORDS["time_bin"])
+        wrong = np.flatnonzero(~(end > start))
+        if len(wrong):
+            i = int(wrong[0])
+            raise InvalidMeasurement(f"{name}: time_bin {i} ends at {end[i]} ms, not after its start {start[i]} ms")
+
+
+def _check_values(measurement: xr.DataArray, name: str) -> None:
+    values = measurement.values
+    if values.dtype.kind not in "fiub":
+        raise InvalidMeasurement(f"{name}: values are {values.dtype}, not numbers")
+    if values.dtype.kind != "f":
+        return
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise InvalidMeasurement(f"{name}: infinite value at {_where(measurement, infinite)}")
+    missing = np.isnan(values)
+    if not missing.any():
+        return
+    for dim in ("neuroid", "presentation", "bin"):
+        if dim in measurement.dims:
+            axis = measurement.dims.index(dim)
+            gone = missing.all(axis=tuple(a for a in range(values.ndim) if a != axis))
+            if gone.any():
+                i = int(np.flatnonzero(gone)[0])
+                coordinate = _COORDS[dim][0]
+                label = measurement.coords[coordinate].values[i]
+                raise InvalidMeasurement(
+                    f"{name}: {int(gone.sum())} of {measurement.sizes[dim]} along {dim!r} hold only NaN, "
+                    f"the first is {coordinate} {str(label)!r}; leave them out"
+                )
+
+
+def check_answer(answer: xr.DataArray, experiment: Experiment, subject: str) -> xr.DataArray:
+    """Return a subject's answer if it fits the experiment.
+
+    Raises
+    ------
+    InvalidMeasurement : wrong dimensions, coordinates, number or order of presentations.
+    ModelError : NaN or infinite values.
+    """
+    name = f"answer of {subject!r} to {experiment.stimuli.identifier!r}"
+    if not isinstance(answer, xr.DataArray):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidMeasurement(f"{name}: is a {type(answer).__name__}, not an xarray.DataArray")
+    expected = _expected_dims(experiment)
+    if not expected <= {str(d) for d in answer.dims}:
+        raise InvalidMeasurement(
+            f"{name}: has dimensions {_names(answer.dims)}; "
+            f"{type(experiment.ask).__name__} asks for {_names(sorted(expected))}"
+        )
+    _check_presentations(answer, experiment, name)
+    values = answer.values
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = ~np.isfinite(values)
+        raise ModelError(
+            f"{name}: {int(bad.sum())} of {values.size} values are NaN or infinite, the first at {_where(answer, bad)}"
+        )
+    if values.dtype.kind in "fiub":
+        check_measurement(answer, name)
+    return answer
+
+
+def _expected_dims(experiment: Experiment) -> set[str]:
+    ask = experiment.ask
+    match ask:
+        case Record():
+            return {"presentation", "neuroid"} | ({"time_bin"} if ask.time_bins else set())
+        case Choose() | Match():
+            return {"presentation", "choice"}
+        case Move():
+            return {"presentation", "effector", "time_bin"}
+        case OddOneOut() | Read() | NextWord() | Rate() | Decide():
+            return {"presentation"}
+
+
+def _check_presentations(answer: xr.DataArray, experiment: Experiment, name: str) -> None:
+    ask = experiment.ask
+    group = 3 if isinstance(ask, OddOneOut) else ask.group if isinstance(ask, Match) else 1
+    ids = experiment.stimuli.ids[::group]
+    if answer.sizes["presentation"] != len(ids):
+        raise InvalidMeasurement(
+            f"{name}: dimension 'presentation' has {answer.sizes['presentation']} entries; "
+            f"{len(ids)} stimuli were presented"
+        )
+    if "stimulus_id" not in answer.coords:
+        raise InvalidMeasurement(f"{name}: dimension 'presentation' lacks coordinate 'stimulus_id'")
+    given = np.asarray(answer.coords["stimulus_id"].values).astype(str)
+    differ = np.flatnonzero(given != ids)
+    if len(differ):
+        i = int(differ[0])
+        raise InvalidMeasurement(
+            f"{name}: coordinate 'stimulus_id' is {given[i]!r} at presentation {i}, where {ids[i]!r} was presented"
+        )
+
+
+def with_stimulus_columns(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
+    """Return the answer with the columns of the stimulus table as coordinates along 'presentation'."""
+    table = experiment.stimuli.table
+    if len(table) != answer.sizes["presentation"]:
+        return answer
+    columns = {
+        str(c): ("presentation", table[c].to_numpy())
+        for c in table.columns
+        if str(c) not in answer.coords and table[c].dtype.kind in "fiub"
+    }
+    return answer.assign_coords(columns)
+
+
+def _where(measurement: xr.DataArray, mask: np.ndarray) -> str:
+    first = np.argwhere(mask)[0]
+    places: list[str] = []
+    for dim, i in zip(measurement.dims, first, strict=True):
+        coordinate = _COORDS.get(str(dim), ("",))[0]
+        label = (
+            f" ({coordinate} {str(measurement.coords[coordinate].values[i])!r})"
+            if coordinate in measurement.coords
+            else ""
+        )
+        places.append(f"{dim} {int(i)}{label}")
+    return ", ".join(places)
+
+
+def _names(names: object) -> str:
+    listed = [str(n) for n in names] if isinstance(names, list | tuple | set | dict) else [str(names)]
+    return "(" + ", ".join(listed) + ")"
+
+
+__all__ = ["Kind", "check_answer", "check_measurement", "kind_of", "with_stimulus_columns"]

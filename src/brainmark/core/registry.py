@@ -1,0 +1,174 @@
+"""Four lazy dictionaries, name -> (factory, card): models, datasets, metrics, benchmarks.
+
+Adding is one decorated function. Looking up imports the modules that register things, and calls nothing:
+no registering module may import a heavy library at its top level, so listing stays fast.
+Outside packages are found through entry points of the group ``brainmark``, whose value is a module to import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard
+from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName
+
+if TYPE_CHECKING:
+    from brainmark.core.benchmark import Benchmark
+    from brainmark.core.comparison import Metric
+    from brainmark.core.subject import Subject
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Card)
+F = TypeVar("F", bound=Callable[..., Any])
+
+ENTRY_POINT_GROUP = "brainmark"
+ROOMS = (  # the packages and modules of our own in which things are registered
+    "brainmark.metrics.catalogue",
+    "brainmark.data.studies",
+    "brainmark.models.vision",
+    "brainmark.benchmarks",
+)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[T, C]):
+    """A registered name: the function that makes the thing, and the card that describes it."""
+
+    kind: str
+    name: str
+    factory: Callable[..., T]
+    card: C
+
+    @property
+    def module(self) -> str:
+        """Name of the module that registered it."""
+        return self.factory.__module__
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword options of the factory with their defaults."""
+        return {n: p.default for n, p in inspect.signature(self.factory).parameters.items()}
+
+    def load(self, **options: Any) -> T:
+        """Make the thing; unknown options are refused with the nearest known one."""
+        known = self.options
+        for option in options:
+            if option not in known:
+                raise UnknownName(f"option of {self.kind} {self.name!r}", option, known, _listing(known))
+        return self.factory(**options)
+
+
+def _listing(options: dict[str, Any]) -> str:
+    return f" (options: {', '.join(options)})" if options else " (it takes no options)"
+
+
+class Registry(Generic[T, C]):
+    """A lazy dictionary of one kind of thing."""
+
+    def __init__(self, kind: str, card_type: type[C]) -> None:
+        self.kind = kind
+        self.card_type = card_type
+        self._entries: dict[str, Entry[T, C]] = {}
+
+    def add(self, name: str, *, card: C) -> Callable[[F], F]:
+        """Register the decorated factory under `name`.
+
+        The factory takes no argument without a default, and no ``*args`` or ``**kwargs``.
+        """
+
+        def register(factory: F) -> F:
+            self._check(name, factory, card)
+            self._entries[name] = Entry(self.kind, name, factory, card)
+            return factory
+
+        return register
+
+    def _check(self, name: str, factory: Callable[..., T], card: C) -> None:
+        where = f"{self.kind} {name!r} ({factory.__module__}.{factory.__qualname__})"
+        if not name or name != name.strip() or any(c.isspace() or c in "\\'\"" for c in name):
+            raise InvalidRegistration(f"{where}: a name has no white space, quotes or backslashes")
+        if not isinstance(card, self.card_type):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRegistration(f"{where}: card is a {type(card).__name__}, not {self.card_type.__name__}")
+        for parameter in inspect.signature(factory).parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise InvalidRegistration(f"{where}: takes {parameter}; name every option instead")
+            if parameter.default is parameter.empty:
+                raise InvalidRegistration(f"{where}: option {parameter.name!r} has no default")
+        taken = self._entries.get(name)
+        if taken and (taken.module, taken.factory.__qualname__) != (factory.__module__, factory.__qualname__):
+            raise InvalidRegistration(
+                f"{where}: the name is taken by {taken.module}.{taken.factory.__qualname__}; choose another"
+            )
+
+    def __getitem__(self, name: str) -> Entry[T, C]:
+        discover()
+        try:
+            return self._entries[name]
+        except KeyError:
+            hint = f" ('brainmark list {self.kind}s' shows all)"
+            raise UnknownName(self.kind, name, self._entries, hint) from None
+
+    def __iter__(self) -> Iterator[str]:
+        discover()
+        return iter(sorted(self._entries, key=str.lower))
+
+    def __len__(self) -> int:
+        discover()
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        discover()
+        return name in self._entries
+
+    def entries(self) -> list[Entry[T, C]]:
+        """Return all entries, sorted by name."""
+        return [self[name] for name in self]
+
+
+models: Registry[Subject, ModelCard] = Registry("model", ModelCard)
+datasets: Registry[Any, DatasetCard] = Registry("dataset", DatasetCard)
+metrics: Registry[Metric, MetricCard] = Registry("metric", MetricCard)
+benchmarks: Registry[Benchmark, BenchmarkCard] = Registry("benchmark", BenchmarkCard)
+
+broken_plugins: dict[str, str] = {}  # entry point -> why it could not be loaded; `brainmark doctor` shows it
+_lock = threading.RLock()
+_discovered = False
+
+
+def discover() -> None:
+    """Import, once, every module that registers something: our rooms, then the entry points of others.
+
+    A plug-in that fails to import becomes a warning and an item of `broken_plugins`; it never breaks the rest.
+    """
+    global _discovered
+    with _lock:
+        if _discovered:
+            return
+        _discovered = True
+        try:
+            for room in ROOMS:
+                _import_room(room)
+        except BaseException:
+            _discovered = False
+            raise
+        for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
+            try:
+                point.load()
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
+                reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
+                broken_plugins[f"{point.name} = {point.value}"] = reason
+                warnings.warn(f"plug-in {point.name!r} ({point.value}) is left out: {reason}", stacklevel=3)
+
+
+def _import_room(name: str) -> None:
+    room = importlib.import_module(name)
+    for module in pkgutil.iter_modules(getattr(room, "__path__", ())):
+        importlib.import_module(f"{name}.{module.name}")

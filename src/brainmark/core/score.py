@@ -1,0 +1,225 @@
+"""Scores: a value normalised by its ceiling, with interval, units, controls and stamp."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Comparison, center
+from brainmark.core.errors import FailureKind, ModelError
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What is needed to get the number again."""
+
+    created: str
+    brainmark: str
+    commit: str | None
+    code: str
+    python: str
+    packages: Mapping[str, str]
+    hardware: Mapping[str, str]
+    experiment: str
+    target: str
+    model: str
+    seed: int
+    seconds: float
+    peak_memory: int
+    data: str = "cache"
+
+
+@dataclass(frozen=True)
+class ControlScore:
+    """A score of something that should do badly, on the same scale as `Score.value`."""
+
+    value: float
+    raw: float
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """How brain-like a subject is on a benchmark.
+
+    Attributes
+    ----------
+    value : raw / ceiling; equal to raw where no ceiling could be measured (`ceiling` is None).
+    raw : centre over units of the metric.
+    ceiling : centre over units of what a perfect model could reach; None: not measurable with these data.
+    interval : 95 % interval of `value`, resampling stimuli and units; None: the metric does not resample.
+    raw_interval : the same of `raw`.
+    ceiling_bounds : lower and upper bound of the ceiling, or its 95 % interval.
+    units : raw value (and ceiling) per unit.
+    controls : by name.
+    details : further figures of metric and ceiling, by name.
+    notes : what the reader must know.
+    """
+
+    benchmark: str
+    subject: str
+    value: float
+    raw: float
+    ceiling: float | None
+    interval: Interval | None
+    raw_interval: Interval | None = None
+    ceiling_bounds: Interval | None = None
+    units: xr.Dataset | None = None
+    controls: Mapping[str, ControlScore] = field(default_factory=dict)
+    details: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    stamp: Stamp | None = None
+
+    def __repr__(self) -> str:
+        spread = f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]" if self.interval else ""
+        ceiling = "no ceiling" if self.ceiling is None else f"ceiling {self.ceiling:.3f}"
+        return f"Score({self.subject} on {self.benchmark}: {self.value:.3f}{spread}, raw {self.raw:.3f}, {ceiling})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the units, ready for JSON."""
+        plain = {k: v for k, v in self.__dict__.items() if k not in ("units", "controls", "stamp")}
+        plain["controls"] = {k: asdict(v) for k, v in self.controls.items()}
+        plain["stamp"] = asdict(self.stamp) if self.stamp else None
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], units: xr.Dataset | None = None) -> Score:
+        """Inverse of `to_dict`."""
+        values = dict(plain)
+        for name in ("interval", "raw_interval", "ceiling_bounds"):
+            values[name] = tuple(values[name]) if values.get(name) is not None else None
+        values["notes"] = tuple(values["notes"])
+        values["controls"] = {k: ControlScore(**v) for k, v in values["controls"].items()}
+        values["stamp"] = Stamp(**values["stamp"]) if values.get("stamp") else None
+        return cls(**values, units=units)
+
+    def stamped(self, stamp: Stamp) -> Score:
+        """Return the same score with a stamp."""
+        return replace(self, stamp=stamp)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A score that could not be computed, and why."""
+
+    benchmark: str
+    subject: str
+    kind: FailureKind
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a plain dictionary, ready for JSON."""
+        return {
+            "benchmark": self.benchmark,
+            "subject": self.subject,
+            "failure": self.kind,
+            "reason": self.reason,
+        }
+
+
+def make_score(
+    benchmark: str,
+    subject: str,
+    raw: Comparison,
+    ceiling: Comparison | None,
+    controls: Mapping[str, Comparison],
+    seed: int = 0,
+) -> Score:
+    """Put a metric's comparison, its ceiling and its controls together.
+
+    The value is the ratio of centres, so that one unit with a poor ceiling cannot carry it; its interval is the
+    2.5th to 97.5th percentile of the ratio over joint draws of stimuli (the replicates) and units (drawn here).
+    Units without a ceiling (no reliable signal) count in neither centre.
+
+    Raises
+    ------
+    ModelError : no unit has a defined value.
+    """
+    value_of, ceiling_of = _aligned(raw, ceiling)
+    raw_value = float(center(value_of[None], raw.center)[0])
+    if not math.isfinite(raw_value):
+        raise ModelError(
+            f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units (constant predictions?)"
+        )
+    top = None if ceiling is None else float(center(ceiling_of[None], ceiling.center)[0])
+    draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
+    bounds = None if ceiling is None else ceiling.bounds or _interval(draws[1])
+    notes = raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",))
+    left_out = int(np.isnan(value_of).sum())
+    if left_out:
+        notes += (f"{left_out} of {value_of.size} {raw.unit}s have no defined value or no ceiling and are left out",)
+    return Score(
+        benchmark=benchmark,
+        subject=subject,
+        value=raw_value / top if top is not None else raw_value,
+        raw=raw_value,
+        ceiling=top,
+        interval=_interval(draws[0] / draws[1] if top is not None else draws[0]),
+        raw_interval=_interval(draws[0]),
+        ceiling_bounds=bounds,
+        units=_units(raw, ceiling),
+        controls={name: _control(c, top) for name, c in controls.items()},
+        details={**raw.details, **(ceiling.details if ceiling else {})},
+        notes=notes,
+    )
+
+
+def _aligned(raw: Comparison, ceiling: Comparison | None) -> tuple[np.ndarray, np.ndarray]:
+    """Values per unit; where raw and ceiling share their units, those without either are NaN in both."""
+    value_of = np.asarray(raw.values.values, float)
+    if ceiling is None:
+        return value_of, np.empty(0)
+    ceiling_of = np.asarray(ceiling.values.values, float)
+    if ceiling.unit == raw.unit and ceiling_of.shape == value_of.shape:
+        known = np.isfinite(value_of) & np.isfinite(ceiling_of)
+        return np.where(known, value_of, np.nan), np.where(known, ceiling_of, np.nan)
+    return value_of, ceiling_of
+
+
+def _draws(
+    raw: Comparison, ceiling: Comparison | None, value_of: np.ndarray, ceiling_of: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of raw and ceiling under joint draws of stimuli and units: two arrays (replicate,); may be empty."""
+    if raw.replicates is None:
+        return np.empty(0), np.empty(0)
+    generator = np.random.default_rng([seed, 1])
+    raw_rows = np.where(np.isnan(value_of), np.nan, raw.replicates)
+    count, units = raw_rows.shape
+    chosen = generator.integers(units, size=(count, units))
+    raw_draws = center(np.take_along_axis(raw_rows, chosen, axis=1), raw.center)
+    if ceiling is None:
+        return raw_draws, np.empty(0)
+    if ceiling.replicates is None:
+        return raw_draws, np.full(count, float(center(ceiling_of[None], ceiling.center)[0]))
+    ceiling_rows = np.where(np.isnan(ceiling_of), np.nan, ceiling.replicates)[:count]
+    if ceiling_rows.shape != raw_rows.shape:
+        chosen = generator.integers(ceiling_rows.shape[1], size=ceiling_rows.shape)
+    ceiling_draws = center(np.take_along_axis(ceiling_rows, chosen, axis=1), ceiling.center)
+    return raw_draws[: len(ceiling_draws)], ceiling_draws
+
+
+def _interval(draws: np.ndarray) -> Interval | None:
+    draws = draws[np.isfinite(draws)]
+    if len(draws) < 20:
+        return None
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _control(control: Comparison, top: float | None) -> ControlScore:
+    raw = control.aggregate()
+    raw = 0.0 if not math.isfinite(raw) else raw  # a constant prediction explains nothing
+    return ControlScore(value=raw / top if top else raw, raw=raw)
+
+
+def _units(raw: Comparison, ceiling: Comparison | None) -> xr.Dataset:
+    columns = {"raw": raw.values.reset_coords(drop=True)}
+    if ceiling is not None and ceiling.unit == raw.unit and ceiling.values.shape == raw.values.shape:
+        columns["ceiling"] = xr.DataArray(ceiling.values.values, dims=raw.values.dims)
+    return xr.Dataset(columns).assign_coords({str(k): v for k, v in raw.values.coords.items()})

@@ -1,0 +1,146 @@
+"""What is shown, read or played: one row per stimulus, in presentation order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from brainmark.core.cards import Modality
+from brainmark.core.errors import InvalidStimuli
+
+
+class Media(Protocol):
+    """The stimuli themselves, by position. Images are uint8 arrays (height, width, 3), sRGB."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Image files on disk, decoded when asked for."""
+
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        from PIL import Image, UnidentifiedImageError
+
+        path = self.paths[index]
+        try:
+            with Image.open(path) as image:
+                return np.asarray(image.convert("RGB"))
+        except FileNotFoundError:
+            raise InvalidStimuli(f"image {index}: no file {path}") from None
+        except (UnidentifiedImageError, OSError) as error:
+            raise InvalidStimuli(f"image {index}: cannot decode {path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Some media of another sequence, in the order of `positions`; nothing is loaded before it is asked for."""
+
+    media: Media
+    positions: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.media[self.positions[index]]
+
+
+@dataclass(frozen=True, eq=False)
+class Stimuli:
+    """Stimuli of one modality.
+
+    Parameters
+    ----------
+    identifier : name of the set.
+    modality : "image", "text", "audio", ...
+    table : one row per stimulus in presentation order; the index, named ``stimulus_id``, is unique;
+        columns are metadata (and, for text, the column ``text``).
+    media : the stimuli by position; taken from the columns ``path`` (images) or ``text`` when left out.
+    """
+
+    identifier: str
+    modality: Modality
+    table: pd.DataFrame
+    media: Media = field(default=())  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        table = self.table
+        if table.index.name != "stimulus_id":
+            if "stimulus_id" not in table.columns:
+                raise InvalidStimuli(
+                    f"stimuli {self.identifier!r}: no index or column 'stimulus_id' among {list(table.columns)}"
+                )
+            table = table.set_index("stimulus_id")
+        table = table.set_axis(table.index.astype(str).rename("stimulus_id"), axis=0)
+        object.__setattr__(self, "table", table)
+        if len(table) == 0:
+            raise InvalidStimuli(f"stimuli {self.identifier!r}: the table is empty")
+        twice = table.index[table.index.duplicated()]
+        if len(twice):
+            raise InvalidStimuli(
+                f"stimuli {self.identifier!r}: stimulus_id {twice[0]!r} stands {(table.index == twice[0]).sum()} times"
+            )
+        if len(self.media) == 0:
+            object.__setattr__(self, "media", self._media_of_table())
+        if len(self.media) != len(table):
+            raise InvalidStimuli(
+                f"stimuli {self.identifier!r}: {len(self.media)} media for {len(table)} rows of the table"
+            )
+
+    def _media_of_table(self) -> Media:
+        column = {"image": "path", "text": "text"}.get(self.modality, "path")
+        if column not in self.table.columns:
+            raise InvalidStimuli(
+                f"stimuli {self.identifier!r}: neither media nor a column {column!r} among {list(self.table.columns)}"
+            )
+        values = self.table[column].tolist()
+        if self.modality == "image":
+            return ImageFiles(tuple(Path(p) for p in values))
+        return tuple(values)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Identifiers (stimuli,), in presentation order."""
+        return self.table.index.to_numpy(dtype=str)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the content of every stimulus, in order; names and metadata do not count."""
+        whole = hashlib.sha256(f"{self.modality}:{len(self)}".encode())
+        for index in range(len(self)):
+            whole.update(_content(self.media[index]))
+        return whole.hexdigest()
+
+    def take(self, positions: Sequence[int] | np.ndarray, identifier: str | None = None) -> Stimuli:
+        """Return the stimuli at `positions`, in that order."""
+        chosen = tuple(int(p) for p in positions)
+        name = identifier or f"{self.identifier}[{len(chosen)}]"
+        return Stimuli(name, self.modality, self.table.iloc[list(chosen)], Selected(self.media, chosen))
+
+
+def _content(medium: Any) -> bytes:
+    if isinstance(medium, np.ndarray):
+        head = f"{medium.dtype.str}{medium.shape}".encode()
+        return hashlib.sha256(head + np.ascontiguousarray(medium).tobytes()).digest()
+    if isinstance(medium, bytes):
+        return hashlib.sha256(medium).digest()
+    if isinstance(medium, str):
+        return hashlib.sha256(medium.encode()).digest()
+    raise InvalidStimuli(f"cannot hash a stimulus of type {type(medium).__name__}: use an array, a string or bytes")

@@ -1,0 +1,1 @@
+"""Recordings and stimuli: fetching, reading, packaging; one file per study under studies."""

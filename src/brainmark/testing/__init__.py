@@ -1,0 +1,1 @@
+"""Conformance checks and simulated subjects, for this package and for yours."""
