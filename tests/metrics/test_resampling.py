@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brainmark.metrics.resampling import draws
+
+
+def test_draws_are_multinomial_counts() -> None:
+    counts = draws(50, 4000, seed=3)
+    assert counts.shape == (4000, 50)
+    assert (counts.sum(1) == 50).all()
+    assert np.abs(counts.mean(0) - 1).max() < 0.08
+    assert counts.var(0).mean() == pytest.approx(1 - 1 / 50, rel=0.05)
+
+
+def test_draws_are_the_same_for_metric_and_ceiling_and_differ_between_seeds() -> None:
+    assert np.array_equal(draws(30, 20, 1), draws(30, 20, 1))
+    assert np.array_equal(draws(30, 20, 1)[:5], draws(30, 5, 1))
+    assert not np.array_equal(draws(30, 20, 1), draws(30, 20, 2))
+
+
+def test_draws_of_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one presentation"):
+        draws(0, 10)
