@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import xarray as xr
+if TYPE_CHECKING:  # registering modules name this class; that must load no array library
+    import xarray as xr
 
-from brainmark.core.experiment import Experiment
+    from brainmark.core.experiment import Experiment
 
 
 @runtime_checkable
