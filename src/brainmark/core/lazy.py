@@ -11,7 +11,7 @@ from typing import Any
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__, __dir__, __all__`` of a package.
 
-    `homes` maps a module (relative to the package, or absolute when it holds a dot) to the names it is home to,
+    `homes` maps a module, relative to the package, to the names it is home to,
     separated by white space.
     """
     home_of = {name: module for module, names in homes.items() for name in names.split()}
@@ -20,7 +20,7 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home = home_of[name]
-        module = importlib.import_module(home if "." in home else f"{package}.{home}")
+        module = importlib.import_module(f"{package}.{home}")
         value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value

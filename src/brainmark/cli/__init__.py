@@ -1,0 +1,10 @@
+"""The command line: thin, over the same functions that Python users call."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line."""
+    from brainmark.cli.app import run
+
+    run()

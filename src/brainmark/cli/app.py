@@ -1,0 +1,225 @@
+"""The commands of ``brainmark``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from brainmark.cli import tables
+from brainmark.core import registry
+from brainmark.core.errors import BrainmarkError, UnknownName
+
+app = typer.Typer(
+    name="brainmark",
+    help="Scores models of natural intelligence against brains and behaviour.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    models = "models"
+    benchmarks = "benchmarks"
+    datasets = "datasets"
+    metrics = "metrics"
+
+
+REGISTRIES: dict[str, registry.Registry[Any, Any]] = {
+    "models": registry.models,
+    "benchmarks": registry.benchmarks,
+    "datasets": registry.datasets,
+    "metrics": registry.metrics,
+}
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def run() -> None:
+    """Run the app; errors made on purpose become one line and an exit code, never a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except BrainmarkError as error:
+        err.print(f"[bold red]error[/]: {_escaped(error)}", soft_wrap=True)
+        sys.exit(2 if isinstance(error, UnknownName) else 1)
+    except KeyboardInterrupt:
+        err.print("interrupted; nothing is half-written, and the same command continues where it stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    err.print(f"[yellow]warning[/]: {_escaped(message)}", soft_wrap=True)
+
+
+def _escaped(message: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(message))
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        import brainmark
+
+        out.print(brainmark.__version__)
+        raise typer.Exit
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    region: Annotated[str | None, typer.Option(help="Only this region, e.g. V4.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Only this domain, e.g. vision.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List what is registered, here and in installed packages.
+
+    Examples: [bold]brainmark list benchmarks[/], [bold]brainmark list models --region V4 --json[/]
+    """
+    entries = [e for e in REGISTRIES[kind].entries() if tables.matches(e.card, region, domain)]
+    if as_json:
+        _print_json([{"name": e.name, **e.card.model_dump(mode="json")} for e in entries])
+    else:
+        out.print(tables.listing(kind, entries))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what is known of a name: its card, and for data at hand what was measured and its ceiling.
+
+    Example: [bold]brainmark show Cowley2023.V4-pls[/]
+    """
+    found = [r[name] for r in REGISTRIES.values() if name in r]
+    if not found:
+        known = [n for r in REGISTRIES.values() for n in r]
+        raise UnknownName("name", name, known, " ('brainmark list benchmarks' shows all benchmarks)")
+    from brainmark.cli.facts import facts_of
+
+    shown = [{"kind": e.kind, "name": e.name, "card": e.card.model_dump(mode="json"), **facts_of(e)} for e in found]
+    if as_json:
+        _print_json(shown if len(shown) > 1 else shown[0])
+        return
+    for one in shown:
+        out.print(tables.sheet(one))
+
+
+@app.command()
+def score(
+    models: Annotated[list[str], typer.Argument(help="Models by name; patterns such as 'hm*' are allowed.")],
+    benchmark: Annotated[
+        list[str], typer.Option("--benchmark", "-b", help="Benchmarks by name or pattern; may be given several times.")
+    ],
+    as_json: JsonFlag = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
+) -> None:
+    """Score models on benchmarks.
+
+    Examples: [bold]brainmark score gabor -b Cowley2023.V4-ridge[/],
+    [bold]brainmark score pixels gabor hmax -b 'Cowley2023.*' --html report.html[/]
+
+    Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
+    """
+    from brainmark.cli.scoring import run_and_show
+
+    names = _selected(registry.models, models), _selected(registry.benchmarks, benchmark)
+    outcomes = run_and_show(*names, console=err if as_json else out, cache=cache, html=html)
+    if as_json:
+        _print_json([o.to_dict() for o in outcomes])
+    if any(getattr(o, "kind", "not_applicable") != "not_applicable" for o in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    html: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
+    offline: Annotated[bool, typer.Option(help="Do not look for the real recordings.")] = False,
+) -> None:
+    """Score four models on all benchmarks that need no download, and on real recordings if they can be had."""
+    from brainmark.cli.demo import run_demo
+
+    run_demo(out, html, offline=offline)
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Datasets or benchmarks.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Say what is cached, mirrored or missing.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Download registered data into the cache, with progress and licence.
+
+    Examples: [bold]brainmark fetch Cowley2023.210325[/], [bold]brainmark fetch --list[/]
+    """
+    from brainmark.cli.fetching import fetch_and_show, status
+
+    if list_ or not names:
+        rows = status(names or [])
+        _print_json(rows) if as_json else out.print(tables.fetch_status(rows))
+        return
+    fetch_and_show(names, out)
+
+
+@app.command()
+def check(
+    names: Annotated[list[str], typer.Argument(help="An importable package, or registered names.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the conformance suite on all that a package registers, or on single names.
+
+    Examples: [bold]brainmark check my_package[/], [bold]brainmark check gabor Cowley2023.V4-pls[/]
+    """
+    from brainmark.cli.checking import check_and_show
+
+    if not check_and_show(names, out, _print_json if as_json else None):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to mend it."""
+    from brainmark.cli.doctor import examine
+
+    findings = examine()
+    _print_json([f.__dict__ for f in findings]) if as_json else out.print(tables.findings(findings))
+    if any(f.state == "broken" for f in findings):
+        raise typer.Exit(1)
+
+
+def _selected(known: registry.Registry[Any, Any], wanted: list[str]) -> list[str]:
+    """Names and patterns -> names, in order, each once."""
+    from fnmatch import fnmatchcase
+
+    chosen: dict[str, None] = {}
+    for name in wanted:
+        if any(c in name for c in "*?["):
+            hits = [n for n in known if fnmatchcase(n, name)]
+            if not hits:
+                raise UnknownName(f"{known.kind} pattern", name, known)
+            chosen |= dict.fromkeys(hits)
+        else:
+            chosen[known[name].name] = None
+    return list(chosen)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,56 @@
+"""``brainmark demo``: from nothing to a leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from brainmark.cli.scoring import run_and_show
+from brainmark.core import registry
+from brainmark.core.errors import DataError
+
+MODELS = ("pixels", "gabor", "hmax", "voneblock", "simulated-truth")
+
+
+def run_demo(console: Console, html: Path, *, offline: bool = False) -> None:
+    """Score the four classic models (and the simulated truth) on what can be had here; say which that is."""
+    embedded = [e.name for e in registry.benchmarks.entries() if not _downloads(e.card.datasets)]
+    recorded = [e.name for e in registry.benchmarks.entries() if _downloads(e.card.datasets)]
+    console.print(f"{len(embedded)} benchmarks need no download: {', '.join(embedded)}", highlight=False)
+    if offline:
+        console.print("real recordings: not looked for (--offline)")
+        recorded = []
+    else:
+        recorded = _reachable(recorded, console)
+    run_and_show(MODELS, [*embedded, *recorded], console=console, html=html, title="Brainmark demo")
+
+
+def _downloads(datasets: tuple[str, ...]) -> bool:
+    from brainmark.run.origin import origins
+
+    return not {state for d in datasets for state in origins(d)} <= {"simulated", "shipped"}
+
+
+def _reachable(names: list[str], console: Console) -> list[str]:
+    """Fetch what the benchmarks need; return those whose data could be had, and say where from."""
+    from brainmark.data.fetch import fetch_all
+    from brainmark.run.origin import data_origin
+
+    reachable: list[str] = []
+    failed: DataError | None = None
+    for name in names:
+        datasets = registry.benchmarks[name].card.datasets
+        try:
+            if failed is None or "missing" not in data_origin(datasets):
+                fetch_all([s for d in datasets for s in registry.datasets[d].card.sources], progress=True)
+                reachable.append(name)
+        except DataError as error:
+            failed = error  # one look at the network is enough
+    if reachable:
+        origins = data_origin({d for n in reachable for d in registry.benchmarks[n].card.datasets})
+        console.print(f"{len(reachable)} benchmarks on real recordings, from: {origins}", highlight=False)
+    if failed is not None:
+        missing = len(names) - len(reachable)
+        console.print(f"{missing} benchmarks are left out, their recordings cannot be had here: {failed}", markup=False)
+    return reachable

@@ -1,0 +1,60 @@
+"""What can be said of a registered thing beyond its card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brainmark.core.errors import BrainmarkError
+from brainmark.core.registry import Entry
+
+if TYPE_CHECKING:
+    from brainmark.core.benchmark import Benchmark
+
+
+def facts_of(entry: Entry[Any, Any]) -> dict[str, Any]:
+    """Return {"facts": ...}: options of the factory; for data at hand also sizes, ceiling, reliability.
+
+    Nothing is downloaded for it: data that are neither cached nor mirrored are said to be missing.
+    """
+    facts: dict[str, Any] = {"registered by": entry.module}
+    if entry.options:
+        facts["options"] = [f"{name}={value!r}" for name, value in entry.options.items()]
+    if entry.kind in ("benchmark", "dataset"):
+        facts |= _data_facts(entry)
+    return {"facts": facts}
+
+
+def _data_facts(entry: Entry[Any, Any]) -> dict[str, Any]:
+    from brainmark.run.origin import data_origin
+
+    names = entry.card.datasets if entry.kind == "benchmark" else (entry.name,)
+    origin = data_origin(names)
+    if "missing" in origin:
+        return {"data": f"missing; get them with: brainmark fetch {' '.join(names)}"}
+    try:
+        loaded = entry.load()
+        facts = {"data": origin, **_sizes(loaded.target if entry.kind == "benchmark" else loaded.measurement)}
+        return facts | (_benchmark_facts(loaded) if entry.kind == "benchmark" else {})
+    except BrainmarkError as error:
+        return {"data": f"{origin}, but they cannot be loaded: {error}"}
+
+
+def _sizes(measurement: Any) -> dict[str, Any]:
+    return {"measured": ", ".join(f"{n} {d}s" for d, n in measurement.sizes.items())}
+
+
+def _benchmark_facts(benchmark: Benchmark) -> dict[str, Any]:
+    experiment = benchmark.experiment
+    facts: dict[str, Any] = {
+        "stimuli": f"{len(experiment.stimuli)} ({experiment.stimuli.modality}), {experiment.stimuli.identifier}",
+        "asked": repr(experiment.ask),
+        "setting": repr(experiment.setting),
+        "controls": [c.name for c in benchmark.controls],
+    }
+    ceiling = benchmark.ceiling_comparison
+    if ceiling is None:
+        return facts | {"ceiling": "none: these data do not allow to measure one"}
+    facts["ceiling"] = ceiling.aggregate()
+    if ceiling.bounds:
+        facts["ceiling bounds"] = f"{ceiling.bounds[0]:.3f} – {ceiling.bounds[1]:.3f}"
+    return facts | ceiling.details | ({"notes": list(ceiling.notes)} if ceiling.notes else {})

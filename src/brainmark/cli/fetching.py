@@ -1,0 +1,56 @@
+"""``brainmark fetch``: what is cached, mirrored, missing; and getting it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from brainmark.cli import tables
+from brainmark.core import registry
+from brainmark.core.errors import UnknownName
+
+
+def status(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one row for each dataset (all, if none is named): states of its files, number, bytes, licence."""
+    from brainmark.run.origin import origins
+
+    rows: list[dict[str, Any]] = []
+    for name in _datasets(names) if names else registry.datasets:
+        card = registry.datasets[name].card
+        rows.append(
+            {
+                "dataset": name,
+                "states": origins(name),
+                "files": len(card.sources),
+                "size": sum(s.size for s in card.sources),
+                "licence": card.licence,
+            }
+        )
+    return rows
+
+
+def fetch_and_show(names: Sequence[str], console: Console) -> None:
+    """Fetch the files of datasets (or of the datasets of benchmarks), with progress and licence."""
+    from brainmark.data.fetch import fetch_all, where
+
+    for name in _datasets(names):
+        card = registry.datasets[name].card
+        total = tables.size(sum(s.size for s in card.sources))
+        console.print(f"[bold]{name}[/]: {len(card.sources)} files, {total}; licence: {card.licence}", highlight=False)
+        paths = fetch_all(card.sources, progress=True)
+        for source, path in zip(card.sources, paths, strict=True):
+            console.print(f"  {where(source).state}: {path}", highlight=False, soft_wrap=True)
+
+
+def _datasets(names: Sequence[str]) -> list[str]:
+    chosen: dict[str, None] = {}
+    for name in names:
+        if name in registry.datasets:
+            chosen[name] = None
+        elif name in registry.benchmarks:
+            chosen |= dict.fromkeys(registry.benchmarks[name].card.datasets)
+        else:
+            raise UnknownName("dataset or benchmark", name, [*registry.datasets, *registry.benchmarks])
+    return list(chosen)

@@ -1,0 +1,58 @@
+"""``brainmark score``: progress while it runs, then the table and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from brainmark.cli import tables
+from brainmark.core import registry
+from brainmark.run.scoring import Outcome, score_all
+
+
+def run_and_show(
+    models: Sequence[str],
+    benchmarks: Sequence[str],
+    *,
+    console: Console,
+    cache: bool = True,
+    html: Path | None = None,
+    title: str = "Brainmark",
+) -> list[Outcome]:
+    """Score all, print the leaderboard, write the report if asked for, and return the outcomes.
+
+    Interrupted, it prints what is finished and raises KeyboardInterrupt.
+    """
+    outcomes: list[Outcome] = []
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("starting", total=len(models) * len(benchmarks))
+
+            def started(model: str, benchmark: str) -> None:
+                progress.update(task, description=f"{model} on {benchmark}", completed=len(outcomes))
+
+            outcomes.extend(score_all(models, benchmarks, cache=cache, started=started))
+    finally:
+        if outcomes:
+            console.print(tables.leaderboard(outcomes))
+    if html is not None:
+        console.print(f"report: {report(outcomes, html, title)}", soft_wrap=True)
+    return outcomes
+
+
+def report(outcomes: Sequence[Outcome], path: Path, title: str) -> Path:
+    """Write the HTML report of these outcomes."""
+    from brainmark.analysis.report import write_report
+    from brainmark.run.origin import data_origin
+
+    benchmarks = [registry.benchmarks[o.benchmark] for o in outcomes if o.benchmark in registry.benchmarks]
+    models = [registry.models[o.subject] for o in outcomes if o.subject in registry.models]
+    cards = {e.name: e.card for e in (*benchmarks, *models)}
+    where_from = {d: data_origin([d]) for e in benchmarks for d in e.card.datasets}
+    return write_report(outcomes, path, title=title, cards=cards, where_from=where_from)

@@ -1,0 +1,159 @@
+"""How things look in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from brainmark.cli.doctor import Finding
+    from brainmark.core.cards import Card
+    from brainmark.core.registry import Entry
+    from brainmark.core.score import Failure, Score
+
+
+def matches(card: Card, region: str | None, domain: str | None) -> bool:
+    """Whether a card is of this region and domain; None asks for nothing."""
+    regions = getattr(card, "regions", None) or (getattr(card, "region", None),)
+    return (region is None or region in regions) and (domain is None or getattr(card, "domain", None) == domain)
+
+
+def listing(kind: str, entries: Sequence[Entry[Any, Any]]) -> RenderableType:
+    """Return a table of registered things."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = {
+        "models": ("family", "regions"),
+        "benchmarks": ("species", "region", "metric"),
+        "datasets": ("species", "regions", "modality"),
+        "metrics": ("compares",),
+    }[kind]
+    table.add_column("name", no_wrap=True, style="bold")
+    for column in columns:
+        table.add_column(column)
+    table.add_column("summary", ratio=1)
+    for entry in entries:
+        cells = [_cell(getattr(entry.card, c)) for c in columns]
+        table.add_row(entry.name, *cells, escape(entry.card.summary))
+    return Group(table, Text(f"{len(entries)} {kind if len(entries) != 1 else kind[:-1]}", style="dim"))
+
+
+def _cell(value: Any) -> str:
+    return escape(", ".join(value) if isinstance(value, tuple) else str(value))
+
+
+def sheet(shown: Mapping[str, Any]) -> RenderableType:
+    """Return all that is known of one thing."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    card = dict(shown["card"])
+    cite = card.pop("cite")
+    sources = card.pop("sources", None)
+    for key, value in card.items():
+        if value not in (None, [], False, ""):
+            table.add_row(key, _plain(value))
+    for key, value in shown.get("facts", {}).items():
+        table.add_row(key, _plain(value))
+    for source in sources or []:
+        table.add_row("source", f"{escape(source['url'])}\nsha256 {source['sha256']}, {size(source['size'])}")
+    head = Text.assemble((shown["name"], "bold"), f"  ({shown['kind']})")
+    return Group(head, table, Text(cite, style="dim"), Text(""))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return escape(", ".join(str(v) for v in value))
+    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
+
+
+def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
+    """Return one table, benchmark by benchmark, best model first; failures with their reason below."""
+    from brainmark.core.score import Score
+
+    outcomes = list(outcomes)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("benchmark", no_wrap=True)
+    table.add_column("model", no_wrap=True, style="bold")
+    for column in ("score", "95 % interval", "raw", "ceiling"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("controls (score)")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("data", no_wrap=True)
+    reasons: list[Text] = []
+    for benchmark in dict.fromkeys(o.benchmark for o in outcomes):
+        rows = [o for o in outcomes if o.benchmark == benchmark]
+        scores = sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value)
+        label = benchmark
+        for score in scores:
+            table.add_row(escape(label), *_score_cells(score))
+            label = ""
+        for failure in (o for o in rows if not isinstance(o, Score)):
+            shown = "n/a" if failure.kind == "not_applicable" else f"failed ({failure.kind})"
+            table.add_row(escape(label), escape(failure.subject), shown, "", "", "", "", "", "")
+            reasons.append(Text(f"{failure.subject} on {benchmark}: {failure.reason}", style="dim"))
+            label = ""
+        table.add_section()
+    notes = Text("score = raw / ceiling; 1 is what a perfect model could reach with these data", style="dim")
+    return Group(table, notes, *dict.fromkeys(reasons))
+
+
+def _score_cells(score: Score) -> list[str]:
+    interval = "" if score.interval is None else f"{score.interval[0]:.3f} – {score.interval[1]:.3f}"
+    ceiling = "[dim]none[/]" if score.ceiling is None else f"{score.ceiling:.3f}"
+    controls = ", ".join(f"{n} {c.value:.3f}" for n, c in score.controls.items())
+    stamp = score.stamp
+    return [
+        escape(score.subject),
+        f"{score.value:.3f}",
+        interval,
+        f"{score.raw:.3f}",
+        ceiling,
+        escape(controls),
+        "" if stamp is None else duration(stamp.seconds),
+        "" if stamp is None else escape(stamp.data),
+    ]
+
+
+def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return the table of `brainmark fetch --list`."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("dataset", "state", "files", "size", "licence"):
+        table.add_column(column, justify="right" if column in ("files", "size") else "left")
+    colour = {"missing": "red", "damaged": "red", "mirror?": "yellow"}
+    for row in rows:
+        state = " + ".join(f"[{colour.get(s, 'green')}]{s}[/]" for s in row["states"])
+        table.add_row(escape(row["dataset"]), state, str(row["files"]), size(row["size"]), escape(row["licence"]))
+    return table
+
+
+def findings(found: Sequence[Finding]) -> RenderableType:
+    """Return the table of `brainmark doctor`."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    marks = {"fine": "[green]✓[/]", "note": "[yellow]–[/]", "broken": "[red]✗[/]"}
+    for finding in found:
+        way_out = f"\n[bold]→[/] {escape(finding.mend)}" if finding.mend else ""
+        table.add_row(marks[finding.state], finding.topic, escape(finding.fact) + way_out)
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Return 0.4 s, 12 s, 3 min 20 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def size(count: int) -> str:
+    """Return 12 kB, 3.4 MB."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

@@ -1,0 +1,145 @@
+"""Scoring: names or objects in, scores or typed failures out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from brainmark.core import registry
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.errors import BrainmarkError, DataError
+from brainmark.core.score import Failure, Score
+from brainmark.core.subject import Subject
+from brainmark.data.settings import home
+from brainmark.run.origin import data_origin
+from brainmark.run.stamp import code_digest, entry_fingerprint, make_stamp, versions
+from brainmark.store.results import ResultStore
+
+Outcome = Score | Failure
+
+
+class _Model:
+    """A model given by name or as an object; made when first needed, once."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+        self.entry = registry.models[given] if isinstance(given, str) else None
+        self.name: str = given if isinstance(given, str) else self.subject.identifier
+
+    @cached_property
+    def subject(self) -> Subject:
+        if self.entry:
+            return self.entry.load()
+        if hasattr(self.given, "perform"):
+            return self.given
+        from brainmark.models.commitment import as_subject  # loads torch
+
+        return as_subject(self.given)
+
+    @property
+    def fingerprint(self) -> str:
+        return entry_fingerprint(self.entry) if self.entry else f"object {type(self.given).__qualname__}"
+
+
+class _Benchmark:
+    """A benchmark given by name or as an object; loaded when first needed, once, even if that fails."""
+
+    def __init__(self, given: str | Benchmark) -> None:
+        self.entry = registry.benchmarks[given] if isinstance(given, str) else None
+        self.name = given if isinstance(given, str) else given.identifier
+        self._loaded: Benchmark | BrainmarkError | None = None if isinstance(given, str) else given
+        self.origin = "given" if self.entry is None else ""
+
+    def load(self) -> Benchmark:
+        if self._loaded is None and self.entry is not None:
+            try:
+                self._loaded = self.entry.load()
+                self.origin = data_origin(self.entry.card.datasets)
+            except BrainmarkError as error:
+                self._loaded = error
+        if isinstance(self._loaded, BrainmarkError):
+            raise self._loaded
+        assert self._loaded is not None
+        return self._loaded
+
+
+def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True) -> Score:
+    """Score a model on a benchmark.
+
+    Parameters
+    ----------
+    model : a registered name, a `torch.nn.Module`, or any object with ``perform(experiment)``.
+    benchmark : a registered name or a `Benchmark`.
+    cache : look up and remember scores of registered names (in ``BRAINMARK_HOME/results``).
+
+    Raises
+    ------
+    UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
+    """
+    return _score(_Model(model), _Benchmark(benchmark), cache)
+
+
+def score_all(
+    models: Iterable[Any],
+    benchmarks: Iterable[str | Benchmark],
+    *,
+    cache: bool = True,
+    started: Callable[[str, str], None] | None = None,
+) -> Iterator[Outcome]:
+    """Score every model on every benchmark, benchmark by benchmark; what fails becomes a `Failure`.
+
+    `started(model, benchmark)` is called before each. All names are looked up before anything is computed, so that
+    a misspelled one costs nothing. Interrupted, the same call continues: finished scores are remembered.
+    """
+    subjects, tasks = [_Model(m) for m in models], [_Benchmark(b) for b in benchmarks]
+    return _outcomes(subjects, tasks, cache, started)
+
+
+def _outcomes(
+    subjects: list[_Model], tasks: list[_Benchmark], cache: bool, started: Callable[[str, str], None] | None
+) -> Iterator[Outcome]:
+    for task in tasks:
+        for subject in subjects:
+            if started:
+                started(subject.name, task.name)
+            try:
+                yield _score(subject, task, cache)
+            except BrainmarkError as error:
+                yield Failure(task.name, subject.name, error.kind, str(error))
+            except MemoryError as error:
+                yield Failure(task.name, subject.name, "resource", f"out of memory: {error}")
+
+
+def _score(model: _Model, benchmark: _Benchmark, cache: bool) -> Score:
+    key = result_key(model, benchmark) if cache else None
+    store = ResultStore(home() / "results")
+    if key and (known := store.get(key)):
+        return known
+    loaded = benchmark.load()
+    begun = time.perf_counter()
+    result = loaded(model.subject)
+    result = result.stamped(make_stamp(loaded, model.fingerprint, time.perf_counter() - begun, benchmark.origin))
+    if key:
+        try:
+            store.put(key, result)
+        except DataError as error:  # the score itself is fine, and is returned
+            warnings.warn(f"the score is not remembered: {error}", stacklevel=2)
+    return result
+
+
+def result_key(model: _Model, benchmark: _Benchmark) -> str | None:
+    """Return the sha256 of all that the score depends on; None for objects, whose content is not known.
+
+    It covers both registrations (with their source files and package versions), the sha256 of every data file on
+    the cards, all source code of this package, and the versions of the numerical packages.
+    """
+    if model.entry is None or benchmark.entry is None:
+        return None
+    sources = [s.sha256 for d in benchmark.entry.card.datasets for s in registry.datasets[d].card.sources]
+    parts = [entry_fingerprint(model.entry), entry_fingerprint(benchmark.entry), sources, code_digest(), versions()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

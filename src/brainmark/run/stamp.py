@@ -1,0 +1,143 @@
+"""The stamp: what is needed to get a number again."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import brainmark
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.registry import Entry
+from brainmark.core.score import Stamp
+
+PACKAGES = ("numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn")
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+
+
+def make_stamp(benchmark: Benchmark, model: str, seconds: float, origin: str) -> Stamp:
+    """Return the stamp of a score of `benchmark` that took `seconds`; `model` is the model's fingerprint."""
+    return Stamp(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        brainmark=metadata.version("brainmark"),
+        commit=commit(),
+        code=code_digest(),
+        python=platform.python_version(),
+        packages=versions(),
+        hardware=hardware(),
+        experiment=benchmark.experiment.digest,
+        target=target_digest(benchmark),
+        model=model,
+        seed=benchmark.seed,
+        seconds=round(seconds, 3),
+        peak_memory=peak_memory(),
+        data=origin,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the installed packages that can change a number."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@functools.cache
+def hardware() -> dict[str, str]:
+    """Return processor, number of cores, memory and system, as text."""
+    return {
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{_memory() / 2**30:.0f} GiB" if _memory() else "unknown",
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def peak_memory() -> int:
+    """Return the largest resident memory of this process so far, in bytes; 0 where it cannot be known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@functools.cache
+def code_digest() -> str:
+    """Return the sha256 over all source files of the package: any change of code is another number."""
+    whole = hashlib.sha256()
+    for path in sorted(PACKAGE_FOLDER.rglob("*")):
+        if path.suffix in (".py", ".csv", ".tsv") and path.is_file():
+            whole.update(path.relative_to(PACKAGE_FOLDER).as_posix().encode())
+            whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+@functools.cache
+def commit() -> str | None:
+    """Return the Git commit of the checkout that the package runs from, with '+' if files changed; else None."""
+    root = PACKAGE_FOLDER.parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        head, state = (
+            subprocess.run(
+                ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10
+            ).stdout
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.strip() + ("+" if state.strip() else "")
+
+
+def target_digest(benchmark: Benchmark) -> str:
+    """Return the sha256 over values and dimensions of the target."""
+    target = benchmark.target
+    whole = hashlib.sha256(f"{target.dims}{target.shape}{target.dtype.str}".encode())
+    whole.update(np.ascontiguousarray(target.values).tobytes())
+    return whole.hexdigest()
+
+
+def entry_fingerprint(entry: Entry[Any, Any]) -> str:
+    """Return the sha256 over name, card and source file of a registered thing, and its package's version."""
+    whole = hashlib.sha256(f"{entry.kind}:{entry.name}:{entry.card.model_dump_json()}".encode())
+    module = sys.modules[entry.module]
+    if module.__file__:
+        whole.update(Path(module.__file__).read_bytes())
+    top = entry.module.split(".")[0]
+    if top != brainmark.__name__:
+        for package in metadata.packages_distributions().get(top, []):
+            whole.update(f"{package}=={metadata.version(package)}".encode())
+    return whole.hexdigest()
