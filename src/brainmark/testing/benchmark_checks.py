@@ -1,0 +1,189 @@
+"""Checks of a registered benchmark. Benchmarks whose data are not at hand are skipped; nothing is downloaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.errors import InvalidMeasurement, ModelError
+from brainmark.core.registry import Entry, benchmarks, datasets, metrics
+from brainmark.core.score import Score
+from brainmark.testing.card_checks import card_is_complete
+from brainmark.testing.dataset_checks import missing_files
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
+from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
+
+_HIGHEST_CEILING = 1.2  # a ceiling is estimated, and may exceed 1 by its error
+
+
+class BenchmarkUnderTest:
+    """A benchmark, loaded once, and the score of a subject that knows nothing."""
+
+    def __init__(self, entry: Entry[Benchmark, BenchmarkCard]) -> None:
+        self.entry = entry
+        self.card = entry.card
+
+    @cached_property
+    def loaded(self) -> Any:
+        """What the factory makes, or the error that it raises."""
+        try:
+            for name in self.card.datasets:
+                missing = missing_files(datasets[name].card) if name in datasets else ""
+                if missing:
+                    raise CheckSkipped(f"data of {name} are not at hand: {missing}")
+            return self.entry.load()
+        except CheckSkipped:
+            raise
+        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `loads` reports it
+            return error
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark; checks that need it are skipped if it does not load."""
+        if not isinstance(self.loaded, Benchmark):
+            raise CheckSkipped("the benchmark does not load")
+        return self.loaded
+
+    @cached_property
+    def outcome(self) -> Score | Exception:
+        """The score of random answers, or the error in its place."""
+        benchmark = self.benchmark
+        try:
+            return benchmark(Noise())
+        except Exception as error:  # noqa: BLE001 - `scores_random_answers` reports it
+            return error
+
+    @property
+    def score(self) -> Score:
+        """The score of random answers; checks that need it are skipped if there is none."""
+        if isinstance(self.outcome, Exception):
+            raise CheckSkipped(f"random answers get no score: {said(self.outcome)}")
+        return self.outcome
+
+
+def names_on_the_card_exist(benchmark: BenchmarkUnderTest) -> None:
+    """Datasets and metric on the card are registered; the parent is another node."""
+    card, name = benchmark.card, benchmark.entry.name
+    for dataset in card.datasets:
+        fail_if(dataset not in datasets, f"the card names the dataset {dataset!r}, which is not registered")
+    fail_if(card.metric not in metrics, f"the card names the metric {card.metric!r}, which is not registered")
+    fail_if(card.parent == name, f"the benchmark {name!r} is its own parent")
+    after = card.superseded_by
+    fail_if(after == name or (after is not None and after not in benchmarks), f"superseded_by names {after!r}")
+    simulated = all(datasets[d].card.simulated for d in card.datasets)
+    fail_if(simulated != card.simulated, f"the card says simulated={card.simulated}, its datasets say {simulated}")
+
+
+def loads(benchmark: BenchmarkUnderTest) -> None:
+    """The factory makes a Benchmark."""
+    loaded = benchmark.loaded
+    if isinstance(loaded, Exception):
+        raise CheckFailed(f"loading raises {said(loaded)}")
+    fail_if(not isinstance(loaded, Benchmark), f"the factory makes a {type(loaded).__name__}, not a Benchmark")
+
+
+def identifier_is_the_name(benchmark: BenchmarkUnderTest) -> None:
+    """The identifier of the benchmark is the name under which it is registered."""
+    given = benchmark.benchmark.identifier
+    fail_if(given != benchmark.entry.name, f"identifier is {given!r}; it is registered as {benchmark.entry.name!r}")
+
+
+def card_is_the_registered_one(benchmark: BenchmarkUnderTest) -> None:
+    """The benchmark carries the card under which it is registered."""
+    fail_if(benchmark.benchmark.card != benchmark.card, "the benchmark has another card than the registry")
+
+
+def has_controls(benchmark: BenchmarkUnderTest) -> None:
+    """The benchmark has at least one control, and each has its own name."""
+    names = [c.name for c in benchmark.benchmark.controls]
+    fail_if(not names, "no controls; a shuffled answer costs one line: controls=(shuffled(),)")
+    fail_if(len(set(names)) < len(names), f"two controls have one name: {', '.join(names)}")
+
+
+def ceiling_is_plausible(benchmark: BenchmarkUnderTest) -> None:
+    """The ceiling, where there is one, is finite, above 0, and at most 1.2."""
+    if benchmark.benchmark.ceiling is None:
+        raise CheckSkipped("the benchmark has no ceiling")
+    try:
+        comparison = benchmark.benchmark.ceiling_comparison
+    except Exception as error:
+        raise CheckFailed(f"the ceiling raises {said(error)}") from error
+    top = np.nan if comparison is None else comparison.aggregate()
+    fail_if(not 0.0 < top <= _HIGHEST_CEILING, f"the ceiling is {top:.3g}; it should lie above 0 and at most at 1.2")
+
+
+def scores_random_answers(benchmark: BenchmarkUnderTest) -> None:
+    """A subject that answers at random gets a score, or a clear statement that it has none."""
+    outcome = benchmark.outcome
+    if isinstance(outcome, Exception) and not isinstance(outcome, ModelError):
+        raise CheckFailed(f"random answers raise {said(outcome)}")
+
+
+def random_answers_score_low(benchmark: BenchmarkUnderTest) -> None:
+    """Random answers score below the ceiling, and near the controls or the chance level of the metric."""
+    score = benchmark.score
+    top = 1.0 if score.ceiling is None else score.ceiling
+    fail_if(not score.raw < top, f"random answers score {score.raw:.3f}, the ceiling is {top:.3f}")
+    card = metrics[benchmark.card.metric].card if benchmark.card.metric in metrics else None
+    if card is None or card.chance is None:
+        return
+    highest = max([card.chance, *(c.raw for c in score.controls.values())])
+    allowed = highest + 0.25 * max(top - highest, 0.0)
+    fail_if(score.raw > allowed, f"random answers score {score.raw:.3f}, the best control {highest:.3f} of {top:.3f}")
+
+
+def score_survives_json(benchmark: BenchmarkUnderTest) -> None:
+    """The score goes through JSON and comes back the same, without NaN."""
+    score = benchmark.score
+    try:
+        text = json.dumps(score.to_dict(), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CheckFailed(f"the score cannot be written as JSON: {error}") from error
+    back = Score.from_dict(json.loads(text), score.units)
+    fail_if(back.to_dict() != score.to_dict(), "the score read from JSON differs from the one written")
+
+
+def same_score_twice(benchmark: BenchmarkUnderTest) -> None:
+    """The same subject gets the same score again, also from a benchmark made anew."""
+    first = benchmark.score.to_dict()
+    second = benchmark.entry.load()(Noise()).to_dict()
+    differ = [k for k in first if first[k] != second[k]]
+    fail_if(bool(differ), f"{', '.join(differ)} of the score differ the second time; seed what is random")
+
+
+def broken_answers_are_refused(benchmark: BenchmarkUnderTest) -> None:
+    """Answers with missing or misplaced presentations, or with NaN, raise an error instead of a score."""
+    for subject, right in (
+        (Truncated(), InvalidMeasurement),
+        (Misnamed(), InvalidMeasurement),
+        (Undefined(), (ModelError, InvalidMeasurement)),
+    ):
+        try:
+            benchmark.benchmark.answer(subject)
+        except right:
+            continue
+        except Exception as error:
+            raise CheckFailed(f"the {subject.identifier} subject raises {said(error)}") from error
+        raise CheckFailed(f"the {subject.identifier} subject is not refused")
+
+
+CHECKS: tuple[Callable[[Any], None], ...] = (
+    card_is_complete,
+    names_on_the_card_exist,
+    loads,
+    identifier_is_the_name,
+    card_is_the_registered_one,
+    has_controls,
+    ceiling_is_plausible,
+    scores_random_answers,
+    random_answers_score_low,
+    score_survives_json,
+    same_score_twice,
+    broken_answers_are_refused,
+)

@@ -1,0 +1,167 @@
+"""Small inputs with known structure: stimuli for models, pairs of measurements for metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brainmark.core.stimuli import Stimuli
+
+_SIZES = ((61, 47), (64, 64), (33, 80), (40, 40))  # height, width: odd, even, wide
+_TEXTS = (
+    "Rain.",
+    "The old fisherman mended his net before the tide turned.",
+    "Why do zebras, of all animals, have stripes?",
+    "She counted 27 steps — then one more.",
+)
+
+
+def images(count: int = 3, seed: int = 0) -> Stimuli:
+    """Return `count` smooth random colour images (uint8) of different sizes, held in memory."""
+    generator = np.random.default_rng([seed, 7])
+    media: list[np.ndarray] = []
+    for index in range(count):
+        height, width = _SIZES[index % len(_SIZES)]
+        coarse = generator.integers(0, 256, size=(height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+        media.append(coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width].copy())
+    return _stimuli("image", media)
+
+
+def texts(count: int = 3) -> Stimuli:
+    """Return `count` short texts of different lengths, with punctuation, digits and one sign outside ASCII."""
+    return _stimuli("text", [_TEXTS[i % len(_TEXTS)] + " And so on." * (i // len(_TEXTS)) for i in range(count)])
+
+
+def _stimuli(modality: Literal["image", "text"], media: Sequence[np.ndarray] | Sequence[str]) -> Stimuli:
+    ids = [f"{modality}-{i}" for i in range(len(media))]
+    table = pd.DataFrame({"text": media} if modality == "text" else {}, index=pd.Index(ids, name="stimulus_id"))
+    return Stimuli(f"{len(media)} test {modality}s", modality, table, tuple(media))
+
+
+def repeated(stimuli: Stimuli, positions: Sequence[int]) -> Stimuli:
+    """Return the stimuli at `positions`, which may come more than once, under new identifiers."""
+    chosen = stimuli.take(sorted(set(positions)))
+    rows = chosen.table.iloc[[sorted(set(positions)).index(p) for p in positions]]
+    ids = pd.Index([f"again-{i}" for i in range(len(positions))], name="stimulus_id")
+    return Stimuli("repeated", stimuli.modality, rows.set_axis(ids, axis=0), tuple(stimuli.media[p] for p in positions))
+
+
+def recording(stimuli: Stimuli, values: np.ndarray, region: str = "V1", name: str = "unit") -> xr.DataArray:
+    """Return ``values`` (presentation, neuroid) as a valid recording of `region`."""
+    count = values.shape[1]
+    return xr.DataArray(
+        values,
+        dims=("presentation", "neuroid"),
+        coords={
+            "stimulus_id": ("presentation", stimuli.ids),
+            "neuroid_id": ("neuroid", np.char.add(f"{name}-", np.arange(count).astype(str))),
+            "region": ("neuroid", np.full(count, region)),
+        },
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MetricExample:
+    """A prediction that is exactly right for a target; `target` has no missing values.
+
+    Attributes
+    ----------
+    prediction : what a subject answers.
+    target : what was measured.
+    paired : presentations of both belong together (False: distributions are compared).
+    """
+
+    prediction: xr.DataArray
+    target: xr.DataArray
+    paired: bool = True
+
+
+def metric_example(
+    compares: Literal["recordings", "dissimilarities", "choices", "distributions"], count: int = 96, seed: int = 0
+) -> MetricExample:
+    """Return a prediction and a target of the kind a metric compares, without noise.
+
+    recordings : 24 model units that span 6 latent signals; 12 neuroids, linear mixtures of the same signals.
+    dissimilarities : the same units, and the dissimilarities (1 - Pearson) of their answers, twice as two subjects.
+    choices : probabilities of 4 choices, and the same probabilities.
+    distributions : 48 orientation-tuned units answering to gratings, and the circular variances of their tuning.
+    """
+    make = {
+        "recordings": _recordings,
+        "dissimilarities": _dissimilarities,
+        "choices": _choices,
+        "distributions": _distributions,
+    }
+    return make[compares](count, np.random.default_rng([seed, 11]))
+
+
+def _numbered(count: int) -> Stimuli:
+    ids = pd.Index([f"stimulus-{i:03d}" for i in range(count)], name="stimulus_id")
+    return Stimuli(f"{count} numbers", "text", pd.DataFrame({"text": [str(i) for i in range(count)]}, index=ids))
+
+
+def _recordings(count: int, generator: np.random.Generator) -> MetricExample:
+    stimuli = _numbered(count)
+    latent = generator.standard_normal((count, 6))
+    units = latent @ generator.standard_normal((6, 24)) + 1.0
+    neuroids = latent @ generator.standard_normal((6, 12)) + 3.0
+    return MetricExample(recording(stimuli, units, name="unit"), recording(stimuli, neuroids, name="neuroid"))
+
+
+def _dissimilarities(count: int, generator: np.random.Generator) -> MetricExample:
+    prediction = _recordings(count // 2, generator).prediction
+    ids = prediction.coords["stimulus_id"].values
+    distance = 1.0 - np.corrcoef(prediction.values)
+    target = xr.DataArray(
+        np.stack([distance, distance]),
+        dims=("subject", "presentation", "other"),
+        coords={"subject": ["first", "second"], "stimulus_id": ("presentation", ids), "other_id": ("other", ids)},
+    )
+    return MetricExample(prediction, target)
+
+
+def _choices(count: int, generator: np.random.Generator) -> MetricExample:
+    labels = np.array(["ant", "bee", "cat", "dog"])
+    shares = generator.dirichlet(np.full(4, 0.7), size=count)
+    target = xr.DataArray(
+        shares,
+        dims=("presentation", "choice"),
+        coords={
+            "stimulus_id": ("presentation", _numbered(count).ids),
+            "label": ("presentation", labels[np.arange(count) % 4]),
+            "choice": labels,
+        },
+    )
+    return MetricExample(target, target)
+
+
+def _distributions(count: int, generator: np.random.Generator) -> MetricExample:
+    orientation, frequency, phase = (
+        grid.ravel() for grid in np.meshgrid(np.arange(0, 180, 15.0), [1.0, 2.0, 4.0], [0.0, 90.0, 180.0, 270.0])
+    )
+    units = 48
+    preferred, width = generator.uniform(0, 180, units), generator.gamma(2.0, 1.0, units)
+    tuned = np.exp(width * (np.cos(2 * np.deg2rad(orientation[:, None] - preferred)) - 1))
+    answers = 20.0 * tuned * np.exp(-0.5 * np.log2(frequency[:, None] / 2.0) ** 2)
+    prediction = recording(_numbered(len(orientation)), answers).assign_coords(
+        orientation=("presentation", orientation),
+        spatial_frequency=("presentation", frequency),
+        phase=("presentation", phase),
+    )
+    best = frequency == 2.0
+    resultant = (answers[best] * np.exp(2j * np.deg2rad(orientation[best]))[:, None]).sum(0) / answers[best].sum(0)
+    target = xr.DataArray(
+        1.0 - np.abs(resultant),
+        dims=("neuroid",),
+        coords={
+            "neuroid_id": ("neuroid", prediction.coords["neuroid_id"].values),
+            "region": ("neuroid", prediction.coords["region"].values),
+        },
+        name="circular_variance",
+    )
+    return MetricExample(prediction, target, paired=False)
