@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from brainmark.core.lazy import attach
 
 if TYPE_CHECKING:
-    from brainmark.core.benchmark import Benchmark, Control, control_subject, shuffled
+    from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled
     from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard, Source
     from brainmark.core.comparison import Ceiling, Comparison, Metric
     from brainmark.core.errors import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from brainmark.core.subject import Subject
 
 _HOMES = {
-    "benchmark": "Benchmark Control control_subject shuffled",
+    "benchmark": "Benchmark Control control_model shuffled",
     "cards": "BenchmarkCard Card DatasetCard MetricCard ModelCard Source",
     "comparison": "Ceiling Comparison Metric",
     "errors": (

@@ -15,6 +15,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import BrainmarkError, InvalidMeasurement, ModelError, ResourceError
 from brainmark.core.experiment import Experiment
 from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
+from brainmark.core.registry import models
 from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject
 
@@ -133,11 +134,11 @@ def shuffled(seed: int = 0) -> Control:
     return Control("shuffled", compare, per_model=True)
 
 
-def control_subject(name: str, load: Callable[[], Subject]) -> Control:
-    """Return the control in which a simple subject stands in for the model."""
+def control_model(name: str) -> Control:
+    """Return the control in which a simple registered model stands in for the one that is scored."""
 
     def compare(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
-        return benchmark.metric(benchmark.answer(load()), benchmark.mean_target)
+        return benchmark.metric(benchmark.answer(models[name].load()), benchmark.mean_target)
 
     return Control(name, compare)
 

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import brainmark
+from brainmark.core import (
+    Benchmark, BenchmarkCard, Comparison, DataError, Experiment, Failure, ModelCard, NotApplicable, Record, Score,
+    Stimuli, UnknownName, registry,
+)  # fmt: skip
+from brainmark.run.scoring import score, score_all
+
+CITE = "@misc{a, title={b}}"
+
+
+def recording(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(
+        values,
+        dims=("presentation", "neuroid"),
+        coords={
+            "stimulus_id": ("presentation", [str(i) for i in range(values.shape[0])]),
+            "neuroid_id": ("neuroid", np.arange(values.shape[1])),
+            "region": ("neuroid", ["V4"] * values.shape[1]),
+        },
+    )
+
+
+class Answers:
+    """A subject that counts how often it is asked."""
+
+    def __init__(self, identifier: str, error: Exception | None = None) -> None:
+        self.identifier, self.error, self.asked = identifier, error, 0
+
+    def perform(self, experiment):
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return recording(np.arange(12.0).reshape(6, 2) % 5)
+
+
+def make_benchmark(identifier: str = "Toy.V4-mean") -> Benchmark:
+    media = tuple(np.full((4, 4, 3), i, np.uint8) for i in range(6))
+    stimuli = Stimuli("toy", "image", pd.DataFrame({"stimulus_id": [str(i) for i in range(6)]}), media)
+    card = BenchmarkCard(
+        summary="toy", licence="MIT", cite=CITE, domain="vision", species=("toy",), region="V4", parent="V4",
+        datasets=("Simulated.IT",), metric="mean",
+    )  # fmt: skip
+
+    def metric(prediction, target):
+        return Comparison(prediction.mean("presentation"))
+
+    return Benchmark(identifier, card, Experiment(stimuli, Record("V4")), recording(np.ones((6, 2))), metric)
+
+
+@pytest.fixture
+def registered(monkeypatch, tmp_path):
+    """A model and a benchmark that exist for one test, and a cache of its own."""
+    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
+    registry.discover()
+    model_card = ModelCard(summary="toy", licence="MIT", cite=CITE, domain="vision", family="toy", regions=("V4",))
+    subject = Answers("toy")
+    for kind in (registry.models, registry.benchmarks):
+        monkeypatch.setattr(kind, "_entries", dict(kind._entries))
+
+    def toy():
+        return subject
+
+    def toy_benchmark():
+        return make_benchmark()
+
+    registry.models.add("toy", card=model_card)(toy)
+    registry.benchmarks.add("Toy.V4-mean", card=make_benchmark().card)(toy_benchmark)
+    return subject
+
+
+def test_a_registered_score_is_remembered_and_identical(registered):
+    first = score("toy", "Toy.V4-mean")
+    second = score("toy", "Toy.V4-mean")
+    assert registered.asked == 1
+    assert second.to_dict() == first.to_dict()
+    assert first.stamp is not None
+    assert first.stamp.seconds >= 0
+    assert len(first.stamp.experiment) == 64
+    score("toy", "Toy.V4-mean", cache=False)
+    assert registered.asked == 2
+
+
+def test_a_change_of_the_card_is_another_result(registered, monkeypatch):
+    score("toy", "Toy.V4-mean")
+    entry = registry.models["toy"]
+    changed = entry.card.model_copy(update={"summary": "changed"})
+    monkeypatch.setitem(registry.models._entries, "toy", type(entry)("model", "toy", entry.factory, changed))
+    score("toy", "Toy.V4-mean")
+    assert registered.asked == 2
+
+
+def test_objects_are_scored_and_not_remembered(registered):
+    mine = Answers("mine")
+    for _ in range(2):
+        assert isinstance(brainmark.score(mine, make_benchmark()), Score)
+    assert mine.asked == 2
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_score(registered, monkeypatch, tmp_path):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file in place of the folder")
+    monkeypatch.setenv("BRAINMARK_HOME", str(blocked))
+    with pytest.warns(UserWarning, match="not remembered.*BRAINMARK_HOME"):
+        assert score("toy", "Toy.V4-mean").raw == pytest.approx(score_of_toy())
+
+
+def score_of_toy() -> float:
+    return float(np.median((np.arange(12.0).reshape(6, 2) % 5).mean(axis=0)))
+
+
+def test_failures_are_typed_and_do_not_stop_the_rest(registered):
+    subjects = [
+        Answers("declines", NotApplicable("declines: it has no eyes")),
+        Answers("breaks", KeyError("weights")),
+        Answers("fine"),
+    ]
+    outcomes = list(score_all(subjects, [make_benchmark()]))
+    assert [getattr(o, "kind", "score") for o in outcomes] == ["not_applicable", "model", "score"]
+    assert isinstance(outcomes[1], Failure)
+    assert "KeyError" in outcomes[1].reason
+    assert outcomes[0].reason == "declines: it has no eyes"
+
+
+def test_misspelled_names_are_found_before_anything_is_computed(registered):
+    mine = Answers("mine")
+    with pytest.raises(UnknownName, match=r"unknown benchmark 'Toy.V4-maen'; did you mean 'Toy.V4-mean'"):
+        score_all([mine], [make_benchmark(), "Toy.V4-maen"])
+    assert mine.asked == 0
+
+
+def test_data_that_cannot_be_had_are_asked_for_once(registered, monkeypatch):
+    tried = []
+
+    def broken():
+        tried.append(1)
+        raise DataError("no mirror has it")
+
+    registry.benchmarks.add("Gone.V4-mean", card=make_benchmark().card)(broken)
+    outcomes = list(score_all([Answers("a"), Answers("b"), "toy"], ["Gone.V4-mean"]))
+    assert [o.kind for o in outcomes] == ["environment"] * 3
+    assert len(tried) == 1
+
+
+def test_a_subject_without_perform_is_refused(registered):
+    with warnings.catch_warnings(), pytest.raises(TypeError, match="perform"):
+        score(object(), make_benchmark())

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from brainmark.core import ControlScore, DataError, Score
+from brainmark.store.results import ResultStore, write_atomically
+
+KEY = "ab" + "0" * 62
+
+
+@pytest.fixture
+def score() -> Score:
+    units = xr.Dataset(
+        {"raw": ("neuroid", [0.1, 0.2, np.nan])}, coords={"neuroid_id": ("neuroid", ["a", "b", "c"])}
+    )
+    controls = {"shuffled": ControlScore(0.01, 0.008)}
+    return Score("X.V4-m", "me", 0.5, 0.4, 0.8, (0.4, 0.6), units=units, controls=controls, notes=("careful",))
+
+
+def test_a_score_comes_back_whole(tmp_path, score):
+    store = ResultStore(tmp_path)
+    assert store.get(KEY) is None
+    store.put(KEY, score)
+    again = store.get(KEY)
+    assert again is not None
+    assert again.to_dict() == score.to_dict()
+    xr.testing.assert_identical(again.units, score.units)
+
+
+def test_a_damaged_record_counts_as_none(tmp_path, score):
+    store = ResultStore(tmp_path)
+    record = store.put(KEY, score)
+    record.write_text(record.read_text()[:-20])
+    assert store.get(KEY) is None
+    record.write_text(json.dumps({"value": 1}))
+    assert store.get(KEY) is None
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, score):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot store the score of me on X\.V4-m in .*BRAINMARK_HOME"):
+        ResultStore(blocked).put(KEY, score)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
