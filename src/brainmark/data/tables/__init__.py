@@ -1,0 +1,48 @@
+"""Small published tables that ship with the package, as text with their citation in comment lines."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brainmark.core import DataError, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def _by_sha256() -> dict[str, Path]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(_FOLDER.glob("*.csv"))}
+
+
+def shipped(sha256: str) -> Path | None:
+    """Return the path of the shipped table with these bytes, if there is one."""
+    return _by_sha256().get(sha256)
+
+
+def read_table(name: str, source: Source) -> pd.DataFrame:
+    """Return a shipped table, after checking that it is the one on the card.
+
+    Parameters
+    ----------
+    name : of the file in this folder; lines that start with "#" hold its citation and the meaning of its columns.
+    source : from the card: URL of the publication; sha256 and size of the shipped file.
+
+    Raises
+    ------
+    DataError : it is missing or its bytes are others.
+    """
+    import pandas as pd
+
+    from brainmark.data.verify import fault
+
+    path = _FOLDER / name
+    reason = fault(path, source)
+    if reason:
+        raise DataError(f"shipped table {path}: {reason}; reinstall brainmark")
+    return pd.read_csv(path, comment="#")

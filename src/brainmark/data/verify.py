@@ -1,0 +1,48 @@
+"""Hashes: whether a file is the one that was registered."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+from brainmark.core import Source
+
+_known: dict[Path, tuple[tuple[int, int, int], str]] = {}  # path -> (size, time of change, inode), sha256
+_lock = threading.Lock()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file; it is read again only when its size, time of change or inode differ.
+
+    Raises
+    ------
+    OSError : it cannot be read.
+    """
+    status = path.stat()
+    state = (status.st_size, status.st_mtime_ns, status.st_ino)
+    with _lock:
+        seen = _known.get(path)
+    if seen and seen[0] == state:
+        return seen[1]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with _lock:
+        _known[path] = (state, digest)
+    return digest
+
+
+def fault(path: Path, source: Source) -> str:
+    """Return what is wrong with the file at `path` as a copy of `source`; empty if it has the registered bytes."""
+    try:
+        if not path.exists():
+            return "no such file"
+        if not path.is_file():
+            return "it is a folder, not a file"
+        size, found = path.stat().st_size, sha256_of(path)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
+    if found == source.sha256 and size == source.size:
+        return ""
+    sizes = "" if size == source.size else f"; expected {source.size} bytes, found {size}"
+    return f"wrong content: expected sha256 {source.sha256}, found {found}{sizes}"
