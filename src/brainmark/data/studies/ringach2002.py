@@ -1,14 +1,16 @@
 """Ringach, Shapley & Hawken 2002: orientation selectivity of 308 cells of macaque V1, drifting gratings.
 
 One dataset for each property, over the cells that responded: mean rate at the best orientation more than
-5 spikes/s above the spontaneous rate (304 cells), the criterion of Marques, Schrimpf & DiCarlo 2021.
+5 spikes/s above the spontaneous rate (304 cells), the criterion of Marques, Schrimpf & DiCarlo 2021. The table of
+cells is fetched; `Ringach2002.summary.<property>` ships with the package: how many cells lie on either side of a
+landmark of the distribution.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from brainmark.core import DatasetCard, datasets
+from brainmark.core import DatasetCard, Source, datasets
 from brainmark.data.git import GitFolder
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ FILES = GitFolder(
     folder="spacetorch/datasets",
     files={FILE: ("2fd5279bc2b9a2605f14ee314605612efafdef9e798a4faf4820a7af427053f1", 41600)},
 )
+SUMMARY_FILE = "ringach2002_summary.csv"
+SUMMARY = Source(
+    url="https://doi.org/10.1523/JNEUROSCI.22-13-05639.2002",
+    sha256="32653ceaa6749530c7d3414d506bcbe58d70b7bf19d11ae536232b7c5cc3ca05",
+    size=712,
+)
 CELLS = 308
 FIELDS = ("animal", "bw", "maxdc", "maxfirst", "mindc", "orivar", "po", "rdepth", "spont")
 THRESHOLD = 5.0  # spikes/s above the spontaneous rate
@@ -52,8 +60,8 @@ PROPERTIES = {
     "circular_variance": Property(
         "circular variance of the orientation tuning curve (0: one orientation, 1: none preferred)", "1", "orivar"
     ),
-    "bandwidth": Property("half width of orientation tuning at 1/sqrt(2) of the peak", "degrees", "bw"),
-    "orthogonal_preferred_ratio": Property(
+    "orientation_bandwidth": Property("half width of orientation tuning at 1/sqrt(2) of the peak", "degrees", "bw"),
+    "orthogonal_preferred": Property(
         "response at the orientation orthogonal to the preferred one, as a share of the response at the preferred one",
         "1",
         "po",
@@ -61,27 +69,28 @@ PROPERTIES = {
     "modulation_ratio": Property("F1/F0: first harmonic over mean rate, best grating", "1", "maxfirst", "maxdc"),
     "max_dc": Property("mean rate at the best orientation", "spikes/s", "maxdc"),
     "min_dc": Property("mean rate at the worst orientation", "spikes/s", "mindc"),
-    "max_f1": Property("first harmonic of the rate, best grating", "spikes/s", "maxfirst"),
+    "max_ac": Property("first harmonic of the rate, best grating", "spikes/s", "maxfirst"),
     "spontaneous": Property("spontaneous rate", "spikes/s", "spont"),
 }
 
 
-def _card(meaning: str) -> DatasetCard:
+def _card(summary: str, licence: str, sources: tuple[Source, ...]) -> DatasetCard:
     return DatasetCard(
-        summary=f"Macaque V1, 304 cells: {meaning}.",
-        licence="not stated by the publisher",
+        summary=summary,
+        licence=licence,
         cite=CITE,
         domain="vision",
         species=("macaque",),
         regions=("V1",),
         modality="image",
-        sources=FILES.sources,
+        sources=sources,
         tags=("tuning",),
     )
 
 
 def _register(name: str, prop: Property) -> None:
-    identifier, card = f"Ringach2002.{name}", _card(prop.meaning)
+    identifier = f"Ringach2002.{name}"
+    card = _card(f"Macaque V1, 304 cells: {prop.meaning}.", "not stated by the publisher", FILES.sources)
 
     @datasets.add(identifier, card=card)
     def load() -> Study:
@@ -89,8 +98,26 @@ def _register(name: str, prop: Property) -> None:
         return _study(identifier, card, name, prop)
 
 
+def _register_summary(name: str) -> None:
+    identifier = f"Ringach2002.summary.{name}"
+    card = _card(f"Macaque V1, 304 cells in two bins: {PROPERTIES[name].meaning}.", "facts, not protected", (SUMMARY,))
+
+    @datasets.add(identifier, card=card)
+    def load() -> Study:
+        """Numbers of cells below and above a landmark."""
+        from brainmark.core import Setting
+        from brainmark.data.study import Study
+        from brainmark.data.tables import histogram_of, read_table
+
+        table = read_table(SUMMARY_FILE, SUMMARY)
+        rows = table[table["property"] == name]
+        return Study(identifier, card, histogram_of(rows, name, PROPERTIES[name].units), None, Setting())
+
+
 for _name, _property in PROPERTIES.items():
     _register(_name, _property)
+for _name in ("circular_variance", "modulation_ratio"):
+    _register_summary(_name)
 
 
 def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Study:

@@ -11,13 +11,14 @@ from brainmark.core import DataError, Source
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 @cache
 def _by_sha256() -> dict[str, Path]:
-    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(_FOLDER.glob("*.csv"))}
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(FOLDER.glob("*.csv"))}
 
 
 def shipped(sha256: str) -> Path | None:
@@ -41,8 +42,21 @@ def read_table(name: str, source: Source) -> pd.DataFrame:
 
     from brainmark.data.verify import fault
 
-    path = _FOLDER / name
+    path = FOLDER / name
     reason = fault(path, source)
     if reason:
         raise DataError(f"shipped table {path}: {reason}; reinstall brainmark")
     return pd.read_csv(path, comment="#")
+
+
+def histogram_of(table: pd.DataFrame, name: str, units: str) -> xr.DataArray:
+    """Return the columns ``bin_start, bin_end, cells`` as a histogram: (bin,), numbers of cells."""
+    import xarray as xr
+
+    return xr.DataArray(
+        table["cells"].to_numpy(int),
+        dims="bin",
+        coords={column: ("bin", table[column].to_numpy(float)) for column in ("bin_start", "bin_end")},
+        name=name,
+        attrs={"units": units},
+    )
