@@ -153,3 +153,27 @@ def test_data_that_cannot_be_had_are_asked_for_once(registered, monkeypatch):
 def test_a_subject_without_perform_is_refused(registered):
     with warnings.catch_warnings(), pytest.raises(TypeError, match="perform"):
         score(object(), make_benchmark())
+
+
+def test_one_experiment_is_put_to_a_subject_once_for_all_benchmarks(registered):
+    mine, twin = Answers("mine"), Answers("mine")
+    outcomes = list(score_all([mine, twin], [make_benchmark("A.V4-mean"), make_benchmark("B.V4-mean")]))
+    assert len(outcomes) == 4
+    assert (mine.asked, twin.asked) == (1, 1)
+
+
+def test_any_object_that_performs_is_scored_under_its_type_name():
+    class Nameless:
+        def perform(self, experiment):
+            return recording(np.arange(12.0).reshape(6, 2))
+
+    assert score(Nameless(), make_benchmark()).subject == "Nameless"
+
+
+def test_an_answer_that_is_no_array_is_refused_with_its_type():
+    class Listing:
+        def perform(self, experiment):
+            return [1, 2, 3]
+
+    with pytest.raises(brainmark.BrainmarkError, match="is a list, not an xarray.DataArray"):
+        score(Listing(), make_benchmark())

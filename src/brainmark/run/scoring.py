@@ -16,6 +16,7 @@ from brainmark.core.errors import BrainmarkError, DataError
 from brainmark.core.score import Failure, Score
 from brainmark.core.subject import Subject
 from brainmark.data.settings import home
+from brainmark.run.answers import Answers
 from brainmark.run.origin import data_origin
 from brainmark.run.stamp import code_digest, entry_fingerprint, make_stamp, versions
 from brainmark.store.results import ResultStore
@@ -29,7 +30,7 @@ class _Model:
     def __init__(self, given: Any) -> None:
         self.given = given
         self.entry = registry.models[given] if isinstance(given, str) else None
-        self.name: str = given if isinstance(given, str) else self.subject.identifier
+        self.name: str = given if isinstance(given, str) else _identifier(self.subject)
 
     @cached_property
     def subject(self) -> Subject:
@@ -37,13 +38,17 @@ class _Model:
             return self.entry.load()
         if hasattr(self.given, "perform"):
             return self.given
-        from brainmark.models.commitment import as_subject  # loads torch
+        from brainmark.models.commitment import as_subject
 
         return as_subject(self.given)
 
     @property
     def fingerprint(self) -> str:
         return entry_fingerprint(self.entry) if self.entry else f"object {type(self.given).__qualname__}"
+
+
+def _identifier(subject: Any) -> str:
+    return str(getattr(subject, "identifier", type(subject).__name__))
 
 
 class _Benchmark:
@@ -81,7 +86,7 @@ def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True) -> Scor
     ------
     UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
     """
-    return _score(_Model(model), _Benchmark(benchmark), cache)
+    return _score(_Model(model), _Benchmark(benchmark), cache, Answers())
 
 
 def score_all(
@@ -103,26 +108,27 @@ def score_all(
 def _outcomes(
     subjects: list[_Model], tasks: list[_Benchmark], cache: bool, started: Callable[[str, str], None] | None
 ) -> Iterator[Outcome]:
+    answers = Answers()
     for task in tasks:
         for subject in subjects:
             if started:
                 started(subject.name, task.name)
             try:
-                yield _score(subject, task, cache)
+                yield _score(subject, task, cache, answers)
             except BrainmarkError as error:
                 yield Failure(task.name, subject.name, error.kind, str(error))
             except MemoryError as error:
                 yield Failure(task.name, subject.name, "resource", f"out of memory: {error}")
 
 
-def _score(model: _Model, benchmark: _Benchmark, cache: bool) -> Score:
+def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) -> Score:
     key = result_key(model, benchmark) if cache else None
     store = ResultStore(home() / "results")
     if key and (known := store.get(key)):
         return known
     loaded = benchmark.load()
     begun = time.perf_counter()
-    result = loaded(model.subject)
+    result = loaded(answers.of(model.subject, model.name))
     result = result.stamped(make_stamp(loaded, model.fingerprint, time.perf_counter() - begun, benchmark.origin))
     if key:
         try:
