@@ -9,8 +9,19 @@ import xarray as xr
 
 import brainmark
 from brainmark.core import (
-    Benchmark, BenchmarkCard, Comparison, DataError, Experiment, Failure, ModelCard, NotApplicable, Record, Score,
-    Stimuli, UnknownName, registry,
+    Benchmark,
+    BenchmarkCard,
+    Comparison,
+    DataError,
+    Experiment,
+    Failure,
+    ModelCard,
+    NotApplicable,
+    Record,
+    Score,
+    Stimuli,
+    UnknownName,
+    registry,
 )  # fmt: skip
 from brainmark.run.scoring import score, score_all
 
@@ -175,5 +186,5 @@ def test_an_answer_that_is_no_array_is_refused_with_its_type():
         def perform(self, experiment):
             return [1, 2, 3]
 
-    with pytest.raises(brainmark.BrainmarkError, match="is a list, not an xarray.DataArray"):
+    with pytest.raises(brainmark.BrainmarkError, match=r"is a list, not an xarray\.DataArray"):
         score(Listing(), make_benchmark())

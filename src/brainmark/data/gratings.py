@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from brainmark.core.experiment import Experiment, Record, Setting
 from brainmark.core.stimuli import Stimuli
 
 
@@ -88,3 +90,14 @@ def drifting_gratings(
     table = table.astype({"blank": bool}).rename_axis("stimulus_id")
     frames = GratingFrames((*gratings, blank), degrees, pixels)
     return Stimuli("drifting gratings", "image", table, frames)
+
+
+@functools.cache
+def v1_tuning() -> Experiment:
+    """Return the experiment that measures tuning in V1: units near fixation, drifting gratings of 8 degrees.
+
+    12 orientations (15 degrees apart), 10 spatial frequencies (half octaves, 0.42 to 9.5 cycles/degree: the centres
+    of the bins of De Valois, Albrecht & Thorell 1982 and one beyond on either side), 6 phases, full contrast, blank.
+    """
+    stimuli = drifting_gratings(np.arange(0, 180, 15), 2.0 ** (np.arange(-2.5, 7.5) / 2), phases=6)
+    return Experiment(stimuli, Record("V1", eccentricity=0.15), Setting(degrees=8.0))
