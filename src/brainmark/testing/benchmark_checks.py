@@ -15,7 +15,7 @@ from brainmark.core.errors import InvalidMeasurement, ModelError
 from brainmark.core.registry import Entry, benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete
-from brainmark.testing.dataset_checks import missing_files
+from brainmark.testing.dataset_checks import DatasetUnderTest
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
@@ -30,16 +30,19 @@ class BenchmarkUnderTest:
         self.card = entry.card
 
     @cached_property
+    def missing(self) -> str:
+        """Which data are not on this machine; empty if all are there."""
+        known = [name for name in self.card.datasets if name in datasets]
+        lost = {name: DatasetUnderTest(datasets[name]).missing for name in known}
+        return "; ".join(f"{name}: {files}" for name, files in lost.items() if files)
+
+    @cached_property
     def loaded(self) -> Any:
         """What the factory makes, or the error that it raises."""
+        if self.missing:
+            raise CheckSkipped("data are not at hand")
         try:
-            for name in self.card.datasets:
-                missing = missing_files(datasets[name].card) if name in datasets else ""
-                if missing:
-                    raise CheckSkipped(f"data of {name} are not at hand: {missing}")
             return self.entry.load()
-        except CheckSkipped:
-            raise
         except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `loads` reports it
             return error
 
@@ -78,6 +81,12 @@ def names_on_the_card_exist(benchmark: BenchmarkUnderTest) -> None:
     fail_if(after == name or (after is not None and after not in benchmarks), f"superseded_by names {after!r}")
     simulated = all(datasets[d].card.simulated for d in card.datasets)
     fail_if(simulated != card.simulated, f"the card says simulated={card.simulated}, its datasets say {simulated}")
+
+
+def files_are_at_hand(benchmark: BenchmarkUnderTest) -> None:
+    """The files of its datasets are in the cache or a mirror (skipped if not: the other checks need them)."""
+    if benchmark.missing:
+        raise CheckSkipped(benchmark.missing)
 
 
 def loads(benchmark: BenchmarkUnderTest) -> None:
@@ -176,6 +185,7 @@ def broken_answers_are_refused(benchmark: BenchmarkUnderTest) -> None:
 CHECKS: tuple[Callable[[Any], None], ...] = (
     card_is_complete,
     names_on_the_card_exist,
+    files_are_at_hand,
     loads,
     identifier_is_the_name,
     card_is_the_registered_one,

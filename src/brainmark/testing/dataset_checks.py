@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.cards import DatasetCard
-from brainmark.core.errors import BrainmarkError, InvalidMeasurement
+from brainmark.core.errors import BrainmarkError, DataError, InvalidMeasurement
 from brainmark.core.experiment import Setting
 from brainmark.core.measurement import check_measurement
 from brainmark.core.registry import Entry
@@ -30,15 +30,20 @@ class DatasetUnderTest:
         self.card = entry.card
 
     @cached_property
+    def missing(self) -> str | DataError:
+        """Which files are not on this machine (empty if all are there), or what is wrong with their addresses."""
+        try:
+            return missing_files(self.card)
+        except DataError as error:
+            return error
+
+    @cached_property
     def loaded(self) -> Any:
         """What the factory makes, or the error that it raises."""
+        if self.missing:
+            raise CheckSkipped("data are not at hand")
         try:
-            missing = missing_files(self.card)
-            if missing:
-                raise CheckSkipped(f"data are not at hand: {missing}")
             return self.entry.load()
-        except CheckSkipped:
-            raise
         except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `loads` reports it
             return error
 
@@ -51,7 +56,12 @@ class DatasetUnderTest:
 
 
 def missing_files(card: DatasetCard) -> str:
-    """Return in words which files of a card are not on this machine; empty if all are there."""
+    """Return in words which files of a card are not on this machine; empty if all are there.
+
+    Raises
+    ------
+    DataError : a source has an address that cannot be read.
+    """
     from brainmark.data.fetch import where
 
     lost = [found for found in map(where, card.sources) if found.state not in _AT_HAND]
@@ -62,13 +72,21 @@ def missing_files(card: DatasetCard) -> str:
     return f"{lost[0].source.url}{more} {lost[0].state}{reason}; set BRAINMARK_MIRROR, or use 'brainmark fetch'"
 
 
+def files_are_at_hand(dataset: DatasetUnderTest) -> None:
+    """The files on the card are in the cache or a mirror (skipped if not: the other checks need them)."""
+    if isinstance(dataset.missing, DataError):
+        raise CheckFailed(str(dataset.missing))
+    if dataset.missing:
+        raise CheckSkipped(dataset.missing)
+
+
 def loads(dataset: DatasetUnderTest) -> None:
     """The dataset loads and has `measurement`, `stimuli` and `setting`."""
     loaded = dataset.loaded
     if isinstance(loaded, Exception):
         raise CheckFailed(f"loading raises {said(loaded)}")
     for name, kind in (("measurement", xr.DataArray), ("stimuli", Stimuli | None), ("setting", Setting)):
-        fail_if(not hasattr(loaded, name), f"the factory makes a {type(loaded).__name__}, which has no {name!r}")
+        fail_if(not hasattr(loaded, name), f"what the factory makes ({type(loaded).__name__}) has no {name!r}")
         given = getattr(loaded, name)
         fail_if(not isinstance(given, kind), f"{name!r} is a {type(given).__name__}")
 
@@ -138,6 +156,7 @@ def content_digest(measurement: xr.DataArray) -> str:
 
 CHECKS: tuple[Callable[[Any], None], ...] = (
     card_is_complete,
+    files_are_at_hand,
     loads,
     identifier_is_the_name,
     measurement_is_valid,

@@ -61,6 +61,8 @@ class ModelUnderTest:
         """The model; checks that need it are skipped if it cannot be made."""
         if isinstance(self._made, Exception):
             raise CheckSkipped(f"the model cannot be made: {said(self._made)}")
+        if not isinstance(self._made, Subject):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CheckSkipped("the factory makes no subject")
         return self._made
 
     @cached_property
@@ -108,12 +110,12 @@ def factory_works(model: ModelUnderTest) -> None:
     made = model._made  # pyright: ignore[reportPrivateUsage]
     fail_if(isinstance(made, Exception), f"the factory raises {said(made)}" if isinstance(made, Exception) else "")
     for name in ("identifier", "perform"):
-        fail_if(not hasattr(made, name), f"the factory makes a {type(made).__name__}, which has no {name!r}")
+        fail_if(not hasattr(made, name), f"what the factory makes ({type(made).__name__}) has no {name!r}")
 
 
 def identifier_is_the_name(model: ModelUnderTest) -> None:
     """The identifier of the model is the name under which it is registered."""
-    given = getattr(model.subject, "identifier", model.entry.name)  # a missing one is reported by `factory_works`
+    given = model.subject.identifier
     fail_if(given != model.entry.name, f"identifier is {given!r}; the model is registered as {model.entry.name!r}")
 
 

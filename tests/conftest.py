@@ -1,0 +1,41 @@
+"""Fixtures that several rooms use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from brainmark.core import BenchmarkCard, DatasetCard, MetricCard, ModelCard, registry
+
+_COMMON = {"summary": "toy", "licence": "MIT", "cite": "@misc{toy, title = {Toy}, year = {2001}}"}
+_OWN: dict[str, dict[str, Any]] = {
+    "model": {"domain": "vision", "family": "toy", "regions": ("V1", "IT"), "degrees": 8.0},
+    "dataset": {
+        "domain": "vision", "species": ("none",), "regions": ("V1",), "modality": "image", "sources": (),
+        "simulated": True,
+    },
+    "metric": {"compares": "recordings"},
+    "benchmark": {
+        "domain": "vision", "species": ("none",), "region": "V1", "parent": "V1", "datasets": ("toy-data",),
+        "metric": "toy-metric", "simulated": True,
+    },
+}  # fmt: skip
+_TYPES = {"model": ModelCard, "dataset": DatasetCard, "metric": MetricCard, "benchmark": BenchmarkCard}
+
+
+@pytest.fixture
+def make_card() -> Callable[..., Any]:
+    """make_card("model", regions=("V4",)) -> a valid card with these fields changed."""
+    return lambda kind, **changes: _TYPES[kind](**{**_COMMON, **_OWN[kind], **changes})
+
+
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> dict[str, registry.Registry[Any, Any]]:
+    """The four registries by kind; what a test adds is forgotten after it."""
+    registry.discover()
+    four = (registry.models, registry.datasets, registry.metrics, registry.benchmarks)
+    for one in four:
+        monkeypatch.setattr(one, "_entries", dict(one._entries))
+    return {one.kind: one for one in four}
