@@ -26,16 +26,17 @@ def correlations(predicted: np.ndarray, measured: np.ndarray, weights: np.ndarra
         return np.where(spread > 1e-12, cross / np.sqrt(np.maximum(spread, 0.0)), np.nan)
 
 
-def out_of_fold(features: np.ndarray, measured: np.ndarray, folds: int) -> np.ndarray:
-    predicted = np.empty_like(measured)
+def out_of_fold(features: np.ndarray, measured: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and measured values, both centred within each test fold."""
+    predicted, centred = np.empty_like(measured), np.empty_like(measured)
     for fold in range(folds):
         test = np.arange(len(features)) % folds == fold
         train = ~test if folds > 1 else test
-        centre = features[train].mean(0)
-        mean = measured[train].mean(0)
-        weights = np.linalg.lstsq(features[train] - centre, measured[train] - mean, rcond=1e-8)[0]
-        predicted[test] = (features[test] - centre) @ weights + mean
-    return predicted
+        x, y = features[train] - features[train].mean(0), measured[train] - measured[train].mean(0)
+        weights = np.linalg.lstsq(x, y, rcond=1e-8)[0]
+        predicted[test] = (features[test] - features[test].mean(0)) @ weights
+        centred[test] = measured[test] - measured[test].mean(0)
+    return predicted, centred
 
 
 def linear(prediction: xr.DataArray, target: xr.DataArray, folds: int = 8) -> Comparison:
@@ -43,11 +44,11 @@ def linear(prediction: xr.DataArray, target: xr.DataArray, folds: int = 8) -> Co
     measured = target.transpose("presentation", "neuroid").values
     if np.isnan(measured).any():
         raise InvalidMeasurement("linear: the target has missing values")
-    predicted = out_of_fold(prediction.transpose("presentation", "neuroid").values, measured, folds)
+    predicted, centred = out_of_fold(prediction.transpose("presentation", "neuroid").values, measured, folds)
     counts = np.random.default_rng(5).multinomial(len(measured), np.full(len(measured), 1 / len(measured)), DRAWS)
-    values = correlations(predicted, measured, np.ones((1, len(measured))))[0]
+    values = correlations(predicted, centred, np.ones((1, len(measured))))[0]
     named = xr.DataArray(values, dims="neuroid", coords={"neuroid_id": ("neuroid", target.neuroid_id.values)})
-    return Comparison(named, replicates=correlations(predicted, measured, counts.astype(float)))
+    return Comparison(named, replicates=correlations(predicted, centred, counts.astype(float)))
 
 
 def with_values(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[], Callable[..., Comparison]]:
