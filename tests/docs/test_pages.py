@@ -1,0 +1,126 @@
+"""The pages do what they say: every block that can run runs, and prints what is shown."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def beside(name: str):
+    """Import a helper that lies beside this file."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = beside("pages")
+RUNNING = sorted(
+    p for p in DOCS.rglob("*.md") if pages.runnable(pages.blocks(p.read_text("utf-8"))) and p.stem not in ("index",)
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RUNNING, ids=[str(p.relative_to(DOCS)) for p in RUNNING])
+def test_a_page_does_what_it_says(path: Path, tmp_path: Path) -> None:
+    page = pages.blocks(path.read_text("utf-8"))
+    printed = pages.run(page, path.name, tmp_path)
+    assert pages.differences(page, printed) == []
+
+
+PAGE = """
+# A page
+
+```python
+a = 1
+```
+
+<!-- file: there/b.py -->
+```python
+value = 41
+```
+
+<!-- not run: shown only -->
+```python
+raise SystemExit(3)
+```
+
+```python
+from there.b import value
+print("sum", a + value)
+```
+
+<!-- output -->
+```text
+sum 42
+```
+
+```bash
+python -c "print(6 * 7)"  # a comment
+```
+"""
+
+
+def test_blocks_are_read_with_their_marks() -> None:
+    found = pages.blocks(PAGE)
+    assert [(b.language, b.mark, b.what) for b in found] == [
+        ("python", "", ""),
+        ("python", "file", "there/b.py"),
+        ("python", "not run", "shown only"),
+        ("python", "", ""),
+        ("text", "output", ""),
+        ("bash", "", ""),
+    ]
+
+
+def test_a_page_runs_as_one_session(tmp_path: Path) -> None:
+    page = pages.blocks(PAGE)
+    printed = pages.run(page, "page.md", tmp_path)
+    assert list(printed.values()) == ["", "", "sum 42\n", "", "42\n"]
+    assert pages.differences(page, printed) == []
+
+
+def test_another_output_would_be_seen(tmp_path: Path) -> None:
+    page = pages.blocks(PAGE.replace("sum 42", "sum 45"))
+    assert len(pages.differences(page, pages.run(page, "page.md", tmp_path))) == 1
+
+
+@pytest.mark.parametrize("fault", ["1 / 0", "import warnings; warnings.warn('old')", "raise SystemExit(1)"])
+def test_a_block_that_fails_would_be_seen(fault: str, tmp_path: Path) -> None:
+    page = pages.blocks(f"```python\n{fault}\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md"):
+        pages.run(page, "page.md", tmp_path)
+
+
+def test_a_command_that_fails_would_be_seen(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="returned non-zero"):
+        pages.run(pages.blocks('```bash\npython -c "raise SystemExit(4)"\n```\n'), "page.md", tmp_path)
+
+
+@pytest.mark.parametrize("mark", ["<!-- fil: x -->", "<!-- file -->", "<!-- not run -->"])
+def test_a_misspelled_mark_is_refused(mark: str) -> None:
+    with pytest.raises(ValueError, match="line"):
+        pages.blocks(f"{mark}\n```python\n1\n```\n")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "agree"),
+    [
+        ("r 0.501", "r 0.51", True),
+        ("r 0.50", "r 0.56", False),
+        ("took 100 s", "took 101 s", True),
+        ("a  b", "a b", True),
+        ("a 1", "b 1", False),
+        ("1 2", "1", False),
+        ("x 1e-3", "x 0.001", True),
+    ],
+)
+def test_outputs_agree_within_rounding(shown: str, printed: str, agree: bool) -> None:
+    assert pages.same(shown, printed) is agree
