@@ -52,7 +52,7 @@ imports: $(DEVELOP) ## Which room may import which: import-linter
 	@$(BIN)/lint-imports --no-cache
 
 docs: $(DEVELOP) ## Build the documentation into docs/_build/html; warnings are errors
-	@$(BIN)/sphinx-build -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@$(BIN)/sphinx-build -W --keep-going -E -a -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 bench: $(DEVELOP) ## Measure speed (bench/): figures, no verdict
