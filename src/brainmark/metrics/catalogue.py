@@ -1,0 +1,157 @@
+"""Registered metrics. Imported by every listing: heavy libraries are imported inside the functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from brainmark.core import MetricCard, metrics
+
+if TYPE_CHECKING:
+    from brainmark.core import Metric
+    from brainmark.metrics.splits import Splitter
+
+_WOLD_1975 = (
+    "@incollection{wold1975, author={Wold, Herman}, title={Path Models with Latent Variables: The NIPALS Approach}, "
+    "booktitle={Quantitative Sociology}, publisher={Academic Press}, year={1975}, pages={307--357}}"
+)
+_YAMINS_2014 = (
+    "@article{yamins2014, author={Yamins, Daniel L. K. and Hong, Ha and Cadieu, Charles F. and Solomon, Ethan A. and "
+    "Seibert, Darren and DiCarlo, James J.}, title={Performance-optimized hierarchical models predict neural responses "
+    "in higher visual cortex}, journal={PNAS}, volume={111}, number={23}, pages={8619--8624}, year={2014}}"
+)
+_HOERL_1970 = (
+    "@article{hoerl1970, author={Hoerl, Arthur E. and Kennard, Robert W.}, title={Ridge Regression: Biased Estimation "
+    "for Nonorthogonal Problems}, journal={Technometrics}, volume={12}, number={1}, pages={55--67}, year={1970}}"
+)
+_GOLUB_1979 = (
+    "@article{golub1979, author={Golub, Gene H. and Heath, Michael and Wahba, Grace}, title={Generalized "
+    "Cross-Validation as a Method for Choosing a Good Ridge Parameter}, journal={Technometrics}, volume={21}, "
+    "number={2}, pages={215--223}, year={1979}}"
+)
+
+
+@metrics.add(
+    "pls",
+    card=MetricCard(
+        summary="Cross-validated r of each neuroid, predicted by partial least squares with 25 components.",
+        licence="MIT",
+        cite=f"{_WOLD_1975}\n{_YAMINS_2014}",
+        compares="recordings",
+        tags=("regression",),
+    ),
+)
+def pls(
+    components: int = 25,
+    splits: Splitter | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    device: str | None = None,
+) -> Metric:
+    """Return neural predictivity by PLS; `splits` None: ten shuffled folds."""
+    from brainmark.metrics import predictivity
+
+    return predictivity.pls(components, splits or predictivity.TEN_FOLDS, resamples, seed, device=device)
+
+
+@metrics.add(
+    "ridge",
+    card=MetricCard(
+        summary="Cross-validated r of each neuroid, predicted by ridge regression with a penalty chosen inside the fold.",
+        licence="MIT",
+        cite=f"{_HOERL_1970}\n{_GOLUB_1979}",
+        compares="recordings",
+        tags=("regression",),
+    ),
+)
+def ridge(
+    alphas: Sequence[float] | None = None,
+    per_target: bool = True,
+    selection: Literal["gcv", "loo"] = "gcv",
+    splits: Splitter | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    device: str | None = None,
+) -> Metric:
+    """Return neural predictivity by ridge regression; `splits` None: ten shuffled folds."""
+    from brainmark.metrics import predictivity
+
+    folds = splits or predictivity.TEN_FOLDS
+    return predictivity.ridge(alphas, per_target, selection, folds, resamples, seed, device)
+
+
+@metrics.add(
+    "ols",
+    card=MetricCard(
+        summary="Cross-validated r of each neuroid, predicted by ordinary least squares.",
+        licence="MIT",
+        cite=_YAMINS_2014,
+        compares="recordings",
+        tags=("regression",),
+    ),
+)
+def ols(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0, device: str | None = None) -> Metric:
+    """Return neural predictivity by least squares (least norm); `splits` None: ten shuffled folds."""
+    from brainmark.metrics import predictivity
+
+    return predictivity.ols(splits or predictivity.TEN_FOLDS, resamples, seed, device)
+
+
+KRIEGESKORTE_2008 = """@article{kriegeskorte2008matching,
+  author = {Kriegeskorte, Nikolaus and Mur, Marieke and Ruff, Douglas A. and Kiani, Roozbeh and Bodurka, Jerzy and
+            Esteky, Hossein and Tanaka, Keiji and Bandettini, Peter A.},
+  title = {Matching Categorical Object Representations in Inferior Temporal Cortex of Man and Monkey},
+  journal = {Neuron}, volume = {60}, pages = {1126--1141}, year = {2008}, doi = {10.1016/j.neuron.2008.10.043}}"""
+MARQUES_2021 = """@article{marques2021multi,
+  author = {Marques, Tiago and Schrimpf, Martin and DiCarlo, James J.},
+  title = {Multi-scale hierarchical neural network models that bridge from single neurons in the primate primary visual
+           cortex to object recognition behavior},
+  journal = {bioRxiv}, year = {2021}, doi = {10.1101/2021.03.01.433495}}"""
+
+
+@metrics.add(
+    "rdm",
+    card=MetricCard(
+        summary="Correlates the dissimilarity matrix of a population with that of each subject.",
+        licence="MIT",
+        cite=KRIEGESKORTE_2008,
+        compares="dissimilarities",
+        tags=("similarity",),
+    ),
+)
+def rdm(
+    distance: Literal["correlation", "euclidean", "squared_euclidean", "cosine"] = "correlation",
+    compare: Literal["pearson", "spearman", "rho-a", "tau-a", "cosine"] = "spearman",
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Metric:
+    """Representational similarity, see `brainmark.metrics.similarity.rdm`."""
+    from brainmark.metrics import similarity
+
+    return similarity.rdm(distance, compare, resamples, seed)
+
+
+@metrics.add(
+    "tuning_distribution",
+    card=MetricCard(
+        summary="Compares the distribution of a tuning property over units with that over recorded cells.",
+        licence="MIT",
+        cite=MARQUES_2021,
+        domain="vision",
+        compares="distributions",
+        chance=None,
+        tags=("tuning",),
+    ),
+)
+def tuning_distribution(
+    property: str = "circular_variance",
+    edges: tuple[float, ...] | None = None,
+    harmonic: Literal["larger", "F0", "F1"] = "larger",
+    rates: bool = True,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Metric:
+    """Similarity of two distributions, see `brainmark.metrics.distributions.tuning_distribution`."""
+    from brainmark.metrics import distributions
+
+    return distributions.tuning_distribution(property, edges, harmonic, rates, resamples, seed)

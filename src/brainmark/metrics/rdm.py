@@ -1,0 +1,171 @@
+"""Representational dissimilarity matrices (RDMs): how they are computed and how two of them are compared.
+
+A condition is one presentation. An RDM is a symmetric matrix (condition, condition) with zeros on its diagonal;
+its vector form holds the entries above the diagonal row by row, as `scipy.spatial.distance.squareform` orders them.
+Features may be NumPy arrays or torch tensors: the matrix is computed where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+from array_api_compat import array_namespace
+
+Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
+
+_BLOCK = 4096  # features at a time: bounds the centred copy to (conditions x 4096)
+
+
+def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
+    """Dissimilarity of every pair of conditions, from one product of the features with themselves.
+
+    Parameters
+    ----------
+    features : (condition, neuroid), floats; float32 stays float32.
+    distance : ``correlation`` (1 - Pearson r between patterns), ``cosine`` (1 - cosine), ``euclidean``,
+        ``squared_euclidean``.
+
+    Returns
+    -------
+    (condition, condition), zero on the diagonal. NaN in rows and columns of a condition whose pattern has no
+    variance (correlation) or no length (cosine): its dissimilarity is undefined.
+    """
+    if distance not in get_args(Distance):
+        raise ValueError(f"unknown distance {distance!r}: use one of {', '.join(get_args(Distance))}")
+    if features.ndim != 2:
+        raise ValueError(f"features have {features.ndim} dimensions; expected (condition, neuroid)")
+    if features.shape[1] == 0:
+        raise ValueError("features have no neuroids")
+    xp = array_namespace(features)
+    if distance in ("correlation", "cosine"):
+        angles = _cosines(xp, features, centred=distance == "correlation")
+        return _hollow(xp, 1 - angles)
+    # Subtracting the mean pattern changes no distance and keeps the cancellation below small.
+    gram = _gram(xp, features, xp.mean(features, axis=0, keepdims=True))
+    square = xp.linalg.diagonal(gram)
+    squared = xp.clip(square[:, None] + square[None, :] - 2 * gram, min=0)
+    return _hollow(xp, squared if distance == "squared_euclidean" else xp.sqrt(squared))
+
+
+def _cosines(xp: Any, features: Any, centred: bool) -> Any:
+    """Cosine between every two patterns; NaN where a pattern has no length."""
+    offset = xp.mean(features, axis=1, keepdims=True) if centred else None
+    gram = _gram(xp, features, offset)
+    square = xp.linalg.diagonal(gram)
+    # Rounding leaves a constant pattern with a residue of the order of eps times its own length.
+    floor = 0.0
+    if offset is not None:
+        floor = features.shape[1] * (xp.abs(offset[:, 0]) * 4 * float(xp.finfo(features.dtype).eps)) ** 2
+    square = xp.where(square > floor, square, xp.nan)
+    norm = xp.sqrt(square)
+    return xp.clip(gram / (norm[:, None] * norm[None, :]), min=-1, max=1)
+
+
+def _gram(xp: Any, features: Any, offset: Any | None) -> Any:
+    """Return ``(features - offset) (features - offset)'``, accumulated over blocks of features."""
+    total: Any = 0
+    for start in range(0, features.shape[1], _BLOCK):
+        block = features[:, start : start + _BLOCK]
+        if offset is not None:
+            block = block - (offset if offset.shape[1] == 1 else offset[:, start : start + _BLOCK])
+        total = total + block @ block.T
+    return total
+
+
+def _hollow(xp: Any, matrix: Any) -> Any:
+    """Set the diagonal to exactly zero, keeping NaN rows NaN off the diagonal."""
+    index = xp.arange(matrix.shape[0], device=matrix.device)
+    return xp.where(index[:, None] == index[None, :], xp.zeros_like(matrix), matrix)
+
+
+def upper(matrix: np.ndarray) -> np.ndarray:
+    """Return the entries above the diagonal, (..., pairs) from (..., condition, condition)."""
+    rows, columns = np.triu_indices(matrix.shape[-1], 1)
+    return matrix[..., rows, columns]
+
+
+Compare = Literal["pearson", "spearman", "rho-a", "tau-a", "cosine"]
+
+
+def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearman") -> float:
+    """Similarity of two RDMs in vector form; pairs that are NaN in either are left out.
+
+    Parameters
+    ----------
+    one, other : (pairs,)
+    compare : ``pearson``, ``spearman`` (midranks), ``cosine``; ``rho-a`` is the expected Spearman correlation when
+        ties are broken at random (Schütt et al. 2023, eLife, eq. 18), ``tau-a`` Kendall's tau whose ties count 0
+        (Nili et al. 2014): both judge models that predict ties fairly.
+
+    Returns
+    -------
+    NaN if fewer than three pairs are left or one side has no variance (no length, for ``cosine``).
+    """
+    if compare not in COMPARISONS:
+        raise ValueError(f"unknown comparison {compare!r}: use one of {', '.join(COMPARISONS)}")
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    if one.shape != other.shape or one.ndim != 1:
+        raise ValueError(f"RDM vectors have shapes {one.shape} and {other.shape}; expected (pairs,) twice")
+    known = np.isfinite(one) & np.isfinite(other)
+    if known.sum() < 3:
+        return np.nan
+    return COMPARISONS[compare](one[known], other[known])
+
+
+def pearson(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson correlation of two vectors; NaN if one is constant."""
+    if np.ptp(one) == 0 or np.ptp(other) == 0:  # exact: rounding of the mean must not pass for variance
+        return np.nan
+    return _cosine(one - one.mean(), other - other.mean())
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    length = np.sqrt((one @ one) * (other @ other))
+    return float(np.clip(one @ other / length, -1, 1)) if length > 0 else np.nan
+
+
+def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+    return pearson(midranks(one), midranks(other))
+
+
+def _rho_a(one: np.ndarray, other: np.ndarray) -> float:
+    count = one.size
+    a, b = midranks(one) - (count + 1) / 2, midranks(other) - (count + 1) / 2
+    return float(12 * (a @ b) / (count**3 - count))
+
+
+def _tau_a(one: np.ndarray, other: np.ndarray) -> float:
+    """Kendall's tau-a from tau-b, whose numerator it shares."""
+    from scipy.stats import kendalltau
+
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    pairs = one.size * (one.size - 1) / 2
+    untied = [pairs - sum(t * (t - 1) / 2 for t in np.unique(v, return_counts=True)[1]) for v in (one, other)]
+    tau_b = float(np.asarray(kendalltau(one, other))[0])
+    return float(tau_b * np.sqrt(untied[0] * untied[1]) / pairs)
+
+
+def midranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    new = np.empty(len(values), bool)
+    new[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    starts = np.append(np.flatnonzero(new), len(values))
+    mean_rank = (starts[:-1] + starts[1:] + 1) / 2
+    ranks = np.empty(len(values))
+    ranks[order] = mean_rank[np.cumsum(new) - 1]
+    return ranks
+
+
+COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "pearson": pearson,
+    "spearman": _spearman,
+    "rho-a": _rho_a,
+    "tau-a": _tau_a,
+    "cosine": _cosine,
+}

@@ -1,0 +1,182 @@
+"""Comparisons of RDMs under resampled conditions, exact and without building a single resampled RDM.
+
+A draw gives condition i a count c_i; the pair (i, j) then stands c_i c_j times in the resampled RDM, and pairs of a
+condition with its own copies are left out (their dissimilarity is zero by construction, not by measurement), as
+rsatoolbox does. Moments are therefore quadratic forms ``c' D c`` (one matrix product for all draws), and midranks
+are cumulative sums of the weights ``c_i c_j`` in the order of the values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brainmark.metrics.rdm import COMPARISONS, Compare, upper
+
+_BLOCK_BYTES = 2**20  # of one (draws, pairs) array: stays in the cache
+
+
+def resampled_rdms(
+    one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare = "spearman"
+) -> np.ndarray:
+    """Similarity of one RDM with several others, under resampled conditions.
+
+    Parameters
+    ----------
+    one : (condition, condition), symmetric; NaN off the diagonal: not measured.
+    others : (rdm, condition, condition), the same.
+    counts : (draw, condition), how often each condition was drawn.
+    compare : as `compare_rdms`.
+
+    Returns
+    -------
+    (draw, rdm); NaN where a draw leaves the comparison undefined.
+    """
+    counts = np.asarray(counts, float)
+    if compare in ("pearson", "cosine"):
+        return np.stack([_moments(one, other, counts, centred=compare == "pearson") for other in others], axis=1)
+    if compare in ("spearman", "rho-a"):
+        return _ranked(upper(np.asarray(one, float)), upper(np.asarray(others, float)), counts, compare)
+    return _expanded(one, others, counts, compare)
+
+
+def _moments(one: np.ndarray, other: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
+    """Pearson or cosine from six quadratic forms; (draw,)."""
+    known = np.isfinite(one) & np.isfinite(other)
+    np.fill_diagonal(known, val=False)
+    x, y = (np.where(known, m, 0.0).astype(float) for m in (one, other))
+    if known.any() and centred:  # a shift changes no correlation, and keeps the differences below exact
+        x, y = (np.where(known, m - m[known].mean(), 0.0) for m in (x, y))
+    weight, sx, sy, xx, yy, xy = (
+        ((counts @ m) * counts).sum(axis=1) for m in (known.astype(float), x, y, x * x, y * y, x * y)
+    )
+    if centred:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            xx, yy, xy = xx - sx * sx / weight, yy - sy * sy / weight, xy - sx * sy / weight
+    return _ratio(xy, xx, yy, np.finfo(float).eps * 1e3 * weight * max(np.abs(x).max(), 1e-300) * np.abs(y).max())
+
+
+def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.clip(xx, 0, None) * np.clip(yy, 0, None))
+    defined = length > floor
+    return np.where(defined, np.clip(xy / np.where(defined, length, 1), -1, 1), np.nan)
+
+
+class _Order:
+    """The order of a vector's values, with its ties, for midranks under changing weights."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.order = np.argsort(values, kind="stable")
+        self.inverse = np.argsort(self.order)
+        ordered = values[self.order]
+        new = np.append(True, ordered[1:] != ordered[:-1])
+        self.starts = None if new.all() else np.flatnonzero(new)
+        self.group = np.cumsum(new) - 1
+
+    def ranks(self, weights: np.ndarray) -> np.ndarray:
+        """Centred midranks (draw, pair) in sorted order, of values that stand `weights` times each."""
+        sizes = weights if self.starts is None else np.add.reduceat(weights, self.starts, axis=1)
+        ranks = np.cumsum(sizes, axis=1)
+        total = ranks[:, -1:].copy()
+        ranks -= sizes / 2
+        ranks -= total / 2
+        return ranks if self.starts is None else ranks[:, self.group]
+
+
+def _ranked(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+    """Spearman or rho-a with the ranks computed anew for each draw; (draw, rdm)."""
+    result = np.full((len(counts), len(others)), np.nan)
+    rows, columns = np.triu_indices(counts.shape[1], 1)
+    for which in _same_pairs(one, others):
+        known = np.flatnonzero(np.isfinite(one) & np.isfinite(others[which[0]]))
+        if len(known) < 3:
+            continue
+        model, targets = _Order(one[known]), [_Order(others[k][known]) for k in which]
+        first, second = rows[known][model.order], columns[known][model.order]
+        seen_from_model = [model.inverse[t.order] for t in targets]
+        step = max(1, _BLOCK_BYTES // (8 * len(known)))
+        for start in range(0, len(counts), step):
+            block = counts[start : start + step]
+            weights = block[:, first] * block[:, second]
+            x = model.ranks(weights)
+            wx = weights * x
+            xx = np.einsum("dp,dp->d", wx, x)
+            total = weights.sum(axis=1)
+            for k, target, order in zip(which, targets, seen_from_model, strict=True):
+                w = weights.take(order, axis=1)
+                y = target.ranks(w)
+                xy = np.einsum("dp,dp->d", wx.take(order, axis=1), y)
+                if compare == "rho-a":
+                    result[start : start + step, k] = _divide(12 * xy, total**3 - total)
+                else:
+                    w *= y
+                    result[start : start + step, k] = _divide(xy, np.sqrt(xx * np.einsum("dp,dp->d", w, y)))
+    return result
+
+
+def resampled_agreement(rdms: np.ndarray, counts: np.ndarray, compare: Compare = "spearman") -> np.ndarray:
+    """Mean similarity between two different RDMs of a set, under resampled conditions.
+
+    Parameters
+    ----------
+    rdms : (rdm, condition, condition)
+    counts, compare : as `resampled_rdms`.
+
+    Returns
+    -------
+    (draw,)
+    """
+    counts, vectors = np.asarray(counts, float), upper(np.asarray(rdms, float))
+    size = len(rdms)
+    if compare not in ("spearman", "rho-a") or not np.isfinite(vectors).all():
+        pairs = [resampled_rdms(rdms[s], rdms[s + 1 :], counts, compare).sum(axis=1) for s in range(size - 1)]
+        return np.sum(pairs, axis=0) * 2 / (size * (size - 1))
+    # The sum over pairs of products is (square of the sum - sum of squares) / 2: one ranking for each RDM.
+    rows, columns = np.triu_indices(counts.shape[1], 1)
+    orders = [_Order(vector) for vector in vectors]
+    result = np.empty(len(counts))
+    step = max(1, _BLOCK_BYTES // (8 * len(rows)))
+    for start in range(0, len(counts), step):
+        block = counts[start : start + step]
+        weights = block[:, rows] * block[:, columns]
+        total, squares = np.zeros_like(weights), np.zeros(len(block))
+        for order in orders:
+            ranks = order.ranks(weights.take(order.order, axis=1)).take(order.inverse, axis=1)
+            square = np.einsum("dp,dp->d", weights * ranks, ranks)
+            if compare == "spearman":
+                ranks *= _divide(np.ones_like(square), np.sqrt(square))[:, None]
+                square = np.where(square > 0, 1.0, np.nan)
+            total += ranks
+            squares += square
+        products = np.einsum("dp,dp->d", weights * total, total) - squares
+        number = weights.sum(axis=1)
+        scale = 12 / (number**3 - number) if compare == "rho-a" else 1.0
+        result[start : start + step] = products * scale / (size * (size - 1))
+    return result
+
+
+def _same_pairs(one: np.ndarray, others: np.ndarray) -> list[list[int]]:
+    """Group the other RDMs by which pairs can be compared."""
+    groups: dict[bytes, list[int]] = {}
+    for k, other in enumerate(others):
+        groups.setdefault(np.packbits(np.isfinite(one) & np.isfinite(other)).tobytes(), []).append(k)
+    return list(groups.values())
+
+
+def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    defined = below > 0
+    return np.where(defined, above / np.where(defined, below, 1), np.nan)
+
+
+def _expanded(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+    """Any comparison, from the resampled RDMs themselves."""
+    result = np.full((len(counts), len(others)), np.nan)
+    rows, columns = np.triu_indices(counts.shape[1], 1)
+    for d, count in enumerate(counts.astype(int)):
+        weights = count[rows] * count[columns]
+        x = np.repeat(upper(np.asarray(one, float)), weights)
+        for k, other in enumerate(others):
+            y = np.repeat(upper(np.asarray(other, float)), weights)
+            known = np.isfinite(x) & np.isfinite(y)
+            if known.sum() >= 3:
+                result[d, k] = COMPARISONS[compare](x[known], y[known])
+    return result

@@ -1,0 +1,202 @@
+"""Representational similarity: RDMs of a model against RDMs of subjects, and what a perfect model could reach."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.rdm import Compare, Distance, compare_rdms, midranks, rdm_matrix, upper
+from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
+from brainmark.metrics.resampling import draws
+
+
+def rdm(
+    distance: Distance = "correlation", compare: Compare = "spearman", resamples: int = 1000, seed: int = 0
+) -> Metric:
+    """Compare the RDM of a population with the RDM of each subject (Kriegeskorte et al. 2008).
+
+    The metric takes a recording (presentation x neuroid), or a dissimilarity, as prediction, and a dissimilarity
+    (presentation x other [x subject]) as target; NaN off the diagonal means "not measured".
+
+    Parameters
+    ----------
+    distance : of two patterns, see `brainmark.metrics.rdm.rdm_matrix`.
+    compare : of two RDMs, see `brainmark.metrics.rdm.compare_rdms`.
+    resamples : bootstrap draws of conditions; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value a subject.
+    """
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
+        model, notes = _model_rdm(prediction, ids, distance)
+        others = _subject_rdms(target)
+        vector = upper(model)
+        values = [compare_rdms(vector, upper(other), compare) for other in others]
+        counts = draws(len(ids), resamples, seed)
+        return Comparison(
+            values=xr.DataArray(np.array(values), dims=("subject",), coords=_subjects(target)),
+            replicates=resampled_rdms(model, others, counts, compare) if resamples else None,
+            center="mean",
+            notes=notes,
+        )
+
+    return metric
+
+
+def rdm_ceiling(compare: Compare = "spearman", resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the ceiling of `rdm`: the similarity that the true model would have with each subject.
+
+    A subject's value is the similarity of its RDM with the mean of the others (standardised first, so that none
+    dominates), divided by the square root of the reliability of that mean; the reliability follows from the mean
+    similarity between two subjects by the Spearman-Brown formula. This is exact for Pearson correlation when subjects
+    measure one true RDM with independent noise, of whatever size in each.
+
+    The bounds are those of Nili et al. (2014, PLoS Comput. Biol.), see `nili_bounds`.
+
+    Parameters
+    ----------
+    compare, resamples, seed : as in `rdm`; the same seed gives the same draws.
+
+    Raises
+    ------
+    InvalidMeasurement : fewer than two subjects.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        mean = target.mean("repetition", skipna=True) if "repetition" in target.dims else target
+        rdms = _subject_rdms(mean)
+        if len(rdms) < 2:
+            raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
+        counts = draws(rdms.shape[1], resamples, seed)
+        whole = _true_model(rdms, np.ones((1, rdms.shape[1]), counts.dtype), compare)[0]
+        lower, upper_bound = nili_bounds(upper(rdms), compare)
+        return Comparison(
+            values=xr.DataArray(whole, dims=("subject",), coords=_subjects(mean)),
+            replicates=_true_model(rdms, counts, compare) if resamples else None,
+            center="mean",
+            bounds=(lower, upper_bound),
+            notes=() if np.isfinite(whole).all() else ("subjects do not agree more than by chance: no ceiling",),
+            details={"lower bound": lower, "upper bound": upper_bound},
+        )
+
+    return ceiling
+
+
+def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+    """What the true model reaches with each subject, (draw, subject); NaN where subjects do not agree."""
+    count = len(rdms)
+    vectors = upper(rdms)
+    level = 0.0 if compare == "cosine" else np.nanmean(vectors, axis=1)[:, None, None]
+    size = np.sqrt(np.nanmean((vectors - np.reshape(level, (-1, 1))) ** 2, axis=1))[:, None, None]
+    scaled = (rdms - level) / np.where(size > 0, size, 1)
+    known = np.isfinite(scaled)
+    total, seen = np.where(known, scaled, 0).sum(axis=0), known.sum(axis=0)
+    own = np.empty((len(counts), count))
+    for s in range(count):
+        left = seen - known[s]
+        others = np.where(left > 0, total - np.where(known[s], scaled[s], 0), np.nan) / np.where(left > 0, left, 1)
+        own[:, s] = resampled_rdms(others, rdms[s : s + 1], counts, compare)[:, 0]
+    between = resampled_agreement(rdms, counts, compare)
+    if compare == "tau-a":  # of two Gaussian variables tau = 2/pi arcsin(r) (Greiner 1909): correct r, not tau
+        own, between = np.sin(np.pi / 2 * own), np.sin(np.pi / 2 * between)
+    agree = between > 0
+    between = np.where(agree, between, 1)
+    reliability = (count - 1) * between / (1 + (count - 2) * between)
+    value = np.where(agree[:, None], own / np.sqrt(reliability)[:, None], np.nan)
+    return 2 / np.pi * np.arcsin(np.clip(value, -1, 1)) if compare == "tau-a" else value
+
+
+def nili_bounds(
+    vectors: np.ndarray, compare: Compare = "spearman", pool: Literal["mean", "ranks"] = "mean"
+) -> tuple[float, float]:
+    """Lower and upper bound of the noise ceiling of RDMs (Nili et al. 2014).
+
+    Parameters
+    ----------
+    vectors : (subject, pairs); a pair that one subject lacks is left out for all.
+    compare : as `compare_rdms`.
+    pool : how subjects are averaged: as measured, or after ranking. With ``ranks`` no model can exceed the upper
+        bound of a rank correlation; the mean of the measured values, usual in the field, lies slightly below it.
+
+    Returns
+    -------
+    Mean similarity of a subject with the mean of the others, and with the mean of all.
+    """
+    vectors = vectors[:, np.isfinite(vectors).all(axis=0)]
+    pooled = np.stack([midranks(v) for v in vectors]) if pool == "ranks" else vectors
+    total = pooled.sum(axis=0)
+    below = [compare_rdms(v, total - p, compare) for v, p in zip(vectors, pooled, strict=True)]
+    above = [compare_rdms(v, total, compare) for v in vectors]
+    return float(np.mean(below)), float(np.mean(above))
+
+
+def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
+    """RDM of the model, (condition, condition), in the order of the target, with what to note about it."""
+    if "repetition" in prediction.dims:
+        prediction = prediction.mean("repetition", skipna=True)
+    if {"presentation", "other"} == set(prediction.dims):
+        return _subject_rdms(prediction.isel(_positions(prediction, "stimulus_id", "presentation", ids)))[0], ()
+    if {"presentation", "neuroid"} != set(prediction.dims):
+        raise InvalidMeasurement(
+            f"an RDM needs a recording with the dimensions (presentation, neuroid), not {tuple(prediction.dims)}"
+        )
+    prediction = prediction.isel(_positions(prediction, "stimulus_id", "presentation", ids))
+    features = prediction.transpose("presentation", "neuroid").values
+    features = features if features.dtype == np.float32 else features.astype(np.float64)
+    matrix = np.asarray(rdm_matrix(features, distance), float)
+    flat = np.flatnonzero(np.isnan(matrix).sum(axis=1) == len(matrix) - 1)
+    if not len(flat):
+        return matrix, ()
+    lacking = "length" if distance == "cosine" else "variance"
+    return matrix, (
+        f"{len(flat)} of {len(ids)} presentations have a pattern without {lacking} (the first is {str(ids[flat[0]])!r}): "
+        f"pairs with them are left out",
+    )
+
+
+def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) -> dict[Any, np.ndarray]:
+    """Where `ids` stand along `dim`."""
+    given = np.asarray(array.coords[coordinate].values).astype(str)
+    place = {name: i for i, name in enumerate(given)}
+    missing = [name for name in ids if name not in place]
+    if missing or len(given) != len(ids):
+        raise InvalidMeasurement(
+            f"coordinate {coordinate!r} has {len(given)} entries; {len(ids)} were expected"
+            + (f", among them {str(missing[0])!r}" if missing else "")
+        )
+    return {dim: np.array([place[name] for name in ids])}
+
+
+def _subject_rdms(target: xr.DataArray) -> np.ndarray:
+    """RDMs (subject, condition, condition) with a checked symmetry; one subject if the target has no such dimension."""
+    required = {"presentation", "other"}
+    if not required <= set(target.dims) <= required | {"subject"}:
+        raise InvalidMeasurement(f"RDMs have the dimensions (presentation, other[, subject]), not {tuple(target.dims)}")
+    ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
+    target = target.isel(_positions(target, "other_id", "other", ids))
+    if "subject" not in target.dims:
+        target = target.expand_dims("subject")
+    rdms = target.transpose("subject", "presentation", "other").values.astype(float)
+    mirror = rdms.swapaxes(1, 2)
+    scale = np.nanmax(np.abs(rdms), initial=0.0)
+    if not np.allclose(rdms, mirror, rtol=0, atol=1e-6 * scale, equal_nan=True):
+        s, i, j = np.argwhere(~np.isclose(rdms, mirror, rtol=0, atol=1e-6 * scale, equal_nan=True))[0]
+        raise InvalidMeasurement(
+            f"the RDM of subject {s} is not symmetric: {rdms[s, i, j]} between {str(ids[i])!r} and {str(ids[j])!r}, "
+            f"{rdms[s, j, i]} the other way round"
+        )
+    return rdms
+
+
+def _subjects(target: xr.DataArray) -> dict[str, Any]:
+    return (
+        {"subject": target.coords["subject"].values} if "subject" in target.coords and "subject" in target.dims else {}
+    )

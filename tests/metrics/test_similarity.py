@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.score import make_score
+from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
+from brainmark.metrics.similarity import nili_bounds, rdm, rdm_ceiling
+
+
+def recording(values: np.ndarray) -> xr.DataArray:
+    count, neuroids = values.shape
+    return xr.DataArray(
+        values,
+        dims=("presentation", "neuroid"),
+        coords={
+            "stimulus_id": ("presentation", [f"s{i}" for i in range(count)]),
+            "neuroid_id": ("neuroid", np.arange(neuroids)),
+            "region": ("neuroid", ["IT"] * neuroids),
+        },
+    )
+
+
+def dissimilarity(values: np.ndarray, *before: str) -> xr.DataArray:
+    ids = [f"s{i}" for i in range(values.shape[-1])]
+    return xr.DataArray(
+        values,
+        dims=(*before, "presentation", "other"),
+        coords={"stimulus_id": ("presentation", ids), "other_id": ("other", ids)},
+    )
+
+
+def noisy_subjects(truth: np.ndarray, noise: np.ndarray, seed: int) -> np.ndarray:
+    """Subjects who measure one RDM with noise of their own, of the given size relative to the truth's spread."""
+    generator = np.random.default_rng(seed)
+    errors = generator.normal(size=(len(noise), *truth.shape)) * upper(truth).std() * noise[:, None, None]
+    errors = np.triu(errors, 1)
+    return truth + errors + errors.swapaxes(1, 2)
+
+
+@pytest.fixture
+def features() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(30, 12))
+
+
+def test_one_value_a_subject_and_none_lost_on_the_way(features: np.ndarray) -> None:
+    truth = rdm_matrix(features)
+    target = dissimilarity(noisy_subjects(truth, np.array([0.0, 1.0, 3.0]), 1), "subject")
+    target = target.assign_coords(subject=["a", "b", "c"])
+    comparison = rdm(resamples=50)(recording(features), target)
+    assert comparison.unit == "subject"
+    assert comparison.values.coords["subject"].values.tolist() == ["a", "b", "c"]
+    assert comparison.replicates is not None
+    assert comparison.replicates.shape == (50, 3)
+    assert comparison.values.values[0] == pytest.approx(1.0)
+    assert comparison.aggregate() == pytest.approx(comparison.values.values.mean())
+    expected = [compare_rdms(upper(truth), upper(r)) for r in target.values]
+    np.testing.assert_allclose(comparison.values.values, expected, atol=1e-12)
+
+
+def test_target_without_subjects_has_one_unit(features: np.ndarray) -> None:
+    comparison = rdm(resamples=0)(recording(features), dissimilarity(rdm_matrix(features)))
+    assert comparison.values.shape == (1,)
+    assert comparison.replicates is None
+
+
+def test_conditions_are_matched_by_name_not_by_place(features: np.ndarray) -> None:
+    target = dissimilarity(rdm_matrix(features))
+    order = np.random.default_rng(1).permutation(30)
+    assert rdm(resamples=0)(recording(features), target.isel(other=order)).aggregate() == pytest.approx(1.0)
+    assert rdm(resamples=0)(recording(features).isel(presentation=order), target).aggregate() == pytest.approx(1.0)
+
+
+def test_a_dissimilarity_can_take_the_place_of_the_model(features: np.ndarray) -> None:
+    target = dissimilarity(rdm_matrix(features))
+    assert rdm(resamples=0)(target, target).aggregate() == pytest.approx(1.0)
+
+
+def test_repetitions_of_the_model_are_averaged(features: np.ndarray) -> None:
+    noise = np.random.default_rng(2).normal(size=(*features.shape, 1))
+    values = np.concatenate([features[:, :, None] + noise, features[:, :, None] - noise], axis=2)
+    model = xr.DataArray(values, dims=("presentation", "neuroid", "repetition"), coords=recording(features).coords)
+    assert rdm(resamples=0)(model, dissimilarity(rdm_matrix(features))).aggregate() == pytest.approx(1.0)
+
+
+def test_constant_patterns_are_left_out_and_named(features: np.ndarray) -> None:
+    target = dissimilarity(rdm_matrix(features))
+    features = features.copy()
+    features[[4, 7]] = 3.0
+    comparison = rdm(resamples=10)(recording(features), target)
+    assert comparison.aggregate() == pytest.approx(1.0)
+    assert "2 of 30 presentations have a pattern without variance (the first is 's4')" in comparison.notes[0]
+
+
+def test_one_neuroid_is_undefined_not_wrong(features: np.ndarray) -> None:
+    comparison = rdm(resamples=0)(recording(features[:, :1]), dissimilarity(rdm_matrix(features)))
+    assert np.isnan(comparison.aggregate())
+    assert comparison.notes
+
+
+def test_pairs_that_were_not_measured_count_for_no_one(features: np.ndarray) -> None:
+    truth = rdm_matrix(features)
+    holed = truth.copy()
+    holed[3, 5] = holed[5, 3] = np.nan
+    assert rdm(resamples=20)(recording(features), dissimilarity(holed)).aggregate() == pytest.approx(1.0)
+
+
+def test_refusals(features: np.ndarray) -> None:
+    target = dissimilarity(rdm_matrix(features))
+    with pytest.raises(InvalidMeasurement, match="'time_bin'"):
+        rdm()(recording(features).expand_dims("time_bin"), target)
+    with pytest.raises(InvalidMeasurement, match="29 entries; 30 were expected, among them 's29'"):
+        rdm()(recording(features[:-1]), target)
+    with pytest.raises(InvalidMeasurement, match="not symmetric"):
+        rdm()(recording(features), target + np.triu(np.ones((30, 30)), 1))
+    with pytest.raises(InvalidMeasurement, match="presentation, other"):
+        rdm()(recording(features), recording(features))
+    with pytest.raises(InvalidMeasurement, match="at least two subjects"):
+        rdm_ceiling()(target)
+
+
+def test_metric_and_ceiling_rest_on_the_same_draws(features: np.ndarray) -> None:
+    """The lower bound of two noiseless copies is a metric: its replicates must be the metric's."""
+    truth = rdm_matrix(features)
+    pair = noisy_subjects(truth, np.array([1.0, 1.0]), 3)
+    metric = rdm(compare="pearson", resamples=30, seed=5)(dissimilarity(pair[0]), dissimilarity(pair[1]))
+    ceiling = rdm_ceiling(compare="pearson", resamples=30, seed=5)(dissimilarity(pair, "subject"))
+    assert metric.replicates is not None
+    assert ceiling.replicates is not None
+    np.testing.assert_allclose(ceiling.replicates[:, 0] ** 2, metric.replicates[:, 0], atol=1e-10)
+
+
+@pytest.mark.parametrize("compare", ["pearson", "spearman", "rho-a", "tau-a", "cosine"])
+@pytest.mark.parametrize("noise", [(0.7,) * 4, (2.0,) * 8, (0.5, 1.0, 2.0, 3.0)], ids=str)
+def test_the_true_model_reaches_its_ceiling(compare: str, noise: tuple[float, ...]) -> None:
+    generator = np.random.default_rng(7)
+    truth = rdm_matrix(generator.normal(size=(60, 10)))
+    ratios = []
+    for seed in range(6):
+        target = dissimilarity(noisy_subjects(truth, np.array(noise), seed), "subject")
+        metric = rdm(compare=compare, resamples=0)(dissimilarity(truth), target)  # type: ignore[arg-type]
+        ceiling = rdm_ceiling(compare=compare, resamples=0)(target)  # type: ignore[arg-type]
+        assert ceiling.bounds is not None
+        assert ceiling.bounds[0] <= ceiling.aggregate() <= ceiling.bounds[1]
+        ratios.append(metric.aggregate() / ceiling.aggregate())
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.04 if compare == "tau-a" else 0.03)
+
+
+@pytest.mark.parametrize("truth_kind", ["clusters", "skewed"])
+def test_ranks_of_unusual_truths_stay_near_the_ceiling(truth_kind: str) -> None:
+    """Ranking is not linear: where dissimilarities cluster, the root of the mean similarity would be 20 % too high."""
+    generator = np.random.default_rng(8)
+    labels = generator.integers(0, 5, 60)
+    truth = (labels[:, None] != labels) + 0.05 * np.triu(generator.normal(size=(60, 60)), 1)
+    if truth_kind == "skewed":
+        truth = np.exp(np.triu(generator.normal(size=(60, 60)), 1))
+    truth = np.triu(truth, 1) + np.triu(truth, 1).T
+    target = dissimilarity(noisy_subjects(truth, np.full(8, 0.7), 0), "subject")
+    metric, ceiling = rdm(resamples=0)(dissimilarity(truth), target), rdm_ceiling(resamples=0)(target)
+    assert metric.aggregate() / ceiling.aggregate() == pytest.approx(1.0, abs=0.08)
+
+
+def test_subjects_that_do_not_agree_have_no_ceiling() -> None:
+    generator = np.random.default_rng(9)
+    pattern = np.triu(generator.normal(size=(20, 20)), 1)
+    pattern += pattern.T
+    ceiling = rdm_ceiling(resamples=20)(dissimilarity(np.stack([pattern, -pattern]), "subject"))
+    assert np.isnan(ceiling.values.values).all()
+    assert "do not agree" in ceiling.notes[0]
+
+
+def test_repetitions_are_averaged_before_subjects_are_compared(features: np.ndarray) -> None:
+    noise = noisy_subjects(np.zeros((30, 30)), np.zeros(2), 0)
+    truth = noisy_subjects(rdm_matrix(features), np.array([1.0, 1.0]), 4)
+    twice = np.stack([truth + noise + 0.1, truth - noise - 0.1], axis=1)
+    once = rdm_ceiling(resamples=0)(dissimilarity(truth, "subject"))
+    assert rdm_ceiling(resamples=0)(dissimilarity(twice, "subject", "repetition")).aggregate() == pytest.approx(
+        once.aggregate()
+    )
+
+
+def test_no_model_exceeds_the_upper_bound_of_ranks(features: np.ndarray) -> None:
+    vectors = upper(noisy_subjects(rdm_matrix(features), np.full(5, 2.0), 0))
+    _, top = nili_bounds(vectors, "spearman", pool="ranks")
+    generator = np.random.default_rng(0)
+    candidates = [*vectors, vectors.mean(axis=0), np.median(vectors, axis=0), *generator.normal(size=(5, 435))]
+    reached = [np.mean([compare_rdms(c, v) for v in vectors]) for c in candidates]
+    assert max(reached) <= top + 1e-12
+    assert nili_bounds(vectors, "spearman")[1] <= top + 1e-12
+
+
+def test_interval_of_the_true_model_covers_one(features: np.ndarray) -> None:
+    truth = rdm_matrix(np.random.default_rng(1).normal(size=(50, 10)))
+    covered = 0
+    for seed in range(12):
+        target = dissimilarity(noisy_subjects(truth, np.full(6, 1.5), seed), "subject")
+        score = make_score(
+            "b", "s", rdm(resamples=200)(dissimilarity(truth), target), rdm_ceiling(resamples=200)(target), {}
+        )
+        assert score.interval is not None
+        covered += score.interval[0] <= 1 <= score.interval[1]
+    assert covered >= 10
