@@ -1,0 +1,246 @@
+"""What a model commits to: layers stand for regions, pixels for degrees. Loads torch when a network first runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.errors import ModelError, NotApplicable
+from brainmark.core.experiment import Experiment, Record
+from brainmark.core.subject import Subject
+from brainmark.models.screen import Screen
+from brainmark.models.units import Units, grid, near_fixation, recording, tiles
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from brainmark.models.features import Extractor, Progress, Reduction
+
+REGIONS = ("V1", "V2", "V4", "IT")
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Where a region is read from.
+
+    Attributes
+    ----------
+    layer : dotted name of a layer, or ``output``.
+    pool : maps larger than this many rows and columns are averaged to them (unless single units near fixation are
+        asked for); None: every unit.
+    first, step : centre of the first unit and distance of its neighbours, in pixels from the left (top) edge of the
+        field of view; None: the map tiles the field evenly.
+    """
+
+    layer: str
+    pool: int | None = None
+    first: float | None = None
+    step: float | None = None
+
+    def centres(self, count: int, screen: Screen) -> np.ndarray:
+        """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
+        if self.first is None or self.step is None:
+            return tiles(count, screen.degrees)
+        return (self.first + self.step * np.arange(count) - screen.size / 2) / screen.pixels_per_degree
+
+
+def asked_record(experiment: Experiment, identifier: str, regions: Sequence[str]) -> Record:
+    """Return the question if it is to record one of `regions` while images are shown.
+
+    Raises
+    ------
+    NotApplicable : says what was asked and what this subject can do.
+    """
+    ask, modality = experiment.ask, experiment.stimuli.modality
+    can = f"it records {', '.join(regions)} while it sees images"
+    if modality != "image":
+        raise NotApplicable(f"{identifier} cannot take stimuli of modality {modality!r}; {can}")
+    if not isinstance(ask, Record):
+        raise NotApplicable(f"{identifier} cannot answer {type(ask).__name__}; {can}")
+    if ask.region not in regions:
+        raise NotApplicable(f"{identifier} commits no layer to region {ask.region!r}; {can}")
+    return ask
+
+
+@dataclass(frozen=True, eq=False)
+class VisionSubject:
+    """A network that sees images and whose layers stand for regions.
+
+    Attributes
+    ----------
+    identifier : name.
+    network : the module, or a function that makes it when it is first needed.
+    regions : region -> layer or `Readout`.
+    degrees, size : field of view in degrees of visual angle and in pixels; stimuli keep their visual angle.
+    mean, std : of the input channels (0-1), subtracted and divided by.
+    stochastic : the network draws random numbers; each stimulus and trial has draws of its own, from the setting's
+        seed and the content of the stimulus. A deterministic network answers once, whatever trials are asked for.
+    batch, device, progress : see `features.Extractor`.
+    """
+
+    identifier: str
+    network: nn.Module | Callable[[], nn.Module]
+    regions: Mapping[str, str | Readout]
+    degrees: float = 8.0
+    size: int = 224
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    stochastic: bool = False
+    batch: int | None = None
+    device: str = "cpu"
+    progress: Progress | None = field(default=None, repr=False)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The network, made once."""
+        from torch import nn
+
+        if isinstance(self.network, nn.Module):
+            return self.network
+        made = self.network()
+        if not isinstance(made, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(f"{self.identifier}: its factory made a {type(made).__name__}, not a torch.nn.Module")
+        return made
+
+    @property
+    def screen(self) -> Screen:
+        """Field of view."""
+        return Screen(self.degrees, self.size)
+
+    def perform(self, experiment: Experiment) -> xr.DataArray:
+        """Record: presentation x neuroid [x time_bin], float32.
+
+        With an eccentricity the single units of the layer near fixation are given, otherwise its pooled maps.
+        More than one trial of a stochastic network adds the dimension ``repetition``.
+
+        Raises
+        ------
+        NotApplicable : another question, modality or region than it commits to.
+        UnknownName, ModelError, ResourceError : see `features.Extractor`.
+        """
+        ask = asked_record(experiment, self.identifier, tuple(self.regions))
+        given = self.regions[ask.region]
+        readout = given if isinstance(given, Readout) else Readout(given)
+        extractor = self._extractor(experiment.setting.degrees)
+        media = experiment.stimuli.media
+        probed = extractor.probe(media, [readout.layer])
+        units, reduce = self._units(readout, probed.shapes[readout.layer], ask.eccentricity)
+
+        def answers(seed: int | None) -> np.ndarray:
+            found = extractor(media, {readout.layer: reduce}, probed=probed, seed=seed, progress=self.progress)
+            return found[readout.layer].reshape(len(media), -1)
+
+        setting = experiment.setting
+        if not self.stochastic:
+            values = answers(None)
+        elif setting.trials == 1:
+            values = answers(setting.seed)
+        else:
+            seeds = np.random.SeedSequence(setting.seed).generate_state(setting.trials, np.uint32)
+            values = np.stack([answers(int(s)) for s in seeds], axis=-1)
+        return recording(values, units, experiment)
+
+    def _extractor(self, degrees: float | None) -> Extractor:
+        import torch
+
+        from brainmark.models.features import Extractor
+
+        mean, std = torch.tensor(self.mean).view(-1, 1, 1), torch.tensor(self.std).view(-1, 1, 1)
+        plain = not mean.any() and bool((std == 1).all())
+
+        def collate(frames: Sequence[np.ndarray]) -> Tensor:
+            images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)  # stays channels-last in memory
+            images = images.float().div_(255)
+            return images if plain else images.sub_(mean).div_(std)
+
+        screen = self.screen
+        return Extractor(self.module, lambda m: screen.show(m, degrees), collate, self.device, self.batch)
+
+    def _units(
+        self, readout: Readout, shape: tuple[int, ...], eccentricity: float | None
+    ) -> tuple[Units, Reduction | None]:
+        """Units of a layer whose output has `shape`, and the reduction that yields their activations.
+
+        Units without a map see the whole field of view: their centre is fixation.
+        """
+        from brainmark.models.features import AtPositions, AveragePool
+
+        if len(shape) != 3:
+            return Units(readout.layer, int(np.prod(shape)), np.zeros(1), np.zeros(1)), None
+        channels, rows, columns = shape
+        across, down = readout.centres(columns, self.screen), -readout.centres(rows, self.screen)
+        if eccentricity is not None:
+            x, y = grid(across, down)
+            kept = near_fixation(x, y, eccentricity)
+            return Units(readout.layer, channels, x[kept], y[kept]), AtPositions(kept)
+        if readout.pool is None:
+            return Units(readout.layer, channels, *grid(across, down)), None
+        pool = AveragePool(readout.pool, readout.pool)
+        return Units(readout.layer, channels, *grid(_pooled(across, pool.columns), _pooled(down, pool.rows))), pool
+
+
+def _pooled(centres: np.ndarray, count: int) -> np.ndarray:
+    """Mean centre in each of `count` bins, as adaptive average pooling forms them; fewer centres stay as they are."""
+    size = len(centres)
+    if size <= count:
+        return centres
+    bins = np.arange(count)
+    starts, stops = bins * size // count, -((bins + 1) * -size // count)
+    return np.array([centres[a:b].mean() for a, b in zip(starts, stops, strict=True)])
+
+
+@runtime_checkable
+class _Network(Protocol):
+    """What a torch.nn.Module has, without loading torch."""
+
+    def named_modules(self) -> Any: ...
+    def forward(self, *inputs: Any) -> Any: ...
+
+
+def as_subject(
+    thing: object,
+    identifier: str | None = None,
+    *,
+    regions: Mapping[str, str | Readout] | None = None,
+    degrees: float = 8.0,
+    size: int = 224,
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    std: tuple[float, ...] = IMAGENET_STD,
+) -> Subject:
+    """Return anything with `perform` as it is, and a torch module as a `VisionSubject`.
+
+    Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
+
+    Raises
+    ------
+    TypeError : neither a subject nor a module.
+    """
+    if callable(getattr(thing, "perform", None)) and not isinstance(thing, type):
+        if not isinstance(getattr(thing, "identifier", None), str):
+            raise TypeError(f"{_named(thing)} has `perform` but no `identifier` (a string); give it a name")
+        return cast(Subject, thing)
+    if not isinstance(thing, _Network) or isinstance(thing, type):
+        hint = "; call it first" if isinstance(thing, type) else ""
+        raise TypeError(
+            f"{_named(thing)} is no subject: pass a torch.nn.Module, or an object with `identifier` and "
+            f"`perform(experiment)`{hint}"
+        )
+    return VisionSubject(
+        identifier or type(thing).__name__,
+        cast("nn.Module", thing),
+        regions or dict.fromkeys(REGIONS, "output"),
+        degrees=degrees,
+        size=size,
+        mean=mean,
+        std=std,
+    )
+
+
+def _named(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"

@@ -1,0 +1,77 @@
+"""Units of a layer: where in the visual field they look, and the recording that their activations make. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.experiment import Experiment, Record
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Units of one layer in the order (channel, position).
+
+    Attributes
+    ----------
+    layer : its name.
+    channels : number of channels.
+    x, y : (positions,) receptive-field centres in degrees from fixation, right and up positive.
+    """
+
+    layer: str
+    channels: int
+    x: np.ndarray
+    y: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of units."""
+        return self.channels * len(self.x)
+
+
+def tiles(count: int, degrees: float) -> np.ndarray:
+    """Centres (count,) of equal tiles across a field of view, in degrees from its centre, ascending."""
+    return ((np.arange(count) + 0.5) / count - 0.5) * degrees
+
+
+def grid(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (rows * columns,) twice, row by row, of a map with columns at `x` and rows at `y`."""
+    return np.tile(x, len(y)), np.repeat(y, len(x))
+
+
+def near_fixation(x: np.ndarray, y: np.ndarray, eccentricity: float) -> np.ndarray:
+    """Indices of the positions at most `eccentricity` degrees from fixation, or else of the nearest one."""
+    distance = np.hypot(x, y)
+    kept = np.flatnonzero(distance <= eccentricity + 1e-9)
+    return kept if len(kept) else np.array([int(np.argmin(distance))])
+
+
+def recording(values: np.ndarray, units: Units, experiment: Experiment) -> xr.DataArray:
+    """Return activations as a recording, with a unique `neuroid_id` and region, layer, channel, x and y.
+
+    `values` is (presentation, units) or (presentation, units, repetition). With time bins asked for, each holds the
+    same values: a static model has no time course.
+    """
+    ask = experiment.ask
+    assert isinstance(ask, Record)
+    positions, count = len(units.x), units.count
+    dims = ["presentation", "neuroid", "repetition"][: values.ndim]
+    numbers = np.arange(count).astype(f"U{len(str(max(count - 1, 0)))}")
+    coords: dict[str, tuple[str, np.ndarray]] = {
+        "stimulus_id": ("presentation", experiment.stimuli.ids),
+        "neuroid_id": ("neuroid", np.char.add(f"{units.layer}.", numbers)),
+        "region": ("neuroid", np.full(count, ask.region)),
+        "layer": ("neuroid", np.full(count, units.layer)),
+        "channel": ("neuroid", np.repeat(np.arange(units.channels), positions)),
+        "x": ("neuroid", np.tile(units.x, units.channels)),
+        "y": ("neuroid", np.tile(units.y, units.channels)),
+    }
+    if ask.time_bins:
+        values = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
+        dims.insert(2, "time_bin")
+        start, end = np.asarray(ask.time_bins, float).T
+        coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
+    return xr.DataArray(values, dims=dims, coords=coords)

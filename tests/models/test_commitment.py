@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from brainmark.core.errors import ModelError, NotApplicable, UnknownName
+from brainmark.core.experiment import Ask, Choose, Experiment, Read, Record, Setting
+from brainmark.core.measurement import check_answer
+from brainmark.core.stimuli import Stimuli
+from brainmark.models.commitment import Readout, VisionSubject, as_subject
+from brainmark.models.screen import Screen
+
+
+def pictures(count: int = 4, pixels: int = 32) -> Stimuli:
+    images = np.random.default_rng(0).integers(0, 256, (count, pixels, pixels, 3), np.uint8)
+    table = pd.DataFrame({"stimulus_id": [f"picture {i}" for i in range(count)]})
+    return Stimuli("pictures", "image", table, list(images))
+
+
+class Maps(nn.Module):
+    """Shows the input itself, its map of local means, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.input, self.means, self.head = nn.Identity(), nn.AvgPool2d(4), nn.Linear(3, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.means(self.input(x)).mean((2, 3)))
+
+
+def subject(**changes: Any) -> VisionSubject:
+    fields: dict[str, Any] = {
+        "identifier": "maps",
+        "network": Maps(),
+        "regions": {"V1": "input", "V2": Readout("input", pool=8), "V4": "means", "IT": "output"},
+        "degrees": 8.0,
+        "size": 32,
+    }
+    return VisionSubject(**fields | changes)
+
+
+def ask(question: Ask, **setting: Any) -> Experiment:
+    return Experiment(pictures(), question, Setting(**setting))
+
+
+@pytest.mark.parametrize("region", ["V1", "V2", "V4", "IT"])
+def test_answers_keep_the_contract(region: str):
+    experiment = ask(Record(region))
+    answer = check_answer(subject().perform(experiment), experiment, "maps")
+    assert answer.dtype == np.float32
+    assert set(answer.coords) == {"stimulus_id", "neuroid_id", "region", "layer", "channel", "x", "y"}
+    assert set(answer.region.values) == {region}
+
+
+def test_input_is_the_screen_scaled_to_one_in_the_order_channel_row_column():
+    answer = subject().perform(ask(Record("V1"), degrees=4.0))
+    seen = Screen(8, 32).show(pictures().media[1], 4.0)
+    np.testing.assert_allclose(answer.values[1].reshape(3, 32, 32), seen.transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+def test_mean_and_std_normalise_the_channels():
+    plain = subject().perform(ask(Record("V1"))).values.reshape(4, 3, -1)
+    normal = subject(mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 4.0)).perform(ask(Record("V1"))).values.reshape(4, 3, -1)
+    expected = (plain - np.array([0.1, 0.2, 0.3])[:, None]) / np.array([1.0, 2.0, 4.0])[:, None]
+    np.testing.assert_allclose(normal, expected, atol=1e-6)
+
+
+def test_centres_of_units_lie_where_they_look():
+    answer = subject().perform(ask(Record("V1")))
+    first, last = answer.isel(neuroid=0), answer.isel(neuroid=-1)
+    assert (float(first.x), float(first.y)) == (-3.875, 3.875)  # left, top
+    assert (float(last.x), float(last.y)) == (3.875, -3.875)
+    right_of_first = answer.isel(neuroid=1)
+    assert (float(right_of_first.x), float(right_of_first.y)) == (-3.625, 3.875)
+    assert list(answer.channel.values[:: 32 * 32]) == [0, 1, 2]
+
+
+def test_pooled_centres_are_means_of_the_pooled_units():
+    answer = subject().perform(ask(Record("V2")))
+    full = subject().perform(ask(Record("V4")))
+    assert answer.sizes["neuroid"] == 3 * 64
+    np.testing.assert_allclose(answer.x, full.x)
+    np.testing.assert_allclose(answer.values, full.values, atol=1e-6)
+
+
+def test_readout_with_given_geometry():
+    readout = Readout("means", first=0.5, step=4.0)
+    answer = subject(regions={"V1": readout}).perform(ask(Record("V1")))
+    np.testing.assert_allclose(np.unique(answer.x), (0.5 + 4 * np.arange(8) - 16) / 4)
+    np.testing.assert_allclose(np.unique(answer.y), -(0.5 + 4 * np.arange(8) - 16)[::-1] / 4)
+
+
+def test_units_without_a_map_are_centred_on_fixation():
+    answer = subject().perform(ask(Record("IT", eccentricity=0.5)))
+    assert answer.sizes["neuroid"] == 5
+    assert not answer.x.values.any() and not answer.y.values.any()
+
+
+@pytest.mark.parametrize("region", ["V1", "V2"])
+def test_eccentricity_gives_single_units_near_fixation(region: str):
+    whole = subject().perform(ask(Record("V1")))
+    near = subject().perform(ask(Record(region, eccentricity=1.0)))
+    distance = np.hypot(whole.x, whole.y)
+    assert near.sizes["neuroid"] == int((distance <= 1.0).sum()) > 0
+    assert float(np.hypot(near.x, near.y).max()) <= 1.0
+    np.testing.assert_array_equal(near.values, whole.values[:, distance.values <= 1.0])
+    np.testing.assert_array_equal(near.channel, whole.channel[distance.values <= 1.0])
+
+
+def test_eccentricity_keeps_at_least_the_nearest_position():
+    near = subject().perform(ask(Record("V1", eccentricity=0.01)))
+    assert near.sizes["neuroid"] == 3
+    assert abs(float(near.x[0])) == abs(float(near.y[0])) == 0.125
+
+
+def test_time_bins_of_a_static_network_are_alike():
+    experiment = ask(Record("IT", time_bins=((0, 50), (50, 100), (70, 170))))
+    answer = check_answer(subject().perform(experiment), experiment, "maps")
+    assert answer.dims == ("presentation", "neuroid", "time_bin")
+    assert list(answer.time_bin_end.values) == [50, 100, 170]
+    assert (answer.values == answer.values[:, :, :1]).all()
+
+
+def test_same_experiment_same_bits():
+    one, two = (subject().perform(ask(Record("IT"))) for _ in range(2))
+    assert one.identical(two)
+
+
+def test_trials_of_a_deterministic_network_are_one():
+    assert "repetition" not in subject().perform(ask(Record("IT"), trials=5)).dims
+
+
+def test_trials_of_a_stochastic_network_are_repetitions():
+    class Noisy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3)) + 0.1 * torch.randn(len(x), 3)
+
+    noisy = subject(network=Noisy(), regions={"IT": "output"}, stochastic=True)
+    experiment = ask(Record("IT"), trials=200, seed=3)
+    answer = check_answer(noisy.perform(experiment), experiment, "noisy")
+    assert answer.dims == ("presentation", "neuroid", "repetition")
+    assert float(answer.std("repetition").mean()) == pytest.approx(0.1, rel=0.1)
+    assert answer.identical(noisy.perform(experiment))
+    single = noisy.perform(ask(Record("IT"), seed=3))
+    assert single.dims == ("presentation", "neuroid")
+    assert (single.values != noisy.perform(ask(Record("IT"), seed=4)).values).all()
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (Record("A1"), "no layer to region 'A1'; it records V1, V2, V4, IT while it sees images"),
+        (Choose(("cat", "dog")), "cannot answer Choose; it records"),
+        (Read("surprisal"), "cannot answer Read"),
+    ],
+)
+def test_what_it_cannot_do_is_not_applicable(question: Ask, reason: str):
+    with pytest.raises(NotApplicable, match=reason):
+        subject().perform(ask(question))
+
+
+def test_other_modalities_are_not_applicable():
+    words = Stimuli("words", "text", pd.DataFrame({"stimulus_id": ["a"], "text": ["b"]}))
+    with pytest.raises(NotApplicable, match="modality 'text'"):
+        subject().perform(Experiment(words, Record("IT")))
+
+
+def test_a_network_is_made_once_when_first_needed():
+    made: list[Maps] = []
+
+    def make() -> Maps:
+        made.append(Maps())
+        return made[-1]
+
+    lazy = subject(network=make)
+    assert not made
+    lazy.perform(ask(Record("IT")))
+    lazy.perform(ask(Record("IT")))
+    assert len(made) == 1
+
+
+def test_a_factory_that_makes_no_network_is_named():
+    with pytest.raises(ModelError, match="its factory made a int"):
+        subject(network=lambda: 3).perform(ask(Record("IT")))
+
+
+def test_a_layer_that_is_not_there_is_named():
+    with pytest.raises(UnknownName, match="did you mean 'means'"):
+        subject(regions={"IT": "mean"}).perform(ask(Record("IT")))
+
+
+def test_any_module_becomes_a_subject():
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    wrapped = as_subject(net)
+    assert wrapped.identifier == "Sequential"
+    experiment = ask(Record("V4"))
+    answer = check_answer(wrapped.perform(experiment), experiment, "net")
+    assert answer.sizes["neuroid"] == 12
+    pooled = as_subject(net, "mine", regions={"V1": "0"}, mean=(0,) * 3, std=(1,) * 3, size=32)
+    image = pictures().media[0].astype(float) / 255
+    expected = image.reshape(2, 16, 2, 16, 3).mean((1, 3)).transpose(2, 0, 1).ravel()
+    np.testing.assert_allclose(pooled.perform(ask(Record("V1"))).values[0], expected, atol=1e-5)
+
+
+def test_subjects_pass_through_and_other_things_are_refused():
+    mine = subject()
+    assert as_subject(mine) is mine
+    with pytest.raises(TypeError, match="a int is no subject"):
+        as_subject(3)
+    with pytest.raises(TypeError, match=r"the class Maps is no subject.*call it first"):
+        as_subject(Maps)
+
+    class Nameless:
+        def perform(self, _: Experiment) -> None: ...
+
+    with pytest.raises(TypeError, match="no `identifier`"):
+        as_subject(Nameless())

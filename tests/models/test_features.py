@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from brainmark.core.errors import ModelError, ResourceError, UnknownName
+from brainmark.models import features
+from brainmark.models.features import AveragePool, Extractor
+
+
+class Net(nn.Module):
+    """Two convolutions, an in-place ReLU that is used twice, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 5, 3, padding=1)
+        self.relu, self.norm, self.drop = nn.ReLU(inplace=True), nn.BatchNorm2d(5), nn.Dropout(0.5)
+        self.head = nn.Linear(5, 2)
+        self.passes = 0
+        self.heads = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.passes += x.shape[0]
+        x = self.relu(self.first(x))
+        x = self.relu(self.norm(self.second(x)))
+        x = self.drop(x.mean((2, 3)))
+        self.heads += x.shape[0]
+        return self.head(x)
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, 3, 8, 8), np.float32)
+
+
+def by_hand(net: Net, media: np.ndarray) -> dict[str, np.ndarray]:
+    with torch.no_grad():
+        first = net.first(torch.from_numpy(media))
+        second = net.norm.eval()(net.second(first.relu()))
+        head = net.head(second.relu().mean((2, 3)))
+    return {"first": first.numpy(), "norm": second.numpy(), "relu": second.relu().numpy(), "output": head.numpy()}
+
+
+def test_layers_are_as_by_hand_although_relu_works_in_place_and_runs_twice():
+    net, media = Net(), images(7)
+    found = Extractor(net, batch=3)(media, ["first", "norm", "relu", "output"])
+    for name, expected in by_hand(net, media).items():
+        np.testing.assert_allclose(found[name], expected, atol=1e-6, err_msg=name)
+        assert found[name].dtype == np.float32
+
+
+def test_training_flags_and_hooks_are_as_before():
+    net = Net()
+    net.norm.eval()
+    Extractor(net)(images(2), ["first"])
+    assert net.training and net.drop.training and not net.norm.training
+    assert not any(m._forward_hooks for m in net.modules())
+
+
+def test_the_pass_stops_after_the_last_wanted_layer():
+    net = Net()
+    Extractor(net)(images(6), ["norm"])
+    assert net.passes == 7 and net.heads == 1  # the probe alone runs through
+
+
+def test_repeated_stimuli_are_computed_once():
+    net, media = Net(), images(4)[[0, 1, 0, 2, 3, 3, 0]]
+    found = Extractor(net, batch=2)(media, ["output"])["output"]
+    assert net.passes == 1 + 4
+    assert (found[0] == found[2]).all() and (found[4] == found[5]).all()
+    np.testing.assert_allclose(found, by_hand(net, media)["output"], atol=1e-6)
+
+
+def test_same_bits_twice_and_close_for_any_batch():
+    net, media = Net(), images(9)
+    once, again = (Extractor(net, batch=4)(media, ["norm"])["norm"] for _ in range(2))
+    assert (once == again).all()
+    np.testing.assert_allclose(Extractor(net, batch=1)(media, ["norm"])["norm"], once, atol=1e-6)
+
+
+def test_unknown_layer_offers_the_nearest():
+    with pytest.raises(UnknownName, match=r"layer of Net 'secnd'; did you mean 'second'"):
+        Extractor(Net())(images(1), ["secnd"])
+
+
+def test_nan_names_layer_and_stimulus():
+    media = images(5)
+    media[3, 0, 0, 0] = np.nan
+    with pytest.raises(ModelError, match=r"layer 'first': activations to stimulus 3"):
+        Extractor(Net(), batch=2)(media, ["first", "output"])
+
+
+def test_a_layer_that_does_not_run_is_named():
+    net = Net()
+    net.spare = nn.Linear(1, 1)
+    with pytest.raises(ModelError, match=r"'spare' of Net does not run"):
+        Extractor(net)(images(1), ["spare"])
+
+
+def test_a_layer_without_a_tensor_is_named():
+    class Odd(nn.Module):
+        def forward(self, _: Tensor) -> str:
+            return "seen"
+
+    with pytest.raises(ModelError, match=r"'output': its output is a str"):
+        Extractor(Odd())(images(1), ["output"])
+
+
+def test_outputs_in_tuples_and_mappings_are_read():
+    class Tuples(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, None]:
+            return x.flatten(1), None
+
+    class Mappings(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"logits": x.flatten(1)}
+
+    media = images(2)
+    for net in (Tuples(), Mappings()):
+        np.testing.assert_array_equal(Extractor(net)(media, ["output"])["output"], media.reshape(2, -1))
+
+
+def test_reduction_is_applied_as_layers_run():
+    net, media = Net(), images(3)
+    found = Extractor(net)(media, {"first": AveragePool(2, 4), "output": None})
+    expected = by_hand(net, media)["first"].reshape(3, 4, 2, 4, 4, 2).mean((3, 5))
+    np.testing.assert_allclose(found["first"], expected, atol=1e-6)
+    assert found["output"].shape == (3, 2)
+
+
+def test_too_much_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch):
+    net = Net()
+    monkeypatch.setattr(features, "available_memory", lambda: 100_000)
+    with pytest.raises(ResourceError, match=r"activations of 200 stimuli need .* \(first\), but 78.1 KiB"):
+        Extractor(net)(images(200), ["first"])
+    assert net.passes == 1
+
+
+def test_batches_shrink_to_the_memory(monkeypatch: pytest.MonkeyPatch):
+    sizes: list[int] = []
+
+    def collate(arrays: Sequence[np.ndarray]) -> Tensor:
+        sizes.append(len(arrays))
+        return torch.from_numpy(np.stack(arrays))
+
+    monkeypatch.setattr(features, "available_memory", lambda: 20_000)
+    Extractor(Net(), collate=collate)(images(8), ["output"])
+    assert max(sizes) < 8
+
+
+def test_progress_reaches_the_number_of_stimuli():
+    seen: list[tuple[int, int]] = []
+    media = images(5)[[0, 1, 2, 0, 3, 4]]
+    Extractor(Net(), batch=2)(media, ["output"], progress=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (6, 6) and seen == sorted(seen) and len(seen) == 3
+
+
+def test_media_are_loaded_beside_the_network():
+    threads: set[int] = set()
+
+    def prepare(medium: np.ndarray) -> np.ndarray:
+        threads.add(threading.get_ident())
+        return medium
+
+    Extractor(Net(), prepare, batch=1)(images(4), ["output"])
+    assert len(threads) == 2  # the probe here, the rest in one other thread
+
+
+def test_an_error_in_a_medium_is_passed_on():
+    def prepare(medium: np.ndarray) -> np.ndarray:
+        if medium[0, 0, 0] == 0:
+            raise ValueError("broken picture")
+        return medium
+
+    media = images(4)
+    media[2] = 0
+    net = Net()
+    with pytest.raises(ValueError, match="broken picture"):
+        Extractor(net, prepare, batch=1)(media, ["output"])
+    assert net.training
+
+
+class Noisy(nn.Module):
+    """Adds noise from torch's global generator."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) + torch.randn(x.shape[0], x[0].numel())
+
+
+def test_seeded_draws_belong_to_the_stimulus_not_to_its_position():
+    media, order = images(6), np.array([3, 0, 5, 1, 4, 2])
+    straight = Extractor(Noisy())(media, ["output"], seed=1)["output"]
+    permuted = Extractor(Noisy())(media[order], ["output"], seed=1)["output"]
+    other = Extractor(Noisy())(media, ["output"], seed=2)["output"]
+    np.testing.assert_array_equal(straight[order], permuted)
+    assert (straight != other).mean() > 0.99
+    assert len(np.unique((straight - media.reshape(6, -1))[:, 0])) == 6
