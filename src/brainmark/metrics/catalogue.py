@@ -57,7 +57,7 @@ def pls(
 @metrics.add(
     "ridge",
     card=MetricCard(
-        summary="Cross-validated r of each neuroid, predicted by ridge regression with a penalty chosen inside the fold.",
+        summary="Cross-validated r of each neuroid, predicted by ridge regression, penalty chosen in the fold.",
         licence="MIT",
         cite=f"{_HOERL_1970}\n{_GOLUB_1979}",
         compares="recordings",

@@ -1,0 +1,134 @@
+"""Ceilings: what the best possible model could reach, given the noise of the recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.correlation import pearson, resampled_pearson
+from brainmark.metrics.predictivity import unit_coordinates
+from brainmark.metrics.resampling import draws
+
+_TOGETHER = 10  # splits whose halves are in memory at the same time
+
+
+def spearman_brown(r: np.ndarray) -> np.ndarray:
+    """Reliability of twice as many repetitions, 2r / (1 + r); NaN where r <= 0 (no reliable signal)."""
+    r = np.asarray(r, float)
+    return np.where(r > 0, 2 * r / (1 + np.where(r > 0, r, 0.0)), np.nan)
+
+
+@dataclass(frozen=True)
+class SplitHalf:
+    """Ceiling of a correlation with the mean response: the square root of its split-half reliability.
+
+    The repetitions of each presentation are halved at random, the halves averaged and correlated over presentations.
+    These r are averaged over splits first and corrected after (Spearman 1910, Brown 1910): the correction is concave,
+    and would turn the scatter of single splits into a bias. A noise-free model reaches r = sqrt(reliability) with the
+    mean over all repetitions; its r is divided by that.
+
+    Attributes
+    ----------
+    splits : random halvings.
+    resamples : bootstrap samples of presentations, on the draws that metrics use; 0: none.
+    seed : of draws and halvings.
+    """
+
+    splits: int = 30
+    resamples: int = 1000
+    seed: int = 0
+
+    def __call__(self, target: xr.DataArray) -> Comparison:
+        """Return the ceiling of each neuroid of a target (presentation, neuroid, repetition); NaN: not measured.
+
+        Presentations with fewer than two repetitions of a neuroid do not count for its ceiling.
+
+        Raises
+        ------
+        InvalidMeasurement : no repetitions.
+        """
+        if set(target.dims) != {"presentation", "neuroid", "repetition"}:
+            raise InvalidMeasurement(
+                f"target has dimensions {tuple(str(d) for d in target.dims)}; a split-half ceiling needs "
+                "(presentation, neuroid, repetition)"
+            )
+        trials = target.transpose("presentation", "neuroid", "repetition").values
+        counts = draws(trials.shape[0], self.resamples, self.seed)
+        half, replicates = split_half_correlations(trials, self.splits, self.seed, counts)
+        reliability = spearman_brown(half)
+        lost = int(np.isnan(reliability).sum())
+        notes = (f"{lost} of {len(half)} neuroids have no reliable signal (split-half r <= 0)",) if lost else ()
+        return Comparison(
+            values=xr.DataArray(np.sqrt(reliability), dims="neuroid", coords=unit_coordinates(target)),
+            replicates=np.sqrt(spearman_brown(replicates)) if self.resamples else None,
+            notes=notes,
+            details={} if lost == len(half) else {"reliability": float(np.nanmedian(reliability))},
+        )
+
+
+def split_half(splits: int = 30, resamples: int = 1000, seed: int = 0) -> SplitHalf:
+    """Return the split-half ceiling (`SplitHalf`)."""
+    return SplitHalf(splits, resamples, seed)
+
+
+def split_half_correlations(
+    trials: np.ndarray, splits: int = 30, seed: int = 0, counts: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pearson r between the means of random halves of the repetitions, averaged over splits, uncorrected.
+
+    Parameters
+    ----------
+    trials : (n, q, repetitions); NaN: not measured. Odd numbers of repetitions give halves that differ by one.
+    splits : random halvings, drawn anew for every presentation.
+    seed : of the halvings.
+    counts : (resamples, n), resampled presentations.
+
+    Returns
+    -------
+    r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
+    """
+    n, q = trials.shape[:2]
+    counts = np.empty((0, n)) if counts is None else counts
+    r, replicates = np.full(q, np.nan), np.full((len(counts), q), np.nan)
+    for columns, measured in _alike(trials):
+        rows = np.flatnonzero(measured.sum(1) >= 2)
+        if len(rows) < 3:
+            continue
+        part = np.nan_to_num(trials[rows[:, None], columns])
+        generator = np.random.default_rng([seed, 2])
+        total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
+        for done in range(0, splits, _TOGETHER):
+            halves = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
+            first, second = (np.swapaxes(h @ np.swapaxes(part, 1, 2), 0, 1) for h in halves)
+            for a, b in zip(first, second, strict=True):
+                total += pearson(a, b)
+                if len(counts):
+                    total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
+        r[columns], replicates[:, columns] = total / splits, total_replicates / splits
+    return r, replicates
+
+
+def _alike(trials: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Group neuroids by the trials in which they were measured: (columns, measured (n, repetitions))."""
+    missing = np.isnan(trials)
+    if not missing.any():
+        return [(np.arange(trials.shape[1]), np.ones((trials.shape[0], trials.shape[2]), bool))]
+    flat = np.packbits(np.swapaxes(missing, 0, 1).reshape(trials.shape[1], -1), axis=1)
+    patterns, group = np.unique(flat, axis=0, return_inverse=True)
+    groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(len(patterns))]
+    return [(columns, ~missing[:, columns[0]]) for columns in groups]
+
+
+def _halves(measured: np.ndarray, splits: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Averaging weights (n, splits, repetitions) of two random halves of the measured repetitions."""
+    n, repetitions = measured.shape
+    keys = np.where(measured[:, None], generator.random((n, splits, repetitions)), 2.0)
+    rank = np.argsort(np.argsort(keys, axis=2), axis=2)
+    count = measured.sum(1)[:, None, None]
+    size = (count + generator.integers(2, size=(n, splits, 1))) // 2  # the odd one falls to either half
+    first, second = rank < size, (rank >= size) & (rank < count)
+    return first / size, second / (count - size)

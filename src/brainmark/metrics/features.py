@@ -1,0 +1,100 @@
+"""Features made ready for regression: one matrix of products that all folds, penalties and targets share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import (
+    BLOCK,
+    Array,
+    as_float64,
+    centred,
+    check_memory,
+    gram,
+    namespace,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of a model, centred over all presentations.
+
+    Exactly one of the two is held: `kernel` when features outnumber presentations (dual form), else `x` (primal).
+
+    Attributes
+    ----------
+    kernel : (n, n) float64, products of presentations over features.
+    x : (n, p) float64.
+    n, p : presentations, features.
+    """
+
+    kernel: Array | None
+    x: Array | None
+    n: int
+    p: int
+
+    @property
+    def dual(self) -> bool:
+        """Whether the products are those of presentations."""
+        return self.kernel is not None
+
+    @property
+    def array(self) -> Array:
+        """The array that is held."""
+        return self.kernel if self.kernel is not None else self.x
+
+    def take(self, rows: Array) -> Features:
+        """Return the features of some presentations, centred anew, in the form in which they are held."""
+        if self.kernel is not None:
+            return Features(_centre_kernel(self.kernel[rows][:, rows]), None, len(rows), self.p)
+        return Features(None, centred(self.array[rows]), len(rows), self.p)
+
+
+def prepare(x: Array | Features, dual: bool | None = None) -> Features:
+    """Compute what every regression on these features shares.
+
+    Parameters
+    ----------
+    x : (n, p) features; float32 stays float32 until products are added up in float64. `Features` pass unchanged.
+    dual : form; None takes the smaller one.
+
+    Raises
+    ------
+    ResourceError : the products would not fit into memory; InvalidMeasurement : fewer than 3 presentations, no feature.
+    """
+    if isinstance(x, Features):
+        return x
+    if x.ndim != 2:
+        raise InvalidMeasurement(f"features have {x.ndim} dimensions; expected (presentation, feature)")
+    n, p = int(x.shape[0]), int(x.shape[1])
+    if n < 3 or p < 1:
+        raise InvalidMeasurement(f"features of {n} presentations and {p} units cannot be regressed on")
+    xp = namespace(x)
+    if not xp.all(xp.isfinite(x)):
+        raise InvalidMeasurement("features hold NaN or infinite values; a model must answer every presentation")
+    if dual is None:
+        dual = p >= n
+    check_memory(memory_needed(n, p, 0, dual=dual), x, f"regression on features ({n}, {p})")
+    if dual:
+        return Features(gram(x), None, n, p)
+    return Features(None, as_float64(centred(x)), n, p)
+
+
+def _centre_kernel(kernel: Array) -> Array:
+    xp = namespace(kernel)
+    mean = xp.mean(kernel, axis=0)
+    return kernel - mean[None, :] - mean[:, None] + xp.mean(mean)
+
+
+def memory_needed(n: int, p: int, q: int, folds: int = 10, dual: bool | None = None) -> int:
+    """Estimate the bytes that a regression of `q` neuroids on `p` features over `n` presentations takes at its peak.
+
+    Features, targets themselves are not counted. The larger terms: products (n, n) or features in float64 (n, p) and
+    products (p, p); their eigenvectors for one fold; predictions of all folds (n, q) and their working copies.
+    """
+    if dual is None:
+        dual = p >= n
+    m = min(n, p)
+    products = n * n + n * min(p, BLOCK) if dual else n * p + folds * min(m * m, 2**25)
+    return 8 * (products + 3 * m * m + 4 * n * q)

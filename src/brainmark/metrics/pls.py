@@ -1,0 +1,326 @@
+"""Partial least squares (PLS2, regression mode) over all folds of a cross-validation at once.
+
+NIPALS takes, for each component, the dominant pair of singular vectors of X'Y and deflates X and Y with the score.
+Here nothing of the size of X is deflated. The dominant vector c is sought among the targets, on M = Y'XX'Y (q, q),
+which a component changes by a matrix of rank two; scores follow from products with one Gram matrix (dual: XX', primal:
+X'X) that all folds share up to centring. This is the same solution as NIPALS (Wold 1975; de Jong & ter Braak 1994 for
+the kernel form; Dayal & MacGregor 1997 for deflating the products only), not SIMPLS, which differs for several targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import Array, as_float64, like, namespace, transpose
+from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.splits import Fold
+
+Stop = Literal["exact", "nipals"]
+
+_EXHAUSTED = 1e-10  # a weight vector that much shorter than the first one is rounding error: the rank is used up
+_BATCH = 2**25  # float64 numbers that the folds done together may hold in one array (256 MiB)
+_SMALL = 48  # up to this many targets a full eigendecomposition is faster than Lanczos
+_NIPALS_TOL, _NIPALS_ITERATIONS = 1e-6, 500  # of scikit-learn's PLSRegression
+
+
+def pls_predictions(
+    features: Array | Features,
+    y: Array,
+    folds: Sequence[Fold],
+    components: int = 25,
+    stop: Stop = "exact",
+) -> tuple[Array, int]:
+    """Predict each fold's test rows by PLS2 fitted on its training rows, features and targets unscaled.
+
+    Parameters
+    ----------
+    features : (n, p) or prepared.
+    y : (n, q) without NaN.
+    folds : training and test rows.
+    components : at most; fewer where presentations, features or the rank of X'Y do not carry them.
+    stop : "exact" finds each dominant vector to machine precision; "nipals" stops the power iteration where
+        scikit-learn's default does (tol 1e-6, 500 iterations, started at the first target), for parity with it.
+
+    Returns
+    -------
+    predictions (m, q) float64, rows in the order of the folds' test rows; the smallest number of components used.
+    """
+    if components < 1:
+        raise InvalidMeasurement(f"PLS needs at least one component, not {components}")
+    features = prepare(features)
+    xp = namespace(features.array)
+    y = as_float64(y)
+    mean = xp.mean(y, axis=0)
+    y = y - mean
+    most = min(components, features.p, *(len(f.train) - 1 for f in folds))
+    targets, start = _compact(y)
+    width = targets.shape[1] ** 2 if features.dual else max(targets.shape[1] ** 2, features.p**2)
+    predictions: list[Array] = []
+    used = most
+    for batch in _batches(folds, max(1, _BATCH // width)):
+        search = _Search(start, stop)
+        fit = (_dual if features.dual else _primal)(features.array, targets, batch, most, search)
+        used = min(used, fit.used)
+        predictions.extend(fit.predict(y, batch))
+    return xp.concat(predictions, axis=0) + mean, used
+
+
+def _batches(folds: Sequence[Fold], size: int) -> Iterator[Sequence[Fold]]:
+    for start in range(0, len(folds), size):
+        yield folds[start : start + size]
+
+
+def _compact(y: Array) -> tuple[Array, Array]:
+    """Targets (n, min(q, n)) with the same products YY', and where NIPALS starts, in their coordinates.
+
+    Scores depend on Y through YY' alone, so many targets can be exchanged for n of them.
+    """
+    xp = namespace(y)
+    n, q = y.shape
+    spread = xp.sum(y * y, axis=0)
+    first = int(xp.argmax(xp.astype(spread > 0, xp.int64)))
+    if q <= n:
+        start = xp.zeros(q, dtype=xp.float64, device=y.device)
+        start[first] = 1.0
+        return y, start
+    values, vectors = xp.linalg.eigh(y @ transpose(y))
+    keep = values > values[-1] * n * 1e-15
+    values, vectors = values[keep], vectors[:, keep]
+    root = xp.sqrt(values)
+    return vectors * root, (transpose(vectors) @ y[:, first]) / root
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Scores of all rows, of unit length over the training rows, for a batch of F folds and A components."""
+
+    scores: Array  # (F, A, n)
+    train: Array  # (F, n), 1.0 where a row trains
+    used: int
+
+    def predict(self, y: Array, folds: Sequence[Fold]) -> Iterator[Array]:
+        xp = namespace(y)
+        means = (self.train @ y) / xp.sum(self.train, axis=1)[:, None]
+        for f, fold in enumerate(folds):
+            scores = self.scores[f]
+            loadings = (scores * self.train[f]) @ y
+            yield transpose(scores[:, like(fold.test, y)]) @ loadings + means[f]
+
+
+def _dual(kernel: Array, y: Array, folds: Sequence[Fold], components: int, search: _Search) -> _Fit:
+    """Fit in the space of presentations: two products with the kernel per component, for all folds together."""
+    xp = namespace(kernel)
+    train = _mask(folds, kernel)
+    size = xp.sum(train, axis=1)[:, None]
+
+    def times_kernel(v: Array) -> Array:  # of features centred over the training rows; v has zero mean over them
+        product = v @ kernel
+        return product - xp.sum(product * train, axis=1)[:, None] / size
+
+    m = _dual_products(kernel, y, train)
+    scores = _zeros(kernel, len(folds), components, kernel.shape[0])
+    loadings = _zeros(kernel, len(folds), components, y.shape[1])
+    alive = _Alive(components)
+    for a in range(components):
+        c = search(m)
+        beta = train * (c @ transpose(y) - _combine(scores[:, :a], _project(loadings[:, :a], c)))
+        beta = beta - train * (xp.sum(beta, axis=1)[:, None] / size)
+        product = times_kernel(beta)
+        t = product - _combine(scores[:, :a], _project(scores[:, :a], product * train))
+        t = t - _combine(scores[:, :a], _project(scores[:, :a], t * train))  # again: rounding (Kahan)
+        length = xp.sum(t * t * train, axis=1)
+        t = t * alive(xp.sum(beta * product, axis=1), length)[:, None]
+        inside = t * train
+        v = inside @ y
+        u = times_kernel(inside)
+        u = train * (u - _combine(scores[:, :a], _project(scores[:, :a], u * train)))
+        scores[:, a], loadings[:, a] = t, v
+        m = _rank_two(m, u @ y, v, xp.sum(u * t, axis=1))
+    return _Fit(scores, train, alive.used)
+
+
+def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: _Search) -> _Fit:
+    """Fit in the space of features, on the products X'X and X'Y of each fold."""
+    xp = namespace(x)
+    train = _mask(folds, x)
+    means, g, s = _primal_products(x, y, train)
+    m = transpose(s) @ s
+    rotations = _zeros(x, len(folds), components, x.shape[1])
+    x_loadings, loadings = rotations * 0.0, _zeros(x, len(folds), components, y.shape[1])
+    alive = _Alive(components)
+    for a in range(components):
+        c = search(m)
+        before = x_loadings[:, :a]
+        w = (s @ c[:, :, None])[:, :, 0] - _combine(before, _project(loadings[:, :a], c))
+        r = w - _combine(rotations[:, :a], _project(before, w))
+        p = (g @ r[:, :, None])[:, :, 0]
+        scale = alive(xp.sum(w * w, axis=1), xp.sum(r * p, axis=1))[:, None]
+        r, p = r * scale, p * scale
+        v = (r[:, None, :] @ s)[:, 0, :]
+        h = (p[:, None, :] @ s)[:, 0, :] - _combine(loadings[:, :a], _project(before, p))
+        rotations[:, a], x_loadings[:, a], loadings[:, a] = r, p, v
+        m = _rank_two(m, h, v, xp.sum(p * p, axis=1))
+    scores = rotations @ transpose(x) - rotations @ means[:, :, None]
+    return _Fit(scores, train, alive.used)
+
+
+def _dual_products(kernel: Array, y: Array, train: Array) -> Array:
+    """Y'KY of each fold, (F, q, q), Y centred over its training rows: that of all rows, less those left out.
+
+    Needs kernel and targets that are centred over all rows.
+    """
+    xp = namespace(kernel)
+    ky = kernel @ y
+    whole = transpose(y) @ ky
+    products: list[Array] = []
+    for rows in train:
+        out = xp.nonzero(rows == 0)[0]
+        d = y[out] - (rows @ y) / xp.sum(rows)
+        cross = transpose(d) @ ky[out]
+        products.append(whole - cross - transpose(cross) + transpose(d) @ (kernel[out][:, out] @ d))
+    return xp.stack(products)
+
+
+def _primal_products(x: Array, y: Array, train: Array) -> tuple[Array, Array, Array]:
+    """Mean of X, X'X and X'Y of each fold: (F, p), (F, p, p), (F, p, q), centred over its training rows."""
+    xp = namespace(x)
+    xx, xy = transpose(x) @ x, transpose(x) @ y
+    size = xp.sum(train, axis=1)[:, None]
+    means, y_means = (train @ x) / size, (train @ y) / size
+    g, s = _zeros(x, len(train), *xx.shape), _zeros(x, len(train), *xy.shape)
+    for f in range(len(train)):
+        out = xp.nonzero(train[f] == 0)[0]
+        left_out, weighted = x[out], (size[f] * means[f])[:, None]
+        g[f] = xx - transpose(left_out) @ left_out - weighted * means[f]
+        s[f] = xy - transpose(left_out) @ y[out] - weighted * y_means[f]
+    return means, g, s
+
+
+class _Alive:
+    """Tells which folds of a batch still find a component, and scales those that do to unit length."""
+
+    def __init__(self, components: int) -> None:
+        self.used = components
+        self._first: tuple[Array, Array] | None = None
+        self._done = 0
+
+    def __call__(self, weight: Array, score: Array) -> Array:
+        """Take squared lengths (F,) of weight vectors and scores; return factors for the scores, 0 when exhausted."""
+        xp = namespace(weight)
+        self._first = self._first or (weight, score)
+        alive = (weight > self._first[0] * _EXHAUSTED**2) & (score > self._first[1] * _EXHAUSTED**2) & (score > 0)
+        if not bool(xp.all(alive)):
+            self.used = min(self.used, self._done)
+        self._done += 1
+        return xp.where(alive, 1 / xp.sqrt(xp.where(alive, score, xp.ones_like(score))), xp.zeros_like(score))
+
+
+class _Search:
+    """Finds the dominant eigenvectors (F, q) of symmetric matrices (F, q, q)."""
+
+    def __init__(self, start: Array, stop: Stop) -> None:
+        self.start = start
+        self.stop = stop
+
+    def __call__(self, m: Array) -> Array:
+        return nipals_vectors(m, self.start) if self.stop == "nipals" else dominant_eigenvectors(m)
+
+
+def nipals_vectors(m: Array, start: Array) -> Array:
+    """Power iteration on `m` (F, q, q) from `start` (q,), stopped as NIPALS stops.
+
+    NIPALS compares successive unit weight vectors w = Sc / |Sc|, with M = S'S: |w - w'|^2 = 2 - 2 c'Mc' / (|Sc| |Sc'|).
+    """
+    xp = namespace(m)
+    c = xp.zeros(m.shape[:2], dtype=m.dtype, device=m.device) + start
+    mc = (m @ c[:, :, None])[:, :, 0]
+    square = xp.sum(c * mc, axis=1)
+    going = square > 0
+    for _ in range(_NIPALS_ITERATIONS - 1):
+        new = mc / xp.sqrt(xp.where(going, xp.sum(mc * mc, axis=1), 1.0))[:, None]
+        new_mc = (m @ new[:, :, None])[:, :, 0]
+        new_square = xp.sum(new * new_mc, axis=1)
+        norm = xp.sqrt(xp.where(going, square * new_square, 1.0))
+        step = 2 - 2 * xp.sum(new * mc, axis=1) / xp.where(norm > 0, norm, 1.0)
+        take = going[:, None]
+        c, mc = xp.where(take, new, c), xp.where(take, new_mc, mc)
+        square = xp.where(going, new_square, square)
+        going = going & (step >= _NIPALS_TOL) & (m.shape[1] > 1)
+        if not bool(xp.any(going)):
+            break
+    return c
+
+
+def dominant_eigenvectors(m: Array, steps: int = 24, restarts: int = 12, tol: float = 1e-11) -> Array:
+    """Eigenvectors of the largest eigenvalue of positive semidefinite matrices (F, q, q), all together.
+
+    Restarted Lanczos with full reorthogonalisation; where it has not converged to a relative residual of `tol`
+    after all restarts (several equal leading eigenvalues), a full eigendecomposition.
+    """
+    xp = namespace(m)
+    count, q = m.shape[:2]
+    if q <= _SMALL:
+        return xp.linalg.eigh(m)[1][:, :, -1]
+    noise = np.random.default_rng(0).standard_normal(q)  # never orthogonal to the eigenvector sought
+    v = xp.zeros((count, q), dtype=m.dtype, device=m.device) + like(noise, m)
+    for _ in range(restarts):
+        v, residual, value = _lanczos(m, v, steps)
+        if bool(xp.all(residual <= tol * value)):
+            return v
+    return xp.linalg.eigh(m)[1][:, :, -1]
+
+
+def _lanczos(m: Array, start: Array, steps: int) -> tuple[Array, Array, Array]:
+    """Best vector (F, q) of the Krylov space of `start`, its residual (F,) and eigenvalue (F,)."""
+    xp = namespace(m)
+    basis, t = _zeros(m, m.shape[0], steps, m.shape[1]), _zeros(m, m.shape[0], steps, steps)
+    v, beta = start, xp.sqrt(xp.sum(start * start, axis=1))
+    for k in range(steps):
+        v = v * xp.where(beta > 0, 1 / xp.where(beta > 0, beta, 1.0), 0.0)[:, None]
+        basis[:, k] = v
+        v = (m @ v[:, :, None])[:, :, 0]
+        seen = basis[:, : k + 1]
+        share = _project(seen, v)
+        t[:, k, k] = share[:, k]
+        v = v - _combine(seen, share)
+        v = v - _combine(seen, _project(seen, v))
+        beta = xp.sqrt(xp.sum(v * v, axis=1))
+        if k + 1 < steps:
+            t[:, k, k + 1] = t[:, k + 1, k] = beta
+    values, vectors = xp.linalg.eigh(t)
+    best = vectors[:, :, -1]
+    return _combine(basis, best), xp.abs(beta * best[:, -1]), values[:, -1]
+
+
+def _rank_two(m: Array, h: Array, v: Array, s: Array) -> Array:
+    """M - hv' - vh' + s vv' for each fold."""
+    left = h - 0.5 * s[:, None] * v
+    change = left[:, :, None] * v[:, None, :]
+    return m - change - transpose(change)
+
+
+def _project(rows: Array, v: Array) -> Array:
+    """(F, a, k) times (F, k) -> (F, a)."""
+    return (rows @ v[:, :, None])[:, :, 0]
+
+
+def _combine(rows: Array, weights: Array) -> Array:
+    """(F, a, k) rows weighted by (F, a) -> (F, k)."""
+    return (weights[:, None, :] @ rows)[:, 0, :]
+
+
+def _mask(folds: Sequence[Fold], other: Array) -> Array:
+    train = np.zeros((len(folds), other.shape[0]))
+    for f, fold in enumerate(folds):
+        train[f, fold.train] = 1.0
+    return like(train, other)
+
+
+def _zeros(other: Array, *shape: int) -> Array:
+    xp = namespace(other)
+    return xp.zeros(shape, dtype=xp.float64, device=other.device)
