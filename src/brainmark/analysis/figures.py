@@ -92,7 +92,7 @@ def score_figure(scores: Sequence[Score]) -> Figure:
     """
     ordered = _ordered(scores)
     lines, points = _split_controls(ordered)
-    handles = 1 + len(lines) + len(points) + any(s.ceiling for s in ordered)
+    handles = 1 + len(lines) + len(points) + any(map(has_ceiling, ordered))
     ceiling = _ceiling(ordered)
     with house_style():
         above = 0.1 if ceiling is None else 0.5
@@ -173,9 +173,21 @@ def _ordered(scores: Sequence[Score]) -> list[Score]:
     return sorted(scores, key=lambda s: (not math.isfinite(s.value), -s.value, s.subject))
 
 
+def has_ceiling(score: Score) -> bool:
+    """Whether the score has a ceiling to be measured against: a positive number."""
+    return score.ceiling is not None and math.isfinite(score.ceiling) and score.ceiling > 0
+
+
+def intervals_cut(scores: Sequence[Score]) -> bool:
+    """Whether an interval, or the bounds of the ceiling, run out of the frame of `score_figure`."""
+    low, high = _limits(scores)
+    ends = [end for s in scores if s.interval for end in s.interval] + list(ceiling_band(scores) or ())
+    return any(end < low or end > high for end in ends)
+
+
 def _ceiling(scores: Sequence[Score]) -> float | None:
     """The ceiling that the scores share to within one per cent, or None."""
-    ceilings = [s.ceiling for s in scores if s.ceiling is not None and math.isfinite(s.ceiling) and s.ceiling > 0]
+    ceilings = [s.ceiling for s in scores if has_ceiling(s) and s.ceiling]
     if len(ceilings) != len(scores):
         return None
     middle = float(np.median(ceilings))
@@ -187,7 +199,7 @@ def ceiling_band(scores: Sequence[Score]) -> Interval | None:
     bounds = [
         (s.ceiling_bounds[0] / s.ceiling, s.ceiling_bounds[1] / s.ceiling)
         for s in scores
-        if s.ceiling and s.ceiling_bounds is not None
+        if has_ceiling(s) and s.ceiling and s.ceiling_bounds is not None
     ]
     known = np.array([b for b in bounds if all(map(math.isfinite, b))])
     return (float(np.median(known[:, 0])), float(np.median(known[:, 1]))) if len(known) else None
@@ -213,7 +225,7 @@ def _finite(value: float) -> float:
 def _limits(scores: Sequence[Score]) -> Interval:
     """Range of values, controls, 0 and the ceiling, with room for intervals no longer than that range."""
     centres = [0.0, *(s.value for s in scores), *(c.value for s in scores for c in s.controls.values())]
-    centres += [1.0] if any(s.ceiling for s in scores) else []
+    centres += [1.0] if any(map(has_ceiling, scores)) else []
     ends = [end for s in scores if s.interval for end in s.interval]
     ends += list(ceiling_band(scores) or ())
     return _padded(centres, ends)
@@ -284,13 +296,13 @@ def _draw_values(axes: Axes, scores: Sequence[Score]) -> Line2D:
         if score.interval is not None and all(map(math.isfinite, score.interval)):
             axes.plot(score.interval, [i, i], color=MODEL, linewidth=1.8, solid_capstyle="butt", zorder=4)
     where = [_finite(s.value) for s in scores]
-    axes.plot(where, range(len(scores)), "o", color=MODEL, markersize=5, markeredgecolor=PAPER, zorder=5)
+    axes.plot(where, range(len(scores)), "o", color=MODEL, markersize=6, markeredgecolor=PAPER, zorder=5)
     label = "value, 95 % interval" if any(s.interval for s in scores) else "value (no interval)"
     return Line2D([], [], color=MODEL, marker="o", markersize=5, linewidth=1.8, label=label)
 
 
 def _draw_ceiling(axes: Axes, scores: Sequence[Score]) -> list[Line2D | Patch]:
-    if not any(s.ceiling for s in scores):
+    if not any(map(has_ceiling, scores)):
         return []
     axes.axvline(1.0, color=CEILING, linewidth=1.2, zorder=2)
     band = ceiling_band(scores)

@@ -55,6 +55,13 @@ class Cell:
         """Whether there is a failure in place of a score."""
         return isinstance(self.outcome, Failure)
 
+    @property
+    def mark(self) -> str:
+        """Why the value is not a fraction of a ceiling; "" where it is."""
+        if not isinstance(self.outcome, Score) or normalised(self.outcome):
+            return ""
+        return "raw" if self.outcome.ceiling is None else "unusable ceiling"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -103,8 +110,8 @@ def arrange(outcomes: Sequence[Outcome], cards: Mapping[str, Card]) -> Leaderboa
 
 
 def normalised(score: Score) -> bool:
-    """Whether the value is a fraction of a ceiling."""
-    return score.ceiling is not None and math.isfinite(score.value)
+    """Whether the value is a fraction of a ceiling: a positive one."""
+    return score.ceiling is not None and score.ceiling > 0 and math.isfinite(score.value)
 
 
 def best_control(score: Score) -> float | None:

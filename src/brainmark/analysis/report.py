@@ -17,7 +17,15 @@ from types import MappingProxyType
 from typing import Any
 
 from brainmark.analysis.bibtex import citations
-from brainmark.analysis.figures import CEILING_ROW, score_figure, unit_figure, unit_name, unit_rows
+from brainmark.analysis.figures import (
+    CEILING_ROW,
+    has_ceiling,
+    intervals_cut,
+    score_figure,
+    unit_figure,
+    unit_name,
+    unit_rows,
+)
 from brainmark.analysis.leaderboard import Column, Leaderboard, Outcome, arrange
 from brainmark.analysis.svg import Sheet, inline_svg
 from brainmark.core.cards import Card, DatasetCard, ModelCard
@@ -28,7 +36,7 @@ try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    from brainmark.analysis.wording import breakable, duration, interval, memory, number, short_hash
+    from brainmark.analysis.wording import breakable, detail, duration, interval, memory, number, plural, short_hash
 except ImportError as error:
     raise MissingDependency("jinja2", "report", "writing a report") from error
 
@@ -61,8 +69,13 @@ class Section:
 
     @property
     def ceiling(self) -> bool:
-        """Whether a ceiling is known."""
-        return any(s.ceiling is not None for s in self.scores)
+        """Whether there is a ceiling to be measured against."""
+        return any(map(has_ceiling, self.scores))
+
+    @property
+    def cut(self) -> bool:
+        """Whether intervals run out of the frame of the figure."""
+        return intervals_cut(self.scores)
 
 
 @dataclass(frozen=True)
@@ -257,9 +270,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.filters["detail"] = detail
     environment.filters["interval"] = interval
     environment.filters["breakable"] = breakable
     environment.filters["duration"] = duration
+    environment.filters["plural"] = plural
     environment.filters["memory"] = memory
     environment.filters["hash"] = short_hash
     environment.filters["citekeys"] = _cite_keys

@@ -107,6 +107,7 @@ def _attributes(given: Mapping[str, str], name: str, used: set[str], sheet: Shee
 def _style(style: str) -> str:
     """The same style in the colours and the font of the page."""
     style = re.sub(r"font: (?:[a-z]+ )*([\d.]+)px [^;]*", r"font-size: \1px", style)
+    style = re.sub(r"font-family: [^;]*;?", "", style)
     for colour, variable in COLOURS.items():
         style = style.replace(colour, f"var({variable})")
     return style.replace("; ", ";").replace(": ", ":").strip("; ")

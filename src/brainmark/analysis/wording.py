@@ -22,9 +22,21 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def detail(value: float) -> str:
+    """Return a further figure: counts as whole numbers."""
+    return number(value, 0 if math.isfinite(value) and value == round(value) and abs(value) < 1e4 else 4)
+
+
 def interval(ends: Interval | None, digits: int = 3) -> str:
     """Return "[low, high]", or "no interval"."""
     return "no interval" if ends is None else f"[{number(ends[0], digits)}, {number(ends[1], digits)}]"
+
+
+def plural(noun: str, count: int = 2) -> str:
+    """Return an English noun as it stands after a number."""
+    if count == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def breakable(name: str) -> Markup:
@@ -34,7 +46,9 @@ def breakable(name: str) -> Markup:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
+    """Return seconds as "< 0.1 s", "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
+    if 0 < seconds < 0.05:
+        return "< 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
