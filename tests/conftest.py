@@ -33,9 +33,10 @@ def make_card() -> Callable[..., Any]:
 
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> dict[str, registry.Registry[Any, Any]]:
-    """The four registries by kind; what a test adds is forgotten after it."""
-    registry.discover()
+    """The four registries by kind, empty; what a test adds is forgotten after it."""
+    monkeypatch.setattr(registry, "_discovered", True)
+    monkeypatch.setattr(registry, "broken_plugins", {})
     four = (registry.models, registry.datasets, registry.metrics, registry.benchmarks)
     for one in four:
-        monkeypatch.setattr(one, "_entries", dict(one._entries))
+        monkeypatch.setattr(one, "_entries", {})
     return {one.kind: one for one in four}

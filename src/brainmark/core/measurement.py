@@ -6,6 +6,7 @@ kind           dimensions (any order; [] may be absent)          coordinates tha
 recording      presentation, neuroid, [time_bin], [repetition]   stimulus_id; neuroid_id, region;
                                                                  time_bin_start, time_bin_end (ms)
 behavior       presentation, [choice], [repetition]              stimulus_id; choice
+movement       presentation, effector, time_bin, [repetition]    stimulus_id; effector
 dissimilarity  presentation, other, [subject], [repetition]      stimulus_id, other_id
 property       neuroid (one value a cell)                        neuroid_id, region
 histogram      bin (counts of cells)                             bin_start, bin_end
@@ -37,11 +38,12 @@ from brainmark.core.experiment import (
     Record,
 )  # fmt: skip
 
-Kind = Literal["recording", "behavior", "dissimilarity", "property", "histogram"]
+Kind = Literal["recording", "behavior", "movement", "dissimilarity", "property", "histogram"]
 
 _DIMS: dict[Kind, tuple[set[str], set[str]]] = {  # required, optional
     "recording": ({"presentation", "neuroid"}, {"time_bin", "repetition"}),
     "dissimilarity": ({"presentation", "other"}, {"subject", "repetition"}),
+    "movement": ({"presentation", "effector", "time_bin"}, {"repetition"}),
     "behavior": ({"presentation"}, {"choice", "repetition"}),
     "property": ({"neuroid"}, set()),
     "histogram": ({"bin"}, set()),
@@ -52,9 +54,16 @@ _COORDS: dict[str, tuple[str, ...]] = {
     "time_bin": ("time_bin_start", "time_bin_end"),
     "other": ("other_id",),
     "choice": ("choice",),
+    "effector": ("effector",),
     "bin": ("bin_start", "bin_end"),
 }
-_UNIQUE = {"neuroid": "neuroid_id", "presentation": "stimulus_id", "choice": "choice", "other": "other_id"}
+_UNIQUE = {
+    "neuroid": "neuroid_id",
+    "presentation": "stimulus_id",
+    "choice": "choice",
+    "other": "other_id",
+    "effector": "effector",
+}
 
 
 def kind_of(measurement: xr.DataArray) -> Kind:
@@ -121,7 +130,7 @@ def _check_coordinates(measurement: xr.DataArray, name: str) -> None:
             if index.has_duplicates:
                 twice = index[index.duplicated()][0]
                 raise InvalidMeasurement(
-                    f"{name}: {coordinate} {twice!r} stands {int((index == twice).sum())} times along {dim!r}"
+                    f"{name}: {coordinate} {str(twice)!r} stands {int((index == twice).sum())} times along {dim!r}"
                     + ("; keep trials along 'repetition'" if dim == "presentation" else "")
                 )
     if "time_bin" in measurement.dims:
@@ -211,12 +220,18 @@ def _check_presentations(answer: xr.DataArray, experiment: Experiment, name: str
         )
     if "stimulus_id" not in answer.coords:
         raise InvalidMeasurement(f"{name}: dimension 'presentation' lacks coordinate 'stimulus_id'")
+    along = answer.coords["stimulus_id"].dims
+    if along != ("presentation",):
+        raise InvalidMeasurement(
+            f"{name}: coordinate 'stimulus_id' lies along {_names(along)}, not along 'presentation'"
+        )
     given = np.asarray(answer.coords["stimulus_id"].values).astype(str)
     differ = np.flatnonzero(given != ids)
     if len(differ):
         i = int(differ[0])
         raise InvalidMeasurement(
-            f"{name}: coordinate 'stimulus_id' is {given[i]!r} at presentation {i}, where {ids[i]!r} was presented"
+            f"{name}: coordinate 'stimulus_id' is {str(given[i])!r} at presentation {i}, "
+            f"where {str(ids[i])!r} was presented"
         )
 
 

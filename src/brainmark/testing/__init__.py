@@ -19,7 +19,19 @@ from typing import TYPE_CHECKING
 from brainmark.core.lazy import attach
 
 if TYPE_CHECKING:
-    from brainmark.testing.cases import (
+    from brainmark.testing.examples import MetricExample, images, metric_example, texts
+    from brainmark.testing.subjects import (
+        Constant,
+        Echo,
+        Failing,
+        Misnamed,
+        Noise,
+        Projection,
+        Refusing,
+        Truncated,
+        Undefined,
+    )
+    from brainmark.testing.suite import (
         Case,
         CheckFailed,
         CheckResult,
@@ -34,21 +46,9 @@ if TYPE_CHECKING:
         checks_of,
         run_checks,
     )  # fmt: skip
-    from brainmark.testing.examples import MetricExample, images, metric_example, texts
-    from brainmark.testing.subjects import (
-        Constant,
-        Echo,
-        Failing,
-        Misnamed,
-        Noise,
-        Projection,
-        Refusing,
-        Truncated,
-        Undefined,
-    )
 
 _HOMES = {
-    "cases": (
+    "suite": (
         "Case CheckFailed CheckResult CheckSkipped ConformanceError cases check_benchmark check_dataset check_metric "
         "check_model check_package checks_of run_checks"
     ),
