@@ -45,13 +45,17 @@ def download(url: str, target: Path, bar: Bar | None = None) -> None:
     import pooch
 
     shown: Any = bar or False  # pooch types it as a bool, and documents an object like this
-    fetch = pooch.HTTPDownloader(progressbar=shown, chunk_size=_CHUNK, timeout=(CONNECT, READ))
+    answers: list[Any] = []  # pooch leaves an answer open when it is cut off
+    hooks = {"response": lambda answer, **_: answers.append(answer)}
+    fetch = pooch.HTTPDownloader(progressbar=shown, chunk_size=_CHUNK, timeout=(CONNECT, READ), hooks=hooks)
     complete = False
     try:
         with target.open("w+b") as file, _reasons():
             fetch(url, file, None)
             complete = True
     finally:
+        for answer in answers:
+            answer.close()
         if not complete:
             target.unlink(missing_ok=True)
 
