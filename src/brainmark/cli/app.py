@@ -43,6 +43,7 @@ REGISTRIES: dict[str, registry.Registry[Any, Any]] = {
     "datasets": registry.datasets,
     "metrics": registry.metrics,
 }
+INTERRUPTED = 130  # what typer exits with after Ctrl-C
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -54,12 +55,14 @@ def run() -> None:
     except BrainmarkError as error:
         err.print(f"[bold red]error[/]: {_escaped(error)}", soft_wrap=True)
         sys.exit(2 if isinstance(error, UnknownName) else 1)
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing is half-written, and the same command continues where it stopped")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except OSError as error:
+        err.print(f"[bold red]error[/]: {_escaped(error.filename or '')}: {_escaped(error.strerror or error)}")
+        sys.exit(1)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            err.print("interrupted: finished scores and files are kept, nothing is half-written; "
+                      "the same command continues")  # fmt: skip
+        raise
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -85,7 +85,7 @@ def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
     table.add_column("controls (score)")
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("data", no_wrap=True)
-    reasons: list[Text] = []
+    reasons: dict[str, list[str]] = {}
     for benchmark in dict.fromkeys(o.benchmark for o in outcomes):
         rows = [o for o in outcomes if o.benchmark == benchmark]
         scores = sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value)
@@ -96,11 +96,12 @@ def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
         for failure in (o for o in rows if not isinstance(o, Score)):
             shown = "n/a" if failure.kind == "not_applicable" else f"failed ({failure.kind})"
             table.add_row(escape(label), escape(failure.subject), shown, "", "", "", "", "", "")
-            reasons.append(Text(f"{failure.subject} on {benchmark}: {failure.reason}", style="dim"))
+            reasons.setdefault(failure.reason, []).append(f"{failure.subject} on {benchmark}")
             label = ""
         table.add_section()
     notes = Text("score = raw / ceiling; 1 is what a perfect model could reach with these data", style="dim")
-    return Group(table, notes, *dict.fromkeys(reasons))
+    causes = (Text(f"\n{', '.join(who)}:\n  {reason}") for reason, who in reasons.items())
+    return Group(table, notes, *causes)
 
 
 def _score_cells(score: Score) -> list[str]:

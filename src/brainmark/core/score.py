@@ -144,9 +144,8 @@ def make_score(
     value_of, ceiling_of = _aligned(raw, ceiling)
     raw_value = float(center(value_of[None], raw.center)[0])
     if not math.isfinite(raw_value):
-        raise ModelError(
-            f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units (constant predictions?)"
-        )
+        why = "; ".join(raw.notes) or "constant predictions?"
+        raise ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
     top = None if ceiling is None else float(center(ceiling_of[None], ceiling.center)[0])
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
     bounds = None if ceiling is None else ceiling.bounds or _interval(draws[1])

@@ -22,6 +22,7 @@ MEDIAN_MAX_RATE = 33.8
 MEDIAN_SPONTANEOUS_RATE = 0.82
 RESPONSIVE = 5.0  # spikes/s above spontaneous, the same study's criterion
 
+_LINEAR = 0.05  # of F1: a unit whose mean response changes less than this is linear
 _STEP = 0.5  # degrees, of the interpolated orientation curve
 _NEUROIDS_AT_A_TIME = 20_000  # bounds the interpolated curves to ~60 MB
 
@@ -128,8 +129,10 @@ def as_firing_rates(gratings: GratingResponses) -> GratingResponses:
     """Map a population's responses to spikes/s by one affine function for all its neuroids.
 
     The medians of the maximal F0 and of the spontaneous response over neuroids that respond to any grating become
-    those of macaque V1 (Marques et al. 2021, bioRxiv 2021.03.01.433495). Rates are cut off at 0.
+    those of macaque V1 (Marques et al. 2021, bioRxiv 2021.03.01.433495). Rates are cut off at 0. Linear units are
+    rectified first (`rectified`).
     """
+    gratings = rectified(gratings)
     peak = gratings.mean.max(axis=(0, 1))
     spontaneous = np.nan_to_num(gratings.spontaneous)
     active = peak > spontaneous
@@ -142,6 +145,26 @@ def as_firing_rates(gratings: GratingResponses) -> GratingResponses:
     offset = MEDIAN_SPONTANEOUS_RATE - gain * rest
     cycles = np.clip(gain * gratings.cycles + offset, 0, None)
     return replace(gratings, cycles=cycles, spontaneous=np.clip(gain * spontaneous + offset, 0, None))
+
+
+def rectified(gratings: GratingResponses) -> GratingResponses:
+    """Give linear units, such as pixels, the half-wave rectified response that a spiking neuron would have.
+
+    A unit is linear if gratings modulate it but hardly change its mean: by less than 5 % of the largest F1. It then
+    answers with what exceeds its response to the blank.
+    """
+    spontaneous = np.nan_to_num(gratings.spontaneous)
+    modulation = gratings.modulated.max(axis=(0, 1))
+    shift = np.abs(gratings.mean - spontaneous).max(axis=(0, 1))
+    linear = (shift < _LINEAR * modulation) & np.isfinite(gratings.spontaneous)
+    if not linear.any():
+        return gratings
+    above = np.clip(gratings.cycles - spontaneous, 0, None)
+    return replace(
+        gratings,
+        cycles=np.where(linear, above, gratings.cycles),
+        spontaneous=np.where(linear, 0.0, gratings.spontaneous),
+    )
 
 
 def tuning_statistics(recording: xr.DataArray, harmonic: Harmonic = "larger", rates: bool = True) -> xr.Dataset:

@@ -1,0 +1,19 @@
+"""Ringach 2002: tuning of 304 cells of macaque V1; and two landmarks of it that ship with the package."""
+
+from __future__ import annotations
+
+from brainmark.benchmarks.tuning import register_tuning
+
+CELLS = {
+    "circular_variance": "circular variance of orientation tuning",
+    "orthogonal_preferred": "the response at the orientation orthogonal to the preferred one, over that at it,",
+    "orientation_bandwidth": "the half width of orientation tuning at 1/sqrt(2) of the peak",
+    "modulation_ratio": "the modulation by drifting gratings (F1/F0)",
+}
+SUMMARY = ("circular_variance", "modulation_ratio")
+
+for _name, _meaning in CELLS.items():
+    register_tuning(f"Ringach2002.V1-{_name}", f"Ringach2002.{_name}", _name, _meaning)
+for _name in SUMMARY:
+    _meaning = f"{CELLS[_name]} (two bins)"
+    register_tuning(f"Ringach2002.V1.summary-{_name}", f"Ringach2002.summary.{_name}", _name, _meaning)
