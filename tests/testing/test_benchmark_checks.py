@@ -102,6 +102,7 @@ BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # changes of the b
     "random_answers_score_low": ({"metric": high, "controls": (floor,)}, {}),
     "score_survives_json": ({"metric": not_a_number}, {}),
     "same_score_twice": ({"metric": unseeded}, {}),
+    "same_content_twice": ({"target": "fresh noise"}, {}),
     "broken_answers_are_refused": ({"kind": Trusting}, {}),
 }
 
@@ -111,7 +112,14 @@ def entry(build, make_card) -> Callable[..., Entry]:
     def make(changes: dict[str, Any], on_card: dict[str, Any]) -> Entry:
         card = make_card("benchmark", **on_card)
         given = make_card("benchmark", summary="another") if changes.get("card") else card
-        return Entry("benchmark", "toy", lambda: build(**{**changes, "card": given}), card)
+
+        def factory() -> Benchmark:
+            target = changes.get("target", EXAMPLE.target)
+            if isinstance(target, str):
+                target = EXAMPLE.target.copy(data=np.random.default_rng().standard_normal(EXAMPLE.target.shape))
+            return build(**{**changes, "card": given, "target": target})
+
+        return Entry("benchmark", "toy", factory, card)
 
     return make
 

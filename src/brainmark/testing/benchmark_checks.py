@@ -15,7 +15,7 @@ from brainmark.core.errors import InvalidMeasurement, ModelError
 from brainmark.core.registry import Entry, benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete
-from brainmark.testing.dataset_checks import DatasetUnderTest
+from brainmark.testing.dataset_checks import DatasetUnderTest, content_digest
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
@@ -159,11 +159,18 @@ def score_survives_json(benchmark: BenchmarkUnderTest) -> None:
 
 
 def same_score_twice(benchmark: BenchmarkUnderTest) -> None:
-    """The same subject gets the same score again, also from a benchmark made anew."""
-    first = benchmark.score.to_dict()
-    second = benchmark.entry.load()(Noise()).to_dict()
+    """The same subject gets the same score again."""
+    first, second = benchmark.score.to_dict(), benchmark.benchmark(Noise()).to_dict()
     differ = [k for k in first if repr(first[k]) != repr(second[k])]  # repr: NaN is the same as NaN
     fail_if(bool(differ), f"{', '.join(differ)} of the score differ the second time; seed what is random")
+
+
+def same_content_twice(benchmark: BenchmarkUnderTest) -> None:
+    """Made a second time, the benchmark asks the same of subjects and has the same target."""
+    first, second = benchmark.benchmark, benchmark.entry.load()
+    fail_if(first.experiment.digest != second.experiment.digest, "the experiment differs the second time")
+    same = content_digest(first.target) == content_digest(second.target)
+    fail_if(not same, "the target differs the second time; seed what is random, sort what has no order")
 
 
 def broken_answers_are_refused(benchmark: BenchmarkUnderTest) -> None:
@@ -192,5 +199,6 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     random_answers_score_low,
     score_survives_json,
     same_score_twice,
+    same_content_twice,
     broken_answers_are_refused,
 )
