@@ -106,7 +106,7 @@ def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
 
 def _score_cells(score: Score) -> list[str]:
     interval = "" if score.interval is None else f"{score.interval[0]:.3f} – {score.interval[1]:.3f}"
-    ceiling = "[dim]none[/]" if score.ceiling is None else f"{score.ceiling:.3f}"
+    ceiling = "[dim]none[/]" if score.ceiling is None else f"{score.ceiling:.3f}{_range(score.ceiling_bounds)}"
     controls = ", ".join(f"{n} {c.value:.3f}" for n, c in score.controls.items())
     stamp = score.stamp
     return [
@@ -119,6 +119,10 @@ def _score_cells(score: Score) -> list[str]:
         "" if stamp is None else duration(stamp.seconds),
         "" if stamp is None else escape(stamp.data),
     ]
+
+
+def _range(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f" ({bounds[0]:.3f} – {bounds[1]:.3f})"
 
 
 def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
