@@ -182,6 +182,14 @@ def test_a_mean_says_over_what(page, outcomes):
     }
 
 
+def test_captions_say_how_units_are_drawn(page):
+    assert "one dot per neuroid" in page.text["benchmark-1"]
+    assert "density" not in page.text["benchmark-1"]
+    assert "density (scaled per row)" in page.text["benchmark-2"]
+    assert "in green the ceilings of the same neuroids" in page.text["benchmark-2"]
+    assert "no ceiling: values are raw" in page.text["benchmark-1"]
+
+
 def test_simulated_benchmarks_say_so_wherever_they_are_named(page, html):
     section = re.search(r'<article id="benchmark-4".*?</article>', html, re.DOTALL)
     assert section

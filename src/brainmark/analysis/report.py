@@ -16,9 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from brainmark.analysis.bibtex import citations
 from brainmark.analysis.figures import (
     CEILING_ROW,
+    FEW_UNITS,
     has_ceiling,
     intervals_cut,
     score_figure,
@@ -66,6 +69,7 @@ class Section:
     figure: Markup | None
     units_figure: Markup | None
     units_ceiling: bool
+    units_few: bool
 
     @property
     def ceiling(self) -> bool:
@@ -179,12 +183,13 @@ def _section(
     )
     anchor = f"benchmark-{number}"
     figure = units_figure = None
+    rows = unit_rows(scores) if scores else {}
     if scores:
         label = f"Values of {len(scores)} models on {column.name}, with intervals, controls and ceiling; see the table"
         figure = Markup(inline_svg(score_figure(scores), f"v{number}", label, sheet))
         drawn = unit_figure(scores)
         if drawn:
-            label = f"Distribution over units of raw values on {column.name}: {_quartiles(scores)}"
+            label = f"Distribution over units of raw values on {column.name}: {_medians(rows)}"
             units_figure = Markup(inline_svg(drawn, f"u{number}", label, sheet))
     return Section(
         anchor=anchor,
@@ -197,13 +202,13 @@ def _section(
         unit=unit_name(scores),
         figure=figure,
         units_figure=units_figure,
-        units_ceiling=bool(scores) and CEILING_ROW in unit_rows(scores),
+        units_ceiling=CEILING_ROW in rows,
+        units_few=all(len(values) < FEW_UNITS for values in rows.values()),
     )
 
 
-def _quartiles(scores: Sequence[Score]) -> str:
-    rows = unit_rows(scores)
-    return "; ".join(f"{name} median {number(float(values[len(values) // 2]), 2)}" for name, values in rows.items())
+def _medians(rows: Mapping[str, np.ndarray]) -> str:
+    return "; ".join(f"{name} median {number(float(np.median(values)), 2)}" for name, values in rows.items())
 
 
 def _notes(scores: Sequence[Score]) -> tuple[tuple[str, tuple[str, ...]], ...]:
