@@ -19,12 +19,12 @@ def array_of(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     DataError : it cannot be read, or has another shape or type.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: cannot be read as .npy: {error}") from error
-    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind not in "fiu":
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise DataError(f"{path}: holds {found}; expected numbers of shape {shape}")
+    if array.shape != shape or array.dtype.kind not in "fiu":
+        raise DataError(f"{path}: holds {array.dtype} {array.shape}; expected numbers of shape {shape}")
     return array
 
 

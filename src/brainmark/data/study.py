@@ -51,7 +51,7 @@ class Study:
         if len(differ):
             i = int(differ[0])
             raise InvalidMeasurement(
-                f"{self.identifier}: {coordinate} {i} is {measured[i]!r}, but stimulus {i} is {shown[i]!r}"
+                f"{self.identifier}: {coordinate} {i} is {str(measured[i])!r}, but stimulus {i} is {str(shown[i])!r}"
             )
 
     @cached_property

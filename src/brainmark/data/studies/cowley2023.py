@@ -97,7 +97,7 @@ def _study(session: str, card: DatasetCard, folder: str, shape: tuple[int, ...])
     import pandas as pd
     import xarray as xr
 
-    from brainmark.core import Setting, Stimuli
+    from brainmark.core import DataError, Setting, Stimuli
     from brainmark.data.archive import ZipImages
     from brainmark.data.readers import array_of
     from brainmark.data.study import Study
@@ -106,6 +106,8 @@ def _study(session: str, card: DatasetCard, folder: str, shape: tuple[int, ...])
     responses = array_of(FILES.fetch(f"{folder}/responses_{session}.npy"), shape)  # neuroid, presentation[, repetition]
     images = ZipImages(FILES.fetch(f"images/images_{session}.zip"))
     neurons, count = shape[:2]
+    if len(images) != count:
+        raise DataError(f"{images.path}: holds {len(images)} images; expected {count}")
     ids = [f"{name}/{i + 1:04d}" for i in range(count)]
     measurement = xr.DataArray(
         responses.swapaxes(0, 1),

@@ -60,7 +60,11 @@ PROPERTIES = {
     "circular_variance": Property(
         "circular variance of the orientation tuning curve (0: one orientation, 1: none preferred)", "1", "orivar"
     ),
-    "orientation_bandwidth": Property("half width of orientation tuning at 1/sqrt(2) of the peak", "degrees", "bw"),
+    "orientation_bandwidth": Property(
+        "half width of tuning at 1/sqrt(2) of the peak, over directions of movement (180: never that low)",
+        "degrees",
+        "bw",
+    ),
     "orthogonal_preferred": Property(
         "response at the orientation orthogonal to the preferred one, as a share of the response at the preferred one",
         "1",
