@@ -73,56 +73,62 @@ def _plain(value: Any) -> str:
 
 
 def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
-    """Return one table, benchmark by benchmark, best model first; failures with their reason below."""
+    """Return a table for each benchmark, best model first; failures with their reason at the end."""
     from brainmark.core.score import Score
 
     outcomes = list(outcomes)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("benchmark", no_wrap=True)
-    table.add_column("model", no_wrap=True, style="bold")
-    for column in ("score", "95 % interval", "raw", "ceiling"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("controls (score)")
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("data", no_wrap=True)
+    wide = max((len(o.subject) for o in outcomes), default=5)
+    parts: list[RenderableType] = []
     reasons: dict[str, list[str]] = {}
     for benchmark in dict.fromkeys(o.benchmark for o in outcomes):
         rows = [o for o in outcomes if o.benchmark == benchmark]
         scores = sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value)
-        label = benchmark
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title_justify="left")
+        table.title = _headline(benchmark, scores)
+        table.add_column("model", no_wrap=True, min_width=wide)
+        for column, width in (("score", 6), ("95 % interval", 15), ("ceiling", 7)):
+            table.add_column(column, justify="right", no_wrap=True, min_width=width)
+        table.add_column("highest control", min_width=15)
+        table.add_column("time", justify="right", no_wrap=True, min_width=6)
         for score in scores:
-            table.add_row(escape(label), *_score_cells(score))
-            label = ""
+            table.add_row(*_score_cells(score))
         for failure in (o for o in rows if not isinstance(o, Score)):
-            shown = "n/a" if failure.kind == "not_applicable" else f"failed ({failure.kind})"
-            table.add_row(escape(label), escape(failure.subject), shown, "", "", "", "", "", "")
+            inapplicable = failure.kind == "not_applicable"
+            shown = ("n/a", "") if inapplicable else ("[red]failed[/]", escape(failure.kind))
+            table.add_row(escape(failure.subject), *shown, "", "", "")
             reasons.setdefault(failure.reason, []).append(f"{failure.subject} on {benchmark}")
-            label = ""
-        table.add_section()
-    notes = Text("score = raw / ceiling; 1 is what a perfect model could reach with these data", style="dim")
+        parts += [table]
+    notes = Text(
+        "score = raw / ceiling: 1 is what a perfect model could reach with these data. Controls should do badly: "
+        "a score is worth what it has above them.",
+        style="dim",
+    )
     causes = (Text(f"\n{', '.join(who)}:\n  {reason}") for reason, who in reasons.items())
-    return Group(table, notes, *causes)
+    return Group(*parts, notes, *causes)
+
+
+def _headline(benchmark: str, scores: Sequence[Score]) -> Text:
+    """Return name, ceiling with its range, and where the data came from."""
+    facts: list[str] = []
+    if scores and scores[0].ceiling is None:
+        facts.append("no ceiling: scores are raw")
+    elif scores:
+        facts.append(f"ceiling {scores[0].ceiling:.3f}{_range(scores[0].ceiling_bounds)}")
+    facts += sorted({f"data {s.stamp.data}" for s in scores if s.stamp})
+    return Text.assemble((benchmark, "bold not italic"), ("   " + ", ".join(facts), "dim not italic"))
 
 
 def _score_cells(score: Score) -> list[str]:
     interval = "" if score.interval is None else f"{score.interval[0]:.3f} – {score.interval[1]:.3f}"
-    ceiling = "[dim]none[/]" if score.ceiling is None else f"{score.ceiling:.3f}{_range(score.ceiling_bounds)}"
-    controls = ", ".join(f"{n} {c.value:.3f}" for n, c in score.controls.items())
-    stamp = score.stamp
-    return [
-        escape(score.subject),
-        f"{score.value:.3f}",
-        interval,
-        f"{score.raw:.3f}",
-        ceiling,
-        escape(controls),
-        "" if stamp is None else duration(stamp.seconds),
-        "" if stamp is None else escape(stamp.data),
-    ]
+    ceiling = "none" if score.ceiling is None else f"{score.ceiling:.3f}"
+    controls = sorted(((c.value, n) for n, c in score.controls.items() if n != score.subject), reverse=True)
+    highest = f"{controls[0][1]} {controls[0][0]:.3f}" if controls else ""
+    time = "" if score.stamp is None else duration(score.stamp.seconds)
+    return [escape(score.subject), f"{score.value:.3f}", interval, ceiling, escape(highest), time]
 
 
 def _range(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f" ({bounds[0]:.3f} – {bounds[1]:.3f})"
+    return "" if bounds is None else f" ({bounds[0]:.2f}–{bounds[1]:.2f})"
 
 
 def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -1,23 +1,26 @@
-"""Benchmarks: experiment + target + metric + ceiling + controls -> score."""
+"""Benchmarks: experiment + target + metric + ceiling + controls -> score.
+
+Array libraries are loaded when a benchmark is made, not before: modules that register benchmarks import this one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import BrainmarkError, InvalidMeasurement, ModelError, ResourceError
-from brainmark.core.experiment import Experiment
-from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
 from brainmark.core.registry import models
-from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from brainmark.core.comparison import Ceiling, Comparison, Metric
+    from brainmark.core.experiment import Experiment
+    from brainmark.core.score import Score
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,8 @@ class Benchmark:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        from brainmark.core.measurement import check_measurement
+
         check_measurement(self.target, f"target of {self.identifier!r}")
         if "presentation" not in self.target.dims:
             return
@@ -96,6 +101,8 @@ class Benchmark:
         ------
         NotApplicable, InvalidMeasurement, ModelError, ResourceError
         """
+        from brainmark.core.measurement import check_answer, with_stimulus_columns
+
         try:
             answer = subject.perform(self.experiment)
         except BrainmarkError:
@@ -115,6 +122,8 @@ class Benchmark:
         NotApplicable : the subject cannot do what is asked.
         InvalidMeasurement, ModelError : its answer breaks the contract or holds values that are not numbers.
         """
+        from brainmark.core.score import make_score
+
         answer = self.answer(subject)
         raw = self.metric(answer, self.mean_target)
         controls = dict(self._fixed_controls)
@@ -124,6 +133,7 @@ class Benchmark:
 
 def shuffled(seed: int = 0) -> Control:
     """Return the control in which the model's answers are paired with the wrong stimuli."""
+    import numpy as np
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
         order = np.random.default_rng(seed).permutation(answer.sizes["presentation"])

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.comparison import Comparison, center
-from brainmark.core.errors import FailureKind, ModelError
+from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
 
 Interval = tuple[float, float]
 
@@ -140,6 +140,7 @@ def make_score(
     Raises
     ------
     ModelError : no unit has a defined value.
+    InvalidMeasurement : the ceiling is not above 0.
     """
     value_of, ceiling_of = _aligned(raw, ceiling)
     raw_value = float(center(value_of[None], raw.center)[0])
@@ -147,12 +148,16 @@ def make_score(
         why = "; ".join(raw.notes) or "constant predictions?"
         raise ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
     top = None if ceiling is None else float(center(ceiling_of[None], ceiling.center)[0])
+    if top is not None and not top > 0:
+        raise InvalidMeasurement(
+            f"{benchmark}: the ceiling is {top:.3g}, so these data hold no reliable signal to compare models with"
+        )
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
     bounds = None if ceiling is None else ceiling.bounds or _interval(draws[1])
     notes = raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",))
     left_out = int(np.isnan(value_of).sum())
     if left_out:
-        notes += (f"{left_out} of {value_of.size} {raw.unit}s have no defined value or no ceiling and are left out",)
+        notes += (f"left out: {left_out} of {value_of.size} (dimension {raw.unit!r}), without a value or a ceiling",)
     return Score(
         benchmark=benchmark,
         subject=subject,

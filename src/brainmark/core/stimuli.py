@@ -1,4 +1,7 @@
-"""What is shown, read or played: one row per stimulus, in presentation order."""
+"""What is shown, read or played: one row per stimulus, in presentation order.
+
+Array libraries are loaded with the first image, not before: modules that register things import this one.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Protocol
 
 from brainmark.core.cards import Modality
 from brainmark.core.errors import InvalidStimuli
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 
 class Media(Protocol):
@@ -33,6 +37,7 @@ class ImageFiles:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
+        import numpy as np
         from PIL import Image, UnidentifiedImageError
 
         path = self.paths[index]
@@ -136,6 +141,8 @@ class Stimuli:
 
 
 def _content(medium: Any) -> bytes:
+    import numpy as np
+
     if isinstance(medium, np.ndarray):
         head = f"{medium.dtype.str}{medium.shape}".encode()
         return hashlib.sha256(head + np.ascontiguousarray(medium).tobytes()).digest()

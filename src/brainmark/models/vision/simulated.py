@@ -29,7 +29,7 @@ class SimulatedTruth:
 
         ask = experiment.ask
         if experiment.stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT" or ask.time_bins:
-            raise NotApplicable("simulated-truth: it only answers recordings of IT, without time bins, to images")
+            raise NotApplicable("simulated-truth only answers recordings of IT, without time bins, to images")
         features = network_features(experiment.stimuli.media)
         return xr.DataArray(
             features,

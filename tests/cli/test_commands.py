@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from brainmark.cli import app as cli
+from brainmark.core import UnknownName, registry
+
+runner = CliRunner()
+
+
+def brainmark(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in a process of its own."""
+    import os
+
+    code = "from brainmark.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
+
+
+@pytest.mark.parametrize("kind", ["models", "benchmarks", "datasets", "metrics"])
+def test_list_names_all_that_is_registered(kind):
+    result = runner.invoke(cli.app, ["list", kind, "--json"])
+    assert result.exit_code == 0
+    names = [row["name"] for row in json.loads(result.stdout)]
+    assert names == list(cli.REGISTRIES[kind])
+    assert names
+    assert runner.invoke(cli.app, ["list", kind]).stdout.count("\n") > len(names)
+
+
+def test_list_filters_by_region():
+    result = runner.invoke(cli.app, ["list", "benchmarks", "--region", "V4", "--json"])
+    rows = json.loads(result.stdout)
+    assert rows
+    assert {row["region"] for row in rows} == {"V4"}
+
+
+def test_show_tells_what_was_measured_and_the_ceiling():
+    result = runner.invoke(cli.app, ["show", "Simulated.IT-ridge", "--json"])
+    shown = json.loads(result.stdout)
+    assert shown["kind"] == "benchmark"
+    assert shown["facts"]["stimuli"].startswith("480 ")
+    assert 0.7 < shown["facts"]["ceiling"] < 1
+    text = runner.invoke(cli.app, ["show", "Simulated.IT-ridge"]).stdout
+    assert "480 presentations" in text
+
+
+def test_a_misspelled_name_gets_a_suggestion_and_exit_code_2():
+    for words in (["show", "pixel"], ["score", "pixel", "-b", "Simulated.IT-ridge"]):
+        done = brainmark(*words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: unknown ")
+        assert "did you mean 'pixels'" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_patterns_choose_several_names_and_an_empty_one_is_refused():
+    chosen = cli._selected(registry.benchmarks, ["Simulated.*", "Simulated.IT-ridge"])
+    assert chosen == ["Simulated.IT-ridge"]
+    with pytest.raises(UnknownName, match="unknown benchmark pattern 'Nobody"):
+        cli._selected(registry.benchmarks, ["Nobody*"])
+
+
+def test_score_prints_json_and_remembers(tmp_path):
+    words = ["score", "pixels", "simulated-truth", "-b", "Simulated.IT-ridge", "--json"]
+    first = runner.invoke(cli.app, words)
+    assert first.exit_code == 0, first.output
+    rows = {row["subject"]: row for row in json.loads(first.stdout)}
+    assert rows["simulated-truth"]["value"] > 0.97
+    assert rows["pixels"]["value"] < 0.5
+    assert rows["pixels"]["interval"][0] < rows["pixels"]["value"] < rows["pixels"]["interval"][1]
+    assert json.loads(runner.invoke(cli.app, words).stdout) == json.loads(first.stdout)
+
+
+def test_score_table_shows_score_interval_ceiling_control_and_time():
+    result = runner.invoke(cli.app, ["score", "pixels", "-b", "Simulated.IT-ridge"], terminal_width=200)
+    assert result.exit_code == 0
+    for column in ("score", "95 % interval", "ceiling", "controls", "time"):
+        assert column in result.stdout
+    assert "shuffled" in result.stdout
+
+
+def test_a_model_that_does_not_apply_is_no_failure():
+    result = runner.invoke(cli.app, ["score", "simulated-truth", "-b", "DeValois1982.V1-orientation", "--json"])
+    assert result.exit_code == 0
+    (row,) = json.loads(result.stdout)
+    assert row["failure"] == "not_applicable"
+    assert "IT" in row["reason"]
+
+
+def test_data_that_cannot_be_had_fail_with_the_way_out():
+    done = brainmark(
+        "score", "pixels", "-b", "Cowley2023.V4-ridge", "--json",
+        BRAINMARK_MIRROR="", HTTPS_PROXY="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9",
+    )  # fmt: skip
+    assert done.returncode == 1
+    (row,) = json.loads(done.stdout)
+    assert row["failure"] == "environment"
+    assert "BRAINMARK_MIRROR" in row["reason"]
+
+
+def test_fetch_list_says_where_each_dataset_is():
+    rows = json.loads(runner.invoke(cli.app, ["fetch", "--list", "--json"]).stdout)
+    by_name = {row["dataset"]: row for row in rows}
+    assert set(by_name) == set(registry.datasets)
+    assert by_name["Simulated.IT"]["states"] == ["simulated"]
+    assert by_name["Cowley2023.210325"]["size"] > 4_000_000
+
+
+def test_doctor_names_a_cache_that_cannot_be_written_and_a_missing_mirror(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = brainmark("doctor", "--json", BRAINMARK_HOME=str(blocked), BRAINMARK_MIRROR=str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    broken = {f["topic"]: f for f in json.loads(done.stdout) if f["state"] == "broken"}
+    assert set(broken) >= {"cache", "mirror"}
+    assert "BRAINMARK_HOME" in broken["cache"]["mend"]
+
+
+def test_every_command_has_help_and_the_frequent_ones_examples():
+    for command in ("list", "show", "score", "fetch", "check", "doctor", "demo"):
+        text = runner.invoke(cli.app, [command, "--help"]).stdout
+        assert "Usage" in text
+        if command in ("list", "show", "score", "fetch", "check"):
+            assert "Example" in text
+
+
+def test_version():
+    import brainmark as package
+
+    assert runner.invoke(cli.app, ["--version"]).stdout.strip() == package.__version__
