@@ -1,0 +1,1 @@
+"""A package outside Brainmark that adds a model and a benchmark to it."""
