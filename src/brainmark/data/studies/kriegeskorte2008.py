@@ -1,8 +1,8 @@
 """Kriegeskorte et al. 2008: 92 objects seen by monkeys and humans; their similarity judged by humans (Mur et al. 2013).
 
 Dissimilarity matrices of inferior temporal cortex (1 - Pearson correlation of response patterns) and of judgements.
-Humans saw the images 2.9 degrees wide for 300 ms, monkeys 7 degrees wide for 105 ms (Kriegeskorte et al. 2008,
-Experimental Procedures).
+How large and how long the images were shown is not stated with the data and differed between species;
+`Setting.degrees` and `Setting.duration` are therefore None.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-    from brainmark.core import Setting, Stimuli
+    from brainmark.core import Stimuli
     from brainmark.data.study import Study
 
 CITE = """
@@ -93,7 +93,7 @@ def human_it() -> Study:
     """Human IT: subject x repetition (session) x presentation x other, 1 - r."""
     import numpy as np
 
-    from brainmark.core import DataError, Setting
+    from brainmark.core import DataError
 
     path = FILES.fetch(BRAINS)
     structs = _array_of(path, "RDMs", (SUBJECTS, SESSIONS))
@@ -104,7 +104,7 @@ def human_it() -> Study:
         raise DataError(f"{path}: field 'name' mixes subjects {mixed[0]} in one row")
     people = {"subject": ("subject", [row[0] for row in names])}
     dims = ("subject", "repetition", "presentation", "other")
-    return _study("Kriegeskorte2008.humanIT", HUMAN_CARD, values, dims, people, Setting(2.9, duration=300.0))
+    return _study("Kriegeskorte2008.humanIT", HUMAN_CARD, values, dims, people)
 
 
 @datasets.add("Kriegeskorte2008.monkeyIT", card=MONKEY_CARD)
@@ -112,7 +112,7 @@ def monkey_it() -> Study:
     """Macaque IT: presentation x other, 1 - r over 674 neurons."""
     from scipy.spatial.distance import squareform
 
-    from brainmark.core import DataError, Setting
+    from brainmark.core import DataError
     from brainmark.data.readers import field_of, fields_of
 
     path = FILES.fetch(SUPPLEMENT)
@@ -121,7 +121,7 @@ def monkey_it() -> Study:
         if str(field_of(struct, "name", path)).startswith("mIT"):
             values = squareform(fields_of(struct, ("RDM",), path, (pairs,))["RDM"])
             dims = ("presentation", "other")
-            return _study("Kriegeskorte2008.monkeyIT", MONKEY_CARD, values, dims, {}, Setting(7.0, duration=105.0))
+            return _study("Kriegeskorte2008.monkeyIT", MONKEY_CARD, values, dims, {})
     raise DataError(f"{path}: no field 'name' of 'RDMs_mIT_hIT_fig1' starts with 'mIT'")
 
 
@@ -130,14 +130,12 @@ def judgements() -> Study:
     """Judgements: subject x presentation x other, distances on the screen, each subject's own scale."""
     import numpy as np
 
-    from brainmark.core import Setting
-
     path = FILES.fetch(JUDGEMENTS)
     structs = _array_of(path, "rdms_behav_92", (JUDGES,))
     values = np.array([_matrix(s, path) for s in structs])
     people = {"subject": ("subject", [_person(s, path) for s in structs])}
     dims = ("subject", "presentation", "other")
-    return _study("Kriegeskorte2008.judgements", JUDGEMENT_CARD, values, dims, people, Setting())
+    return _study("Kriegeskorte2008.judgements", JUDGEMENT_CARD, values, dims, people)
 
 
 def _study(
@@ -146,17 +144,17 @@ def _study(
     values: np.ndarray,
     dims: tuple[str, ...],
     people: dict[str, tuple[str, list[str]]],
-    setting: Setting,
 ) -> Study:
     import xarray as xr
 
+    from brainmark.core import Setting
     from brainmark.data.study import Study
 
     stimuli = _stimuli()
     ids = list(stimuli.ids)
     coords = {"stimulus_id": ("presentation", ids), "other_id": ("other", ids), **people}
     measurement: xr.DataArray = xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1"})
-    return Study(identifier, card, measurement, stimuli, setting)
+    return Study(identifier, card, measurement, stimuli, Setting())
 
 
 def _stimuli() -> Stimuli:

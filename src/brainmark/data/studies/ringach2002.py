@@ -61,7 +61,7 @@ PROPERTIES = {
         "circular variance of the orientation tuning curve (0: one orientation, 1: none preferred)", "1", "orivar"
     ),
     "orientation_bandwidth": Property(
-        "half width of tuning at 1/sqrt(2) of the peak, over directions of movement (180: never that low)",
+        "half width of orientation tuning at 1/sqrt(2) of the peak, as published (up to 180)",
         "degrees",
         "bw",
     ),
@@ -98,7 +98,7 @@ def _register(name: str, prop: Property) -> None:
 
     @datasets.add(identifier, card=card)
     def load() -> Study:
-        """One value a cell, with animal and relative cortical depth (0: pia, 1: white matter)."""
+        """One value a cell, with animal and relative cortical depth."""
         return _study(identifier, card, name, prop)
 
 
