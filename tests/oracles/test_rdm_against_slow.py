@@ -119,3 +119,37 @@ def test_unresampled_spearman_is_scipys() -> None:
     rdms = np.stack([squareform(pdist(generator.normal(size=(15, 4)))) for _ in range(2)])
     found = resampled_rdms(rdms[0], rdms[1:], np.ones((1, 15)), "spearman")[0, 0]
     assert found == pytest.approx(spearmanr(upper(rdms[0]), upper(rdms[1]))[0], abs=1e-12)
+
+
+@pytest.mark.parametrize(("compare", "theirs"), [("whitened-cosine", "cosine_cov"), ("whitened-pearson", "corr_cov")])
+def test_whitened_comparison_and_its_bootstrap_are_rsatoolboxs(compare: str, theirs: str) -> None:
+    x, y = np.random.default_rng(7).random((2, 66))
+    y += x
+    rdms = rsatoolbox.rdm.RDMs(np.stack([x, y]), pattern_descriptors={"index": np.arange(12)})
+    expected = rsatoolbox.rdm.compare(rdms[0], rdms[1], method=theirs)[0, 0]
+    assert compare_rdms(x, y, compare) == pytest.approx(expected, abs=1e-10)  # type: ignore[arg-type]
+    for count in draws(12, 4, 3):
+        drawn = rdms.subsample_pattern("index", np.repeat(np.arange(12), count))
+        expected = rsatoolbox.rdm.compare(drawn[0], drawn[1], method=theirs)[0, 0]
+        found = resampled_rdms(squareform(x), squareform(y)[None], count[None], compare)  # type: ignore[arg-type]
+        assert found[0, 0] == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("compare", ["whitened-cosine", "whitened-pearson"])
+def test_whitened_comparison_with_missing_pairs_is_the_one_of_the_full_covariance(compare: str) -> None:
+    generator = np.random.default_rng(8)
+    rdms = [squareform(v) for v in generator.random((2, 21))]
+    rdms[0][2, 4] = rdms[0][4, 2] = np.nan
+    for count in draws(7, 5, 2):
+        drawn = np.repeat(np.arange(7), count)
+        i, j = np.triu_indices(len(drawn), 1)
+        a, b = (m[drawn[i], drawn[j]] for m in rdms)
+        kept = (drawn[i] != drawn[j]) & np.isfinite(a) & np.isfinite(b)
+        contrast = np.eye(len(drawn))[i[kept]] - np.eye(len(drawn))[j[kept]]
+        a, b = a[kept], b[kept]
+        if compare == "whitened-pearson":
+            a, b = a - a.mean(), b - b.mean()
+        inverse = np.linalg.inv((contrast @ contrast.T) ** 2)
+        expected = a @ inverse @ b / np.sqrt((a @ inverse @ a) * (b @ inverse @ b))
+        found = resampled_rdms(rdms[0], rdms[1][None], count[None], compare)[0, 0]  # type: ignore[arg-type]
+        assert found == pytest.approx(expected, abs=1e-10)

@@ -121,7 +121,9 @@ MARQUES_2021 = """@article{marques2021multi,
 )
 def rdm(
     distance: Literal["correlation", "euclidean", "squared_euclidean", "cosine"] = "correlation",
-    compare: Literal["pearson", "spearman", "rho-a", "tau-a", "cosine"] = "spearman",
+    compare: Literal[
+        "pearson", "spearman", "rho-a", "tau-a", "cosine", "whitened-pearson", "whitened-cosine"
+    ] = "spearman",
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
@@ -155,3 +157,48 @@ def tuning_distribution(
     from brainmark.metrics import distributions
 
     return distributions.tuning_distribution(property, edges, harmonic, rates, resamples, seed)
+
+
+KORNBLITH_2019 = """@inproceedings{kornblith2019similarity,
+  author = {Kornblith, Simon and Norouzi, Mohammad and Lee, Honglak and Hinton, Geoffrey},
+  title = {Similarity of Neural Network Representations Revisited},
+  booktitle = {ICML}, year = {2019}}"""
+WILLIAMS_2021 = """@inproceedings{williams2021generalized,
+  author = {Williams, Alex H. and Kunz, Erin and Kornblith, Simon and Linderman, Scott W.},
+  title = {Generalized Shape Metrics on Neural Representations},
+  booktitle = {NeurIPS}, year = {2021}}"""
+
+
+@metrics.add(
+    "cka",
+    card=MetricCard(
+        summary="Aligns the linear kernels of two populations, without bias from the number of neuroids.",
+        licence="MIT",
+        cite=KORNBLITH_2019,
+        compares="recordings",
+        tags=("similarity",),
+    ),
+)
+def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
+    """Centred kernel alignment, see `brainmark.metrics.alignment.cka`."""
+    from brainmark.metrics import alignment
+
+    return alignment.cka(unbiased, resamples, seed)
+
+
+@metrics.add(
+    "procrustes",
+    card=MetricCard(
+        summary="Cosine of the angle between two populations after the best rotation of one into the other.",
+        licence="MIT",
+        cite=WILLIAMS_2021,
+        compares="recordings",
+        chance=None,
+        tags=("similarity",),
+    ),
+)
+def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
+    """Procrustes similarity, see `brainmark.metrics.alignment.procrustes`."""
+    from brainmark.metrics import alignment
+
+    return alignment.procrustes(resamples, seed)

@@ -86,7 +86,17 @@ def upper(matrix: np.ndarray) -> np.ndarray:
     return matrix[..., rows, columns]
 
 
-Compare = Literal["pearson", "spearman", "rho-a", "tau-a", "cosine"]
+def square(vector: np.ndarray) -> np.ndarray:
+    """Return the symmetric matrix with zero diagonal whose upper triangle is `vector` (pairs,)."""
+    size = round((1 + np.sqrt(1 + 8 * len(vector))) / 2)
+    if size * (size - 1) // 2 != len(vector):
+        raise ValueError(f"{len(vector)} pairs are not the pairs of any number of conditions")
+    matrix = np.zeros((size, size))
+    matrix[np.triu_indices(size, 1)] = vector
+    return matrix + matrix.T
+
+
+Compare = Literal["pearson", "spearman", "rho-a", "tau-a", "cosine", "whitened-pearson", "whitened-cosine"]
 
 
 def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearman") -> float:
@@ -97,20 +107,26 @@ def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearma
     one, other : (pairs,)
     compare : ``pearson``, ``spearman`` (midranks), ``cosine``; ``rho-a`` is the expected Spearman correlation when
         ties are broken at random (Schütt et al. 2023, eLife, eq. 18), ``tau-a`` Kendall's tau whose ties count 0
-        (Nili et al. 2014): both judge models that predict ties fairly.
+        (Nili et al. 2014): both judge models that predict ties fairly; ``whitened-pearson`` and ``whitened-cosine``
+        take into account that distances of one condition err together (Diedrichsen et al. 2021).
 
     Returns
     -------
     NaN if fewer than three pairs are left or one side has no variance (no length, for ``cosine``).
     """
-    if compare not in COMPARISONS:
-        raise ValueError(f"unknown comparison {compare!r}: use one of {', '.join(COMPARISONS)}")
+    if compare not in get_args(Compare):
+        raise ValueError(f"unknown comparison {compare!r}: use one of {', '.join(get_args(Compare))}")
     one, other = np.asarray(one, float), np.asarray(other, float)
     if one.shape != other.shape or one.ndim != 1:
         raise ValueError(f"RDM vectors have shapes {one.shape} and {other.shape}; expected (pairs,) twice")
     known = np.isfinite(one) & np.isfinite(other)
     if known.sum() < 3:
         return np.nan
+    if compare in ("whitened-pearson", "whitened-cosine"):
+        from brainmark.metrics.rdm_whitened import whitened_rdms
+
+        first, second = square(one), square(other)
+        return float(whitened_rdms(first, second[None], np.ones((1, len(first))), compare == "whitened-pearson")[0, 0])
     return COMPARISONS[compare](one[known], other[known])
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from brainmark.metrics.rdm import COMPARISONS, Compare, upper
+from brainmark.metrics.rdm_whitened import whitened_rdms
 
 _BLOCK_BYTES = 2**20  # of one (draws, pairs) array: stays in the cache
 
@@ -36,6 +37,8 @@ def resampled_rdms(
         return np.stack([_moments(one, other, counts, centred=compare == "pearson") for other in others], axis=1)
     if compare in ("spearman", "rho-a"):
         return _ranked(upper(np.asarray(one, float)), upper(np.asarray(others, float)), counts, compare)
+    if compare in ("whitened-pearson", "whitened-cosine"):
+        return whitened_rdms(one, others, counts, centred=compare == "whitened-pearson")
     return _expanded(one, others, counts, compare)
 
 

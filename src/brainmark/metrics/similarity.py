@@ -94,7 +94,7 @@ def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.nd
     """What the true model reaches with each subject, (draw, subject); NaN where subjects do not agree."""
     count = len(rdms)
     vectors = upper(rdms)
-    level = 0.0 if compare == "cosine" else np.nanmean(vectors, axis=1)[:, None, None]
+    level = 0.0 if compare in ("cosine", "whitened-cosine") else np.nanmean(vectors, axis=1)[:, None, None]
     size = np.sqrt(np.nanmean((vectors - np.reshape(level, (-1, 1))) ** 2, axis=1))[:, None, None]
     scaled = (rdms - level) / np.where(size > 0, size, 1)
     known = np.isfinite(scaled)
@@ -156,9 +156,10 @@ def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) ->
     if not len(flat):
         return matrix, ()
     lacking = "length" if distance == "cosine" else "variance"
+    first = str(ids[flat[0]])
     return matrix, (
-        f"{len(flat)} of {len(ids)} presentations have a pattern without {lacking} (the first is {str(ids[flat[0]])!r}): "
-        f"pairs with them are left out",
+        f"{len(flat)} of {len(ids)} presentations have a pattern without {lacking} (the first is {first!r}): "
+        "pairs with them are left out",
     )
 
 

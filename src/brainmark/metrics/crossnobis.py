@@ -1,0 +1,104 @@
+"""Distances between patterns in units of their noise, and distances that noise does not inflate.
+
+The squared distance between two noisy patterns is too large by the variance of the noise, even for equal conditions.
+The crossnobis distance multiplies differences measured in different repetitions instead: its expected value is the true
+squared (Mahalanobis) distance, and 0 for equal conditions, so single values may be negative (Walther et al. 2016,
+NeuroImage).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def noise_precision(repeats: np.ndarray) -> np.ndarray:
+    """Inverse of the noise covariance between neuroids, shrunk towards its diagonal mean (Ledoit & Wolf 2004).
+
+    Parameters
+    ----------
+    repeats : (repetition, condition, neuroid); NaN: a whole pattern that was not measured.
+
+    Returns
+    -------
+    (neuroid, neuroid)
+
+    Raises
+    ------
+    ValueError : no condition has two repetitions, or nothing varies between repetitions.
+    """
+    present = _present(repeats)
+    number = present.sum(axis=0)
+    if not (number > 1).any():
+        raise ValueError("noise needs at least one condition with two repetitions")
+    filled = np.where(present[..., None], repeats, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(number, 1)[:, None]
+    residual = (repeats - mean)[present & (number > 1)]
+    # Residuals of a condition with m repetitions have lost 1/m of the variance.
+    weight = np.sqrt(number / np.maximum(number - 1, 1))
+    residual = residual * np.broadcast_to(weight, present.shape)[present & (number > 1)][:, None]
+    return np.linalg.inv(ledoit_wolf(residual))
+
+
+def ledoit_wolf(residuals: np.ndarray) -> np.ndarray:
+    """Covariance (neuroid, neuroid) of (sample, neuroid) with mean zero, shrunk by Ledoit & Wolf (2004, eq. 14)."""
+    samples, size = residuals.shape
+    covariance = residuals.T @ residuals / samples
+    level = float(np.trace(covariance)) / size
+    if not level > 0:
+        raise ValueError("nothing varies between repetitions: the noise covariance is zero")
+    spread = float(((covariance - level * np.eye(size)) ** 2).sum())
+    error = float(((residuals**2).T @ residuals**2).sum() / samples - (covariance**2).sum()) / samples
+    share = 1.0 if spread == 0 else min(max(error / spread, 0.0), 1.0)
+    return (1 - share) * covariance + share * level * np.eye(size)
+
+
+def mahalanobis_rdm(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distances (condition, condition) of (condition, neuroid): (a - b)' precision (a - b)."""
+    centred = patterns - patterns.mean(axis=0)
+    return _distances(centred @ precision @ centred.T).clip(min=0)
+
+
+def crossnobis_rdm(repeats: np.ndarray, precision: np.ndarray | None = None) -> np.ndarray:
+    """Unbiased squared distances between conditions, from products of different repetitions only.
+
+    Parameters
+    ----------
+    repeats : (repetition, condition, neuroid); NaN: a whole pattern that was not measured.
+    precision : (neuroid, neuroid), see `noise_precision`; None: the identity (cross-validated Euclidean distance).
+
+    Returns
+    -------
+    (condition, condition): mean over ordered pairs of different repetitions of (a - b)' precision (a - b), zero on the
+    diagonal; NaN for conditions without two repetitions.
+    """
+    if repeats.ndim != 3:
+        raise ValueError(f"repeats have {repeats.ndim} dimensions; expected (repetition, condition, neuroid)")
+    present = _present(repeats)
+    filled = np.where(present[..., None], repeats, 0.0)
+    grand = filled.sum(axis=(0, 1)) / max(int(present.sum()), 1)
+    filled = np.where(present[..., None], repeats - grand, 0.0)  # a common pattern changes no difference
+    projected = filled if precision is None else filled @ precision
+    seen = present.astype(float)
+    total, number = projected.sum(axis=0) @ filled.sum(axis=0).T, seen.sum(axis=0)[:, None] * seen.sum(axis=0)
+    same = sum(a @ b.T for a, b in zip(projected, filled, strict=True))
+    products, pairs = total - same, number - seen.T @ seen
+    gram = np.where(pairs > 0, products / np.where(pairs > 0, pairs, 1), np.nan)
+    return _distances((gram + gram.T) / 2)
+
+
+def _distances(gram: np.ndarray) -> np.ndarray:
+    square = np.diagonal(gram)
+    distances = square[:, None] + square[None, :] - 2 * gram
+    np.fill_diagonal(distances, 0.0)
+    return distances
+
+
+def _present(repeats: np.ndarray) -> np.ndarray:
+    """Which patterns (repetition, condition) were measured."""
+    missing = np.isnan(repeats)
+    gone = np.asarray(missing.all(axis=2))
+    partly = np.argwhere(missing.any(axis=2) & ~gone)
+    if len(partly):
+        r, c = partly[0]
+        raise ValueError(f"the pattern of condition {c} in repetition {r} is measured in part only: leave neuroids out")
+    return np.logical_not(gone)

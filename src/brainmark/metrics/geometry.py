@@ -1,0 +1,243 @@
+"""How alike are two sets of patterns over the same stimuli: kernel alignment, shape distances, dimensionality.
+
+All functions take arrays (stimulus, neuroid), NumPy or torch, and work in whichever of the two sizes is smaller.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+
+
+def linear_cka(x: Any, y: Any, unbiased: bool = True) -> float:
+    """Centred kernel alignment with linear kernels (Kornblith et al. 2019).
+
+    Parameters
+    ----------
+    x, y : (stimulus, neuroid), numbers of neuroids may differ.
+    unbiased : with the unbiased estimator of HSIC (Song et al. 2012, eq. 5), whose expected value is 0 for unrelated
+        patterns. The biased one approaches 1 when neuroids outnumber stimuli, whatever the patterns.
+
+    Returns
+    -------
+    At most 1; the unbiased one may be slightly negative. NaN where one side has no (estimated) variance.
+
+    Raises
+    ------
+    ValueError : different numbers of stimuli, or fewer than 4 (unbiased) or 2.
+    """
+    x, y = _paired(x, y, 4 if unbiased else 2)
+    cross, own_x, own_y = (_linear_hsic(a, b, unbiased) for a, b in ((x, y), (x, x), (y, y)))
+    return _alignment(cross, own_x, own_y)
+
+
+def rbf_cka(x: Any, y: Any, width: float = 1.0, unbiased: bool = True) -> float:
+    """Centred kernel alignment with Gaussian kernels.
+
+    Parameters
+    ----------
+    x, y, unbiased : as `linear_cka`.
+    width : standard deviation of the kernel, in medians of the distances between stimuli on its side.
+    """
+    x, y = _paired(x, y, 4 if unbiased else 2)
+    k, m = gaussian_kernel(x, width), gaussian_kernel(y, width)
+    cross, own_x, own_y = (hsic(a, b, unbiased) for a, b in ((k, m), (k, k), (m, m)))
+    return _alignment(cross, own_x, own_y, floor=1e-12)  # entries are at most 1: less is rounding
+
+
+def gaussian_kernel(x: Any, width: float = 1.0) -> Any:
+    """exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli."""
+    from brainmark.metrics.rdm import rdm_matrix
+
+    xp = array_namespace(x)
+    squared = rdm_matrix(x, "squared_euclidean")
+    count = squared.shape[0]
+    above = xp.sort(squared[xp.triu(xp.ones_like(squared), k=1) > 0])
+    pairs = count * (count - 1) // 2
+    median = (above[(pairs - 1) // 2] ** 0.5 + above[pairs // 2] ** 0.5) / 2
+    if not float(median) > 0:
+        return xp.ones_like(squared)
+    return xp.exp(-squared / (2 * (width * median) ** 2))
+
+
+def hsic(k: Any, m: Any, unbiased: bool = True) -> float:
+    """Hilbert-Schmidt independence criterion of two kernel matrices (stimulus, stimulus)."""
+    xp = array_namespace(k, m)
+    count = k.shape[0]
+    if not unbiased:
+        rows_k, rows_m = xp.mean(k, axis=1), xp.mean(m, axis=1)
+        centred = k - rows_k[:, None] - rows_k[None, :] + xp.mean(rows_k)
+        return _sum(xp, centred * (m - rows_m[:, None])) / count**2
+    hollow = 1 - xp.eye(count, dtype=k.dtype, device=k.device)
+    k, m = k * hollow, m * hollow
+    rows_k, rows_m = xp.sum(k, axis=1), xp.sum(m, axis=1)
+    return _song(count, _sum(xp, k * m), _sum(xp, rows_k * rows_m), _sum(xp, rows_k), _sum(xp, rows_m))
+
+
+def _song(count: int, product: float, rows: float, total_k: float, total_m: float) -> float:
+    """Unbiased HSIC from the sums that it needs (Song et al. 2012, eq. 5)."""
+    pairs = total_k * total_m / ((count - 1) * (count - 2))
+    return (product + pairs - 2 / (count - 2) * rows) / (count * (count - 3))
+
+
+def _linear_hsic(x: Any, y: Any, unbiased: bool) -> float:
+    """HSIC of linear kernels without their matrices where neuroids are fewer than stimuli; x and y are centred."""
+    xp = array_namespace(x, y)
+    count = x.shape[0]
+    if x.shape[1] * y.shape[1] <= count * (x.shape[1] + y.shape[1]) / 2:
+        product = x.T @ y
+        squares = _sum(xp, product * product)
+    else:
+        gram = x @ x.T
+        squares = _sum(xp, gram * (gram if y is x else y @ y.T))
+    if not unbiased:
+        return squares / count**2
+    # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
+    length_x, length_y = xp.sum(x * x, axis=1), xp.sum(y * y, axis=1)
+    both = _sum(xp, length_x * length_y)
+    return _song(count, squares - both, both, -_sum(xp, length_x), -_sum(xp, length_y))
+
+
+def _sum(xp: Any, values: Any) -> float:
+    """Sum in double precision: the terms of HSIC nearly cancel when neuroids outnumber stimuli."""
+    return float(xp.sum(values, dtype=xp.float64))
+
+
+def _alignment(cross: float, own_x: float, own_y: float, floor: float = 0.0) -> float:
+    if not (own_x > floor and own_y > floor):
+        return float("nan")
+    return cross / (own_x * own_y) ** 0.5
+
+
+def procrustes_similarity(x: Any, y: Any, centred: bool = False) -> float:
+    """Cosine of the angle between two shapes, after the best rotation: ||X'Y||_* / (||X||_F ||Y||_F), 0 to 1.
+
+    Columns are centred here unless they already are (`centred`). The nuclear norm is computed in the space of the
+    stimuli where neuroids outnumber them.
+    """
+    x, y = (x, y) if centred else _paired(x, y, 2)
+    xp = array_namespace(x, y)
+    size = (float(xp.sum(x * x)) * float(xp.sum(y * y))) ** 0.5
+    if not size > 0:
+        return float("nan")
+    x, y = _compact(x), _compact(y)
+    return min(float(xp.sum(xp.linalg.svdvals(x.T @ y))) / size, 1.0)
+
+
+def angular_distance(x: Any, y: Any) -> float:
+    """Angular Procrustes distance in radians, 0 to pi/2: a metric between shapes (Williams et al. 2021)."""
+    from math import acos, nan
+
+    cosine = procrustes_similarity(x, y)
+    return acos(cosine) if cosine == cosine else nan
+
+
+def shape_distance(x: Any, y: Any, whiten: float = 0.0) -> float:
+    """Generalised shape metric (Williams et al. 2021, NeurIPS, eq. 12), in radians.
+
+    Parameters
+    ----------
+    x, y : (stimulus, neuroid)
+    whiten : 0: the angular Procrustes distance, blind to rotations; 1: each side is whitened first, blind to every
+        invertible linear map (the canonical-correlation metric; needs many more stimuli than neuroids); between: the
+        mixture (1 - whiten) X + whiten X C^(-1/2) with the covariance C.
+    """
+    if not 0 <= whiten <= 1:
+        raise ValueError(f"whiten is between 0 and 1, not {whiten}")
+    x, y = _paired(x, y, 2)
+    return angular_distance(_whitened(x, whiten), _whitened(y, whiten))
+
+
+def _whitened(x: Any, share: float) -> Any:
+    if share == 0:
+        return x
+    xp = array_namespace(x)
+    left, values, _ = xp.linalg.svd(x, full_matrices=False)
+    kept = values > float(xp.max(values)) * max(x.shape) * float(xp.finfo(x.dtype).eps)
+    whitened = xp.where(kept, xp.ones_like(values) * x.shape[0] ** 0.5, xp.zeros_like(values))
+    return left * ((1 - share) * values + share * whitened)
+
+
+def canonical_correlations(x: Any, y: Any, variance: float = 0.99) -> Any:
+    """Canonical correlations between the leading principal components of two sets of patterns (SVCCA).
+
+    Parameters
+    ----------
+    x, y : (stimulus, neuroid)
+    variance : share of the variance of each side that its components keep (Raghu et al. 2017).
+
+    Returns
+    -------
+    (component,), descending. They grow towards 1 with components / stimuli whatever the patterns: compare with
+    shuffled stimuli before anything is concluded.
+    """
+    x, y = _paired(x, y, 3)
+    xp = array_namespace(x, y)
+    sides: list[Any] = []
+    for side in (x, y):
+        left, values, _ = xp.linalg.svd(side, full_matrices=False)
+        share = xp.cumulative_sum(values**2) / xp.sum(values**2)
+        sides.append(left[:, : int(xp.sum(xp.astype(share < variance, xp.int64))) + 1])
+    return xp.clip(xp.linalg.svdvals(sides[0].T @ sides[1]), min=0, max=1)
+
+
+def participation_ratio(x: Any) -> float:
+    """Effective dimensionality (sum of eigenvalues)^2 / sum of squared eigenvalues of the covariance.
+
+    Between 1 and min(stimuli - 1, neuroids); it grows with the number of stimuli, so compare equal numbers only.
+    """
+    x, _ = _paired(x, x, 2)
+    xp = array_namespace(x)
+    gram = x.T @ x if x.shape[1] <= x.shape[0] else x @ x.T
+    squares = float(xp.sum(gram * gram))
+    return float(xp.sum(x * x)) ** 2 / squares if squares > 0 else float("nan")
+
+
+def mutual_neighbors(x: Any, y: Any, neighbors: int = 10) -> float:
+    """Mean share of a stimulus' nearest neighbours that both sets of patterns have in common (Huh et al. 2024).
+
+    Nearness is Euclidean; chance is ``neighbors / (stimuli - 1)``.
+    """
+    x, y = _paired(x, y, 3)
+    xp = array_namespace(x, y)
+    count = x.shape[0]
+    if not 0 < neighbors < count:
+        raise ValueError(f"neighbors must be between 1 and {count - 1}, not {neighbors}")
+    near: list[Any] = []
+    for side in (x, y):
+        closeness = side @ side.T - xp.sum(side * side, axis=1)[None, :] / 2
+        closeness = xp.where(xp.eye(count, device=side.device) > 0, -xp.inf, closeness)
+        order = xp.argsort(xp.argsort(closeness, axis=1, descending=True, stable=True), axis=1)
+        near.append(xp.astype(order < neighbors, xp.float64))
+    return float(xp.sum(near[0] * near[1])) / (count * neighbors)
+
+
+def _compact(x: Any) -> Any:
+    """Return rotated patterns with at most as many columns as stimuli and the same Gram matrix."""
+    if x.shape[1] <= x.shape[0]:
+        return x
+    xp = array_namespace(x)
+    values, vectors = xp.linalg.eigh(x @ x.T)
+    return vectors * xp.sqrt(xp.clip(values, min=0))
+
+
+def _paired(x: Any, y: Any, fewest: int) -> tuple[Any, Any]:
+    """Check and centre two sets of patterns; whole numbers become float64."""
+    if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0]:
+        shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
+        raise ValueError(f"patterns have shapes {shapes}; expected (stimulus, neuroid) twice, of the same stimuli")
+    if x.shape[0] < fewest:
+        raise ValueError(f"{x.shape[0]} stimuli; at least {fewest} are needed")
+    same = x is y
+    xp = array_namespace(x, y)
+    x, y = (a if xp.isdtype(a.dtype, "real floating") else xp.astype(a, xp.float64) for a in (x, y))
+    x = _centred(xp, x)
+    return x, x if same else _centred(xp, y)
+
+
+def _centred(xp: Any, x: Any) -> Any:
+    """Subtract the mean of each neuroid; what is below the rounding of that mean is zero."""
+    mean = xp.mean(x, axis=0, keepdims=True)
+    rest = x - mean
+    return xp.where(xp.abs(rest) > 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean), rest, xp.zeros_like(rest))

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist, squareform
+from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
+
+from brainmark.metrics.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import rsatoolbox
+
+
+@pytest.fixture
+def repeats() -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return generator.normal(size=(6, 12))[None] + generator.normal(size=(5, 6, 12))
+
+
+@pytest.fixture
+def precision() -> np.ndarray:
+    root = np.random.default_rng(1).normal(size=(12, 20))
+    return np.linalg.inv(root @ root.T)
+
+
+def crossnobis_slowly(repeats: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    count = repeats.shape[1]
+    result = np.zeros((count, count))
+    for i in range(count):
+        for j in range(count):
+            difference = repeats[:, i] - repeats[:, j]
+            products = difference @ precision @ difference.T
+            result[i, j] = products[~np.eye(len(repeats), dtype=bool)].mean()
+    return result
+
+
+def test_crossnobis_is_the_mean_over_pairs_of_repetitions(repeats: np.ndarray, precision: np.ndarray) -> None:
+    np.testing.assert_allclose(crossnobis_rdm(repeats, precision), crossnobis_slowly(repeats, precision), atol=1e-10)
+    np.testing.assert_allclose(crossnobis_rdm(repeats), crossnobis_slowly(repeats, np.eye(12)), atol=1e-10)
+
+
+def test_crossnobis_is_rsatoolboxs(repeats: np.ndarray, precision: np.ndarray) -> None:
+    runs, conditions = np.meshgrid(np.arange(5), np.arange(6), indexing="ij")
+    data = rsatoolbox.data.Dataset(
+        repeats.reshape(30, 12), obs_descriptors={"conditions": conditions.ravel(), "runs": runs.ravel()}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own averaging
+        theirs = rsatoolbox.rdm.calc_rdm(
+            data, method="crossnobis", descriptor="conditions", cv_descriptor="runs", noise=precision
+        )
+    found = crossnobis_rdm(repeats, precision) / 12  # theirs is per channel
+    np.testing.assert_allclose(found, theirs.get_matrices()[0], atol=1e-10)
+
+
+def test_equal_conditions_are_at_zero_for_crossnobis_only() -> None:
+    generator = np.random.default_rng(2)
+    crossed, plain = [], []
+    for _ in range(200):
+        noise = generator.normal(size=(6, 2, 30))
+        crossed.append(crossnobis_rdm(noise)[0, 1])
+        plain.append(mahalanobis_rdm(noise.mean(axis=0), np.eye(30))[0, 1])
+    assert np.mean(crossed) == pytest.approx(0, abs=4 * np.std(crossed) / np.sqrt(200))
+    assert min(crossed) < 0 < max(crossed)
+    assert np.mean(plain) == pytest.approx(30 * 2 / 6, rel=0.05)
+
+
+def test_missing_patterns_leave_the_expected_value_alone() -> None:
+    generator = np.random.default_rng(3)
+    truth = generator.normal(size=(4, 30))
+    found = []
+    for _ in range(200):
+        repeats = truth + generator.normal(size=(5, 4, 30))
+        repeats[3:, 1] = np.nan
+        repeats[4, 2] = np.nan
+        found.append(crossnobis_rdm(repeats))
+    expected = squareform(pdist(truth, "sqeuclidean"))
+    error = np.std(found, axis=0) / np.sqrt(200)
+    assert (np.abs(np.mean(found, axis=0) - expected) <= 4 * error + 1e-9).all()
+
+
+def test_a_condition_measured_once_has_no_distance(repeats: np.ndarray) -> None:
+    repeats[1:, 2] = np.nan
+    matrix = crossnobis_rdm(repeats)
+    assert np.isnan(np.delete(matrix[2], 2)).all()
+    assert np.isfinite(np.delete(np.delete(matrix, 2, 0), 2, 1)).all()
+
+
+def test_mahalanobis_is_scipys(repeats: np.ndarray, precision: np.ndarray) -> None:
+    expected = squareform(pdist(repeats[0], "mahalanobis", VI=precision)) ** 2
+    np.testing.assert_allclose(mahalanobis_rdm(repeats[0], precision), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(10, 4), (50, 80)])
+def test_shrinkage_is_scikit_learns(shape: tuple[int, int]) -> None:
+    residuals = np.random.default_rng(4).normal(size=shape) * np.linspace(1, 3, shape[1])
+    np.testing.assert_allclose(
+        ledoit_wolf(residuals), sklearn_ledoit_wolf(residuals, assume_centered=True)[0], atol=1e-10
+    )
+
+
+def test_precision_recovers_the_noise() -> None:
+    generator = np.random.default_rng(5)
+    root = np.diag([1.0, 2.0, 0.5]) + 0.3
+    noise = generator.normal(size=(4, 3000, 3)) @ root
+    noise[3, ::2] = np.nan
+    repeats = noise + generator.normal(size=(3000, 3)) * 5
+    np.testing.assert_allclose(np.linalg.inv(noise_precision(repeats)), root.T @ root, atol=0.2)
+
+
+def test_refusals(repeats: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="at least one condition with two repetitions"):
+        noise_precision(repeats[:1])
+    with pytest.raises(ValueError, match="noise covariance is zero"):
+        noise_precision(np.ones((3, 2, 4)))
+    repeats[1, 3, 5] = np.nan
+    with pytest.raises(ValueError, match="condition 3 in repetition 1 is measured in part only"):
+        crossnobis_rdm(repeats)
+    with pytest.raises(ValueError, match="2 dimensions"):
+        crossnobis_rdm(np.ones((3, 2)))

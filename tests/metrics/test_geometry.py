@@ -1,0 +1,247 @@
+"""Kernel alignment and shapes against obvious versions, and what they must not change with."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import orthogonal_procrustes
+
+from brainmark.metrics.alignment import resampled_cka, resampled_hsic
+from brainmark.metrics.geometry import (
+    angular_distance,
+    canonical_correlations,
+    gaussian_kernel,
+    hsic,
+    linear_cka,
+    mutual_neighbors,
+    participation_ratio,
+    procrustes_similarity,
+    rbf_cka,
+    shape_distance,
+)
+from brainmark.metrics.resampling import draws
+
+SHAPES = [(6, 3, 4), (8, 20, 5), (7, 30, 40), (40, 6, 200)]
+
+
+def patterns(stimuli: int, one: int, other: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    shared = generator.normal(size=(stimuli, 3))
+    return tuple(shared @ generator.normal(size=(3, n)) + generator.normal(size=(stimuli, n)) for n in (one, other))  # type: ignore[return-value]
+
+
+def hsic_of_tuples(k: np.ndarray, m: np.ndarray, drawn: np.ndarray) -> float:
+    """U-statistic over tuples of different stimuli among those drawn, by brute force."""
+    entries = {
+        2: lambda i, j: k[i, j] * m[i, j],
+        3: lambda i, j, q: k[i, j] * m[i, q],
+        4: lambda i, j, q, r: k[i, j] * m[q, r],
+    }
+    terms = {
+        size: [entry(*s) for s in permutations(drawn.tolist(), size) if len(set(s)) == size]
+        for size, entry in entries.items()
+    }
+    if not terms[4]:
+        return np.nan
+    pairs, triples, quadruples = (float(np.mean(terms[size])) for size in (2, 3, 4))
+    return pairs - 2 * triples + quadruples
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_linear_form_is_the_kernel_form(shape: tuple[int, int, int]) -> None:
+    x, y = patterns(*shape)
+    k, m = x @ x.T, y @ y.T
+    for unbiased in (True, False):
+        expected = hsic(k, m, unbiased) / np.sqrt(hsic(k, k, unbiased) * hsic(m, m, unbiased))
+        assert linear_cka(x, y, unbiased) == pytest.approx(expected, abs=1e-10)
+
+
+def test_unbiased_hsic_is_the_mean_over_different_stimuli() -> None:
+    x, y = patterns(6, 3, 4)
+    k, m = x @ x.T, y @ y.T
+    expected = hsic_of_tuples(k, m, np.arange(6))
+    assert hsic(k, m) == pytest.approx(expected)
+    assert resampled_hsic(k, m, np.ones((1, 6)))[0] == pytest.approx(expected)
+
+
+def test_biased_hsic_is_the_trace_of_centred_kernels() -> None:
+    x, y = patterns(6, 3, 4)
+    k, m = x @ x.T, y @ y.T
+    centring = np.eye(6) - 1 / 6
+    assert hsic(k, m, unbiased=False) == pytest.approx(np.trace(k @ centring @ m @ centring) / 36)
+
+
+def test_resampled_hsic_counts_no_copies_as_different_stimuli() -> None:
+    x, y = patterns(7, 3, 4)
+    k, m = x @ x.T, y @ y.T
+    counts = np.vstack([draws(7, 5, 0), [[7, 0, 0, 0, 0, 0, 0]]])
+    found = resampled_hsic(k, m, counts)
+    for value, count in zip(found, counts, strict=True):
+        np.testing.assert_allclose(value, hsic_of_tuples(k, m, np.repeat(np.arange(7), count)), atol=1e-9)
+
+
+def test_resampled_biased_hsic_is_that_of_the_drawn_stimuli() -> None:
+    x, y = patterns(7, 3, 4)
+    for count in draws(7, 5, 0):
+        drawn = np.repeat(np.arange(7), count)
+        k, m = (side[drawn] @ side[drawn].T for side in (x, y))
+        found = resampled_hsic(x @ x.T, y @ y.T, count[None], unbiased=False)[0]
+        assert found == pytest.approx(hsic(k, m, unbiased=False))
+
+
+@pytest.mark.parametrize(("stimuli", "neuroids"), [(50, 50), (50, 500), (50, 5000), (500, 50)])
+def test_unbiased_alignment_of_unrelated_patterns_is_zero_and_the_biased_one_is_not(
+    stimuli: int, neuroids: int
+) -> None:
+    generator = np.random.default_rng(0)
+    values = [
+        [linear_cka(*generator.normal(size=(2, stimuli, neuroids)), unbiased) for unbiased in (True, False)]
+        for _ in range(10)
+    ]
+    unbiased, biased = np.mean(values, axis=0)
+    assert unbiased == pytest.approx(0, abs=0.03)
+    assert biased == pytest.approx(
+        {(50, 50): 0.501, (50, 500): 0.910, (50, 5000): 0.990, (500, 50): 0.091}[stimuli, neuroids], abs=0.02
+    )
+
+
+def test_resampling_does_not_bias_the_alignment_of_unrelated_patterns() -> None:
+    generator = np.random.default_rng(1)
+    x, y = generator.normal(size=(2, 60, 30))
+    replicates = resampled_cka(x @ x.T, y @ y.T, draws(60, 300, 0))
+    assert replicates.mean() == pytest.approx(linear_cka(x, y), abs=0.02)
+
+
+def test_gaussian_kernel_from_its_definition() -> None:
+    x, y = patterns(9, 3, 5)
+    for side in (x, y):
+        distance = np.linalg.norm(side[:, None] - side[None], axis=2)
+        median = np.median(distance[np.triu_indices(9, 1)])
+        np.testing.assert_allclose(gaussian_kernel(side, 0.7), np.exp(-(distance**2) / (2 * (0.7 * median) ** 2)))
+    k, m = gaussian_kernel(x, 0.7), gaussian_kernel(y, 0.7)
+    assert rbf_cka(x, y, 0.7) == pytest.approx(hsic(k, m) / np.sqrt(hsic(k, k) * hsic(m, m)))
+
+
+def test_wide_gaussian_kernels_are_linear() -> None:
+    x, y = patterns(30, 5, 6)
+    assert rbf_cka(x, y, 100.0) == pytest.approx(linear_cka(x, y), abs=1e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_procrustes_is_the_best_rotation(shape: tuple[int, int, int]) -> None:
+    x, y = patterns(*shape)
+    width = max(x.shape[1], y.shape[1])
+    padded = [np.pad(s - s.mean(axis=0), ((0, 0), (0, width - s.shape[1]))) for s in (x, y)]
+    rotation, _ = orthogonal_procrustes(*padded)
+    expected = np.sum(padded[0] @ rotation * padded[1]) / np.prod([np.linalg.norm(s) for s in padded])
+    assert procrustes_similarity(x, y) == pytest.approx(expected, abs=1e-7)
+    assert angular_distance(x, y) == pytest.approx(np.arccos(expected), abs=1e-6)
+
+
+def test_angular_distance_is_a_metric() -> None:
+    generator = np.random.default_rng(2)
+    for _ in range(20):
+        x, y, z = generator.normal(size=(3, 10, 4))
+        assert angular_distance(x, z) <= angular_distance(x, y) + angular_distance(y, z) + 1e-9
+
+
+def test_whitened_shapes_are_blind_to_linear_maps_and_plain_ones_are_not() -> None:
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(50, 4))
+    mapped = x @ generator.normal(size=(4, 4)) + 3
+    assert shape_distance(x, mapped, whiten=1) == pytest.approx(0, abs=1e-6)
+    assert shape_distance(x, mapped, whiten=0) > 0.1
+    assert 0 < shape_distance(x, mapped, whiten=0.5) < shape_distance(x, mapped, whiten=0)
+    rotation = np.linalg.qr(generator.normal(size=(4, 4)))[0]
+    for whiten in (0, 0.5, 1):
+        assert shape_distance(x, x @ rotation, whiten) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        shape_distance(x, x, 2)
+
+
+def test_canonical_correlations_are_scikit_learns() -> None:
+    from sklearn.cross_decomposition import CCA
+
+    x, y = patterns(60, 3, 4)
+    found = canonical_correlations(x, y, variance=1.0)
+    a, b = CCA(n_components=3, max_iter=5000, tol=1e-12).fit(x, y).transform(x, y)
+    expected = [np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(3)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert len(canonical_correlations(x, y, variance=0.5)) < 3
+
+
+def test_participation_ratio_counts_equal_dimensions() -> None:
+    generator = np.random.default_rng(4)
+    x = np.linalg.qr(generator.normal(size=(100, 5)))[0]
+    x = np.linalg.qr(x - x.mean(axis=0))[0]
+    assert participation_ratio(x @ np.linalg.qr(generator.normal(size=(300, 300)))[0][:5]) == pytest.approx(5)
+    assert participation_ratio(x[:, :1]) == pytest.approx(1)
+    values = np.linalg.eigvalsh(np.cov(generator.normal(size=(30, 8)).T))
+    assert participation_ratio(generator.normal(size=(30, 8))) <= 8
+    y = generator.normal(size=(30, 8))
+    values = np.linalg.eigvalsh(np.cov(y.T))
+    assert participation_ratio(y) == pytest.approx(values.sum() ** 2 / (values**2).sum())
+    assert np.isnan(participation_ratio(np.ones((5, 3))))
+
+
+def test_mutual_neighbors_from_their_definition() -> None:
+    x, y = patterns(12, 3, 4)
+    near = []
+    for side in (x, y):
+        distance = np.linalg.norm(side[:, None] - side[None], axis=2)
+        np.fill_diagonal(distance, np.inf)
+        near.append([set(row[:4].tolist()) for row in np.argsort(distance, axis=1)])
+    expected = np.mean([len(a & b) / 4 for a, b in zip(*near, strict=True)])
+    assert mutual_neighbors(x, y, 4) == pytest.approx(expected)
+    assert mutual_neighbors(x, 2 * x, 4) == 1
+    with pytest.raises(ValueError, match="between 1 and 11"):
+        mutual_neighbors(x, y, 12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 100))
+def test_what_changes_no_similarity(seed: int, scale: float) -> None:
+    x, y = patterns(9, 4, 6, seed)
+    generator = np.random.default_rng(seed)
+    turned = scale * (x @ np.linalg.qr(generator.normal(size=(4, 4)))[0]) + generator.normal(size=4)
+    order = generator.permutation(9)
+    for similarity in (linear_cka, procrustes_similarity, rbf_cka, lambda a, b: linear_cka(a, b, False)):
+        value = similarity(x, y)
+        assert value <= 1 + 1e-9
+        assert similarity(y, x) == pytest.approx(value, abs=1e-8)
+        assert similarity(turned, y) == pytest.approx(value, abs=1e-6)
+        assert similarity(x[order], y[order]) == pytest.approx(value, abs=1e-8)
+        assert similarity(x, x) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_torch_and_float32_give_the_same_numbers(shape: tuple[int, int, int]) -> None:
+    x, y = patterns(*shape)
+    functions = [linear_cka, rbf_cka, procrustes_similarity, lambda a, b: shape_distance(a, b, 0.3)]
+    functions += [lambda a, b: mutual_neighbors(a, b, 3), lambda a, _: participation_ratio(a)]
+    functions += [lambda a, b: float(canonical_correlations(a, b)[0])]
+    for function in functions:
+        expected = function(x, y)
+        assert function(torch.from_numpy(x), torch.from_numpy(y)) == pytest.approx(expected, abs=1e-9)
+        assert function(x.astype(np.float32), y.astype(np.float32)) == pytest.approx(expected, abs=2e-3)
+
+
+def test_constant_patterns_are_undefined() -> None:
+    x, _ = patterns(8, 3, 3)
+    for function in (linear_cka, procrustes_similarity, angular_distance, rbf_cka):
+        assert np.isnan(function(x, np.full((8, 2), 0.1)))
+
+
+def test_refusals() -> None:
+    with pytest.raises(ValueError, match=r"shapes \(4, 2\) and \(5, 2\)"):
+        linear_cka(np.ones((4, 2)), np.ones((5, 2)))
+    with pytest.raises(ValueError, match="3 stimuli; at least 4"):
+        linear_cka(np.ones((3, 2)), np.ones((3, 2)))
+    assert linear_cka(np.arange(20).reshape(5, 4) % 7, np.arange(10).reshape(5, 2)) == linear_cka(
+        np.arange(20.0).reshape(5, 4) % 7, np.arange(10.0).reshape(5, 2)
+    )
