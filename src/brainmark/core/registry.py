@@ -152,20 +152,24 @@ def discover() -> None:
     with _lock:
         if _discovered:
             return
-        _discovered = True
+        _discovered = True  # now, because what is imported here may ask a registry
         try:
             for room in ROOMS:
                 _import_room(room)
+            for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
+                _load_plugin(point)
         except BaseException:
             _discovered = False
             raise
-        for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
-            try:
-                point.load()
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
-                reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
-                broken_plugins[f"{point.name} = {point.value}"] = reason
-                warnings.warn(f"plug-in {point.name!r} ({point.value}) is left out: {reason}", stacklevel=3)
+
+
+def _load_plugin(point: metadata.EntryPoint) -> None:
+    try:
+        point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
+        reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
+        broken_plugins[f"{point.name} = {point.value}"] = reason
+        warnings.warn(f"plug-in {point.name!r} ({point.value}) is left out: {reason}", stacklevel=4)
 
 
 def _import_room(name: str) -> None:
