@@ -115,7 +115,10 @@ def test_a_misspelled_mark_is_refused(mark: str) -> None:
     [
         ("r 0.501", "r 0.51", True),
         ("r 0.50", "r 0.56", False),
-        ("took 100 s", "took 101 s", True),
+        ("took 100 s", "took 1 min 41 s", True),
+        ("took 100 s", "took 100 ms", False),
+        ("── 5.1 s", "─── 5 s", True),
+        ("about 100", "about 101", True),
         ("a  b", "a b", True),
         ("a 1", "b 1", False),
         ("1 2", "1", False),
