@@ -52,5 +52,10 @@ def _reachable(names: list[str], console: Console) -> list[str]:
         console.print(f"{len(reachable)} benchmarks on real recordings, from: {origins}", highlight=False)
     if failed is not None:
         missing = len(names) - len(reachable)
-        console.print(f"{missing} benchmarks are left out, their recordings cannot be had here: {failed}", markup=False)
+        console.print(
+            f"{missing} benchmarks are left out, for want of a mirror or network to get their recordings "
+            f"from: {str(failed).splitlines()[0].split(';')[0]}. Set BRAINMARK_MIRROR to a copy of them, or connect.",
+            markup=False,
+            highlight=False,
+        )  # fmt: skip
     return reachable

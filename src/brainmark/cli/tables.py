@@ -96,15 +96,19 @@ def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
             inapplicable = failure.kind == "not_applicable"
             shown = ("n/a", "") if inapplicable else ("[red]failed[/]", escape(failure.kind))
             table.add_row(escape(failure.subject), *shown, "", "", "")
-            reasons.setdefault(failure.reason, []).append(f"{failure.subject} on {benchmark}")
+            reasons.setdefault(f"{failure.subject}: {failure.reason}", []).append(benchmark)
         parts += [table]
     notes = Text(
         "score = raw / ceiling: 1 is what a perfect model could reach with these data. Controls should do badly: "
         "a score is worth what it has above them.",
         style="dim",
     )
-    causes = (Text(f"\n{', '.join(who)}:\n  {reason}") for reason, who in reasons.items())
+    causes = (Text(f"{reason} ({_counted(on)})") for reason, on in reasons.items())
     return Group(*parts, notes, *causes)
+
+
+def _counted(benchmarks: Sequence[str]) -> str:
+    return ", ".join(benchmarks) if len(benchmarks) < 3 else f"{len(benchmarks)} benchmarks"
 
 
 def _headline(benchmark: str, scores: Sequence[Score]) -> Text:

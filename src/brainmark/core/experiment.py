@@ -124,6 +124,10 @@ class Experiment:
 
 
 def _plain(value: Any) -> Any:
+    """Return what JSON can hold; 8, 8.0 and NumPy's 8 are one number."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, int | float):
+        return float(value)
     if isinstance(value, Stimuli):
         return value.digest
     if is_dataclass(value) and not isinstance(value, type):

@@ -5,7 +5,7 @@ kind           dimensions (any order; [] may be absent)          coordinates tha
 ============== ================================================= =======================================
 recording      presentation, neuroid, [time_bin], [repetition]   stimulus_id; neuroid_id, region;
                                                                  time_bin_start, time_bin_end (ms)
-behavior       presentation, [choice], [repetition]              stimulus_id; choice
+behavior       presentation, [choice], [subject], [repetition]   stimulus_id; choice
 movement       presentation, effector, time_bin, [repetition]    stimulus_id; effector
 dissimilarity  presentation, other, [subject], [repetition]      stimulus_id, other_id
 property       neuroid (one value a cell)                        neuroid_id, region
@@ -44,7 +44,7 @@ _DIMS: dict[Kind, tuple[set[str], set[str]]] = {  # required, optional
     "recording": ({"presentation", "neuroid"}, {"time_bin", "repetition"}),
     "dissimilarity": ({"presentation", "other"}, {"subject", "repetition"}),
     "movement": ({"presentation", "effector", "time_bin"}, {"repetition"}),
-    "behavior": ({"presentation"}, {"choice", "repetition"}),
+    "behavior": ({"presentation"}, {"choice", "subject", "repetition"}),
     "property": ({"neuroid"}, set()),
     "histogram": ({"bin"}, set()),
 }
@@ -178,11 +178,12 @@ def check_answer(answer: xr.DataArray, experiment: Experiment, subject: str) -> 
     name = f"answer of {subject!r} to {experiment.stimuli.identifier!r}"
     if not isinstance(answer, xr.DataArray):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidMeasurement(f"{name}: is a {type(answer).__name__}, not an xarray.DataArray")
-    expected = _expected_dims(experiment)
-    if not expected <= {str(d) for d in answer.dims}:
+    required, optional = _dims_asked(experiment)
+    if not required <= {str(d) for d in answer.dims} <= required | optional:
         raise InvalidMeasurement(
             f"{name}: has dimensions {_names(answer.dims)}; "
-            f"{type(experiment.ask).__name__} asks for {_names(sorted(expected))}"
+            f"{type(experiment.ask).__name__} asks for {_names(sorted(required))}"
+            f", and allows {_names(sorted(optional))}"
         )
     _check_presentations(answer, experiment, name)
     values = answer.values
@@ -193,20 +194,36 @@ def check_answer(answer: xr.DataArray, experiment: Experiment, subject: str) -> 
         )
     if values.dtype.kind in "fiub":
         check_measurement(answer, name)
+    if isinstance(experiment.ask, Record) and experiment.ask.time_bins:
+        _check_time_bins(answer, experiment.ask, name)
     return answer
 
 
-def _expected_dims(experiment: Experiment) -> set[str]:
+def _dims_asked(experiment: Experiment) -> tuple[set[str], set[str]]:
+    """Dimensions that an answer must have, and those it may have."""
     ask = experiment.ask
     match ask:
         case Record():
-            return {"presentation", "neuroid"} | ({"time_bin"} if ask.time_bins else set())
+            return {"presentation", "neuroid"} | ({"time_bin"} if ask.time_bins else set()), {"repetition"}
         case Choose() | Match():
-            return {"presentation", "choice"}
+            return {"presentation", "choice"}, {"repetition"}
         case Move():
-            return {"presentation", "effector", "time_bin"}
-        case OddOneOut() | Read() | NextWord() | Rate() | Decide():
-            return {"presentation"}
+            return {"presentation", "effector", "time_bin"}, {"repetition"}
+        case Decide():
+            return {"presentation"}, {"choice", "repetition"}
+        case OddOneOut() | Read() | NextWord() | Rate():
+            return {"presentation"}, {"repetition"}
+
+
+def _check_time_bins(answer: xr.DataArray, ask: Record, name: str) -> None:
+    starts, ends = (answer.coords[c].values.astype(float).tolist() for c in _COORDS["time_bin"])
+    given, asked = list(zip(starts, ends, strict=True)), [(float(a), float(b)) for a, b in ask.time_bins]
+    if given != asked:
+        i = next((i for i, (a, b) in enumerate(zip(given, asked, strict=False)) if a != b), min(len(given), len(asked)))
+        raise InvalidMeasurement(
+            f"{name}: dimension 'time_bin' has {len(given)} bins, {len(asked)} were asked for; "
+            f"they first differ at time_bin {i}"
+        )
 
 
 def _check_presentations(answer: xr.DataArray, experiment: Experiment, name: str) -> None:

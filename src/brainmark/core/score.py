@@ -133,8 +133,10 @@ def make_score(
 ) -> Score:
     """Put a metric's comparison, its ceiling and its controls together.
 
-    The value is the ratio of centres, so that one unit with a poor ceiling cannot carry it; its interval is the
-    2.5th to 97.5th percentile of the ratio over joint draws of stimuli (the replicates) and units (drawn here).
+    The value is the ratio of centres, so that one unit with a poor ceiling cannot carry it. Its interval spans the
+    2.5th to 97.5th percentile of the ratio over joint draws of stimuli (the replicates) and units (drawn here), after
+    their median is moved to the value: resampling with replacement shifts some statistics (distances between
+    distributions grow, duplicated stimuli agree), and that shift is no error of the value.
     Units without a ceiling (no reliable signal) count in neither centre.
 
     Raises
@@ -152,8 +154,9 @@ def make_score(
         raise InvalidMeasurement(
             f"{benchmark}: the ceiling is {top:.3g}, so these data hold no reliable signal to compare models with"
         )
+    value = raw_value if top is None else raw_value / top
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
-    bounds = None if ceiling is None else ceiling.bounds or _interval(draws[1])
+    bounds = None if ceiling is None or top is None else ceiling.bounds or _interval(draws[1], top)
     notes = raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",))
     left_out = int(np.isnan(value_of).sum())
     if left_out:
@@ -161,11 +164,11 @@ def make_score(
     return Score(
         benchmark=benchmark,
         subject=subject,
-        value=raw_value / top if top is not None else raw_value,
+        value=value,
         raw=raw_value,
         ceiling=top,
-        interval=_interval(draws[0] / draws[1] if top is not None else draws[0]),
-        raw_interval=_interval(draws[0]),
+        interval=_interval(draws[0] / draws[1], value) if top is not None else _interval(draws[0], value),
+        raw_interval=_interval(draws[0], raw_value),
         ceiling_bounds=bounds,
         units=_units(raw, ceiling),
         controls={name: _control(c, top) for name, c in controls.items()},
@@ -208,12 +211,12 @@ def _draws(
     return raw_draws[: len(ceiling_draws)], ceiling_draws
 
 
-def _interval(draws: np.ndarray) -> Interval | None:
+def _interval(draws: np.ndarray, at: float) -> Interval | None:
     draws = draws[np.isfinite(draws)]
     if len(draws) < 20:
         return None
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(low), float(high)
+    low, middle, high = np.percentile(draws, [2.5, 50, 97.5])
+    return float(low - middle + at), float(high - middle + at)
 
 
 def _control(control: Comparison, top: float | None) -> ControlScore:
