@@ -1,0 +1,180 @@
+"""HMAX: alternating template matching (S) and max pooling (C), after Serre, Oliva & Poggio 2007."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from brainmark.data.leaves import dead_leaves
+
+SCALES = tuple(range(7, 38, 2))  # filter sizes of S1, pixels
+WAVES = tuple(4 - 0.05 * i for i in range(16))  # size / wavelength = WAVES / 2
+ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)  # of the bars, degrees counter-clockwise from horizontal
+POOLS = tuple(range(8, 23, 2))  # windows of C1 in pixels, one for each pair of scales
+PATCHES = (2, 4, 6, 8, 10, 12, 14, 16)  # sides of the S2 templates, in C1 units
+LOCAL_PATCHES = (2, 4, 8)  # of which local maxima are kept as well
+LATTICE = 4  # pixels between units of the layer v1
+_GAMMA, _SIGMA = 0.3, 0.8  # aspect ratio; envelope in wavelengths
+PLACES = 7  # of local maxima across the field of view
+_FAINTEST = 1e-2  # norm of a window below which nothing is seen: keeps rounding errors of dark areas small
+_LEAVES = 8  # images that templates are cut from
+_CHUNK = 4  # images computed together: bounds the memory of the S2 maps
+
+
+def s1_filter(size: int, wave: float, orientation: float) -> np.ndarray:
+    """Return a Gabor (size, size) in a disc, with mean 0 and norm 1; bars at `orientation`, first row on top."""
+    wavelength = 2 * size / wave
+    axis = np.arange(size) - size // 2
+    right, up = axis[None, :], -axis[:, None]
+    angle = math.radians(orientation)
+    across, along = up * math.cos(angle) - right * math.sin(angle), right * math.cos(angle) + up * math.sin(angle)
+    envelope = np.exp(-(across**2 + _GAMMA**2 * along**2) / (2 * (_SIGMA * wavelength) ** 2))
+    disc = np.hypot(right, up) <= size / 2
+    gabor = np.where(disc, envelope * np.cos(2 * np.pi * across / wavelength), 0.0)
+    gabor = np.where(disc, gabor - gabor[disc].mean(), 0.0)
+    return gabor / np.linalg.norm(gabor)
+
+
+class HMAX(nn.Module):
+    """S1, C1, S2 and C2 on grey images.
+
+    Input (stimuli, 3, size, size), 0-1. Layers:
+
+    ``v1``  C1 of the 8 bands on one lattice of 4 pixels, its middle at the image's centre: (stimuli, band x
+        orientation, size / 4 + 1, size / 4 + 1);
+    ``c2_local``  largest S2 response over bands in each of 7 x 7 places, for templates of 2, 4 and 8 units;
+    ``c2``  largest S2 response over bands and positions: (stimuli, templates).
+
+    S1: absolute normalised correlation with 64 Gabors. C1: maximum over two scales, then over windows of 8 to 22
+    pixels, half a window apart. S2: exp(-|X - P|^2 / (2 (sigma a)^2)) with a = side of P / 4 (the normalisation of
+    Mutch & Lowe 2008, IJCV 80:45, eq. 2, without which large templates never respond); sigma is 0.2, the spread of C1
+    in natural images, where the published 1 leaves all responses between 0.9 and 1. Templates are crops of the C1
+    maps of dead-leaves images at random bands, the way the universal set was made.
+    """
+
+    def __init__(self, patches: int = 100, seed: int = 0, size: int = 224, sigma: float = 0.2) -> None:
+        super().__init__()
+        self.size, self.sigma = size, sigma
+        filters = [s1_filter(s, wave, o) for s, wave in zip(SCALES, WAVES, strict=True) for o in ORIENTATIONS]
+        # two real filters make one complex one: their responses come back as its real and imaginary part
+        pairs = np.stack(
+            [_centred(a, size) + 1j * _centred(b, size) for a, b in zip(filters[::2], filters[1::2], strict=True)]
+        )
+        spectra = torch.from_numpy(np.fft.fft2(pairs).astype(np.complex64))
+        self.register_buffer("s1", spectra.unflatten(0, (len(SCALES), 2)), persistent=False)
+        for side, templates in self._universal_patches(patches, seed).items():
+            self.register_buffer(f"s2_{side}", templates.contiguous(memory_format=torch.channels_last))
+        self.v1, self.c2_local, self.c2 = nn.Identity(), nn.Identity(), nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return C2."""
+        stages = [self._v1_c1(chunk) for chunk in images.split(_CHUNK)]
+        self.v1(torch.cat([v1 for v1, _ in stages]))
+        c1 = [torch.cat(maps) for maps in zip(*(c1 for _, c1 in stages), strict=True)]
+        local: list[Tensor] = []
+        best: list[Tensor] = []
+        for side in (*LOCAL_PATCHES, *(p for p in PATCHES if p not in LOCAL_PATCHES)):
+            parts = [
+                self._templates_found([m[i : i + _CHUNK] for m in c1], side) for i in range(0, len(images), _CHUNK)
+            ]
+            local += [torch.cat([places for places, _ in parts])] if side in LOCAL_PATCHES else []
+            best.append(torch.cat([anywhere for _, anywhere in parts]))
+            if side == LOCAL_PATCHES[-1]:
+                self.c2_local(torch.cat(local, 1))
+        return self.c2(torch.cat(best, 1))
+
+    def _v1_c1(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        bands = self._s1_bands(images)
+        v1 = [_largest(b, window, LATTICE, window // 2) for b, window in zip(bands, POOLS, strict=True)]
+        return torch.cat(v1, 1), _c1(bands)
+
+    def _s1_bands(self, images: Tensor) -> list[Tensor]:
+        """Maximum of |S1| over the two scales of each band: 8 x (n, orientation, size, size)."""
+        if images.shape[-2:] != (self.size, self.size):
+            raise ValueError(f"HMAX was made for {self.size} x {self.size} pixels, not {tuple(images.shape[-2:])}")
+        grey = torch.einsum("c,nchw->nhw", images.new_tensor([0.299, 0.587, 0.114]), images.contiguous())
+        spectrum, squared = torch.fft.fft2(grey)[:, None], grey[:, None].square()
+        scales: list[Tensor] = []
+        for index, size in enumerate(SCALES):
+            pairs = torch.view_as_real(torch.fft.ifft2(spectrum * self.get_buffer("s1")[index]))
+            responses = pairs.movedim(-1, 2).flatten(1, 2)  # (n, orientation, size, size)
+            border = size // 2  # here the circular convolution wraps round, and HMAX gives no response
+            norm = (_box_sum(squared, size) + _FAINTEST**2).sqrt()
+            inside = responses[..., border:-border, border:-border].abs() / norm
+            scales.append(functional.pad(inside, (border,) * 4))
+        return [torch.maximum(a, b) for a, b in zip(scales[::2], scales[1::2], strict=True)]
+
+    def _templates_found(self, c1: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
+        """Largest S2 responses to the templates of one side: in each place (n, template, 7, 7), and anywhere."""
+        templates = self.get_buffer(f"s2_{side}")
+        half = side // 2
+        there: list[Tensor] = []
+        anywhere: list[Tensor] = []
+        for band in c1:
+            if min(band.shape[2:]) < side:
+                continue
+            if side in LOCAL_PATCHES:  # windows beyond the border as well, so that places tile the field evenly
+                closeness = _closeness(functional.pad(band, (half,) * 4), templates)
+                there.append(functional.adaptive_max_pool2d(closeness, PLACES))
+                closeness = closeness[..., half:-half, half:-half]
+            else:
+                closeness = _closeness(band, templates)
+            anywhere.append(closeness.amax((2, 3)))
+        best = torch.stack(anywhere).amax(0)
+        return self._tuned(torch.stack(there).amax(0) if there else best, side), self._tuned(best, side)
+
+    def _tuned(self, closeness: Tensor, side: int) -> Tensor:
+        return (closeness.clamp(max=0) / (2 * (self.sigma * side / 4) ** 2)).exp()
+
+    @torch.no_grad()
+    def _universal_patches(self, count: int, seed: int) -> dict[int, Tensor]:
+        """Crops (count, orientation, side, side) of C1 of generated images."""
+        random = np.random.default_rng(seed)
+        leaves = torch.from_numpy(dead_leaves(_LEAVES, 224, seed).astype(np.float32) / 255).permute(0, 3, 1, 2)
+        c1 = [torch.cat(maps) for maps in zip(*(_c1(self._s1_bands(i)) for i in leaves.split(_CHUNK)), strict=True)]
+        found: dict[int, Tensor] = {}
+        for side in PATCHES:
+            large_enough = [band for band in c1 if min(band.shape[2:]) >= side]
+            crops: list[Tensor] = []
+            for _ in range(count):
+                band = large_enough[random.integers(len(large_enough))]
+                image = int(random.integers(len(band)))
+                row, column = (int(random.integers(n - side + 1)) for n in band.shape[2:])
+                crops.append(band[image, :, row : row + side, column : column + side])
+            found[side] = torch.stack(crops).contiguous()
+        return found
+
+
+def _c1(bands: Sequence[Tensor]) -> list[Tensor]:
+    """Maximum over windows half a window apart, one map for each band."""
+    return [_largest(band, window, window // 2, 0) for band, window in zip(bands, POOLS, strict=True)]
+
+
+def _largest(maps: Tensor, window: int, stride: int, padding: int) -> Tensor:
+    """Maximum over square windows; rows first, then columns, which is the same and faster."""
+    rows = functional.max_pool2d(maps, (window, 1), (stride, 1), (padding, 0))
+    return functional.max_pool2d(rows, (1, window), (1, stride), (0, padding))
+
+
+def _centred(small: np.ndarray, size: int) -> np.ndarray:
+    """Return an odd-sized filter in a plane (size, size) with its centre at the origin of a circular convolution."""
+    plane = np.zeros((size, size))
+    plane[: len(small), : len(small)] = small
+    return np.roll(plane, -(len(small) // 2), (0, 1))
+
+
+def _box_sum(maps: Tensor, side: int) -> Tensor:
+    """Sum over square windows of (n, 1, rows, columns); rows first, then columns."""
+    return functional.avg_pool2d(functional.avg_pool2d(maps, (side, 1), 1), (1, side), 1) * side**2
+
+
+def _closeness(maps: Tensor, templates: Tensor) -> Tensor:
+    """-|X - P|^2 of each window X of `maps` (n, orientation, rows, columns) and each template: (n, template, ...)."""
+    power = _box_sum(maps.square().sum(1, keepdim=True), templates.shape[-1])
+    maps = maps.contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(maps, 2 * templates, -templates.square().sum((1, 2, 3))).sub_(power)
