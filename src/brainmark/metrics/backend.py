@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array, size
+from array_api_compat import array_namespace, is_torch_array
 
 from brainmark.core.errors import ResourceError
 
@@ -72,14 +73,12 @@ def centred(x: Array) -> Array:
 
 
 def available_memory(x: Array) -> int:
-    """Bytes that a computation next to `x` may still take: free memory of its device, or of this machine."""
+    """Bytes that a computation next to `x` may still take, on its device, or on this machine or container."""
     if is_torch_array(x) and x.device.type == "cuda":
         import torch
 
         return int(torch.cuda.mem_get_info(x.device)[0])
-    free = _meminfo()
-    limit = os.environ.get("BRAINMARK_MEMORY")
-    return min(free, int(limit)) if limit else free
+    return min(_machine_memory(), _container_memory())
 
 
 def check_memory(needed: int, x: Array, what: str) -> None:
@@ -97,20 +96,26 @@ def check_memory(needed: int, x: Array, what: str) -> None:
         )
 
 
-def nbytes(*arrays: Array) -> int:
-    """Bytes that the arrays take."""
-    return sum(int(size(a) or 0) * a.dtype.itemsize for a in arrays)
-
-
-def _meminfo() -> int:
+def _machine_memory() -> int:
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - not a file that can be configured
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
         pass
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):
         return 2**62  # unknown on this system: let it try
+
+
+def _container_memory() -> int:
+    """What a control group (container, batch job) leaves; pages of the file cache can be given back."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        if limit == "max":
+            return 2**62
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
+        stat = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text("ascii").splitlines())
+        return int(limit) - used + int(stat.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return 2**62

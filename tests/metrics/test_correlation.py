@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from brainmark.metrics.correlation import fold_pearson, pearson, resampled_pearson, unbiased
+from brainmark.metrics.resampling import draws
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((90, 6))
+Y = 0.6 * X + RNG.standard_normal((90, 6)) + 100.0
+SIZES = [30, 25, 35]
+
+
+def test_pearson_is_that_of_scipy() -> None:
+    expected = [stats.pearsonr(X[:, j], Y[:, j]).statistic for j in range(6)]
+    np.testing.assert_allclose(pearson(X, Y), expected, rtol=1e-12)
+
+
+def test_pearson_of_a_constant_is_undefined_however_large() -> None:
+    constant = np.full((90, 6), 1e9 / 3)
+    assert np.isnan(pearson(X, constant)).all()
+    assert np.isnan(pearson(constant, Y)).all()
+    assert np.isfinite(pearson(X * 1e-3 + 1e6, Y)).all()
+
+
+def test_fold_pearson_is_the_weighted_mean_of_corrected_folds() -> None:
+    ends = np.cumsum(SIZES)
+    expected = sum(s * unbiased(pearson(X[e - s : e], Y[e - s : e]), s) for s, e in zip(SIZES, ends, strict=True)) / 90
+    np.testing.assert_allclose(fold_pearson(X, Y, SIZES), expected, rtol=1e-12)
+
+
+def test_folds_of_constants_do_not_count_and_perfect_is_one() -> None:
+    half = Y.copy()
+    half[:30] = 7.0
+    np.testing.assert_allclose(fold_pearson(X, half, SIZES), fold_pearson(X[30:], Y[30:], SIZES[1:]), rtol=1e-12)
+    np.testing.assert_allclose(fold_pearson(2 * X + 3, X, SIZES), 1.0, rtol=1e-12)
+    assert np.isnan(fold_pearson(X[:4], Y[:4], [2, 2])).all()
+
+
+@pytest.mark.parametrize("n", [6, 10, 40])
+def test_unbiased_follows_the_hypergeometric_function(n: int) -> None:
+    r = np.linspace(-1, 1, 21)
+    exact = r * special.hyp2f1(0.5, 0.5, (n - 2) / 2, 1 - r**2)
+    np.testing.assert_allclose(unbiased(r, n), exact, atol=0.03 if n == 6 else 0.004)
+    np.testing.assert_allclose(unbiased(r, np.full(21, float(n))), unbiased(r, n), rtol=1e-14)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.3, 0.8])
+def test_small_folds_do_not_attenuate(rho: float) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((60, 4000))
+    y = rho * x + np.sqrt(1 - rho**2) * rng.standard_normal(x.shape)
+    r = fold_pearson(x, y, [6] * 10)
+    assert r.mean() == pytest.approx(rho, abs=0.012)
+
+
+def test_resampling_is_writing_rows_as_often_as_they_count() -> None:
+    counts = draws(90, 7, seed=2)
+    found = resampled_pearson(X, Y, [90], counts, correct=False, block=4)
+    for k in range(7):
+        rows = np.repeat(np.arange(90), counts[k])
+        np.testing.assert_allclose(found[k], pearson(X[rows], Y[rows]), rtol=1e-9)
+
+
+def test_resampling_within_folds() -> None:
+    counts = draws(90, 7, seed=3)
+    found = resampled_pearson(X, Y, SIZES, counts)
+    fold = np.repeat([0, 1, 2], SIZES)
+    for k in range(7):
+        rows = np.repeat(np.arange(90), counts[k])
+        sizes = [int(counts[k][fold == f].sum()) for f in range(3)]
+        np.testing.assert_allclose(found[k], fold_pearson(X[rows], Y[rows], sizes), rtol=1e-9)
+
+
+def test_counting_every_row_once_changes_nothing() -> None:
+    np.testing.assert_allclose(
+        resampled_pearson(X, Y, SIZES, np.ones((1, 90), int))[0], fold_pearson(X, Y, SIZES), rtol=1e-10
+    )
+    assert resampled_pearson(X, Y, SIZES, np.empty((0, 90))).shape == (0, 6)
+
+
+def test_a_resample_without_variation_is_undefined() -> None:
+    spikes = np.zeros((90, 1))
+    spikes[4] = 1.0
+    counts = np.ones((2, 90), int)
+    counts[1, 4] = 0
+    found = resampled_pearson(X[:, :1], spikes, [90], counts)
+    assert np.isfinite(found[0, 0])
+    assert np.isnan(found[1, 0])

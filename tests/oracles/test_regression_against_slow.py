@@ -1,0 +1,172 @@
+"""Regression against slow, obvious versions, and against scikit-learn and himalaya."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
+
+from brainmark.metrics.features import prepare
+from brainmark.metrics.pls import pls_predictions
+from brainmark.metrics.ridge import _gcv, _loo, _Spectrum, ols_predictions, ridge_predictions
+from brainmark.metrics.splits import Contiguous, Fold, Random, Shuffled
+
+
+def nipals_pls2(
+    x: np.ndarray, y: np.ndarray, x_test: np.ndarray, components: int, tol: float = 1e-26, most: int = 100_000
+) -> np.ndarray:
+    """PLS2 by the textbook: power iteration between X and Y, then deflation of both."""
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    xr, yr = x - x_mean, y - y_mean
+    weights, x_loads, y_loads = [], [], []
+    for _ in range(components):
+        u, w = yr[:, np.argmax(yr.var(0))], None
+        for _ in range(most):
+            new = xr.T @ u
+            new /= np.linalg.norm(new)
+            t = xr @ new
+            c = yr.T @ t / (t @ t)
+            u = yr @ c / (c @ c)
+            if w is not None and np.sum((new - w) ** 2) < tol:
+                break
+            w = new
+        p = xr.T @ t / (t @ t)
+        xr, yr = xr - np.outer(t, p), yr - np.outer(t, c)
+        weights.append(new), x_loads.append(p), y_loads.append(c)
+    w, p, q = np.array(weights).T, np.array(x_loads).T, np.array(y_loads).T
+    return (x_test - x_mean) @ w @ np.linalg.solve(p.T @ w, q.T) + y_mean
+
+
+def ridge_weights(x: np.ndarray, y: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and intercept by the normal equations."""
+    xc, yc = x - x.mean(0), y - y.mean(0)
+    w = np.linalg.solve(xc.T @ xc + alpha * np.eye(x.shape[1]), xc.T @ yc)
+    return w, y.mean(0) - x.mean(0) @ w
+
+
+def leave_one_out_errors(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
+    """Mean squared error of each target (q,), each presentation predicted by a fit on all others."""
+    errors = []
+    for i in range(len(x)):
+        keep = np.arange(len(x)) != i
+        w, b = ridge_weights(x[keep], y[keep], alpha)
+        errors.append((y[i] - x[i] @ w - b) ** 2)
+    return np.mean(errors, axis=0)
+
+
+def gcv_errors(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
+    """Generalised cross-validation from the hat matrix written out, intercept included; up to a factor n."""
+    n = len(x)
+    xc = x - x.mean(0)
+    hat = xc @ np.linalg.solve(xc.T @ xc + alpha * np.eye(x.shape[1]), xc.T) + 1 / n
+    return np.sum((y - hat @ y) ** 2, axis=0) / (n - np.trace(hat)) ** 2
+
+
+def by_fold(fit: Callable[..., np.ndarray], x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
+    """Stack the predictions ``fit(x_train, y_train, x_test)`` of the folds."""
+    return np.concatenate([fit(x[f.train], y[f.train], x[f.test]) for f in folds])
+
+
+SHAPES = [
+    (120, 30, 8),
+    (70, 200, 15),
+    (60, 150, 90),
+    (150, 40, 120),
+    (80, 60, 1),
+]  # n, p, q: primal, dual, q > n, q > p
+ALPHAS = np.logspace(-2, 5, 15)
+
+
+def data(n: int, p: int, q: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([n, p, q])
+    latent = rng.standard_normal((n, 12)) * np.linspace(3, 0.3, 12)
+    x = latent @ rng.standard_normal((12, p)) + 0.5 * rng.standard_normal((n, p)) + 5
+    return x, latent @ rng.standard_normal((12, q)) + 3 * rng.standard_normal((n, q)) - 20
+
+
+def sklearn_by_fold(make, x, y, folds):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return by_fold(lambda a, b, c: make().fit(a, b).predict(c).reshape(len(c), -1), x, y, folds)
+
+
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_exact_pls_is_converged_nipals(shape: tuple[int, int, int], dual: bool) -> None:
+    x, y = data(*shape)
+    folds = Shuffled(4)(shape[0])
+    found, used = pls_predictions(prepare(x, dual), y, folds, 6)
+    assert used == 6
+    np.testing.assert_allclose(found, by_fold(lambda *a: nipals_pls2(*a, 6), x, y, folds), atol=2e-8)
+
+
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nipals_stopping_is_that_of_scikit_learn(shape: tuple[int, int, int], dual: bool) -> None:
+    x, y = data(*shape)
+    folds = Contiguous(4, gap=2)(shape[0])
+    expected = sklearn_by_fold(lambda: PLSRegression(10, scale=False), x, y, folds)
+    np.testing.assert_allclose(pls_predictions(prepare(x, dual), y, folds, 10, "nipals")[0], expected, atol=1e-9)
+    if shape[2] > 1:
+        exact = pls_predictions(prepare(x, dual), y, folds, 10)[0]
+        assert np.abs(exact - expected).max() > 1e-6  # stopping early is another answer
+
+
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ridge_and_least_squares_are_those_of_scikit_learn(shape: tuple[int, int, int], dual: bool) -> None:
+    x, y = data(*shape)
+    for folds in (Shuffled(4)(shape[0]), Contiguous(4, gap=2)(shape[0]), Random(3)(shape[0])):
+        features = prepare(x, dual)
+        for alpha in (0.5, 300.0):
+            expected = sklearn_by_fold(lambda a=alpha: Ridge(a), x, y, folds)
+            np.testing.assert_allclose(ridge_predictions(features, y, folds, [alpha])[0], expected, atol=1e-8)
+        expected = sklearn_by_fold(LinearRegression, x, y, folds)
+        np.testing.assert_allclose(ols_predictions(features, y, folds), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("per_target", [True, False])
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_leave_one_out_penalties_are_those_of_scikit_learn(
+    shape: tuple[int, int, int], dual: bool, per_target: bool
+) -> None:
+    x, y = data(*shape)
+    folds = Shuffled(4)(shape[0])
+    found, chosen = ridge_predictions(prepare(x, dual), y, folds, ALPHAS, per_target, "loo")
+    expected = sklearn_by_fold(lambda: RidgeCV(ALPHAS, alpha_per_target=per_target), x, y, folds)
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+    models = [RidgeCV(ALPHAS, alpha_per_target=per_target).fit(x[f.train], y[f.train]) for f in folds]
+    np.testing.assert_allclose(chosen, [np.broadcast_to(m.alpha_, shape[2]) for m in models])
+
+
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("shape", [(40, 10, 4), (30, 60, 4)])
+def test_errors_that_choose_the_penalty_are_the_definitions(shape: tuple[int, int, int], dual: bool) -> None:
+    x, y = data(*shape)
+    rows = np.arange(0, shape[0], 2)
+    spectrum = _Spectrum(prepare(x, dual), rows, y[rows] - y[rows].mean(0))
+    alphas = np.array([0.1, 10.0, 1000.0])
+    np.testing.assert_allclose(
+        _loo(spectrum, alphas), [leave_one_out_errors(x[rows], y[rows], a) for a in alphas], rtol=1e-8
+    )
+    np.testing.assert_allclose(_gcv(spectrum, alphas), [gcv_errors(x[rows], y[rows], a) for a in alphas], rtol=1e-8)
+
+
+def test_kernel_ridge_agrees_with_himalaya() -> None:
+    from himalaya.kernel_ridge import solve_kernel_ridge_eigenvalues
+
+    x, y = data(70, 200, 15)
+    x, y = x - x.mean(0), y - y.mean(0)
+    folds = Contiguous(2)(140)[:1]  # train on the second half of stacked rows, test on the first
+    both, targets = np.concatenate([x, x]), np.concatenate([y, y])
+    alphas = np.geomspace(1, 100, 15)
+    dual_weights = solve_kernel_ridge_eigenvalues(x @ x.T, y, alpha=alphas)
+    found = np.stack(
+        [ridge_predictions(both, targets[:, [j]], folds, [alphas[j], alphas[j]])[0][:, 0] for j in range(15)], axis=1
+    )
+    np.testing.assert_allclose(found, x @ x.T @ dual_weights, atol=1e-8)
