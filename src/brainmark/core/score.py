@@ -156,6 +156,8 @@ def make_score(
         )
     value = raw_value if top is None else raw_value / top
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw without any signal is left out of the interval
+        ratios = draws[0] if top is None else draws[0] / draws[1]
     bounds = None if ceiling is None or top is None else ceiling.bounds or _interval(draws[1], top)
     notes = raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",))
     left_out = int(np.isnan(value_of).sum())
@@ -167,11 +169,11 @@ def make_score(
         value=value,
         raw=raw_value,
         ceiling=top,
-        interval=_interval(draws[0] / draws[1], value) if top is not None else _interval(draws[0], value),
+        interval=_interval(ratios, value),
         raw_interval=_interval(draws[0], raw_value),
         ceiling_bounds=bounds,
         units=_units(raw, ceiling),
-        controls={name: _control(c, top) for name, c in controls.items()},
+        controls={name: _control(c, ceiling, top) for name, c in controls.items()},
         details={**raw.details, **(ceiling.details if ceiling else {})},
         notes=notes,
     )
@@ -219,8 +221,8 @@ def _interval(draws: np.ndarray, at: float) -> Interval | None:
     return float(low - middle + at), float(high - middle + at)
 
 
-def _control(control: Comparison, top: float | None) -> ControlScore:
-    raw = control.aggregate()
+def _control(control: Comparison, ceiling: Comparison | None, top: float | None) -> ControlScore:
+    raw = float(center(_aligned(control, ceiling)[0][None], control.center)[0])
     raw = 0.0 if not math.isfinite(raw) else raw  # a constant prediction explains nothing
     return ControlScore(value=raw / top if top else raw, raw=raw)
 
