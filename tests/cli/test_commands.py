@@ -85,9 +85,10 @@ def test_score_prints_json_and_remembers(tmp_path):
 def test_score_table_shows_score_interval_ceiling_control_and_time():
     result = runner.invoke(cli.app, ["score", "pixels", "-b", "Simulated.IT-ridge"], terminal_width=200)
     assert result.exit_code == 0
-    for column in ("score", "95 % interval", "ceiling", "controls", "time"):
+    for column in ("score", "95 % interval", "ceiling", "highest control", "time"):
         assert column in result.stdout
-    assert "shuffled" in result.stdout
+    assert "shuffled 0.0" in result.stdout
+    assert "data simulated" in result.stdout
 
 
 def test_a_model_that_does_not_apply_is_no_failure():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 
 import numpy as np
@@ -7,16 +8,15 @@ import pytest
 import xarray as xr
 
 from brainmark.core import ControlScore, DataError, Score
-from brainmark.store.results import ResultStore, write_atomically
+from brainmark.data.whole import write_whole
+from brainmark.store.results import ResultStore
 
 KEY = "ab" + "0" * 62
 
 
 @pytest.fixture
 def score() -> Score:
-    units = xr.Dataset(
-        {"raw": ("neuroid", [0.1, 0.2, np.nan])}, coords={"neuroid_id": ("neuroid", ["a", "b", "c"])}
-    )
+    units = xr.Dataset({"raw": ("neuroid", [0.1, 0.2, np.nan])}, coords={"neuroid_id": ("neuroid", ["a", "b", "c"])})
     controls = {"shuffled": ControlScore(0.01, 0.008)}
     return Score("X.V4-m", "me", 0.5, 0.4, 0.8, (0.4, 0.6), units=units, controls=controls, notes=("careful",))
 
@@ -47,15 +47,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, score):
         ResultStore(blocked).put(KEY, score)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
-    path.write_text("old")
+    write_whole(path, b"old")
 
-    def fail(temporary):
-        temporary.write_text("half")
-        raise OSError(28, "No space left on device")
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_atomically(path, fail)
+        write_whole(path, b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    assert path.read_text() == "old"
+    assert path.read_bytes() == b"old"

@@ -5,10 +5,8 @@ The file loads nothing: style, figures and script are inside. The same outcomes 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -34,6 +32,7 @@ from brainmark.analysis.svg import Sheet, inline_svg
 from brainmark.core.cards import Card, DatasetCard, ModelCard
 from brainmark.core.errors import MissingDependency, ResourceError
 from brainmark.core.score import Failure, Score, Stamp
+from brainmark.data.whole import write_whole
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -126,16 +125,8 @@ def write_report(
     """
     page = render_report(outcomes, title=title, cards=cards, where_from=where_from)
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            unfinished.write_text(page, encoding="utf-8", newline="\n")
-            unfinished.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise
+        write_whole(path, page.encode())
     except OSError as problem:
         raise ResourceError(f"cannot write the report {path}: {problem.strerror or problem}") from problem
     return path

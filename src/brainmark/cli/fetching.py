@@ -38,7 +38,8 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
     for name in _datasets(names):
         card = registry.datasets[name].card
         total = tables.size(sum(s.size for s in card.sources))
-        console.print(f"[bold]{name}[/]: {len(card.sources)} files, {total}; licence: {card.licence}", highlight=False)
+        files = f"{len(card.sources)} file{'' if len(card.sources) == 1 else 's'}, {total}"
+        console.print(f"[bold]{name}[/]: {files}; licence: {card.licence}", highlight=False, soft_wrap=True)
         paths = fetch_all(card.sources, progress=True)
         for source, path in zip(card.sources, paths, strict=True):
             console.print(f"  {where(source).state}: {path}", highlight=False, soft_wrap=True)

@@ -139,7 +139,8 @@ def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Return the table of `brainmark fetch --list`."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("dataset", "state", "files", "size", "licence"):
-        table.add_column(column, justify="right" if column in ("files", "size") else "left")
+        right = column in ("files", "size")
+        table.add_column(column, justify="right" if right else "left", no_wrap=column != "licence")
     colour = {"missing": "red", "damaged": "red", "mirror?": "yellow"}
     for row in rows:
         state = " + ".join(f"[{colour.get(s, 'green')}]{s}[/]" for s in row["states"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,8 +58,8 @@ class GratingFrames:
 
 
 def drifting_gratings(
-    orientations: Sequence[float],
-    spatial_frequencies: Sequence[float],
+    orientations: Iterable[float],
+    spatial_frequencies: Iterable[float],
     phases: int = 6,
     contrast: float = 1.0,
     degrees: float = 8.0,
@@ -74,6 +74,7 @@ def drifting_gratings(
     ------
     ValueError : a spatial frequency is beyond what `pixels` can show (2 pixels a cycle).
     """
+    orientations, spatial_frequencies = list(orientations), list(spatial_frequencies)
     nyquist = pixels / degrees / 2
     too_fine = [f for f in spatial_frequencies if f > nyquist]
     if too_fine:

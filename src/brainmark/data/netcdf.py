@@ -9,8 +9,6 @@ coordinates and attributes were added. NaN means "not measured".
 from __future__ import annotations
 
 import io
-import os
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core import DataError, InvalidMeasurement, check_measurement
+from brainmark.data.whole import write_whole
 
 _DEFAULT_NAME = "measurement"
 _RESERVED = frozenset({"coordinates", "dtype", "_FillValue", "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"})
@@ -37,7 +36,7 @@ def write_measurement(measurement: xr.DataArray, path: Path | str) -> Path:
     check_measurement(measurement, path.name)
     content = _encoded(measurement, path.name)
     try:
-        _write_whole(path, content)
+        write_whole(path, content)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -172,16 +171,3 @@ def _array(variable: Any, what: str) -> tuple[tuple[str, ...], np.ndarray, dict[
             raise DataError(f"{what}: its text is not UTF-8: {error}") from error
         values = np.array(decoded, dtype=str).reshape(values.shape)
     return tuple(variable.dimensions), values, attributes
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import xarray as xr
 
 from brainmark.core.errors import DataError
 from brainmark.core.score import Score
+from brainmark.data.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,9 @@ class ResultStore:
         record = self._path(key, ".json")
         text = json.dumps(score.to_dict(), indent=1, allow_nan=False)
         try:
-            record.parent.mkdir(parents=True, exist_ok=True)
             if score.units is not None:
-                units = score.units
-                write_atomically(self._path(key, ".nc"), lambda path: units.to_netcdf(path, engine="h5netcdf"))
-            write_atomically(record, lambda path: path.write_text(text, encoding="utf-8"))
+                write_whole(self._path(key, ".nc"), bytes(score.units.to_netcdf(engine="h5netcdf")))
+            write_whole(record, text.encode())
         except OSError as error:
             raise DataError(
                 f"cannot store the score of {score.subject} on {score.benchmark} in {record.parent}: "
@@ -59,16 +55,3 @@ class ResultStore:
 
     def _path(self, key: str, ending: str) -> Path:
         return self.folder / key[:2] / f"{key}{ending}"
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it; on any error nothing is left."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
