@@ -75,13 +75,20 @@ def _escaped(message: object) -> str:
     return escape(str(message))
 
 
-@app.callback()
-def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         import brainmark
 
-        out.print(brainmark.__version__)
+        out.print(brainmark.__version__, highlight=False)
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None: ...
 
 
 @app.command("list")
