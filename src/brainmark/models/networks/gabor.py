@@ -65,6 +65,7 @@ class GaborBank(nn.Module):
         orientation);
     ``complex`` their energy sqrt(even^2 + odd^2) (Adelson & Bergen 1985, eq. 1); channel = (frequency, orientation);
     ``colour``  energy of the two opponent channels and their rectified local averages;
+    ``energy``  complex and colour cells, which do not see phase;
     ``v1`` all of them.
 
     Each response is divided by `semi` + the mean amplitude over orientations, neighbouring frequencies and
@@ -78,13 +79,15 @@ class GaborBank(nn.Module):
         for index, frequency in enumerate(design.frequencies):
             self.register_buffer(f"filters{index}", _spectra(design, frequency), persistent=False)
         self.register_buffer("blur", _low_pass(design), persistent=False)
-        self.simple, self.complex, self.colour, self.v1 = nn.Identity(), nn.Identity(), nn.Identity(), nn.Identity()
+        self.simple, self.complex, self.colour = nn.Identity(), nn.Identity(), nn.Identity()
+        self.energy, self.v1 = nn.Identity(), nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Return all cells."""
         parts = [self._cells(chunk) for chunk in images.split(_CHUNK)]
         simple, energy, colour = (torch.cat(p) for p in zip(*parts, strict=True))
-        return self.v1(torch.cat([self.simple(simple), self.complex(energy), self.colour(colour)], 1))
+        energy = self.energy(torch.cat([self.complex(energy), self.colour(colour)], 1))
+        return self.v1(torch.cat([self.simple(simple), energy], 1))
 
     def _cells(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         design, margin = self.design, self.design.margin

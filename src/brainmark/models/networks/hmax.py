@@ -135,7 +135,7 @@ class HMAX(nn.Module):
     def _universal_patches(self, count: int, seed: int) -> dict[int, Tensor]:
         """Crops (count, orientation, side, side) of C1 of generated images."""
         random = np.random.default_rng(seed)
-        leaves = torch.from_numpy(dead_leaves(_LEAVES, 224, seed).astype(np.float32) / 255).permute(0, 3, 1, 2)
+        leaves = torch.from_numpy(dead_leaves(_LEAVES, self.size, seed).astype(np.float32) / 255).permute(0, 3, 1, 2)
         c1 = [torch.cat(maps) for maps in zip(*(_c1(self._s1_bands(i)) for i in leaves.split(_CHUNK)), strict=True)]
         found: dict[int, Tensor] = {}
         for side in PATCHES:

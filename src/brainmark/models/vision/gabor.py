@@ -45,8 +45,8 @@ def gabor() -> Subject:
 
     regions = {
         "V1": Readout("v1", pool=10),
-        "V2": Readout("v1", pool=7),
-        "V4": Readout("v1", pool=4),
-        "IT": Readout("v1", pool=4),
+        "V2": Readout("energy", pool=7),
+        "V4": Readout("energy", pool=4),
+        "IT": Readout("energy", pool=4),
     }
     return VisionSubject("gabor", GaborBank, regions, degrees=DEGREES)
