@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 HEAVY = ("numpy", "pandas", "scipy", "torch", "xarray")
 LARGEST = 500_000  # bytes
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|Users|work|mnt|data)/[\w.-]+|\b[A-Z]:\\Users\\")
+MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:home|root|Users|work|mnt|data)/[\w.-]+|\b[A-Z]:\\Users\\")
 RECORDINGS = {
     ".npy",
     ".npz",
