@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from brainmark.core.errors import BrainmarkError, NotApplicable
     from brainmark.core.experiment import Experiment, Record, Setting
     from brainmark.core.lookup import (
-        list_benchmarks, list_datasets, list_metrics, list_models,
-        load_benchmark, load_dataset, load_metric, load_model,
+        list_benchmarks,
+        list_datasets,
+        list_metrics,
+        list_models,
+        load_benchmark,
+        load_dataset,
+        load_metric,
+        load_model,
     )  # fmt: skip
     from brainmark.core.score import Failure, Score
     from brainmark.core.stimuli import Stimuli
