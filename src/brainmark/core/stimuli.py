@@ -18,6 +18,7 @@ from brainmark.core.errors import InvalidStimuli
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from PIL.Image import Image as PillowImage
 
 
 class Media(Protocol):
@@ -37,17 +38,32 @@ class ImageFiles:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        import numpy as np
         from PIL import Image, UnidentifiedImageError
 
         path = self.paths[index]
         try:
             with Image.open(path) as image:
-                return np.asarray(image.convert("RGB"))
+                return _rgb(image)
         except FileNotFoundError:
             raise InvalidStimuli(f"image {index}: no file {path}") from None
         except (UnidentifiedImageError, OSError) as error:
             raise InvalidStimuli(f"image {index}: cannot decode {path}: {error}") from error
+
+
+def _rgb(image: PillowImage) -> np.ndarray:
+    """Pixels (height, width, 3), uint8: 16 bits are scaled (Pillow would cut them), transparency shows mid grey."""
+    import numpy as np
+
+    if image.mode.startswith("I"):
+        grey = (np.clip(np.asarray(image, np.int64), 0, 65535) + 128) // 257
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        from PIL import Image
+
+        screen = Image.new("RGBA", image.size, (128, 128, 128, 255))
+        screen.alpha_composite(image.convert("RGBA"))
+        return np.asarray(screen.convert("RGB"))
+    return np.asarray(image.convert("RGB"))
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Pixels:
     card=ModelCard(
         summary="The pixels of the image (32 x 32, RGB): what can be predicted without any model.",
         licence="MIT",
-        cite="@misc{brainmark_pixels, title={Pixels: the image itself as a control}, author={{The Brainmark developers}}, year={2026}}",
+        cite="@misc{brainmark_pixels, title={Pixels: the image itself as a control}, "
+        "author={{The Brainmark developers}}, year={2026}}",
         domain="vision",
         family="pixels",
         regions=REGIONS,
