@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.core import DataError, datasets
+from brainmark.core import datasets
+from brainmark.data import where
 from brainmark.metrics.distributions import distribution_ceiling, uniform_floor
 from brainmark.metrics.similarity import nili_bounds, rdm, rdm_ceiling
 
@@ -14,10 +15,10 @@ pytestmark = pytest.mark.realdata
 
 
 def measurement(name: str) -> xr.DataArray:
-    try:
-        return datasets[name].load().measurement
-    except DataError as error:
-        pytest.skip(f"the files of {name} are neither in a mirror nor in the cache: {error}")
+    lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
+    if lost:
+        pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")
+    return datasets[name].load().measurement
 
 
 def test_human_it_has_the_known_noise_ceiling() -> None:

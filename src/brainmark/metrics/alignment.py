@@ -202,4 +202,4 @@ def _root(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def _one(value: float) -> xr.DataArray:
-    return xr.DataArray([value], dims=("population",))
+    return xr.DataArray([value], dims=("population",), coords={"population": ["all"]})

@@ -42,7 +42,7 @@ def rdm(
         values = [compare_rdms(vector, upper(other), compare) for other in others]
         counts = draws(len(ids), resamples, seed)
         return Comparison(
-            values=xr.DataArray(np.array(values), dims=("subject",), coords=_subjects(target)),
+            values=xr.DataArray(np.array(values), dims=("subject",), coords=subject_names(target)),
             replicates=resampled_rdms(model, others, counts, compare) if resamples else None,
             center="mean",
             notes=notes,
@@ -79,7 +79,7 @@ def rdm_ceiling(compare: Compare = "spearman", resamples: int = 1000, seed: int 
         whole = _true_model(rdms, np.ones((1, rdms.shape[1]), counts.dtype), compare)[0]
         lower, upper_bound = nili_bounds(upper(rdms), compare)
         return Comparison(
-            values=xr.DataArray(whole, dims=("subject",), coords=_subjects(mean)),
+            values=xr.DataArray(whole, dims=("subject",), coords=subject_names(mean)),
             replicates=_true_model(rdms, counts, compare) if resamples else None,
             center="mean",
             bounds=(lower, upper_bound),
@@ -197,7 +197,10 @@ def _subject_rdms(target: xr.DataArray) -> np.ndarray:
     return rdms
 
 
-def _subjects(target: xr.DataArray) -> dict[str, Any]:
-    return (
-        {"subject": target.coords["subject"].values} if "subject" in target.coords and "subject" in target.dims else {}
-    )
+def subject_names(target: xr.DataArray) -> dict[str, Any]:
+    """Coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
+    if "subject" not in target.dims:
+        return {"subject": ["all"]}
+    if "subject" in target.coords:
+        return {"subject": target.coords["subject"].values}
+    return {"subject": np.arange(target.sizes["subject"])}

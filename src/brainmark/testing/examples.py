@@ -82,19 +82,23 @@ class MetricExample:
 
 
 def metric_example(
-    compares: Literal["recordings", "dissimilarities", "choices", "distributions"], count: int = 96, seed: int = 0
+    compares: Literal["recordings", "dissimilarities", "choices", "judgements", "distributions"],
+    count: int = 96,
+    seed: int = 0,
 ) -> MetricExample:
     """Return a prediction and a target of the kind a metric compares, without noise.
 
     recordings : 24 model units that span 6 latent signals; 12 neuroids, linear mixtures of the same signals.
     dissimilarities : the same units, and the dissimilarities (1 - Pearson) of their answers, twice as two subjects.
     choices : probabilities of 4 choices, and the same probabilities.
+    judgements : one number a stimulus, and the same numbers.
     distributions : 48 orientation-tuned units answering to gratings, and the circular variances of their tuning.
     """
     make = {
         "recordings": _recordings,
         "dissimilarities": _dissimilarities,
         "choices": _choices,
+        "judgements": _judgements,
         "distributions": _distributions,
     }
     return make[compares](count, np.random.default_rng([seed, 11]))
@@ -136,6 +140,15 @@ def _choices(count: int, generator: np.random.Generator) -> MetricExample:
             "label": ("presentation", labels[np.arange(count) % 4]),
             "choice": labels,
         },
+    )
+    return MetricExample(target, target)
+
+
+def _judgements(count: int, generator: np.random.Generator) -> MetricExample:
+    target = xr.DataArray(
+        generator.gamma(2.0, size=count),
+        dims="presentation",
+        coords={"stimulus_id": ("presentation", _numbered(count).ids)},
     )
     return MetricExample(target, target)
 

@@ -1,0 +1,374 @@
+"""Choices of one label among many, stimulus by stimulus: whether a model errs like people do.
+
+A target holds what each subject chose: (presentation, choice, subject), 1 for the label chosen and 0 for the others
+(all 0: no answer, an error), NaN where a subject was not asked. A prediction holds probabilities (presentation,
+choice), of which the largest is the model's choice (ties are shared out evenly). The right label of each presentation is a coordinate of the target,
+``label``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.behavior import aligned_choices
+from brainmark.metrics.resampling import draws
+from brainmark.metrics.similarity import subject_names
+
+ByWeight = Callable[[np.ndarray], np.ndarray]
+"""counts (draw, presentation) -> values (draw, subject)."""
+
+
+def error_consistency(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
+    """Cohen's kappa between a model's and each subject's right and wrong answers (Geirhos et al. 2020, NeurIPS).
+
+    kappa = (observed - expected agreement) / (1 - expected), where two independent observers with these accuracies
+    would agree by p q + (1 - p)(1 - q). The sign is kept: a model that errs where people do not scores below 0.
+
+    Parameters
+    ----------
+    truth : coordinate of the target that holds the right label.
+    within : coordinate of the target, such as ``condition``; kappa is computed within each of its values and averaged.
+        Pooling conditions of different difficulty makes errors look consistent.
+    resamples : bootstrap draws of presentations; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value a subject; ``details`` has the accuracies and the range that kappa can take with them.
+    """
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        people = _correctness(target, truth)
+        model = _model_correctness(prediction, target, truth)
+        strata = _strata(target, within)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            return _averaged([kappa(model[:, None], people, counts * stratum) for stratum in strata])
+
+        accuracy = np.nanmean(people, axis=0)
+        low, high = kappa_bounds(float(model.mean()), accuracy)
+        details = {
+            "accuracy": float(model.mean()),
+            "accuracy of subjects": float(accuracy.mean()),
+            "lowest possible": float(np.nanmean(low)),
+            "highest possible": float(np.nanmean(high)),
+        }
+        return _comparison(values, target, len(model), resamples, seed, details)
+
+    return metric
+
+
+def error_consistency_ceiling(
+    truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0
+) -> Ceiling:
+    """Return the mean kappa of each subject with every other: how consistent people are with each other.
+
+    Parameters as in `error_consistency`. It is no upper bound: a model without the subjects' own noise may exceed it.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people = _correctness(target, truth)
+        _several(people)
+        strata = _strata(target, within)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            rows: list[np.ndarray] = []
+            for s in range(people.shape[1]):
+                own, others = people[:, s, None], np.delete(people, s, axis=1)
+                each = _averaged([kappa(own, others, counts * stratum) for stratum in strata])
+                rows.append(_mean(each))
+            return np.stack(rows, axis=1)
+
+        return _comparison(values, target, len(people), resamples, seed)
+
+    return ceiling
+
+
+def accuracy_distance(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
+    """How near a model's accuracy is to each subject's: 1 - |a - h| / max(h, 1 - h), between 0 and 1.
+
+    The denominator is the largest distance that any model could have. Parameters as in `error_consistency`.
+    """
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        people = _correctness(target, truth)
+        model = _model_correctness(prediction, target, truth)
+        strata = _strata(target, within)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            return _averaged([_nearness(model[:, None], people, counts * stratum) for stratum in strata])
+
+        return _comparison(values, target, len(model), resamples, seed, {"accuracy": float(model.mean())})
+
+    return metric
+
+
+def accuracy_distance_ceiling(
+    truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0
+) -> Ceiling:
+    """Return the accuracy distance of each subject from the mean of the others, as `error_consistency` parametrises."""
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people = _correctness(target, truth)
+        _several(people)
+        strata = _strata(target, within)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            rows: list[np.ndarray] = []
+            for s in range(people.shape[1]):
+                others = _pooled(np.delete(people, s, axis=1))
+                near = [_nearness(others[:, None], people[:, s, None], counts * stratum) for stratum in strata]
+                rows.append(_averaged(near)[:, 0])
+            return np.stack(rows, axis=1)
+
+        return _comparison(values, target, len(people), resamples, seed)
+
+    return ceiling
+
+
+def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
+    """Pearson correlation of the model's confusions with each subject's: shares of wrong labels given the right one.
+
+    The model's shares are its mean probabilities: they tell more of its confusions than its few errors do. Right answers
+    (the diagonal) do not count: they would make any able model look alike. Labels that were never right have no row.
+    Parameters as in `error_consistency`.
+    """
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        table, chosen = _table(target, truth), _chosen(target)
+        guess = aligned_choices(prediction, target)
+        guess = guess / np.maximum(guess.sum(axis=1, keepdims=True), 1e-300)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            model = confusions(guess[:, :, None], table, counts)
+            return _correlated(model, confusions(chosen, table, counts), table)
+
+        return _comparison(values, target, len(guess), resamples, seed)
+
+    return metric
+
+
+def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the correlation of each subject's confusions with those of the others together."""
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        table, chosen = _table(target, truth), _chosen(target)
+        _several(chosen[:, 0])
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            rows: list[np.ndarray] = []
+            for s in range(chosen.shape[2]):
+                others = confusions(_pooled(np.delete(chosen, s, axis=2))[..., None], table, counts)
+                rows.append(_correlated(others, confusions(chosen[..., s, None], table, counts), table)[:, 0])
+            return np.stack(rows, axis=1)
+
+        return _comparison(values, target, len(chosen), resamples, seed)
+
+    return ceiling
+
+
+def kappa(one: np.ndarray, other: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of correctness under weights.
+
+    Parameters
+    ----------
+    one, other : (presentation, subject), 1: right, 0: wrong; one may have a single column; NaN: not asked.
+    counts : (draw, presentation)
+
+    Returns
+    -------
+    (draw, subject); NaN where both are always right or always wrong.
+    """
+    one, other = np.broadcast_arrays(one, other)
+    known = np.isfinite(one) & np.isfinite(other)
+    a, b = np.where(known, one, 0.0), np.where(known, other, 0.0)
+    size = counts @ known.astype(float)
+    asked = np.where(size > 0, size, np.nan)
+    p, q = counts @ a / asked, counts @ b / asked
+    observed = counts @ (a * b + (1 - a) * (1 - b) * known) / asked
+    expected = p * q + (1 - p) * (1 - q)
+    # Only two observers without any error (or any success) leave nothing to agree upon beyond chance.
+    defined = 1 - expected > 1e-12
+    return np.where(defined, (observed - expected) / np.where(defined, 1 - expected, 1), np.nan)
+
+
+def kappa_bounds(p: float | np.ndarray, q: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest kappa that accuracies p and q allow (Geirhos et al. 2020, eq. 3 and 4)."""
+    p, q = np.asarray(p, float), np.asarray(q, float)
+    expected = p * q + (1 - p) * (1 - q)
+    room = np.where(1 - expected > 1e-12, 1 - expected, np.nan)
+    return (np.abs(p + q - 1) - expected) / room, (1 - np.abs(p - q) - expected) / room
+
+
+def confusions(chosen: np.ndarray, table: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Shares (draw, right label, choice, subject) of choices.
+
+    `chosen` is (presentation, choice, subject), `table` (presentation, right label) one-hot, `counts` weights (draw,
+    presentation). NaN for labels that were never right.
+    """
+    known = np.asarray(np.isfinite(chosen).all(axis=1))
+    filled = np.where(known[:, None, :], chosen, 0.0)
+    result = np.full((len(counts), table.shape[1], *chosen.shape[1:]), np.nan)
+    for label in range(table.shape[1]):
+        shown = np.flatnonzero(table[:, label])
+        weights = counts[:, shown].astype(float)
+        asked = (weights @ known[shown].astype(float))[:, None]
+        sums = (weights @ filled[shown].reshape(len(shown), -1)).reshape(len(counts), *chosen.shape[1:])
+        result[:, label] = np.where(asked > 0, sums / np.where(asked > 0, asked, 1), np.nan)
+    return result
+
+
+@dataclass(frozen=True)
+class ShapeBias:
+    """Share of decisions for the shape among those for shape or texture.
+
+    Attributes
+    ----------
+    value : 0 to 1; NaN without any such decision.
+    decided : share of all trials that went to shape or texture: what the bias rests on.
+    by_shape : the bias for each shape.
+    """
+
+    value: float
+    decided: float
+    by_shape: dict[str, float]
+
+
+def shape_bias(chosen: np.ndarray, choices: np.ndarray, shape: np.ndarray, texture: np.ndarray) -> ShapeBias:
+    """Shape bias on images whose shape and texture belong to different labels (Geirhos et al. 2019, ICLR).
+
+    Parameters
+    ----------
+    chosen : (presentation, choice), shares or one-hot decisions.
+    choices : (choice,) labels.
+    shape, texture : (presentation,) labels; images of equal shape and texture do not count.
+    """
+    conflict = np.asarray(shape) != np.asarray(texture)
+    if not conflict.any():
+        raise ValueError("no image has a shape that conflicts with its texture")
+    for_shape = (chosen * (np.asarray(shape)[:, None] == choices)).sum(axis=1)[conflict]
+    for_texture = (chosen * (np.asarray(texture)[:, None] == choices)).sum(axis=1)[conflict]
+
+    def share(which: np.ndarray) -> float:
+        both = float((for_shape + for_texture)[which].sum())
+        return float(for_shape[which].sum()) / both if both > 0 else float("nan")
+
+    names = np.asarray(shape)[conflict]
+    return ShapeBias(
+        value=share(np.ones(len(names), bool)),
+        decided=float((for_shape + for_texture).mean()),
+        by_shape={str(name): share(names == name) for name in np.unique(names)},
+    )
+
+
+def _nearness(model: np.ndarray, people: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    model, people = np.broadcast_arrays(model, people)
+    known = np.isfinite(people) & np.isfinite(model)
+    size = counts @ known.astype(float)
+    asked = np.where(size > 0, size, np.nan)
+    a, h = (counts @ np.where(known, side, 0.0) / asked for side in (model, people))
+    return 1 - np.abs(a - h) / np.maximum(h, 1 - h)
+
+
+def _correlated(model: np.ndarray, people: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Pearson correlation over wrong labels, (draw, subject)."""
+    labels = np.arange(table.shape[1])
+    wrong = labels[:, None] != labels[None, :]
+    x, y = np.broadcast_arrays(model[:, wrong], people[:, wrong])
+    known = np.isfinite(x) & np.isfinite(y)
+    size = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    x, y = (np.where(known, v, 0.0) for v in (x, y))
+    x, y = (np.where(known, v - v.sum(axis=1, keepdims=True) / size, 0.0) for v in (x, y))
+    length = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    return np.where(length > 1e-12, (x * y).sum(axis=1) / np.where(length > 1e-12, length, 1), np.nan)
+
+
+def _comparison(
+    values: ByWeight,
+    target: xr.DataArray,
+    size: int,
+    resamples: int,
+    seed: int,
+    details: dict[str, float] | None = None,
+) -> Comparison:
+    return Comparison(
+        values=xr.DataArray(values(np.ones((1, size)))[0], dims=("subject",), coords=subject_names(target)),
+        replicates=values(draws(size, resamples, seed).astype(float)) if resamples else None,
+        center="mean",
+        details=details or {},
+    )
+
+
+def _averaged(parts: list[np.ndarray]) -> np.ndarray:
+    """Mean over strata of what is defined, (draw, subject)."""
+    return _mean(np.moveaxis(np.stack(parts), 0, -1))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is not NaN; NaN where nothing is left."""
+    known = np.isfinite(values)
+    number = known.sum(axis=-1)
+    return np.where(number > 0, np.where(known, values, 0).sum(axis=-1) / np.maximum(number, 1), np.nan)
+
+
+_pooled = _mean
+
+
+def _strata(target: xr.DataArray, within: str | None) -> list[np.ndarray]:
+    """One 0/1 row (presentation,) for each value of the coordinate `within`."""
+    if within is None:
+        return [np.ones(target.sizes["presentation"])]
+    values = _along_presentations(target, within)
+    return [(values == value).astype(float) for value in np.unique(values)]
+
+
+def _along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
+    if name not in target.coords or target.coords[name].dims != ("presentation",):
+        has = sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",))
+        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {', '.join(has)}")
+    return np.asarray(target.coords[name].values)
+
+
+def _table(target: xr.DataArray, truth: str) -> np.ndarray:
+    """The right label of each presentation, one-hot (presentation, choice)."""
+    labels, choices = _along_presentations(target, truth), np.asarray(target.coords["choice"].values)
+    table = labels[:, None] == choices[None, :]
+    lost = np.flatnonzero(~table.any(axis=1))
+    if len(lost):
+        raise InvalidMeasurement(f"label {str(labels[lost[0]])!r} of presentation {lost[0]} is not among the choices")
+    return table.astype(float)
+
+
+def _chosen(target: xr.DataArray) -> np.ndarray:
+    """What was chosen, (presentation, choice, subject)."""
+    if not {"presentation", "choice"} <= set(target.dims) <= {"presentation", "choice", "subject"}:
+        raise InvalidMeasurement(f"choices have (presentation, choice[, subject]), not {tuple(target.dims)}")
+    target = target if "subject" in target.dims else target.expand_dims("subject")
+    return target.transpose("presentation", "choice", "subject").values.astype(float)
+
+
+def _correctness(target: xr.DataArray, truth: str) -> np.ndarray:
+    """Whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
+    return np.einsum("pcs,pc->ps", _chosen(target), _table(target, truth))
+
+
+def _decisions(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
+    """The model's choices, one-hot in the order of the target's, (presentation, choice); ties are shared out evenly."""
+    values = aligned_choices(prediction, target)
+    best = values == values.max(axis=1, keepdims=True)
+    return best / best.sum(axis=1, keepdims=True)
+
+
+def _model_correctness(prediction: xr.DataArray, target: xr.DataArray, truth: str) -> np.ndarray:
+    return (_decisions(prediction, target) * _table(target, truth)).sum(axis=1)
+
+
+def _several(people: np.ndarray) -> None:
+    if people.shape[1] < 2:
+        raise InvalidMeasurement("a ceiling between subjects needs at least two; the target has one")
