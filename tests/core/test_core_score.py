@@ -112,22 +112,33 @@ def replicated(level: float, spread: float, units: int, draws: int, seed: int, s
     return comparison(*values, replicates=values + shift + spread * generator.standard_normal((draws, units)))
 
 
-def by_hand(raw: Comparison, ceiling: Comparison, seed: int) -> tuple[float, float]:
-    """The interval, with loops: each draw takes a replicate of both, and the same units of both."""
-    generator = np.random.default_rng([seed, 1])
-    chosen = generator.integers(raw.values.size, size=raw.replicates.shape)
-    ratios = [
-        np.median(raw.replicates[k][chosen[k]]) / np.median(ceiling.replicates[k][chosen[k]])
-        for k in range(len(raw.replicates))
-    ]
-    value = np.median(raw.values) / np.median(ceiling.values)
-    low, middle, high = np.percentile(ratios, [2.5, 50, 97.5])
-    return low - middle + value, high - middle + value
+def widths(raw: Comparison, ceiling: Comparison, seed: int) -> dict[str, float]:
+    """Widths of percentile intervals, with loops: stimuli and units drawn together, and each alone."""
+    size, draws = raw.values.size, len(raw.replicates)
+    chosen = np.random.default_rng([seed, 1]).integers(size, size=(draws, size))
+    whole = np.arange(size)
+
+    def ratios(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+        found = [np.median(x[of]) / np.median(y[of]) for x, y, of in rows]
+        return float(np.percentile(found, 97.5) - np.percentile(found, 2.5))
+
+    replicates = list(zip(raw.replicates, ceiling.replicates, strict=True))
+    return {
+        "both": ratios([(x, y, of) for (x, y), of in zip(replicates, chosen, strict=True)]),
+        "stimuli": ratios([(x, y, whole) for x, y in replicates]),
+        "units": ratios([(raw.values.values, ceiling.values.values, of) for of in chosen]),
+    }
 
 
-def test_the_interval_resamples_stimuli_and_units_of_metric_and_ceiling_together():
-    raw, ceiling = replicated(0.4, 0.05, 15, 200, 1), replicated(0.8, 0.05, 15, 200, 2)
-    assert scored(raw, ceiling, seed=3).interval == pytest.approx(by_hand(raw, ceiling, 3))
+@pytest.mark.parametrize("seed", range(5))
+def test_the_interval_resamples_stimuli_and_units_of_metric_and_ceiling_together(seed):
+    """It is no wider than draws of both, which count the error of single units twice, and holds the larger of each."""
+    raw, ceiling = replicated(0.4, 0.05, 15, 200, seed), replicated(0.8, 0.05, 15, 200, seed + 50)
+    low, high = scored(raw, ceiling, seed=3).interval
+    by_hand = widths(raw, ceiling, 3)
+    assert high - low <= by_hand["both"] * (1 + 1e-9)
+    assert high - low >= min(by_hand["both"], max(by_hand["stimuli"], by_hand["units"])) * (1 - 1e-9)
+    assert by_hand["both"] > 1.2 * max(by_hand["stimuli"], by_hand["units"]), "the case tells the three apart"
 
 
 def test_shared_errors_cancel_in_the_ratio():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.core import Comparison, InvalidMeasurement, MissingDependency
+from brainmark.core import Comparison, InvalidMeasurement, MetricCard, MissingDependency
 from brainmark.core.registry import Entry
 from brainmark.testing import Case, MetricExample, check_metric, checks_of, metric_example
 
@@ -189,7 +190,7 @@ def test_a_metric_whose_library_is_missing_is_skipped(make_card):
     assert {r.outcome for r in found[1:]} == {"skipped"}
 
 
-@pytest.mark.parametrize("compares", ["recordings", "dissimilarities", "choices", "distributions"])
+@pytest.mark.parametrize("compares", get_args(MetricCard.model_fields["compares"].annotation))
 def test_examples_are_valid_measurements_and_seeded(compares):
     from brainmark.core import check_measurement
 
