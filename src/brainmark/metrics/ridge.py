@@ -14,6 +14,7 @@ from brainmark.metrics.splits import Fold
 
 Selection = Literal["gcv", "loo"]
 
+_DETERMINED = 1e-9  # eigenvalues above this share of the largest are known to half their digits
 _RANK = 1e-13  # eigenvalues of the products below this share of the largest are rounding error (times n)
 
 
@@ -67,7 +68,28 @@ def ols_predictions(features: Array | Features, y: Array, folds: Sequence[Fold])
     predictions (m, q) float64, rows in the order of the folds' test rows.
     """
     features, y = prepare(features), as_float64(y)
+    if _overdetermined(features, folds):
+        return _left_out(features, y, folds, 0.0)
     return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0]
+
+
+def _overdetermined(features: Features, folds: Sequence[Fold]) -> bool:
+    """Whether the rows left by every fold determine all weights, so well that one factorisation serves all folds.
+
+    `_left_out` divides by what the left-out rows do not decide alone; a weight that hangs on them would be lost.
+    """
+    if features.dual or not _complementary(folds, features.n):
+        return False
+    xp, a = namespace(features.array), features.array
+    values, vectors = xp.linalg.eigh(transpose(a) @ a)
+    if not bool(values[0] > _DETERMINED * values[-1]):
+        return False
+    left = (a @ vectors) / xp.sqrt(values)
+    for fold in folds:  # share of each direction that is left when the fold's rows are taken out, intercept included
+        rows = left[like(fold.test, a)]
+        if not bool(xp.linalg.eigvalsh(rows @ transpose(rows) + 1 / features.n)[-1] < 1 - _DETERMINED**0.5):
+            return False
+    return True
 
 
 def _complementary(folds: Sequence[Fold], n: int) -> bool:
