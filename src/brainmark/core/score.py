@@ -156,8 +156,9 @@ def make_score(
         )
     value = raw_value if top is None else raw_value / top
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw without any signal is left out of the interval
-        ratios = draws[0] if top is None else draws[0] / draws[1]
+    ratios = draws[0]
+    if top is not None:  # a draw without any signal is left out of the interval
+        ratios = draws[0][draws[1] > 1e-9 * top] / draws[1][draws[1] > 1e-9 * top]
     bounds = None if ceiling is None or top is None else ceiling.bounds or _interval(draws[1], top)
     notes = raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",))
     left_out = int(np.isnan(value_of).sum())
@@ -194,23 +195,60 @@ def _aligned(raw: Comparison, ceiling: Comparison | None) -> tuple[np.ndarray, n
 def _draws(
     raw: Comparison, ceiling: Comparison | None, value_of: np.ndarray, ceiling_of: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Centres of raw and ceiling under joint draws of stimuli and units: two arrays (replicate,); may be empty."""
+    """Centres of raw and ceiling under joint draws of stimuli and units: two arrays (replicate,); may be empty.
+
+    Drawing units already brings in the error of each unit; from the replicates only what all units share with a draw
+    of stimuli is added (`_shared`), or that error would count three times (Owen 2007, Ann. Appl. Stat. 1, 386).
+    """
     if raw.replicates is None:
         return np.empty(0), np.empty(0)
+    count = len(raw.replicates)
+    if ceiling is not None and ceiling.replicates is not None:
+        count = min(count, len(ceiling.replicates))
+    resampled = [(raw, value_of)]
+    if ceiling is not None and ceiling.replicates is not None:
+        resampled.append((ceiling, ceiling_of))
+    shifts = _shared([_replicates(c, count) - values for c, values in resampled])
     generator = np.random.default_rng([seed, 1])
-    raw_rows = np.where(np.isnan(value_of), np.nan, raw.replicates)
-    count, units = raw_rows.shape
-    chosen = generator.integers(units, size=(count, units))
-    raw_draws = center(np.take_along_axis(raw_rows, chosen, axis=1), raw.center)
+    units = generator.integers(value_of.size, size=(count, value_of.size))
+    raw_draws = center(value_of[units], raw.center) + shifts[0]
     if ceiling is None:
         return raw_draws, np.empty(0)
-    if ceiling.replicates is None:
+    if len(shifts) == 1:
         return raw_draws, np.full(count, float(center(ceiling_of[None], ceiling.center)[0]))
-    ceiling_rows = np.where(np.isnan(ceiling_of), np.nan, ceiling.replicates)[:count]
-    if ceiling_rows.shape != raw_rows.shape:
-        chosen = generator.integers(ceiling_rows.shape[1], size=ceiling_rows.shape)
-    ceiling_draws = center(np.take_along_axis(ceiling_rows, chosen, axis=1), ceiling.center)
-    return raw_draws[: len(ceiling_draws)], ceiling_draws
+    if ceiling_of.size != value_of.size:
+        units = generator.integers(ceiling_of.size, size=(count, ceiling_of.size))
+    return raw_draws, center(ceiling_of[units], ceiling.center) + shifts[1]
+
+
+def _replicates(comparison: Comparison, count: int) -> np.ndarray:
+    assert comparison.replicates is not None
+    return comparison.replicates[:count]
+
+
+def _shared(errors: list[np.ndarray]) -> np.ndarray:
+    """What all units have in common of their errors (replicate, unit) under each draw of stimuli: (arrays, replicate).
+
+    The mean over units holds that, and the units' own errors divided by their number. It is scaled linearly, so that
+    its covariance (between metric and ceiling as well) loses the latter. A single unit keeps all of its error.
+    """
+    means = np.stack([center(e, "mean") for e in errors])
+    means = np.where(np.isfinite(means), means, 0.0)
+    total = np.atleast_2d(np.cov(means))
+    own = np.zeros_like(total)
+    for i, one in enumerate(errors):
+        for j, other in enumerate(errors):
+            if one.shape == other.shape and one.shape[1] > 1:
+                rest = (one - means[i][:, None]) * (other - means[j][:, None])
+                own[i, j] = center(rest.reshape(1, -1), "mean")[0] / (one.shape[1] - 1)
+    middle = means.mean(1, keepdims=True)
+    return middle + _root(total - own) @ np.linalg.pinv(_root(total)) @ (means - middle)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """Square root of a symmetric matrix, negative eigenvalues taken as 0."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def _interval(draws: np.ndarray, at: float) -> Interval | None:
