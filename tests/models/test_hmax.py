@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +11,7 @@ from torch import Tensor
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
 from brainmark.data.gratings import Grating
+from brainmark.models.commitment import VisionSubject
 from brainmark.models.networks.hmax import (
     HMAX,
     LOCAL_PATCHES,
@@ -139,9 +143,9 @@ def test_a_template_answers_one_to_its_own_image(net: HMAX):
     assert (row, column) == (2, 4)  # of 7 places over 20 units, around unit (7, 13)
 
 
-def test_templates_depend_on_the_seed_only(net: HMAX):
-    assert torch.equal(HMAX(20).get_buffer("s2_8"), net.get_buffer("s2_8"))
-    assert not torch.equal(HMAX(20, seed=1).get_buffer("s2_8"), net.get_buffer("s2_8"))
+def test_templates_depend_on_the_seed_only():
+    one, same, other = (HMAX(3, seed=s, size=96).get_buffer("s2_8") for s in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
 
 
 def test_other_image_sizes_are_refused(net: HMAX):
@@ -149,15 +153,15 @@ def test_other_image_sizes_are_refused(net: HMAX):
         net(torch.zeros((1, 3, 100, 224)))
 
 
-def test_the_subject_answers_for_every_region():
+def test_the_subject_answers_for_every_region(net: HMAX):
     images = np.random.default_rng(0).integers(0, 256, (2, 30, 30, 3), np.uint8)
     stimuli = Stimuli("two", "image", pd.DataFrame({"stimulus_id": ["a", "b"]}), list(images))
-    subject = models["hmax"].load(patches=10)
+    subject = replace(cast(VisionSubject, models["hmax"].load()), network=net)
     sizes: dict[str, int] = {}
     for region in models["hmax"].card.regions:
         experiment = Experiment(stimuli, Record(region), Setting(degrees=8.0))
         sizes[region] = check_answer(subject.perform(experiment), experiment, "hmax").sizes["neuroid"]
-    local = 10 * len(LOCAL_PATCHES) * 49
-    assert sizes == {"V1": 32 * 14 * 14, "V2": local, "V4": local, "IT": 10 * len(PATCHES)}
+    local = 20 * len(LOCAL_PATCHES) * 49
+    assert sizes == {"V1": 32 * 14 * 14, "V2": local, "V4": local, "IT": 20 * len(PATCHES)}
     near = subject.perform(Experiment(stimuli, Record("V1", eccentricity=0.1), Setting(degrees=8.0)))
     assert near.sizes["neuroid"] == 32 and not near.x.values.any() and not near.y.values.any()

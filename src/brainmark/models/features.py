@@ -122,6 +122,7 @@ def probe(module: nn.Module, sample: Tensor, layers: Sequence[str]) -> Probe:
         return hook
 
     with (
+        keep_heap(),
         _hooks([*((m, watch) for m in module.modules()), *((m, note(n)) for n, m in found.items())]),
         _evaluating(module),
     ):
