@@ -2,8 +2,8 @@
 
 A target holds what each subject chose: (presentation, choice, subject), 1 for the label chosen and 0 for the others
 (all 0: no answer, an error), NaN where a subject was not asked. A prediction holds probabilities (presentation,
-choice), of which the largest is the model's choice (ties are shared out evenly). The right label of each presentation is a coordinate of the target,
-``label``.
+choice), of which the largest is the model's choice (ties are shared out evenly). The right label of each presentation
+is a coordinate of the target, ``label``.
 """
 
 from __future__ import annotations
@@ -135,9 +135,9 @@ def accuracy_distance_ceiling(
 def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
     """Pearson correlation of the model's confusions with each subject's: shares of wrong labels given the right one.
 
-    The model's shares are its mean probabilities: they tell more of its confusions than its few errors do. Right answers
-    (the diagonal) do not count: they would make any able model look alike. Labels that were never right have no row.
-    Parameters as in `error_consistency`.
+    The model's shares are its mean probabilities: they tell more of its confusions than its few errors do. Right
+    answers (the diagonal) do not count: they would make any able model look alike. Labels that were never right have no
+    row. Parameters as in `error_consistency`.
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:

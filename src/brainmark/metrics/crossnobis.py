@@ -41,15 +41,28 @@ def noise_precision(repeats: np.ndarray) -> np.ndarray:
 
 def ledoit_wolf(residuals: np.ndarray) -> np.ndarray:
     """Covariance (neuroid, neuroid) of (sample, neuroid) with mean zero, shrunk by Ledoit & Wolf (2004, eq. 14)."""
-    samples, size = residuals.shape
-    covariance = residuals.T @ residuals / samples
-    level = float(np.trace(covariance)) / size
+    level, share = shrinkage(residuals)
     if not level > 0:
         raise ValueError("nothing varies between repetitions: the noise covariance is zero")
-    spread = float(((covariance - level * np.eye(size)) ** 2).sum())
-    error = float(((residuals**2).T @ residuals**2).sum() / samples - (covariance**2).sum()) / samples
-    share = 1.0 if spread == 0 else min(max(error / spread, 0.0), 1.0)
-    return (1 - share) * covariance + share * level * np.eye(size)
+    samples, size = residuals.shape
+    return (1 - share) * (residuals.T @ residuals / samples) + share * level * np.eye(size)
+
+
+def shrinkage(residuals: np.ndarray) -> tuple[float, float]:
+    """Mean variance, and the share of it to which Ledoit & Wolf (2004) shrink the covariance of (sample, neuroid).
+
+    Works on whichever of the two sizes is smaller.
+    """
+    samples, size = residuals.shape
+    lengths = (residuals**2).sum(axis=1)
+    product = residuals.T @ residuals if size <= samples else residuals @ residuals.T
+    squares = float((product**2).sum()) / samples**2
+    level = float(lengths.sum()) / samples / size
+    spread = squares - size * level**2
+    error = (float((lengths**2).mean()) - squares) / samples
+    if not spread > 1e-12 * squares:
+        return level, 1.0
+    return level, min(max(error / spread, 0.0), 1.0)
 
 
 def mahalanobis_rdm(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
