@@ -40,6 +40,7 @@ class Predictivity:
     resamples : bootstrap samples of presentations for the replicates; 0: none.
     seed : of the draws.
     device : torch device such as "cuda"; None computes with NumPy.
+    dual : form of the features that the mapping needs; None: the smaller one.
     """
 
     predict: Predict
@@ -47,6 +48,7 @@ class Predictivity:
     resamples: int = 1000
     seed: int = 0
     device: str | None = None
+    dual: bool | None = None
 
     def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         """Compare a model's answer (presentation, neuroid) with recordings (presentation, neuroid).
@@ -64,7 +66,7 @@ class Predictivity:
         values, per_fold = np.full(y.shape[1], np.nan), np.full((len(folds), y.shape[1]), np.nan)
         replicates = np.full((self.resamples, y.shape[1]), np.nan)
         notes: dict[str, None] = {}
-        features = prepare(_on_device(x, self.device))
+        features = prepare(_on_device(x, self.device), self.dual)
         for rows, columns in measured_alike(y):
             subset, tested = _restrict(folds, rows, len(y))
             if len(subset) < 2 or min(len(f.train) for f in subset) < 3:

@@ -1,0 +1,191 @@
+"""Comparisons of single units with single neuroids: mappings that may choose and sign nothing but partners.
+
+Every choice is made on training presentations and judged on test presentations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import Array, as_float64, as_numpy, like, namespace, transpose
+from brainmark.metrics.correlation import fold_pearson, resampled_pearson
+from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.predictivity import (
+    TEN_FOLDS,
+    Predictivity,
+    labels_of,
+    paired,
+    unit_coordinates,
+)  # fmt: skip
+from brainmark.metrics.resampling import draws
+from brainmark.metrics.splits import Fold, Splitter
+
+Partners = Literal["best", "one-to-one"]
+
+
+def single_unit(
+    partners: Partners = "best", splits: Splitter = TEN_FOLDS, resamples: int = 1000, seed: int = 0
+) -> Predictivity:
+    """Return the metric that predicts each neuroid by one unit of the model.
+
+    Parameters
+    ----------
+    partners : "best" takes the unit with the highest r on the training rows (a unit may serve several neuroids);
+        "one-to-one" gives each neuroid a unit of its own, so that the sum of r over neuroids is largest.
+    """
+
+    def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
+        return matched_units(features, y, folds, partners), ()
+
+    return Predictivity(predict, splits, resamples, seed, dual=False)
+
+
+def matched_units(features: Array | Features, y: Array, folds: Sequence[Fold], partners: Partners = "best") -> Array:
+    """Return, for each fold's test rows, the answer of each neuroid's partner: (m, q) in the order of the folds.
+
+    Features (n, p) are used in primal form; one-to-one needs p >= q.
+
+    Raises
+    ------
+    InvalidMeasurement : too few units for one-to-one, or features in dual form.
+    """
+    features = prepare(features, dual=False)
+    if features.x is None:
+        raise InvalidMeasurement("single units cannot be matched from products of presentations: prepare(dual=False)")
+    x, y = features.x, as_float64(y)
+    xp = namespace(x)
+    if partners == "one-to-one" and features.p < y.shape[1]:
+        raise InvalidMeasurement(f"one-to-one matching needs as many units as neuroids: {features.p} < {y.shape[1]}")
+    parts: list[Array] = []
+    for fold in folds:
+        r = cross_correlation(x[like(fold.train, x)], y[like(fold.train, y)])
+        chosen = xp.argmax(r, axis=0) if partners == "best" else like(_assigned(as_numpy(r)), x)
+        parts.append(x[like(fold.test, x)][:, chosen])
+    return xp.concat(parts, axis=0)
+
+
+def cross_correlation(x: Array, y: Array) -> Array:
+    """Pearson r of every column of `x` (n, p) with every column of `y` (n, q): (p, q); of a constant column -1.
+
+    -1 is what a partner without any variation is worth when partners are chosen: never taken if there is another.
+    """
+    xp = namespace(x, y)
+    scaled: list[Array] = []
+    known: list[Array] = []
+    for a in (x, y):
+        centred = a - xp.mean(a, axis=0)
+        norm = xp.sqrt(xp.sum(centred * centred, axis=0))
+        ok = norm > 1e-12 * xp.sqrt(xp.sum(a * a, axis=0))
+        scaled.append(centred / xp.where(ok, norm, 1.0))
+        known.append(ok)
+    r = transpose(scaled[0]) @ scaled[1]
+    return xp.where(known[0][:, None] & known[1][None, :], r, -1.0)
+
+
+def _assigned(r: np.ndarray) -> np.ndarray:
+    from scipy.optimize import linear_sum_assignment
+
+    units, neuroids = linear_sum_assignment(r, maximize=True)
+    return units[np.argsort(neuroids)]
+
+
+@dataclass(frozen=True)
+class SoftMatching:
+    """Metric: correlation under the best soft matching of units and neuroids (Khosla & Williams 2024).
+
+    Weights T (p, q) with equal shares for all units and for all neuroids maximise the summed r over training rows
+    (optimal transport); the value of neuroid j is q times the sum of T_ij r_ij over test rows. Symmetric in model and
+    brain, invariant to the order of units and to nothing else. With p = q it is one-to-one matching.
+
+    Attributes
+    ----------
+    splits, resamples, seed : as in `predictivity.Predictivity`.
+    """
+
+    splits: Splitter = TEN_FOLDS
+    resamples: int = 1000
+    seed: int = 0
+
+    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        """Compare recordings (presentation, neuroid) without missing values.
+
+        Raises
+        ------
+        InvalidMeasurement : NaN in either, presentations that do not correspond.
+        """
+        x, y = paired(prediction, target)
+        x = np.asarray(x, float)
+        for name, values in (("prediction", x), ("target", y)):
+            if not np.isfinite(values).all():
+                raise InvalidMeasurement(f"{name} holds values that were not measured; soft matching needs all")
+        folds = self.splits(len(y), labels_of(prediction, target))
+        counts = draws(len(y), self.resamples, self.seed)
+        q = y.shape[1]
+        per_fold, sizes = np.full((len(folds), q), np.nan), np.array([len(f.test) for f in folds], float)
+        replicates, weight = np.zeros((self.resamples, q)), np.zeros((self.resamples, q))
+        for k, fold in enumerate(folds):
+            plan = transport(cross_correlation(x[fold.train], y[fold.train]))
+            units, neuroids = np.nonzero(plan)
+            share = np.zeros((len(units), q))
+            share[np.arange(len(units)), neuroids] = q * plan[units, neuroids]
+            pairs = x[np.ix_(fold.test, units)], y[np.ix_(fold.test, neuroids)]
+            per_fold[k] = np.nan_to_num(fold_pearson(*pairs, [len(fold.test)])) @ share
+            drawn = counts[:, fold.test]
+            size = drawn.sum(1, keepdims=True)
+            replicates += size * (np.nan_to_num(resampled_pearson(*pairs, [len(fold.test)], drawn)) @ share)
+            weight += size
+        values = (sizes @ per_fold) / sizes.sum()
+        values[np.ptp(y, axis=0) == 0] = np.nan
+        units_of = unit_coordinates(target)
+        return Comparison(
+            values=xr.DataArray(values, dims="neuroid", coords=units_of),
+            splits=xr.DataArray(per_fold, dims=("split", "neuroid"), coords=units_of),
+            replicates=replicates / weight if self.resamples else None,
+            center="mean",
+        )
+
+
+def transport(r: np.ndarray) -> np.ndarray:
+    """Plan (p, q) with row sums 1/p and column sums 1/q that maximises the sum of plan * r, exactly."""
+    p, q = r.shape
+    if p == q:
+        plan = np.zeros((p, q))
+        plan[_assigned(r), np.arange(q)] = 1 / q
+        return plan
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    rows = sparse.kron(sparse.eye(p), np.ones((1, q)))
+    columns = sparse.kron(np.ones((1, p)), sparse.eye(q))
+    sums = np.concatenate([np.full(p, 1 / p), np.full(q, 1 / q)])
+    found = linprog(-r.reshape(-1), A_eq=sparse.vstack([rows, columns]).tocsc(), b_eq=sums, method="highs")
+    plan = np.where(found.x > 1e-12, found.x, 0.0)
+    return plan.reshape(p, q)
+
+
+@dataclass(frozen=True)
+class Reverse:
+    """Metric: how well the recorded neuroids predict the units of the model (brain to model).
+
+    Values are per unit of the model; there is no ceiling for them, since models answer without noise, but a brain's
+    own noise limits what can be reached.
+
+    Attributes
+    ----------
+    metric : the mapping, used the other way round.
+    """
+
+    metric: Predictivity
+
+    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        """Compare recordings (presentation, neuroid); the target must be measured throughout."""
+        if bool(target.isnull().any()):
+            raise InvalidMeasurement("target holds values that were not measured; reverse predictivity needs all")
+        return self.metric(target, prediction)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.optimize import linprog
+
+from brainmark.core import InvalidMeasurement
+from brainmark.metrics.features import prepare
+from brainmark.metrics.matching import Reverse, SoftMatching, cross_correlation, matched_units, single_unit, transport
+from brainmark.metrics.predictivity import ols
+from brainmark.metrics.splits import Shuffled
+
+RNG = np.random.default_rng(0)
+
+
+def recording(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(
+        values, dims=("presentation", "neuroid"), coords={"neuroid_id": ("neuroid", np.arange(values.shape[1]))}
+    )
+
+
+def test_the_partner_is_found_among_many() -> None:
+    x = RNG.standard_normal((200, 40))
+    y = x[:, [7, 7, 30]] * [2.0, 0.5, 3.0] + 0.3 * RNG.standard_normal((200, 3))
+    comparison = single_unit(resamples=20)(recording(x), recording(y))
+    expected = np.array([2, 0.5, 3]) / np.hypot([2, 0.5, 3], 0.3)
+    np.testing.assert_allclose(comparison.values, expected, atol=0.03)
+    folds = Shuffled(4)(200)
+    rows = np.concatenate([f.test for f in folds])
+    chosen = matched_units(x, y, folds)
+    np.testing.assert_allclose(chosen - x[rows][:, [7, 7, 30]], -x.mean(0)[[7, 7, 30]] + np.zeros((200, 3)), atol=1e-12)
+
+
+def test_a_mirrored_unit_is_no_partner() -> None:
+    x = RNG.standard_normal((150, 1))
+    assert single_unit(resamples=0)(recording(x), recording(-x)).aggregate() == pytest.approx(-1.0)
+
+
+def test_rotation_destroys_single_units_but_not_regression() -> None:
+    x = RNG.standard_normal((300, 12))
+    rotated = x @ np.linalg.qr(RNG.standard_normal((12, 12)))[0]
+    assert single_unit(resamples=0)(recording(rotated), recording(x)).aggregate() < 0.8
+    assert SoftMatching(resamples=0)(recording(rotated), recording(x)).aggregate() < 0.8
+    assert ols(resamples=0)(recording(rotated), recording(x)).aggregate() > 0.999
+
+
+def test_one_to_one_gives_no_unit_twice_and_is_best() -> None:
+    x = RNG.standard_normal((60, 5))
+    y = x[:, [0, 0, 1]] + 0.5 * RNG.standard_normal((60, 3))
+    fold = Shuffled(2)(60)[:1]
+    taken = matched_units(x, y, fold, "one-to-one")
+    r = cross_correlation(x[fold[0].train], y[fold[0].train])
+    best = max(permutations(range(5), 3), key=lambda units: sum(r[u, j] for j, u in enumerate(units)))
+    np.testing.assert_allclose(taken, (x - x.mean(0))[fold[0].test][:, best], atol=1e-12)
+    assert len(set(best)) == 3
+    with pytest.raises(InvalidMeasurement, match="2 < 3"):
+        matched_units(x[:, :2], y, fold, "one-to-one")
+    with pytest.raises(InvalidMeasurement, match="dual=False"):
+        matched_units(prepare(x, dual=True), y, fold)
+
+
+def test_constant_units_are_not_chosen() -> None:
+    x = RNG.standard_normal((80, 3))
+    x[:, 0] = 4.0
+    assert cross_correlation(x, x)[0].tolist() == [-1, -1, -1]
+    assert np.isfinite(single_unit(resamples=0)(recording(x), recording(-x[:, 1:])).values).all()
+
+
+@pytest.mark.parametrize(("p", "q"), [(4, 7), (9, 5), (6, 6)])
+def test_transport_is_the_linear_programme(p: int, q: int) -> None:
+    r = RNG.standard_normal((p, q))
+    plan = transport(r)
+    np.testing.assert_allclose(plan.sum(0), 1 / q, atol=1e-9)
+    np.testing.assert_allclose(plan.sum(1), 1 / p, atol=1e-9)
+    equal = [np.zeros((p, q)) for _ in range(p + q)]
+    for i in range(p):
+        equal[i][i] = 1
+    for j in range(q):
+        equal[p + j][:, j] = 1
+    best = linprog(-r.ravel(), A_eq=[e.ravel() for e in equal], b_eq=[1 / p] * p + [1 / q] * q)
+    assert (plan * r).sum() == pytest.approx(-best.fun)
+
+
+def test_soft_matching_is_symmetric_and_ignores_order() -> None:
+    x = RNG.standard_normal((120, 8))
+    y = x[:, :5] + RNG.standard_normal((120, 5))
+    metric = SoftMatching(resamples=30)
+    forward, back = metric(recording(x), recording(y)), metric(recording(y), recording(x))
+    assert forward.aggregate() == pytest.approx(back.aggregate(), abs=1e-9)
+    shuffled = metric(recording(x[:, RNG.permutation(8)]), recording(y))
+    np.testing.assert_allclose(shuffled.values, forward.values, atol=1e-9)
+    assert forward.replicates is not None
+    assert forward.replicates.mean() == pytest.approx(forward.aggregate(), abs=0.05)
+    same = metric(recording(x), recording(x))
+    np.testing.assert_allclose(same.values, 1.0)
+
+
+def test_soft_matching_of_strangers_is_zero() -> None:
+    values = [
+        SoftMatching(resamples=0)(
+            recording(RNG.standard_normal((60, 12))), recording(RNG.standard_normal((60, 9)))
+        ).aggregate()
+        for _ in range(20)
+    ]
+    assert abs(np.mean(values)) < 0.03
+
+
+def test_reverse_predicts_units_of_the_model() -> None:
+    brain = RNG.standard_normal((150, 6))
+    model = np.concatenate([brain[:, :3] + 0.1 * RNG.standard_normal((150, 3)), RNG.standard_normal((150, 2))], axis=1)
+    comparison = Reverse(ols(resamples=10))(recording(model), recording(brain))
+    assert comparison.values.shape == (5,)
+    assert (comparison.values[:3] > 0.95).all()
+    assert (abs(comparison.values[3:]) < 0.3).all()
+    missing = brain.copy()
+    missing[0, 0] = np.nan
+    with pytest.raises(InvalidMeasurement, match="not measured"):
+        Reverse(ols())(recording(model), recording(missing))
+    with pytest.raises(InvalidMeasurement, match="not measured"):
+        SoftMatching()(recording(model), recording(missing))
