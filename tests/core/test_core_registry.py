@@ -126,9 +126,26 @@ def test_a_taken_name_is_refused_and_the_first_stays(toys, make_card):
     assert toys["beta"].load() == ("beta",)
 
 
-def test_the_same_function_may_be_registered_again(toys, make_card):
-    toys.add("beta", card=make_card("model", summary="reloaded"))(toys["beta"].factory)
-    assert toys["beta"].card.summary == "reloaded"
+def test_the_same_registration_may_be_made_again(toys):
+    """A module that is loaded anew registers all its names once more."""
+    entry = toys["beta"]
+    toys.add("beta", card=entry.card)(entry.factory)
+    assert toys["beta"].factory is entry.factory
+
+
+def test_a_loop_that_registers_one_name_twice_is_refused(toys, make_card):
+    with pytest.raises(InvalidRegistration, match="the name is taken by"):
+        toys.add("beta", card=make_card("model", summary="the next one"))(toys["beta"].factory)
+
+
+def test_a_notebook_may_register_a_changed_card_again(toys, make_card, monkeypatch):
+    def mine():
+        return None
+
+    monkeypatch.setattr(mine, "__module__", "__main__")
+    for summary in ("first try", "second try"):
+        toys.add("mine", card=make_card("model", summary=summary))(mine)
+    assert toys["mine"].card.summary == "second try"
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,12 @@ def _listing(options: dict[str, Any]) -> str:
     return f" (options: {', '.join(options)})" if options else " (it takes no options)"
 
 
+def _made_again(entry: Entry[Any, Any], factory: Callable[..., Any], card: Card) -> bool:
+    """Whether this is the same registration once more: a notebook cell run twice, or a module loaded anew."""
+    same = (entry.module, entry.factory.__qualname__) == (factory.__module__, factory.__qualname__)
+    return same and (entry.module == "__main__" or entry.card == card)
+
+
 class Registry(Generic[T, C]):
     """A lazy dictionary of one kind of thing."""
 
@@ -103,7 +109,7 @@ class Registry(Generic[T, C]):
             if parameter.default is parameter.empty:
                 raise InvalidRegistration(f"{where}: option {parameter.name!r} has no default")
         taken = self._entries.get(name)
-        if taken and (taken.module, taken.factory.__qualname__) != (factory.__module__, factory.__qualname__):
+        if taken and not _made_again(taken, factory, card):
             raise InvalidRegistration(
                 f"{where}: the name is taken by {taken.module}.{taken.factory.__qualname__}; choose another"
             )

@@ -164,6 +164,8 @@ def make_score(
     left_out = int(np.isnan(value_of).sum())
     if left_out:
         notes += (f"left out: {left_out} of {value_of.size} (dimension {raw.unit!r}), without a value or a ceiling",)
+    scores, undefined = _controls(controls, ceiling, top)
+    notes += undefined
     return Score(
         benchmark=benchmark,
         subject=subject,
@@ -174,7 +176,7 @@ def make_score(
         raw_interval=_interval(draws[0], raw_value),
         ceiling_bounds=bounds,
         units=_units(raw, ceiling),
-        controls={name: _control(c, ceiling, top) for name, c in controls.items()},
+        controls=scores,
         details={**raw.details, **(ceiling.details if ceiling else {})},
         notes=notes,
     )
@@ -259,10 +261,17 @@ def _interval(draws: np.ndarray, at: float) -> Interval | None:
     return float(low - middle + at), float(high - middle + at)
 
 
-def _control(control: Comparison, ceiling: Comparison | None, top: float | None) -> ControlScore:
-    raw = float(center(_aligned(control, ceiling)[0][None], control.center)[0])
-    raw = 0.0 if not math.isfinite(raw) else raw  # a constant prediction explains nothing
-    return ControlScore(value=raw / top if top else raw, raw=raw)
+def _controls(
+    controls: Mapping[str, Comparison], ceiling: Comparison | None, top: float | None
+) -> tuple[dict[str, ControlScore], tuple[str, ...]]:
+    """Scores of the controls, over the same units as the score; those without a value are named in a note."""
+    scores: dict[str, ControlScore] = {}
+    for name, control in controls.items():
+        raw = float(center(_aligned(control, ceiling)[0][None], control.center)[0])
+        if math.isfinite(raw):
+            scores[name] = ControlScore(value=raw / top if top else raw, raw=raw)
+    undefined = [name for name in controls if name not in scores]
+    return scores, (f"controls without a value: {', '.join(undefined)}",) if undefined else ()
 
 
 def _units(raw: Comparison, ceiling: Comparison | None) -> xr.Dataset:

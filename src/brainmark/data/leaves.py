@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 
+@functools.lru_cache(maxsize=2)
 def dead_leaves(
     count: int, pixels: int = 64, seed: int = 0, discs: int = 400, radii: tuple[float, float] = (0.02, 0.5)
 ) -> np.ndarray:
-    """Return uint8 (count, pixels, pixels, 3).
+    """Return uint8 (count, pixels, pixels, 3), read-only.
 
     Discs of random grey-colour cover each other; the density of radii falls as r^-3 between `radii` (fractions of
     the width), which makes images scale invariant (Lee, Mumford & Huang 2001, doi:10.1023/A:1011109015675).
@@ -28,4 +31,5 @@ def dead_leaves(
             columns = slice(*np.searchsorted(axis, [x - r, x + r]))
             inside = (axis[rows, None] - y) ** 2 + (axis[None, columns] - x) ** 2 < r * r
             image[rows, columns][inside] = c
+    images.flags.writeable = False  # kept for the next call
     return images

@@ -44,7 +44,7 @@ def simulated_it(seed: int = 0) -> Study:
 
     images, neurons, trials = 480, 60, 8
     names = [f"leaves{i:03d}" for i in range(images)]
-    media = tuple(dead_leaves(images, PIXELS, seed))
+    media = tuple(dead_leaves(images, PIXELS, seed))  # made once a process
     stimuli = Stimuli("Simulated.IT", "image", pd.DataFrame({"stimulus_id": names}), media)
     reliabilities = np.linspace(0.4, 0.95, neurons)
     rates, _ = simulated_trials(network_features(media), reliabilities, trials, seed)
