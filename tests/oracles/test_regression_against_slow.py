@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
 from brainmark.metrics.features import prepare
 from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import _gcv, _loo, _Spectrum, ols_predictions, ridge_predictions
+from brainmark.metrics.ridge import Spectrum, gcv_errors, loo_errors, ols_predictions, ridge_predictions
 from brainmark.metrics.splits import Contiguous, Fold, Random, Shuffled
 
 
@@ -58,7 +58,7 @@ def leave_one_out_errors(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarr
     return np.mean(errors, axis=0)
 
 
-def gcv_errors(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
+def gcv_by_hand(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
     """Generalised cross-validation from the hat matrix written out, intercept included; up to a factor n."""
     n = len(x)
     xc = x - x.mean(0)
@@ -149,12 +149,14 @@ def test_leave_one_out_penalties_are_those_of_scikit_learn(
 def test_errors_that_choose_the_penalty_are_the_definitions(shape: tuple[int, int, int], dual: bool) -> None:
     x, y = data(*shape)
     rows = np.arange(0, shape[0], 2)
-    spectrum = _Spectrum(prepare(x, dual), rows, y[rows] - y[rows].mean(0))
+    spectrum = Spectrum(prepare(x, dual), rows, y[rows] - y[rows].mean(0))
     alphas = np.array([0.1, 10.0, 1000.0])
     np.testing.assert_allclose(
-        _loo(spectrum, alphas), [leave_one_out_errors(x[rows], y[rows], a) for a in alphas], rtol=1e-8
+        loo_errors(spectrum, alphas), [leave_one_out_errors(x[rows], y[rows], a) for a in alphas], rtol=1e-8
     )
-    np.testing.assert_allclose(_gcv(spectrum, alphas), [gcv_errors(x[rows], y[rows], a) for a in alphas], rtol=1e-8)
+    np.testing.assert_allclose(
+        gcv_errors(spectrum, alphas), [gcv_by_hand(x[rows], y[rows], a) for a in alphas], rtol=1e-8
+    )
 
 
 def test_kernel_ridge_agrees_with_himalaya() -> None:

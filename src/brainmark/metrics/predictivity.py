@@ -61,12 +61,19 @@ class Predictivity:
         ResourceError : not enough memory.
         """
         x, y = paired(prediction, target)
+        return self.compare(self.prepared(x), y, prediction, target)
+
+    def prepared(self, x: np.ndarray) -> Features:
+        """Return what all comparisons on these features (presentation, neuroid) share."""
+        return prepare(_on_device(x, self.device), self.dual)
+
+    def compare(self, features: Features, y: np.ndarray, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        """Compare prepared features with values `y` (presentation, neuroid) in the place of those of `target`."""
         folds = self.splits(len(y), labels_of(prediction, target))
         counts = draws(len(y), self.resamples, self.seed)
         values, per_fold = np.full(y.shape[1], np.nan), np.full((len(folds), y.shape[1]), np.nan)
         replicates = np.full((self.resamples, y.shape[1]), np.nan)
         notes: dict[str, None] = {}
-        features = prepare(_on_device(x, self.device), self.dual)
         for rows, columns in measured_alike(y):
             subset, tested = _restrict(folds, rows, len(y))
             if len(subset) < 2 or min(len(f.train) for f in subset) < 3:

@@ -132,14 +132,14 @@ def _each_fold(
     for fold in folds:
         train, test = like(fold.train, y), like(fold.test, y)
         mean = xp.mean(y[train], axis=0)
-        spectrum = _Spectrum(features, train, y[train] - mean)
+        spectrum = Spectrum(features, train, y[train] - mean)
         penalty = like(alphas, y)[_best(spectrum, alphas, per_target, selection)]
         predictions.append(spectrum.predict(features, train, test, penalty) + mean)
         chosen.append(penalty)
     return xp.concat(predictions, axis=0), xp.stack(chosen)
 
 
-class _Spectrum:
+class Spectrum:
     """Training rows in the coordinates of their principal components, in which every penalty is a rescaling.
 
     values : (r,) eigenvalues of the centred products; left : (n, r) orthonormal; z : (r, q) targets in `left`.
@@ -176,19 +176,19 @@ class _Spectrum:
         return (x[test] - xp.mean(x[train], axis=0)) @ weights
 
 
-def _best(spectrum: _Spectrum, alphas: np.ndarray, per_target: bool, selection: Selection) -> Array:
+def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: Selection) -> Array:
     """Position (q,) of the best penalty for each target, the same for all unless `per_target`."""
     xp = namespace(spectrum.y)
     q = spectrum.y.shape[1]
     if len(alphas) == 1:
         return xp.zeros(q, dtype=xp.int64, device=spectrum.y.device)
-    errors = (_gcv if selection == "gcv" else _loo)(spectrum, alphas)
+    errors = (gcv_errors if selection == "gcv" else loo_errors)(spectrum, alphas)
     if per_target:
         return xp.argmin(errors, axis=0)
     return xp.zeros(q, dtype=xp.int64, device=errors.device) + xp.argmin(xp.sum(errors, axis=1))
 
 
-def _gcv(spectrum: _Spectrum, alphas: np.ndarray) -> Array:
+def gcv_errors(spectrum: Spectrum, alphas: np.ndarray) -> Array:
     """Generalised cross-validation error (alphas, q): residual sum of squares over (n - 1 - trace H)^2."""
     xp = namespace(spectrum.y)
     squares = spectrum.z * spectrum.z
@@ -200,7 +200,7 @@ def _gcv(spectrum: _Spectrum, alphas: np.ndarray) -> Array:
     return _infinite_where(free <= 1e-9 * spectrum.n, residual, free)
 
 
-def _loo(spectrum: _Spectrum, alphas: np.ndarray) -> Array:
+def loo_errors(spectrum: Spectrum, alphas: np.ndarray) -> Array:
     """Mean squared leave-one-out error (alphas, q): residuals over 1 - leverage, the intercept fitted anew."""
     xp = namespace(spectrum.y)
     squared_left = spectrum.left * spectrum.left
