@@ -111,13 +111,11 @@ def test_folding_the_spectrum_equals_sampling_the_filtered_image():
 
 
 def test_filters_are_centred_between_the_pixels_of_their_tile(bank: GaborBank):
-    position, fastest = 12, len(DESIGN.frequencies) * DESIGN.orientations
+    position, bands = 12, len(DESIGN.frequencies) * DESIGN.orientations
     image = torch.full((1, 3, DESIGN.size, DESIGN.size), 0.5)
     image[:, :, position * 4 + 1 : position * 4 + 3, position * 4 + 1 : position * 4 + 3] = 1.0  # its middle
     with torch.inference_mode():
-        maps = bank(image)[
-            0, 5 * len(DESIGN.frequencies) * DESIGN.orientations - DESIGN.orientations
-        ]  # highest frequency, horizontal, complex
+        maps = bank(image)[0, 5 * bands - DESIGN.orientations]  # highest frequency, horizontal, complex
     assert np.unravel_index(int(maps.argmax()), maps.shape) == (position, position)
     torch.testing.assert_close(maps[position - 1], maps[position + 1], atol=1e-5, rtol=1e-3)
     torch.testing.assert_close(maps[:, position - 1], maps[:, position + 1], atol=1e-5, rtol=1e-3)
