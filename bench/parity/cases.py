@@ -1,0 +1,253 @@
+"""What is compared: recipes of synthetic recordings and behaviour. Runs with NumPy alone, in every environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """One metric on one set of data.
+
+    Attributes
+    ----------
+    metric : name that both sides know.
+    package : "vision" or "language".
+    kind : recipe, one of `RECIPES`.
+    n, p, q : presentations, model units, neuroids (their meaning for behaviour is in the recipes).
+    dtype : of features and targets.
+    stratified : splits hold equal shares of object names.
+    small : part of the default run.
+    """
+
+    metric: str
+    package: str = "vision"
+    kind: str = "recording"
+    n: int = 200
+    p: int = 300
+    q: int = 40
+    dtype: str = "float32"
+    stratified: bool = False
+    small: bool = False
+
+    @property
+    def name(self) -> str:
+        """Text that identifies the case."""
+        shape = f"{self.n}x{self.p}-{self.q}"
+        kind = "" if self.kind in ("recording", "split") else f" {self.kind}"
+        strata = " stratified" if self.stratified else ""
+        return f"{self.package} {self.metric}{kind} {shape} {self.dtype}{strata}"
+
+    @property
+    def tolerance(self) -> float:
+        """Difference of scores that parity allows."""
+        return 1e-4 if self.kind in ("recording", "split") and self.metric not in CLOSED else 1e-6
+
+
+CLOSED = ("rdm", "rdm_cv", "cka", "cka_biased", "cka_cv", "rsa_ceiling")
+REGRESSION = ("pls", "ridge", "linear_predictivity", "neuron_to_neuron")
+SHAPES = (  # n, p, q, stratified
+    (60, 50, 1, False),
+    (60, 300, 20, False),
+    (200, 40, 10, True),
+    (315, 1000, 102, False),
+    (315, 25088, 102, False),
+    (640, 500, 300, True),
+    (1000, 2048, 50, True),
+    (3200, 1000, 168, True),
+)
+HUGE = (3200, 25088, 168, True)
+
+
+def cases() -> list[Case]:
+    """Return every case."""
+    found = [
+        Case(metric, n=n, p=p, q=q, dtype=dtype, stratified=strata, small=(n, p) == (60, 300) and dtype == "float32")
+        for metric in REGRESSION
+        for n, p, q, strata in SHAPES
+        for dtype in ("float32", "float64")
+        if not (dtype == "float64" and n * p > 10**6)
+    ]
+    found += [Case("reverse_pls", n=n, p=p, q=q, small=n == 60) for n, p, q in ((60, 300, 40), (315, 1000, 102))]
+    found += [Case(metric, n=HUGE[0], p=HUGE[1], q=HUGE[2], stratified=True) for metric in ("pls", "ridge")]
+    found += [
+        Case(metric, kind="split", n=n, p=p, q=q, small=n == 150)
+        for metric in ("ridgecv_split", "dual_ridgecv_split", "ridge_split", "dual_ridge_split", "pls_split")
+        for n, p, q in ((150, 400, 60), (515, 2000, 500), (900, 200, 80))
+    ]
+    found += [Case("dual_ridgecv_split", kind="split", n=515, p=25088, q=5000)]
+    found += [
+        Case(metric, n=n, p=p, q=q, dtype=dtype, stratified=n != 315, small=n == 200 and dtype == "float32")
+        for metric in ("rdm", "rdm_cv", "cka", "cka_biased", "cka_cv")
+        for n, p, q in ((200, 300, 40), (315, 25088, 102), (3200, 1000, 168))
+        for dtype in ("float32", "float64")
+        if not (dtype == "float64" and n * p > 10**6)
+    ]
+    found += [Case("rsa_ceiling", n=100, p=6, q=60, small=True)]
+    found += [
+        Case("internal_consistency", kind="repetitions", n=n, p=p, q=q, small=n == 60)
+        for n, p, q in ((60, 7, 20), (315, 20, 102), (3200, 50, 168))
+    ]
+    found += [
+        Case(metric, kind="choices", n=n, p=p, q=q, dtype="float64", small=n == 240)
+        for metric in ("i1", "i1n", "i2", "i2n", "i2n_ceiling")
+        for n, p, q in ((240, 8, 80), (2160, 24, 40))
+    ]
+    found += [
+        Case(metric, kind="answers", n=160, p=5, q=4, dtype="float64", small=True)
+        for metric in (
+            "error_consistency",
+            "error_consistency_ceiling",
+            "accuracy_distance",
+            "accuracy_distance_ceiling",
+        )
+    ]
+    found += [Case("accuracy", kind="answers", n=160, p=5, q=4, dtype="float64", small=True)]
+    found += [Case("value_delta", kind="values", n=1, p=1, q=1, dtype="float64", small=True)]
+    found += [
+        Case(metric, kind="thresholds", n=n, p=10, q=7, dtype="float64", small=n == 200)
+        for metric in ("threshold", "threshold_elevation", "threshold_ceiling", "threshold_elevation_ceiling")
+        for n in (200, 1000)
+    ]
+    found += [
+        Case(metric, "language", n=n, p=p, q=q, dtype=dtype, small=n == 120 and dtype == "float32")
+        for metric in ("linear_pearsonr", "ridge_pearsonr")
+        for n, p, q in ((120, 300, 200), (300, 100, 50), (384, 4096, 13000))
+        for dtype in ("float32", "float64")
+        if not (dtype == "float64" and n == 384)
+    ]
+    found += [
+        Case(metric, "language", "passages", n=n, p=p, q=q, small=n == 120)
+        for metric in ("linear_pearsonr", "ridge_pearsonr")
+        for n, p, q in ((120, 300, 200), (384, 4096, 13000))
+    ]
+    found += [Case(m, "language", n=150, p=200, q=30, small=True) for m in ("rdm", "rdm_cv", "cka", "cka_cv")]
+    found += [Case("pearsonr", "language", n=300, p=1, q=1, dtype="float64", small=True)]
+    found += [Case("extrapolation", "language", "subjects", n=60, p=5, q=4, dtype="float64", small=True)]
+    return found
+
+
+def recording(case: Case) -> dict[str, np.ndarray]:
+    """Rectified mixtures of 40 latent signals as features, other mixtures with noise as neuroids; rows in no order."""
+    rng = _rng(case)
+    latent = rng.standard_normal((case.n, 40)) / np.sqrt(np.arange(1, 41))
+    x = latent @ rng.standard_normal((40, case.p)) + 0.3 * rng.standard_normal((case.n, case.p)) + 1.0
+    y = latent @ rng.standard_normal((40, case.q)) + rng.standard_normal((case.n, case.q))
+    order = rng.permutation(case.n)
+    names = np.array([f"object{i % 8}" for i in range(case.n)])[rng.permutation(case.n)]
+    return {
+        "x": np.maximum(x, 0).astype(case.dtype)[order],
+        "x_ids": order,
+        "y": y.astype(case.dtype),
+        "names": names,
+        "subjects": np.arange(case.q) % 5,
+    }
+
+
+def passages(case: Case) -> dict[str, np.ndarray]:
+    """The same with sentences in 24 passages of unequal length."""
+    made = recording(case)
+    made["passage"] = np.sort(_rng(case).integers(24, size=case.n))
+    return made
+
+
+def repetitions(case: Case) -> dict[str, np.ndarray]:
+    """`p` repetitions of every stimulus, (repetition, stimulus, neuroid)."""
+    rng = _rng(case)
+    signal = rng.standard_normal((case.n, case.q))
+    noise = rng.standard_normal((case.p, case.n, case.q)) * rng.uniform(0.5, 4, case.q)
+    return {"trials": (signal + noise).astype(case.dtype)}
+
+
+def choices(case: Case) -> dict[str, np.ndarray]:
+    """Two-way choices of people between `p` objects, `q` for each of `n` images, and probabilities of a model."""
+    rng = _rng(case)
+    truth = np.arange(case.n) % case.p
+    evidence = rng.standard_normal((case.n, case.p)) + 2.0 * np.eye(case.p)[truth]
+    image = np.repeat(np.arange(case.n), case.q)
+    other = (truth[image] + 1 + rng.integers(case.p - 1, size=len(image))) % case.p
+    right = rng.random(len(image)) < 1 / (1 + np.exp(evidence[image, other] - evidence[image, truth[image]]))
+    model = np.exp(evidence + rng.standard_normal(evidence.shape))
+    return {
+        "probabilities": model / model.sum(axis=1, keepdims=True),
+        "truth": truth,
+        "image": image,
+        "other": other,
+        "chosen": np.where(right, truth[image], other),
+    }
+
+
+def answers(case: Case) -> dict[str, np.ndarray]:
+    """Labels that `p` subjects and a model gave to `n` images in `q` conditions of growing difficulty."""
+    rng = _rng(case)
+    truth, condition = rng.integers(6, size=case.n), np.arange(case.n) % case.q
+    easy = rng.standard_normal(case.n) - 0.5 * condition
+
+    def label() -> np.ndarray:
+        right = easy + rng.standard_normal(case.n) > -0.8
+        return np.where(right, truth, (truth + 1 + rng.integers(5, size=case.n)) % 6)
+
+    people = np.stack([label() for _ in range(case.p)])
+    return {"truth": truth, "condition": condition, "people": people, "model": label()}
+
+
+def values(case: Case) -> dict[str, np.ndarray]:
+    """Two numbers."""
+    return {"pair": _rng(case).uniform(0, 2, 2)}
+
+
+def thresholds(case: Case) -> dict[str, np.ndarray]:
+    """Probabilities of two choices over `p` levels of a stimulus, with a baseline, and thresholds of `q` people."""
+    rng = _rng(case)
+    made: dict[str, np.ndarray] = {
+        "people": rng.uniform(20, 60, case.q),
+        "people_baseline": rng.uniform(10, 30, case.q),
+    }
+    for which, middle in (("condition", 40.0), ("baseline", 20.0)):
+        level = np.tile(np.linspace(2, 80, case.p), case.n // case.p)
+        label = rng.integers(2, size=len(level))
+        right = rng.random(len(level)) < 0.5 + 0.46 / (1 + np.exp(-(level - middle) / 8))
+        picked = np.where(right, label, 1 - label)
+        made |= {f"{which}_level": level, f"{which}_label": label, f"{which}_p": 0.1 + 0.8 * np.eye(2)[picked]}
+    return made
+
+
+def subjects(case: Case) -> dict[str, np.ndarray]:
+    """`q` neuroids in each of `p` subjects who share a signal."""
+    rng = _rng(case)
+    latent = rng.standard_normal((case.n, 6))
+    mixing = rng.standard_normal((6, case.p * case.q))
+    y = latent @ mixing + 1.5 * rng.standard_normal((case.n, case.p * case.q))
+    return {"y": y, "subject": np.repeat(np.arange(case.p), case.q)}
+
+
+RECIPES = {
+    "recording": recording,
+    "split": recording,
+    "passages": passages,
+    "repetitions": repetitions,
+    "choices": choices,
+    "answers": answers,
+    "values": values,
+    "thresholds": thresholds,
+    "subjects": subjects,
+}
+
+
+def make(case: Case) -> dict[str, np.ndarray]:
+    """Generate the data of a case; the seed follows from its shape."""
+    return RECIPES[case.kind](case)
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Read the data of a case."""
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _rng(case: Case) -> np.random.Generator:
+    return np.random.default_rng([case.n, case.p, case.q])

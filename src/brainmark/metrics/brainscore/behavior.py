@@ -1,0 +1,227 @@
+"""Image-level behaviour as published (Rajalingham & Issa et al. 2018, J. Neurosci. 38:7255, with later changes).
+
+People choose between the right object and a distractor; a model gives probabilities of all objects. Both become a
+sensitivity index d' for every image and distractor, and are correlated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.brainscore.assemblies import Aggregate, by_split
+
+_CAP = 5.0  # d' is clipped to this
+
+
+class _Table(NamedTuple):
+    """Chance of choosing each object (image, choice) over the right one, and the position of the right one (image,)."""
+
+    p: np.ndarray
+    truth: np.ndarray
+    images: np.ndarray
+    choices: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageLevel:
+    """Metric ``i1``, ``i1n``, ``i2`` or ``i2n``.
+
+    Attributes
+    ----------
+    collapse : average over distractors (i1).
+    normalize : take off the mean of all images of an object (the n-variants).
+    repetitions : times that the trials of people are halved at random, seed 0; a model is compared with the first half.
+    """
+
+    collapse: bool = False
+    normalize: bool = True
+    repetitions: int = 2
+
+    def __call__(self, prediction: xr.DataArray, trials: xr.DataArray) -> Comparison:
+        """Correlate a model's d' with people's.
+
+        Parameters
+        ----------
+        prediction : probabilities (presentation, choice), one presentation an image.
+        trials : chosen label of each trial (presentation,) with coordinates ``stimulus_id``, ``truth`` (the label of
+            the image), ``sample_obj`` and ``dist_obj`` (the two labels offered).
+
+        Raises
+        ------
+        InvalidMeasurement : a half of the trials lacks images or choices of the model.
+        """
+        coded = _Trials.of(trials)
+        halves = [coded.table(first) for first, _ in _halvings(trials.size, self.repetitions)]
+        model = self._indices(_model_table(prediction, coded))
+        return self._compare([(model, self._indices(half)) for half in halves], trials)
+
+    def ceiling(self, trials: xr.DataArray) -> Comparison:
+        """Correlate the d' of random halves of the trials; no correction for their length."""
+        coded = _Trials.of(trials)
+        pairs = [
+            (self._indices(coded.table(first)), self._indices(coded.table(second)))
+            for first, second in _halvings(trials.size, self.repetitions)
+        ]
+        return self._compare(pairs, trials)
+
+    def _compare(self, pairs: list[tuple[_Indices, _Indices]], trials: xr.DataArray) -> Comparison:
+        values = np.array([[_correlation(one, other)] for one, other in pairs])
+        made = by_split(values, trials, dim="population")
+        error = float(np.std(values))  # published: not divided by the root of their number
+        return Comparison(made.values, made.splits, details={"score": made.details["score"], "error": error})
+
+    def _indices(self, table: _Table) -> _Indices:
+        d = dprimes(table.p, table.truth)
+        if self.normalize:
+            d = d - _by_object(d, table.truth)[table.truth]
+        if self.collapse:
+            known = np.isfinite(d)
+            number = known.sum(axis=1, keepdims=True)
+            d = np.where(number > 0, np.where(known, d, 0).sum(axis=1, keepdims=True) / np.maximum(number, 1), np.nan)
+        return _Indices(d, table.images, table.choices)
+
+
+class _Indices(NamedTuple):
+    d: np.ndarray
+    images: np.ndarray
+    choices: np.ndarray
+
+
+def dprimes(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Sensitivity d' of every image and distractor.
+
+    Parameters
+    ----------
+    p : (image, choice), chance of choosing the distractor rather than the object of the image; NaN: not known, and
+        where the choice is the object.
+    truth : (image,), the column of the object.
+
+    Returns
+    -------
+    (image, choice): z(1 - p) less z of the mean p over images of the distractor for which the object was chosen,
+    clipped to -5 .. 5. NaN where both are certain in the same way; `brainmark.metrics.behavior` has 0 there.
+    """
+    from scipy.special import ndtri
+
+    false_alarms = _by_object(p, truth)  # (object, choice)
+    with np.errstate(invalid="ignore"):
+        d = ndtri(1 - p) - ndtri(false_alarms.T[truth])
+    return np.clip(d, -_CAP, _CAP)
+
+
+def _by_object(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean over the images of each object, (choice, choice) from (image, choice); NaN does not count."""
+    count = values.shape[1]
+    table = (truth[:, None] == np.arange(count)).astype(float)
+    known = np.isfinite(values)
+    number = table.T @ known
+    return np.where(number > 0, table.T @ np.where(known, values, 0.0) / np.maximum(number, 1), np.nan)
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Trials with labels as numbers."""
+
+    image: np.ndarray
+    chosen: np.ndarray
+    offered: tuple[np.ndarray, np.ndarray]
+    truth: np.ndarray  # of each image
+    images: np.ndarray
+    choices: np.ndarray
+
+    @classmethod
+    def of(cls, trials: xr.DataArray) -> _Trials:
+        lacking = {"stimulus_id", "truth", "sample_obj", "dist_obj"} - set(map(str, trials.coords))
+        if trials.ndim != 1 or lacking:
+            raise InvalidMeasurement(
+                f"trials have dimensions {trials.dims} and lack {', '.join(sorted(lacking)) or '-'}"
+            )
+        image, images = pd.factorize(trials.coords["stimulus_id"].values, sort=True)
+        labels = [trials.coords[c].values for c in ("sample_obj", "dist_obj", "truth")]
+        chosen, choices = pd.factorize(trials.values, sort=True)
+        index = pd.Index(choices)
+        sample, other, truth = (index.get_indexer(pd.Index(v)) for v in labels)
+        if (truth < 0).any():
+            raise InvalidMeasurement("some objects were never chosen: their images have no d'")
+        of_image = np.empty(len(images), int)
+        of_image[image[::-1]] = truth[::-1]
+        return cls(image, chosen, (sample, other), of_image, np.asarray(images), np.asarray(choices))
+
+    def table(self, rows: np.ndarray) -> _Table:
+        """Choices over offers of each object, from some of the trials."""
+        shape = len(self.images), len(self.choices)
+        if len(np.unique(self.image[rows])) < shape[0] or len(np.unique(self.chosen[rows])) < shape[1]:
+            raise InvalidMeasurement("half of the trials lacks images or choices that the other half has")
+        chosen, offered = np.zeros(shape), np.zeros(shape)
+        np.add.at(chosen, (self.image[rows], self.chosen[rows]), 1)
+        for label in self.offered:
+            inside = rows[label[rows] >= 0]
+            np.add.at(offered, (self.image[inside], label[inside]), 1)
+        p = np.where(offered > 0, chosen / np.maximum(offered, 1), np.nan)
+        p[np.arange(shape[0]), self.truth] = np.nan
+        return _Table(p, self.truth, self.images, self.choices)
+
+
+def _model_table(prediction: xr.DataArray, trials: _Trials) -> _Table:
+    images = pd.Index(prediction.coords["stimulus_id"].values)
+    choices = pd.Index(prediction.coords["choice"].values)
+    rows, columns = images.get_indexer(pd.Index(trials.images)), choices.get_indexer(pd.Index(trials.choices))
+    if (rows < 0).any() or (columns < 0).any() or len(images) != len(rows) or len(choices) != len(columns):
+        raise InvalidMeasurement("the model answers other images, or other choices, than people")
+    p = prediction.transpose("presentation", "choice").values.astype(float)[np.ix_(rows, columns)]
+    right = p[np.arange(len(p)), trials.truth]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = p / (p + right[:, None])
+    p[np.arange(len(p)), trials.truth] = np.nan
+    return _Table(p, trials.truth, trials.images, trials.choices)
+
+
+def _halvings(count: int, repetitions: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    generator = np.random.RandomState(0)
+    halves: list[tuple[np.ndarray, np.ndarray]] = []
+    for _ in range(repetitions):
+        order = np.arange(count)
+        generator.shuffle(order)
+        halves.append((order[: count // 2], order[count // 2 :]))
+    return halves
+
+
+def _correlation(one: _Indices, other: _Indices) -> float:
+    x, y = one.d.ravel(), other.d.ravel()
+    known = np.isfinite(x) & np.isfinite(y)
+    return float(np.corrcoef(x[known], y[known])[0, 1]) if known.sum() > 1 else float("nan")
+
+
+def i1() -> ImageLevel:
+    """Return ``i1``: d' of each image, averaged over distractors."""
+    return ImageLevel(collapse=True, normalize=False)
+
+
+def i1n() -> ImageLevel:
+    """Return i1 less the mean of each object and distractor."""
+    return ImageLevel(collapse=True, normalize=True)
+
+
+def i2() -> ImageLevel:
+    """Return i2: d' of each image and distractor."""
+    return ImageLevel(collapse=False, normalize=False)
+
+
+def i2n() -> ImageLevel:
+    """Return ``i2n``: d' of each image and distractor, less the mean of each object and distractor."""
+    return ImageLevel(collapse=False, normalize=True)
+
+
+def behavior_ceiled(score: Comparison, ceiling: Comparison) -> Aggregate:
+    """Return r / sqrt(ceiling) in each repetition, averaged; the error is their standard deviation."""
+    if score.splits is None or ceiling.splits is None:
+        raise InvalidMeasurement("score and ceiling are divided repetition by repetition; one has none")
+    ratios = score.splits.values[:, 0] / np.sqrt(ceiling.splits.values[:, 0])
+    return Aggregate(float(ratios.mean()), float(ratios.std()))

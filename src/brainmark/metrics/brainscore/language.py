@@ -1,0 +1,93 @@
+"""Metrics of brainscore-language 2.3.0: least squares and ridge, over shuffled rows or whole passages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, paired, single
+from brainmark.metrics.brainscore.regression import Mapping, Predicted, ols_mapping, ridgecv_mapping
+from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits
+from brainmark.metrics.splits import Fold
+
+ALPHAS = tuple(np.logspace(-3, 3, 7).tolist())
+_CUTOFF = 1e-6  # scikit-learn from 1.7 on: singular values below this share of the largest do not count
+_SMALL = 1e-8  # added to both lengths before r is divided by them
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Metric ``linear_pearsonr`` or ``ridge_pearsonr``.
+
+    Attributes
+    ----------
+    mapping : how voxels are predicted.
+    group : coordinate whose labels are kept together (story, passage), in shuffled folds of seed 1234; None: ten random
+        splits of 90/10, seed 1.
+    splits : folds.
+    """
+
+    mapping: Mapping
+    group: str | None = None
+    splits: int = 10
+
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
+        """Compare two recordings (presentation, neuroid).
+
+        Raises
+        ------
+        InvalidMeasurement : different presentations, NaN, no coordinate `group`.
+        """
+        x, y = paired(prediction, target)
+        predictions, notes = self.mapping(x, y, folds := self._folds(target, len(y)))
+        r = np.stack([_pearson(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)])
+        made = by_split(r, target, notes)
+        return Comparison(made.values, made.splits, notes=made.notes, details={"score": made.details["score"]})
+
+    def _folds(self, target: Recording, n: int) -> tuple[Fold, ...]:
+        if self.group is None:
+            return shuffle_splits(n, self.splits)
+        names = labels(target, self.group)
+        if names is None:
+            raise InvalidMeasurement(f"target has no coordinate {self.group!r} along presentation to group by")
+        return grouped_folds(names, self.splits)
+
+
+def linear_pearsonr(group: str | None = None, splits: int = 10) -> Linear:
+    """Return ``linear_pearsonr``: least squares."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return ols_mapping(x, y, folds, _CUTOFF)
+
+    return Linear(mapping, group, splits)
+
+
+def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[float] = ALPHAS) -> Linear:
+    """Return ``ridge_pearsonr``: one penalty for all voxels, chosen by leave-one-out on the training rows."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return ridgecv_mapping(x, y, folds, alphas)
+
+    return Linear(mapping, group, splits)
+
+
+def pearsonr(prediction: xr.DataArray | np.ndarray, target: xr.DataArray | np.ndarray) -> Comparison:
+    """Magnitude of Pearson's r of two vectors, ``pearsonr``; the sign is lost (`details` has r)."""
+    r = float(np.corrcoef(np.asarray(prediction, float), np.asarray(target, float))[0, 1])
+    return single(abs(r), details={"r": r})
+
+
+def _pearson(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    x = predicted - predicted.mean(axis=0)
+    y = truth - truth.mean(axis=0, dtype=float)
+    cross = np.einsum("nq,nq->q", x, y)
+    return cross / ((_length(x) + _SMALL) * (_length(y) + _SMALL))
+
+
+def _length(x: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("nq,nq->q", x, x))

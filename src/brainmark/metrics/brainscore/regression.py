@@ -1,0 +1,322 @@
+"""Regression-based metrics of the published scores: PLS, ridge, least squares, single units; reverse and split forms.
+
+Ten random splits of 90/10 (seed 1) over the target's presentations, stratified where the published benchmarks do so;
+Pearson r per neuroid in each split; median over neuroids, mean over splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import BLOCK
+from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, matrix, paired
+from brainmark.metrics.brainscore.smoothers import Spectrum, best_alpha
+from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
+from brainmark.metrics.correlation import pearson
+from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.pls import pls_predictions
+from brainmark.metrics.ridge import ols_predictions, ridge_predictions
+from brainmark.metrics.splits import Fold
+
+ALPHAS = (
+    *(0.01, 0.1, 0.5, 1.0),
+    *np.linspace(1e1, 1e2, 4, endpoint=False).tolist(),
+    *(a for k in range(2, 6) for a in np.linspace(10.0**k, 10.0 ** (k + 1), 18, endpoint=False).tolist()),
+    *np.linspace(1e6, 1e7, 19).tolist(),
+)
+"""The 99 penalties of the published RidgeCV."""
+
+Predicted = tuple[list[np.ndarray], tuple[str, ...]]
+Mapping = Callable[[np.ndarray, np.ndarray, Sequence[Fold]], Predicted]
+"""features (n, p), targets (n, q), folds -> predictions (test, q) of each fold, notes."""
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """Metric over random splits of the presentations.
+
+    Attributes
+    ----------
+    mapping : how neuroids are predicted.
+    stratify : coordinate whose labels every split holds in equal shares; recordings that lack it are split without
+        (the published code then stops, unless it is told not to stratify).
+    splits, train_size, seed : of the random splits.
+    reverse : predict model units from neuroids; the splits then follow the model's presentations.
+    """
+
+    mapping: Mapping
+    stratify: str | None = "object_name"
+    splits: int = 10
+    train_size: float = 0.9
+    seed: int = 1
+    reverse: bool = False
+
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
+        """Compare two recordings (presentation, neuroid), labelled or as arrays.
+
+        Raises
+        ------
+        InvalidMeasurement : different presentations, NaN, too few presentations.
+        """
+        if self.reverse:
+            prediction, target = target, prediction
+        x, y = paired(prediction, target)
+        names = labels(target, self.stratify)
+        if names is None:
+            folds = shuffle_splits(len(y), self.splits, self.train_size, self.seed)
+        else:
+            folds = stratified_splits(names, self.splits, self.train_size, self.seed)
+        predictions, notes = self.mapping(x, y, folds)
+        r = [fold_r(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)]
+        return by_split(np.stack(r), target, notes)
+
+
+@dataclass(frozen=True)
+class TrainTest:
+    """Metric with presentations for training and for testing that the benchmark keeps apart.
+
+    Called with the predictions for both, then the targets for both.
+    """
+
+    mapping: Mapping
+    reverse: bool = False
+
+    def __call__(
+        self, train: Recording, test: Recording, target_train: Recording, target_test: Recording
+    ) -> Comparison:
+        """Compare; every argument is a recording (presentation, neuroid)."""
+        if self.reverse:
+            train, test, target_train, target_test = target_train, target_test, train, test
+        (x, y), (x_test, y_test) = paired(train, target_train), paired(test, target_test)
+        if x.shape[1] != x_test.shape[1] or y.shape[1] != y_test.shape[1]:
+            raise InvalidMeasurement("training and test recordings have different neuroids")
+        fold = Fold(np.arange(len(x)), np.arange(len(x), len(x) + len(x_test)))
+        predictions, notes = self.mapping(np.concatenate([x, x_test]), np.concatenate([y, y_test]), [fold])
+        return by_split(fold_r(predictions[0], y_test)[None], target_test, notes)
+
+
+def fold_r(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Pearson r of each neuroid; NaN where one side is constant."""
+    return np.asarray(pearson(predicted, truth))
+
+
+def _by_fold(stacked: np.ndarray, folds: Sequence[Fold]) -> list[np.ndarray]:
+    return np.split(stacked, np.cumsum([len(f.test) for f in folds])[:-1])
+
+
+def pls_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], components: int = 25) -> Predicted:
+    """Partial least squares, unscaled, with the stopping rule of scikit-learn's NIPALS."""
+    predictions, used = pls_predictions(x, y, folds, components, "nipals")
+    few = (f"PLS used {used} of {components} components: the data do not carry more",)
+    return _by_fold(predictions, folds), few if used < components else ()
+
+
+def ridge_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], alpha: float = 1.0) -> Predicted:
+    """Ridge regression with a fixed penalty."""
+    return _by_fold(ridge_predictions(x, y, folds, [alpha])[0], folds), ()
+
+
+def ridgecv_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], alphas: Sequence[float] = ALPHAS) -> Predicted:
+    """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
+    features, y = prepare(x), np.asarray(y, float)
+    predictions: list[np.ndarray] = []
+    chosen: list[float] = []
+    whole = y @ y.T if features.dual and len(folds) > 1 else None
+    for fold in folds:
+        mean = y[fold.train].mean(axis=0)
+        centred = y[fold.train] - mean
+        spectrum = Spectrum(features, fold)
+        products = None if whole is None else _recentred(whole[np.ix_(fold.train, fold.train)])
+        chosen.append(best_alpha(spectrum, centred, alphas, products))
+        predictions.append(spectrum.matrix(chosen[-1]) @ centred + mean)
+    listed = ", ".join(f"{a:g}" for a in sorted(set(chosen)))
+    return predictions, (f"penalties chosen: {listed}",)
+
+
+def _recentred(products: np.ndarray) -> np.ndarray:
+    mean = products.mean(axis=0)
+    return products - mean - mean[:, None] + mean.mean()
+
+
+def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: float | None = None) -> Predicted:
+    """Least squares of least norm; singular values below `cutoff` of the largest do not count.
+
+    None: the precision of the features, as LAPACK has it. Where the products of the features cannot tell how small a
+    singular value is, the features themselves are decomposed, in the precision in which they come.
+    """
+    features = prepare(x)
+    if not features.dual:
+        if _sure(features, folds):
+            return _by_fold(ols_predictions(features, y, folds), folds), ()
+        return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
+    predictions: list[np.ndarray] = []
+    for fold in folds:
+        spectrum = Spectrum(features, fold)
+        if not spectrum.sure:
+            predictions.append(_least_squares(x, y, fold, cutoff))
+            continue
+        mean = y[fold.train].mean(axis=0, dtype=float)
+        predictions.append(spectrum.matrix(0.0) @ (y[fold.train] - mean) + mean)
+    return predictions, ()
+
+
+def _sure(features: Features, folds: Sequence[Fold]) -> bool:
+    """Whether every fold has more training rows than features, and the features are far from collinear."""
+    if min(len(f.train) for f in folds) <= features.p + 1:
+        return False
+    x = np.asarray(features.array)
+    values = np.linalg.eigvalsh(x.T @ x)
+    return bool(values[0] > 1e-9 * values[-1])
+
+
+def _least_squares(x: np.ndarray, y: np.ndarray, fold: Fold, cutoff: float | None) -> np.ndarray:
+    from scipy.linalg import lstsq
+
+    train, target = x[fold.train], y[fold.train].astype(x.dtype)
+    mean, offset = train.mean(axis=0), target.mean(axis=0)
+    weights = lstsq(train - mean, target - offset, cond=cutoff)[0]
+    return (x[fold.test] - mean) @ weights + offset
+
+
+def single_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    """Each neuroid is predicted by the unit that correlates best with it on the training rows; constant units never."""
+    y = np.asarray(y, float) - y.mean(axis=0, dtype=float)
+    shape = (len(folds), y.shape[1])
+    best, where = np.full(shape, -np.inf), np.zeros(shape, int)
+    for start in range(0, x.shape[1], BLOCK):
+        block = x[:, start : start + BLOCK].astype(float)
+        block -= block.mean(axis=0)
+        sums, squares, cross = block.sum(axis=0), np.einsum("np,np->p", block, block), block.T @ y
+        for f, (train, test) in enumerate(folds):
+            if len(train) + len(test) == len(x):  # all rows, less those left out
+                out, left, size = block[test], y[test], len(train)
+                parts = sums - out.sum(axis=0), squares - np.einsum("np,np->p", out, out), cross - out.T @ left
+                y_sum = -left.sum(axis=0)
+            else:
+                kept, size = block[train], len(train)
+                parts = kept.sum(axis=0), np.einsum("np,np->p", kept, kept), kept.T @ y[train]
+                y_sum = y[train].sum(axis=0)
+            spread = parts[1] - parts[0] ** 2 / size
+            varies = spread > 1e-12 * np.maximum(parts[1], 1e-300)
+            scale = np.sqrt(np.where(varies, spread, 1.0))[:, None]
+            r = np.where(varies[:, None], (parts[2] - np.outer(parts[0], y_sum) / size) / scale, -np.inf)
+            first = r.argmax(axis=0)
+            top = r[first, np.arange(r.shape[1])]
+            better = top > best[f]
+            best[f], where[f] = np.where(better, top, best[f]), np.where(better, first + start, where[f])
+    if not np.isfinite(best).all():
+        raise InvalidMeasurement("no unit varies over the training presentations")
+    return [x[f.test][:, where[k]] for k, f in enumerate(folds)], ()
+
+
+def pls(components: int = 25, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
+    """Return ``pls`` (``reverse_pls``): 25 components, features as they are."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return pls_mapping(x, y, folds, components)
+
+    return CrossValidated(mapping, stratify, reverse=reverse)
+
+
+def ridge(alpha: float = 1.0, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
+    """Return ``ridge``, which is also ``ridge_cv``: the penalty is fixed."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return ridge_mapping(x, y, folds, alpha)
+
+    return CrossValidated(mapping, stratify, reverse=reverse)
+
+
+def ridgecv(
+    alphas: Sequence[float] = ALPHAS, stratify: str | None = "object_name", reverse: bool = False
+) -> CrossValidated:
+    """Return RidgeCV within the ten splits: one penalty for all neuroids, chosen by leave-one-out."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return ridgecv_mapping(x, y, folds, alphas)
+
+    return CrossValidated(mapping, stratify, reverse=reverse)
+
+
+def linear_predictivity(stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
+    """Return ``linear_predictivity``: ordinary least squares."""
+    return CrossValidated(ols_mapping, stratify, reverse=reverse)
+
+
+def neuron_to_neuron(stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
+    """Return ``neuron_to_neuron``: the best unit on the training rows stands for the neuroid, sign kept."""
+    return CrossValidated(single_mapping, stratify, reverse=reverse)
+
+
+def reverse_pls(components: int = 25, stratify: str | None = "object_name") -> CrossValidated:
+    """Return ``reverse_pls``: model units predicted from neuroids."""
+    return pls(components, stratify, reverse=True)
+
+
+def pls_split(components: int = 25, reverse: bool = False) -> TrainTest:
+    """Return ``pls_split`` (``reverse_pls_split``)."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return pls_mapping(x, y, folds, components)
+
+    return TrainTest(mapping, reverse)
+
+
+def ridge_split(alpha: float = 1.0, reverse: bool = False) -> TrainTest:
+    """Return ``ridge_split``, which is also ``dual_ridge_split``: both forms give the same predictions."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return ridge_mapping(x, y, folds, alpha)
+
+    return TrainTest(mapping, reverse)
+
+
+def ridgecv_split(alphas: Sequence[float] = ALPHAS, reverse: bool = False) -> TrainTest:
+    """Return ``ridgecv_split``, which is also ``dual_ridgecv_split``."""
+
+    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+        return ridgecv_mapping(x, y, folds, alphas)
+
+    return TrainTest(mapping, reverse)
+
+
+def linear_predictivity_split(reverse: bool = False) -> TrainTest:
+    """Return ``linear_predictivity_split``."""
+    return TrainTest(ols_mapping, reverse)
+
+
+def neuron_to_neuron_split(reverse: bool = False) -> TrainTest:
+    """Return ``neuron_to_neuron_split``."""
+    return TrainTest(single_mapping, reverse)
+
+
+def by_subject(metric: TrainTest, coordinate: str = "subject") -> Callable[..., dict[str, Comparison]]:
+    """Fit the neuroids of each subject by themselves, so that each gets its own penalty.
+
+    Returns
+    -------
+    A function of (train, test, target_train, target_test) that returns one comparison for each subject, by name.
+    """
+
+    def compare(
+        train: Recording, test: Recording, target_train: xr.DataArray, target_test: xr.DataArray
+    ) -> dict[str, Comparison]:
+        matrix(target_train, "target")
+        names = np.asarray(target_train.coords[coordinate].values)
+        return {
+            str(name): metric(
+                train,
+                test,
+                target_train.isel(neuroid=np.flatnonzero(names == name)),
+                target_test.isel(neuroid=np.flatnonzero(target_test.coords[coordinate].values == name)),
+            )
+            for name in np.unique(names)
+        }
+
+    return compare
