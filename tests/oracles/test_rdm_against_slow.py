@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
-from brainmark.metrics.rdm import compare_rdms, midranks, rdm_matrix, upper
+from brainmark.metrics.rdm import compare_rdms, midranks, rdm_matrix, sorting_order, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.resampling import draws
 
@@ -57,6 +57,13 @@ def test_comparison_is_rsatoolboxs(compare: str, ties: bool) -> None:
 def test_midranks_are_scipys() -> None:
     values = np.random.default_rng(0).integers(0, 50, 400).astype(float)
     np.testing.assert_array_equal(midranks(values), rankdata(values))
+
+
+@pytest.mark.parametrize("compare", ["spearman", "rho-a"])
+def test_large_vectors_are_compared_like_small_ones(compare: str) -> None:
+    x = np.random.default_rng(0).normal(size=120_000)
+    y = x + np.random.default_rng(1).normal(size=x.size)
+    assert compare_rdms(x, y, compare) == pytest.approx(spearmanr(x, y)[0], abs=1e-12)  # type: ignore[arg-type]
 
 
 def resampled_slowly(one: np.ndarray, other: np.ndarray, counts: np.ndarray, compare: str) -> np.ndarray:
@@ -153,3 +160,19 @@ def test_whitened_comparison_with_missing_pairs_is_the_one_of_the_full_covarianc
         expected = a @ inverse @ b / np.sqrt((a @ inverse @ a) * (b @ inverse @ b))
         found = resampled_rdms(rdms[0], rdms[1][None], count[None], compare)[0, 0]  # type: ignore[arg-type]
         assert found == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["normal", "close", "ties", "tiny", "wide", "sorted"])
+def test_order_and_ranks_of_many_values_are_scipys(kind: str) -> None:
+    generator = np.random.default_rng(9)
+    values = generator.normal(size=30_000)
+    values = {
+        "normal": values,
+        "close": 1 + 1e-9 * values,  # equal in single precision
+        "ties": np.round(values, 2) * generator.choice([-1, 1], 30_000),  # with both zeros
+        "tiny": values * 1e-50,
+        "wide": np.sign(values) * np.exp(100 * np.abs(values)),  # beyond single precision
+        "sorted": np.sort(values)[::-1],
+    }[kind]
+    np.testing.assert_array_equal(values[sorting_order(values)], np.sort(values))
+    np.testing.assert_array_equal(midranks(values), rankdata(values))

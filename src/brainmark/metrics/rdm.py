@@ -8,6 +8,7 @@ Features may be NumPy arrays or torch tensors: the matrix is computed where they
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -143,12 +144,25 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
-    return pearson(midranks(one), midranks(other))
+    return _cosine(*_centred_ranks(one, other))
+
+
+def _centred_ranks(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Midranks less their mean; sorting lets go of the interpreter, so that two cores can share large vectors."""
+    if len(one) < 100_000:
+        ranks = midranks(one), midranks(other)
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(midranks, (one, other))
+        ranks = first, second
+    for side in ranks:
+        side -= (len(one) + 1) / 2
+    return ranks
 
 
 def _rho_a(one: np.ndarray, other: np.ndarray) -> float:
     count = one.size
-    a, b = midranks(one) - (count + 1) / 2, midranks(other) - (count + 1) / 2
+    a, b = _centred_ranks(one, other)
     return float(12 * (a @ b) / (count**3 - count))
 
 
@@ -165,17 +179,43 @@ def _tau_a(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def midranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`."""
-    order = np.argsort(values, kind="stable")
+    """Ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`. No NaN."""
+    values = np.asarray(values, float)
+    order = sorting_order(values)
     ordered = values[order]
-    new = np.empty(len(values), bool)
-    new[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    starts = np.append(np.flatnonzero(new), len(values))
-    mean_rank = (starts[:-1] + starts[1:] + 1) / 2
+    new = ordered[1:] != ordered[:-1]
     ranks = np.empty(len(values))
-    ranks[order] = mean_rank[np.cumsum(new) - 1]
+    if new.all():
+        ranks[order] = np.arange(1.0, len(values) + 1)
+        return ranks
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1, [len(values)]])
+    ranks[order] = np.repeat((starts[:-1] + starts[1:] + 1) / 2, np.diff(starts))
     return ranks
+
+
+def sorting_order(values: np.ndarray) -> np.ndarray:
+    """Indices that sort float64 values, as `numpy.argsort`, in less than half the time for many values.
+
+    Value (rounded to float32, as an integer of the same order) and index are packed into one 64-bit number, because
+    numbers sort faster than indices; what the rounding made equal is sorted once more.
+    """
+    count = len(values)
+    if count < 10_000 or count >= 2**32:
+        return np.argsort(values, kind="stable")
+    with np.errstate(over="ignore"):
+        bits = (values.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0: one zero, not two
+    key = np.where(bits < 0, ~bits, bits | np.int32(-(2**31))).view(np.uint32)
+    packed = np.left_shift(key, 32, dtype=np.uint64)
+    packed |= np.arange(count, dtype=np.uint64)
+    packed.sort()
+    order = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    packed >>= np.uint64(32)
+    same = packed[1:] == packed[:-1]
+    alike = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(alike):
+        inside = order[alike]
+        order[alike] = inside[np.lexsort((values[inside], packed[alike]))]
+    return order
 
 
 COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {

@@ -34,7 +34,8 @@ def resampled_rdms(
     """
     counts = np.asarray(counts, float)
     if compare in ("pearson", "cosine"):
-        return np.stack([_moments(one, other, counts, centred=compare == "pearson") for other in others], axis=1)
+        one, others = np.asarray(one, float), np.asarray(others, float)
+        return _moments(one, others, counts, centred=compare == "pearson")
     if compare in ("spearman", "rho-a"):
         return _ranked(upper(np.asarray(one, float)), upper(np.asarray(others, float)), counts, compare)
     if compare in ("whitened-pearson", "whitened-cosine"):
@@ -42,20 +43,36 @@ def resampled_rdms(
     return _expanded(one, others, counts, compare)
 
 
-def _moments(one: np.ndarray, other: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
-    """Pearson or cosine from six quadratic forms; (draw,)."""
-    known = np.isfinite(one) & np.isfinite(other)
-    np.fill_diagonal(known, val=False)
-    x, y = (np.where(known, m, 0.0).astype(float) for m in (one, other))
-    if known.any() and centred:  # a shift changes no correlation, and keeps the differences below exact
-        x, y = (np.where(known, m - m[known].mean(), 0.0) for m in (x, y))
-    weight, sx, sy, xx, yy, xy = (
-        ((counts @ m) * counts).sum(axis=1) for m in (known.astype(float), x, y, x * x, y * y, x * y)
-    )
-    if centred:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            xx, yy, xy = xx - sx * sx / weight, yy - sy * sy / weight, xy - sx * sy / weight
-    return _ratio(xy, xx, yy, np.finfo(float).eps * 1e3 * weight * max(np.abs(x).max(), 1e-300) * np.abs(y).max())
+def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
+    """Pearson or cosine from quadratic forms ``c' D c``, all in one product of matrices; (draw, rdm)."""
+    result = np.empty((len(counts), len(others)))
+    size = len(one)
+    for which in _same_pairs(one, others):
+        known = np.isfinite(one) & np.isfinite(others[which[0]])
+        np.fill_diagonal(known, val=False)
+        # A shift changes no correlation, and keeps the differences below exact.
+        x, *ys = (
+            np.where(known, m - (m[known].mean() if centred and known.any() else 0.0), 0.0)
+            for m in (one, *others[which])
+        )
+        sides = [known, x, x * x] + [side for y in ys for side in (y, y * y, x * y)]
+        stack = np.concatenate(sides, axis=1, dtype=float)
+        forms = np.empty((len(counts), len(sides)))
+        step = max(1, 8 * _BLOCK_BYTES // (8 * stack.shape[1]))
+        for start in range(0, len(counts), step):
+            block = counts[start : start + step]
+            products = (block @ stack).reshape(len(block), len(sides), size)
+            forms[start : start + step] = np.matmul(products, block[:, :, None])[:, :, 0]
+        weight, sx, xx = forms[:, :3].T
+        for k, (sy, yy, xy) in zip(which, forms[:, 3:].reshape(len(counts), -1, 3).transpose(1, 2, 0), strict=True):
+            floor = np.finfo(float).eps * 1e3 * weight * np.sqrt((x * x).mean() * (ys[which.index(k)] ** 2).mean())
+            if centred:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    parts = xy - sx * sy / weight, xx - sx * sx / weight, yy - sy * sy / weight
+            else:
+                parts = xy, xx, yy
+            result[:, k] = _ratio(*parts, floor)
+    return result
 
 
 def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, floor: np.ndarray) -> np.ndarray:
