@@ -23,6 +23,8 @@ from clock import measured  # noqa: E402
 
 try:
     import torchvision  # noqa: F401
+except ModuleNotFoundError:  # brainscore-language does without
+    pass
 except RuntimeError:  # a torchvision built for another torch: declare the two operators that it fails to find
     for module in [name for name in sys.modules if name.startswith("torchvision")]:
         del sys.modules[module]

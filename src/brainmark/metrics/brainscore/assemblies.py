@@ -28,11 +28,12 @@ class Aggregate(NamedTuple):
 def aggregate(comparison: Comparison) -> Aggregate:
     """Return the median over units in each split, averaged over splits, and the scatter of these over sqrt(splits).
 
-    Without splits: the comparison's own centre, and the error in its details, if it has one.
+    Metrics whose error is another one state it in their details, and so do those without splits, if they have one.
     """
+    error = comparison.details.get("error", float("nan"))
     if comparison.splits is None:
-        return Aggregate(comparison.aggregate(), comparison.details.get("error", float("nan")))
-    return _aggregate(np.asarray(comparison.splits.values, float))
+        return Aggregate(comparison.aggregate(), error)
+    return Aggregate(_aggregate(np.asarray(comparison.splits.values, float)).value, error)
 
 
 def _aggregate(splits: np.ndarray) -> Aggregate:
@@ -53,7 +54,7 @@ def by_split(splits: np.ndarray, target: Recording, notes: Sequence[str] = (), d
         values=xr.DataArray(values, dims=dim, coords=coords),
         splits=xr.DataArray(splits, dims=("split", dim), coords=coords),
         notes=tuple(notes),
-        details={"score": score.value, "error": score.error},
+        details={"score": score.value, "error": score.error} if len(splits) > 1 else {"score": score.value},
     )
 
 

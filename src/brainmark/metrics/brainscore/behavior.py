@@ -6,7 +6,7 @@ sensitivity index d' for every image and distractor, and are correlated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ class ImageLevel:
         values = np.array([[_correlation(one, other)] for one, other in pairs])
         made = by_split(values, trials, dim="population")
         error = float(np.std(values))  # published: not divided by the root of their number
-        return Comparison(made.values, made.splits, details={"score": made.details["score"], "error": error})
+        return replace(made, details=made.details | {"error": error})
 
     def _indices(self, table: _Table) -> _Indices:
         d = dprimes(table.p, table.truth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, paired, single
-from brainmark.metrics.brainscore.regression import Mapping, Predicted, ols_mapping, ridgecv_mapping
+from brainmark.metrics.brainscore.regression import Mapping, Predicted, in_published_order, ols_mapping, ridgecv_mapping
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits
 from brainmark.metrics.splits import Fold
 
@@ -44,10 +44,11 @@ class Linear:
         InvalidMeasurement : different presentations, NaN, no coordinate `group`.
         """
         x, y = paired(prediction, target)
-        predictions, notes = self.mapping(x, y, folds := self._folds(target, len(y)))
+        folds = in_published_order(self._folds(target, len(y)), target)
+        predictions, notes = self.mapping(x, y, folds)
         r = np.stack([_pearson(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)])
         made = by_split(r, target, notes)
-        return Comparison(made.values, made.splits, notes=made.notes, details={"score": made.details["score"]})
+        return replace(made, details={"score": made.details["score"]})  # published without an error
 
     def _folds(self, target: Recording, n: int) -> tuple[Fold, ...]:
         if self.group is None:

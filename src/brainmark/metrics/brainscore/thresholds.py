@@ -152,11 +152,12 @@ def _monotone(rates: np.ndarray) -> int:
 def psychometric_fit(levels: np.ndarray, rates: np.ndarray) -> Fit | None:
     """Fit by maximum likelihood from every level and 50 slopes; None where r^2 is below .4 or nothing converges."""
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
 
     best: Fit | None = None
     least = np.inf
     bounds = ((None, None), (None, None), _LAPSES)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), threadpool_limits(1):  # hundreds of tiny fits: threads would only wait
         for slope in _SLOPES:
             for middle in levels:
                 start = np.array([slope, middle, 1 - rates.max()])
