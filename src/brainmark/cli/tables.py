@@ -123,12 +123,12 @@ def _headline(benchmark: str, scores: Sequence[Score]) -> Text:
 
 
 def _score_cells(score: Score) -> list[str]:
-    interval = "" if score.interval is None else f"{score.interval[0]:.3f} – {score.interval[1]:.3f}"
-    ceiling = "none" if score.ceiling is None else f"{score.ceiling:.3f}"
+    interval = "" if score.interval is None else " – ".join(number(end) for end in score.interval)
+    ceiling = "none" if score.ceiling is None else number(score.ceiling)
     controls = sorted(((c.value, n) for n, c in score.controls.items() if n != score.subject), reverse=True)
-    highest = f"{controls[0][1]} {controls[0][0]:.3f}" if controls else ""
+    highest = f"{controls[0][1]} {number(controls[0][0])}" if controls else ""
     time = "" if score.stamp is None else duration(score.stamp.seconds)
-    return [escape(score.subject), f"{score.value:.3f}", interval, ceiling, escape(highest), time]
+    return [escape(score.subject), number(score.value), interval, ceiling, escape(highest), time]
 
 
 def _range(bounds: tuple[float, float] | None) -> str:
@@ -156,6 +156,11 @@ def findings(found: Sequence[Finding]) -> RenderableType:
         way_out = f"\n[bold]→[/] {escape(finding.mend)}" if finding.mend else ""
         table.add_row(marks[finding.state], finding.topic, escape(finding.fact) + way_out)
     return table
+
+
+def number(value: float) -> str:
+    """Return three decimals; what rounds to zero has no sign."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def duration(seconds: float) -> str:
