@@ -188,3 +188,34 @@ def test_an_answer_that_is_no_array_is_refused_with_its_type():
 
     with pytest.raises(brainmark.BrainmarkError, match=r"is a list, not an xarray\.DataArray"):
         score(Listing(), make_benchmark())
+
+
+def test_the_stamp_says_what_is_needed_to_get_the_number_again(registered):
+    torch = pytest.importorskip("torch")
+
+    class Net(torch.nn.Module):
+        def __init__(self, value: float) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+            torch.nn.init.constant_(self.layer.weight, value)
+
+        def forward(self, images):
+            return self.layer(images.mean((1, 2, 3))[:, None])
+
+    stamps = []
+    for value in (1.0, 1.0, 2.0):
+        torch.manual_seed(0)
+        stamps.append(score(Net(value), make_benchmark()).stamp)
+    assert stamps[0].weights == stamps[1].weights != stamps[2].weights
+    assert stamps[0].sources == {}
+    assert stamps[0].packages["numpy"] == np.__version__
+    assert stamps[0].peak_memory > 10_000_000
+    assert {"processor", "cores", "memory"} <= set(stamps[0].hardware)
+
+
+def test_the_stamp_names_the_data_files_and_their_sha256():
+    from brainmark.run.stamp import source_digests
+
+    digests = source_digests(["Cowley2023.210325"])
+    assert set(digests) == {"responses_210325.npy", "images_210325.zip"}
+    assert all(len(value) == 64 for value in digests.values())

@@ -18,7 +18,21 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Stamp:
-    """What is needed to get the number again."""
+    """What is needed to get the number again.
+
+    Attributes
+    ----------
+    created : time, UTC.
+    brainmark, commit, code : version; Git commit of a checkout ("+": with changes); sha256 of all source files.
+    python, packages, hardware : what it ran on.
+    experiment, target : sha256 over content, see `Experiment.digest`; over the values of the target.
+    sources : file -> sha256 of the data files; empty for simulated data.
+    model : sha256 of the model's registration and source file; for an object, its type.
+    weights : sha256 over parameters and buffers; None: the model has none.
+    seed : of the benchmark.
+    seconds : that this score took; peak_memory : of the process until then, in bytes.
+    data : where the files came from, see `brainmark.run.origin`.
+    """
 
     created: str
     brainmark: str
@@ -33,7 +47,9 @@ class Stamp:
     seed: int
     seconds: float
     peak_memory: int
-    data: str = "cache"
+    data: str = "cached"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -200,7 +216,7 @@ def _draws(
     """Centres of raw and ceiling under joint draws of stimuli and units: two arrays (replicate,); may be empty.
 
     Drawing units already brings in the error of each unit; from the replicates only what all units share with a draw
-    of stimuli is added (`_shared`), or that error would count three times (Owen 2007, Ann. Appl. Stat. 1, 386).
+    of stimuli is added (`shared_errors`), or that error would count three times (Owen 2007, Ann. Appl. Stat. 1, 386).
     """
     if raw.replicates is None:
         return np.empty(0), np.empty(0)
@@ -210,7 +226,7 @@ def _draws(
     resampled = [(raw, value_of)]
     if ceiling is not None and ceiling.replicates is not None:
         resampled.append((ceiling, ceiling_of))
-    shifts = _shared([_replicates(c, count) - values for c, values in resampled])
+    shifts = shared_errors([_replicates(c, count) - values for c, values in resampled])
     generator = np.random.default_rng([seed, 1])
     units = generator.integers(value_of.size, size=(count, value_of.size))
     raw_draws = center(value_of[units], raw.center) + shifts[0]
@@ -228,7 +244,7 @@ def _replicates(comparison: Comparison, count: int) -> np.ndarray:
     return comparison.replicates[:count]
 
 
-def _shared(errors: list[np.ndarray]) -> np.ndarray:
+def shared_errors(errors: list[np.ndarray]) -> np.ndarray:
     """What all units have in common of their errors (replicate, unit) under each draw of stimuli: (arrays, replicate).
 
     The mean over units holds that, and the units' own errors divided by their number. It is scaled linearly, so that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -107,6 +108,18 @@ class VisionSubject:
         if not isinstance(made, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(f"{self.identifier}: its factory made a {type(made).__name__}, not a torch.nn.Module")
         return made
+
+    @property
+    def weights_digest(self) -> str:
+        """sha256 over names and values of all parameters and buffers."""
+        from torch import uint8
+
+        whole = hashlib.sha256()
+        for name, tensor in [*self.module.named_parameters(), *self.module.named_buffers()]:
+            values = tensor.detach().cpu().contiguous()
+            whole.update(f"{name}{values.dtype}{tuple(values.shape)}".encode())
+            whole.update(values.flatten().view(uint8).numpy().tobytes())
+        return whole.hexdigest()
 
     @property
     def screen(self) -> Screen:

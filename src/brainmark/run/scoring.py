@@ -129,7 +129,8 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     loaded = benchmark.load()
     begun = time.perf_counter()
     result = loaded(answers.of(model.subject, model.name))
-    result = result.stamped(make_stamp(loaded, model.fingerprint, time.perf_counter() - begun, benchmark.origin))
+    seconds = time.perf_counter() - begun
+    result = result.stamped(make_stamp(loaded, model.subject, model.fingerprint, seconds, benchmark.origin))
     if key:
         try:
             store.put(key, result)

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,16 +17,18 @@ from typing import Any
 import numpy as np
 
 import brainmark
+from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
+from brainmark.core.subject import Subject
 
 PACKAGES = ("numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn")
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
-def make_stamp(benchmark: Benchmark, model: str, seconds: float, origin: str) -> Stamp:
-    """Return the stamp of a score of `benchmark` that took `seconds`; `model` is the model's fingerprint."""
+def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: float, origin: str) -> Stamp:
+    """Return the stamp of a score that took `seconds`; `model` is the fingerprint of its registration."""
     return Stamp(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         brainmark=metadata.version("brainmark"),
@@ -41,7 +44,15 @@ def make_stamp(benchmark: Benchmark, model: str, seconds: float, origin: str) ->
         seconds=round(seconds, 3),
         peak_memory=peak_memory(),
         data=origin,
+        sources=source_digests(benchmark.card.datasets),
+        weights=getattr(subject, "weights_digest", None),
     )
+
+
+def source_digests(names: Iterable[str]) -> dict[str, str]:
+    """Return file name -> sha256 of the registered files of these datasets."""
+    sources = [s for name in names if name in registry.datasets for s in registry.datasets[name].card.sources]
+    return {source.url.rsplit("/", 1)[-1]: source.sha256 for source in sources}
 
 
 def versions() -> dict[str, str]:
