@@ -121,7 +121,7 @@ def _compared(one: _Observer, other: _Observer, where: Sequence[tuple[str, objec
 
 
 def _where(values: Sequence[tuple[str, object]]) -> str:
-    return " where " + ", ".join(f"{k} is {v!r}" for k, v in values) if values else ""
+    return " where " + ", ".join(f"{k} is {str(v)!r}" for k, v in values) if values else ""
 
 
 def _conditions(one: _Observer, other: _Observer, compare: Pairwise) -> list[float]:
