@@ -34,7 +34,7 @@ ALPHAS = (
 
 _MANY = 2**24  # features times presentations that are widened to float64 as a whole
 
-_FEW = 2**19  # features times presentations up to which rounding in float32 is reproduced
+_FEW = 2**17  # features times presentations up to which the rounding of published scores is reproduced
 
 Predicted = tuple[list[np.ndarray], tuple[str, ...]]
 Mapping = Callable[[np.ndarray, np.ndarray, Sequence[Fold]], Predicted]
@@ -170,11 +170,11 @@ def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: flo
 
     None: the precision of the features, as LAPACK has it. Where the products of the features cannot tell how small a
     singular value is, the features themselves are decomposed, in the precision in which they come; and so are a few
-    features in float32 that outnumber presentations. Centring them takes one singular value to the edge of precision,
-    published scores hold what rounding then makes of it (3e-4 with 60 presentations, 1e-5 with hundreds), and the same
-    steps on the same rows bring it back.
+    features that outnumber presentations. Centring these takes one singular value to the edge of precision; published
+    scores hold what rounding then makes of it (3e-4 with 60 presentations in float32, 1e-5 with hundreds), and the
+    same steps on the same rows bring it back.
     """
-    if x.dtype != float and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _FEW:
+    if min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _FEW:
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = prepare(_widened(x))
     if not features.dual:
