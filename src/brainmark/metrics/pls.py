@@ -148,7 +148,8 @@ def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: 
     """Fit in the space of features, on the products X'X and X'Y of each fold."""
     xp = namespace(x)
     train = _mask(folds, x)
-    means, g, s = _primal_products(x, y, train)
+    means, s = _primal_products(x, y, train)
+    times_gram = _PrimalGram(x, train, means)
     m = transpose(s) @ s
     rotations = _zeros(x, len(folds), components, x.shape[1])
     x_loadings, loadings = rotations * 0.0, _zeros(x, len(folds), components, y.shape[1])
@@ -158,7 +159,7 @@ def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: 
         before = x_loadings[:, :a]
         w = (s @ c[:, :, None])[:, :, 0] - _combine(before, _project(loadings[:, :a], c))
         r = w - _combine(rotations[:, :a], _project(before, w))
-        p = (g @ r[:, :, None])[:, :, 0]
+        p = times_gram(r)
         scale = alive(xp.sum(w * w, axis=1), xp.sum(r * p, axis=1))[:, None]
         r, p = r * scale, p * scale
         v = (r[:, None, :] @ s)[:, 0, :]
@@ -186,19 +187,32 @@ def _dual_products(kernel: Array, y: Array, train: Array) -> Array:
     return xp.stack(products)
 
 
-def _primal_products(x: Array, y: Array, train: Array) -> tuple[Array, Array, Array]:
-    """Mean of X, X'X and X'Y of each fold: (F, p), (F, p, p), (F, p, q), centred over its training rows."""
+def _primal_products(x: Array, y: Array, train: Array) -> tuple[Array, Array]:
+    """Mean of X and X'Y of each fold, centred over its training rows: (F, p), (F, p, q)."""
     xp = namespace(x)
-    xx, xy = transpose(x) @ x, transpose(x) @ y
+    xy = transpose(x) @ y
     size = xp.sum(train, axis=1)[:, None]
     means, y_means = (train @ x) / size, (train @ y) / size
-    g, s = _zeros(x, len(train), *xx.shape), _zeros(x, len(train), *xy.shape)
+    s = _zeros(x, len(train), *xy.shape)
     for f in range(len(train)):
         out = xp.nonzero(train[f] == 0)[0]
-        left_out, weighted = x[out], (size[f] * means[f])[:, None]
-        g[f] = xx - transpose(left_out) @ left_out - weighted * means[f]
-        s[f] = xy - transpose(left_out) @ y[out] - weighted * y_means[f]
-    return means, g, s
+        s[f] = xy - transpose(x[out]) @ y[out] - (size[f] * means[f])[:, None] * y_means[f]
+    return means, s
+
+
+class _PrimalGram:
+    """Multiplies X'X of each fold, centred over its training rows, with a vector; X'X itself is that of all rows."""
+
+    def __init__(self, x: Array, train: Array, means: Array) -> None:
+        xp = namespace(x)
+        self.whole, self.means, self.size = transpose(x) @ x, means, xp.sum(train, axis=1)
+        self.left_out = [x[xp.nonzero(rows == 0)[0]] for rows in train]
+
+    def __call__(self, r: Array) -> Array:
+        """(F, p) -> (F, p)."""
+        xp = namespace(r)
+        product = r @ self.whole - (self.size * xp.sum(self.means * r, axis=1))[:, None] * self.means
+        return product - xp.stack([transpose(rows) @ (rows @ v) for rows, v in zip(self.left_out, r, strict=True)])
 
 
 class _Alive:
