@@ -35,29 +35,26 @@ def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) 
     trials = _trials(target)
     if len(trials) < 2:
         raise InvalidMeasurement("a split-half ceiling needs at least two repetitions")
-    values = np.empty((splits, trials.shape[2]))
-    complete = bool(np.isfinite(trials).all())
-    for k, (first, second) in enumerate(shuffle_splits(len(trials), splits, 0.5, seed)):
-        r = _r(_half(trials, first, complete), _half(trials, second, complete))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values[k] = 2 * r / (1 + r)
-    return by_split(values, target)
+    halves = [half for fold in shuffle_splits(len(trials), splits, 0.5, seed) for half in fold]
+    averages = _averages(trials, halves)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.stack([np.asarray(pearson(averages[2 * k], averages[2 * k + 1])) for k in range(splits)])
+        return by_split(2 * r / (1 + r), target)
 
 
-def _half(trials: np.ndarray, which: np.ndarray, complete: bool) -> np.ndarray:
-    weights = np.zeros(len(trials), trials.dtype)
-    weights[which] = 1 / len(which)
-    if complete:
-        return np.tensordot(weights, trials, axes=1)
-    part = trials[which]
-    known = np.isfinite(part)
-    count = known.sum(axis=0)
-    return np.where(count > 0, np.where(known, part, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
-
-
-def _r(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(pearson(one.astype(float), other.astype(float)))
+def _averages(trials: np.ndarray, halves: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean (half, stimulus, neuroid) over some repetitions each, of what was measured."""
+    weights = np.zeros((len(halves), len(trials)), trials.dtype)
+    for row, half in zip(weights, halves, strict=True):
+        row[half] = 1
+    flat = trials.reshape(len(trials), -1)
+    known = np.isfinite(flat)
+    if known.all():
+        averages = (weights / weights.sum(axis=1, keepdims=True)) @ flat
+    else:
+        count = weights @ known.astype(trials.dtype)
+        averages = np.where(count > 0, weights @ np.where(known, flat, 0) / np.maximum(count, 1), np.nan)
+    return averages.reshape(len(halves), *trials.shape[1:])
 
 
 def _trials(target: xr.DataArray) -> np.ndarray:

@@ -15,6 +15,8 @@ from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_split
 from brainmark.metrics.geometry import linear_cka
 from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
 
+_MANY = 2**21  # numbers beyond which float32 is not widened: ranks of millions of pairs then agree to 1e-9
+
 Similarity = Callable[[np.ndarray, np.ndarray], float]
 """two populations (presentation, neuroid) -> a number."""
 
@@ -58,7 +60,7 @@ class Subsampled:
 
 def rdm_similarity(x: np.ndarray, y: np.ndarray) -> float:
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
-    one, other = (upper(np.asarray(rdm_matrix(v.astype(float)))) for v in (x, y))
+    one, other = (upper(np.asarray(rdm_matrix(v.astype(float) if v.size <= _MANY else v))) for v in (x, y))
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         return float("nan")
     return compare_rdms(one, other, "spearman")

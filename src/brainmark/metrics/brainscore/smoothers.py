@@ -15,7 +15,7 @@ from brainmark.metrics.splits import Fold
 
 _NULL = 1e-14  # eigenvalues below this share of the largest, times rows, are rounding error of the products
 _UNSURE = 1e-9  # below this share, products no longer tell a small singular value from none
-_BATCH = 2**24  # numbers that several penalties may hold at once
+_BATCH = 2**19  # numbers that several penalties hold at once: few enough to stay in the cache
 
 
 class Spectrum:
@@ -110,7 +110,8 @@ def _error(
     scaled = left[:, None, :] * unexplained.T[None]  # (n, k, r)
     n, k, r = scaled.shape
     spread = (scaled.reshape(n * k, r) @ within).reshape(n, k, r)
-    spread += 2 * cross[:, None, :]
+    if cross.any():
+        spread += 2 * cross[:, None, :]
     residual = np.einsum("nkr,nkr->nk", spread, scaled) + outer[:, None]
     return np.sum(residual / free**2, axis=0)
 
