@@ -32,7 +32,8 @@ def test_a_model_of_neighbourhood_alone_scores_only_when_neighbours_leak() -> No
     oasm = nuisances.autocorrelation(passages, sigma=1.0)
     gap = shuffled_minus_contiguous(ridge(resamples=0), recording(oasm), recording(y), contiguous=Contiguous(8))
     assert gap.shuffled.aggregate() > 0.8
-    assert abs(gap.contiguous.aggregate()) < 0.1
+    assert np.isnan(gap.contiguous.aggregate())  # it says the same of every stimulus of another passage
+    assert gap.value == gap.shuffled.aggregate()
     assert gap.warning is not None
     assert f"score {gap.value:.2f} higher" in gap.warning
 
@@ -114,7 +115,7 @@ def test_shifts_keep_the_autocorrelation_that_shuffling_destroys() -> None:
     """Two slow signals without relation: shuffled permutations call them related too often, shifted ones do not."""
     metric = ols(splits=Grouped("story", 5), resamples=0)
     p = {"shuffle": [], "shift": []}
-    for seed in range(40):
+    for seed in range(30):
         x, y = recording(slow_noise(120, 1, seed)), recording(slow_noise(120, 1, 1000 + seed))
         for how, values in p.items():
             values.append(permutation_test(metric, x, y, 39, seed, how).p <= 0.05)  # type: ignore[arg-type]

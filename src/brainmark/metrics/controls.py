@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -30,8 +31,9 @@ class Gap:
 
     @property
     def value(self) -> float:
-        """Shuffled less contiguous score."""
-        return self.shuffled.aggregate() - self.contiguous.aggregate()
+        """Shuffled less contiguous score; a prediction that is constant in contiguous folds explains nothing there."""
+        apart = self.contiguous.aggregate()
+        return self.shuffled.aggregate() - (apart if math.isfinite(apart) else 0.0)
 
     @property
     def warning(self) -> str | None:
