@@ -259,6 +259,7 @@ def nipals_vectors(m: Array, start: Array) -> Array:
         new = mc / xp.sqrt(xp.where(going, xp.sum(mc * mc, axis=1), 1.0))[:, None]
         new_mc = (m @ new[:, :, None])[:, :, 0]
         new_square = xp.sum(new * new_mc, axis=1)
+        going = going & (new_square > 0)  # what is left is rounding error: the rank is used up
         norm = xp.sqrt(xp.where(going, square * new_square, 1.0))
         step = 2 - 2 * xp.sum(new * mc, axis=1) / xp.where(norm > 0, norm, 1.0)
         take = going[:, None]

@@ -14,7 +14,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import BLOCK
+from brainmark.metrics.backend import BLOCK, gram
 from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, matrix, paired
 from brainmark.metrics.brainscore.smoothers import Spectrum, best_alpha
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
@@ -32,7 +32,7 @@ ALPHAS = (
 )
 """The 99 penalties of the published RidgeCV."""
 
-_MANY = 2**24  # features times presentations that are widened to float64 as a whole
+_MANY = 2**24  # features times presentations up to which products are taken in float64
 
 _FEW = 2**17  # features times presentations up to which the rounding of published scores is reproduced
 
@@ -131,21 +131,24 @@ def pls_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], components:
 
 def ridge_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], alpha: float = 1.0) -> Predicted:
     """Ridge regression with a fixed penalty."""
-    return _by_fold(ridge_predictions(_widened(x), y, folds, [alpha])[0], folds), ()
+    return _by_fold(ridge_predictions(_prepared(x), y, folds, [alpha])[0], folds), ()
 
 
-def _widened(x: np.ndarray) -> np.ndarray:
-    """Features in float64, unless they are many.
+def _prepared(x: np.ndarray) -> Features:
+    """Prepare features, with products in float64 unless there are very many.
 
     Penalties far below the largest eigenvalue, or none, bring out the rounding of products in float32; with thousands
     of presentations its share in a score is below 1e-6.
     """
-    return x.astype(float) if x.dtype != float and x.size <= _MANY else x
+    if x.dtype == float or x.size > _MANY or x.shape[1] < x.shape[0]:
+        return prepare(x.astype(float) if x.size <= _MANY else x)
+    blocks = (x[:, start : start + BLOCK] for start in range(0, x.shape[1], BLOCK))
+    return Features(sum(gram(block.astype(float)) for block in blocks), None, *x.shape)
 
 
 def ridgecv_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], alphas: Sequence[float] = ALPHAS) -> Predicted:
     """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
-    features, y = prepare(_widened(x)), np.asarray(y, float)
+    features, y = _prepared(x), np.asarray(y, float)
     predictions: list[np.ndarray] = []
     chosen: list[float] = []
     whole = y @ y.T if features.dual and len(folds) > 1 else None
@@ -176,7 +179,7 @@ def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: flo
     """
     if min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _FEW:
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
-    features = prepare(_widened(x))
+    features = _prepared(x)
     if not features.dual:
         if _sure(features, folds):
             return _by_fold(ols_predictions(features, y, folds), folds), ()
