@@ -68,28 +68,34 @@ def ols_predictions(features: Array | Features, y: Array, folds: Sequence[Fold])
     predictions (m, q) float64, rows in the order of the folds' test rows.
     """
     features, y = prepare(features), as_float64(y)
-    if _overdetermined(features, folds):
-        return _left_out(features, y, folds, 0.0)
-    return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0]
+    quick = left_out_least_squares(features, y, folds)
+    return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0] if quick is None else quick
 
 
-def _overdetermined(features: Features, folds: Sequence[Fold]) -> bool:
-    """Whether the rows left by every fold determine all weights, so well that one factorisation serves all folds.
+def left_out_least_squares(features: Features, y: Array, folds: Sequence[Fold]) -> Array | None:
+    """Least squares for all folds from one factorisation, as `_left_out`; None where some fold does not allow it.
 
-    `_left_out` divides by what the left-out rows do not decide alone; a weight that hangs on them would be lost.
+    The identity divides by what the rows of a fold do not decide alone. It needs folds whose other rows determine all
+    weights, and features that are far from collinear.
     """
     if features.dual or not _complementary(folds, features.n):
-        return False
+        return None
     xp, a = namespace(features.array), features.array
     values, vectors = xp.linalg.eigh(transpose(a) @ a)
     if not bool(values[0] > _DETERMINED * values[-1]):
-        return False
+        return None
     left = (a @ vectors) / xp.sqrt(values)
-    for fold in folds:  # share of each direction that is left when the fold's rows are taken out, intercept included
-        rows = left[like(fold.test, a)]
-        if not bool(xp.linalg.eigvalsh(rows @ transpose(rows) + 1 / features.n)[-1] < 1 - _DETERMINED**0.5):
-            return False
-    return True
+    error = y - xp.mean(y, axis=0)
+    error = error - left @ (transpose(left) @ error)
+    parts: list[Array] = []
+    for fold in folds:
+        test = like(fold.test, a)
+        rows = left[test]
+        block = _eye(len(test), a) - rows @ transpose(rows) - 1 / features.n
+        if not bool(xp.linalg.eigvalsh(block)[0] > _DETERMINED**0.5):
+            return None
+        parts.append(y[test] - xp.linalg.solve(block, error[test]))
+    return xp.concat(parts, axis=0)
 
 
 def _complementary(folds: Sequence[Fold], n: int) -> bool:

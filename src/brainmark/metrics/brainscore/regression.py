@@ -21,7 +21,7 @@ from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_split
 from brainmark.metrics.correlation import pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import ols_predictions, ridge_predictions
+from brainmark.metrics.ridge import left_out_least_squares, ridge_predictions
 from brainmark.metrics.splits import Fold
 
 ALPHAS = (
@@ -181,8 +181,9 @@ def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: flo
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = _prepared(x)
     if not features.dual:
-        if _sure(features, folds):
-            return _by_fold(ols_predictions(features, y, folds), folds), ()
+        quick = left_out_least_squares(features, y.astype(float), folds)
+        if quick is not None:
+            return _by_fold(quick, folds), ()
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     predictions: list[np.ndarray] = []
     for fold in folds:
@@ -193,15 +194,6 @@ def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: flo
         mean = y[fold.train].mean(axis=0, dtype=float)
         predictions.append(spectrum.matrix(0.0) @ (y[fold.train] - mean) + mean)
     return predictions, ()
-
-
-def _sure(features: Features, folds: Sequence[Fold]) -> bool:
-    """Whether every fold has more training rows than features, and the features are far from collinear."""
-    if min(len(f.train) for f in folds) <= features.p + 1:
-        return False
-    array = np.asarray(features.array)
-    values = np.linalg.eigvalsh(array.T @ array)
-    return bool(values[0] > 1e-9 * values[-1])
 
 
 def _least_squares(x: np.ndarray, y: np.ndarray, fold: Fold, cutoff: float | None) -> np.ndarray:
