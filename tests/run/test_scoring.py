@@ -217,5 +217,83 @@ def test_the_stamp_names_the_data_files_and_their_sha256():
     from brainmark.run.stamp import source_digests
 
     digests = source_digests(["Cowley2023.210325"])
-    assert set(digests) == {"responses_210325.npy", "images_210325.zip"}
+    assert {url.rsplit("/", 1)[-1] for url in digests} == {"responses_210325.npy", "images_210325.zip"}
     assert all(len(value) == 64 for value in digests.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.assign_coords(region=("neuroid", ["V1"] * 2)), "'region' is 'V1' at neuroid 0; 'V4' was asked"),
+        (lambda a: a.astype(complex), "values are complex128, not numbers"),
+        (lambda a: a.astype(str), "not numbers"),
+        (lambda a: a * 1e200, "cannot be compared in double precision"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_compared_is_refused_before_the_metric(change, message):
+    class Odd:
+        def perform(self, experiment):
+            return change(recording(np.arange(1.0, 13.0).reshape(6, 2)))
+
+    with pytest.raises(brainmark.BrainmarkError, match=message):
+        score(Odd(), make_benchmark())
+
+
+def test_trials_of_a_subject_are_averaged():
+    class Trials:
+        def perform(self, experiment):
+            one = recording(np.arange(12.0).reshape(6, 2))
+            return xr.concat([one, one + 2], "repetition")
+
+    class Mean:
+        def perform(self, experiment):
+            return recording(np.arange(12.0).reshape(6, 2) + 1)
+
+    assert score(Trials(), make_benchmark()).raw == score(Mean(), make_benchmark()).raw
+
+
+def test_a_metric_that_fails_ends_one_cell_of_a_table():
+    from dataclasses import replace
+
+    def broken(prediction, target):
+        raise IndexError("fold 3")
+
+    failing = replace(make_benchmark("Broken.V4-mean"), metric=broken)
+    outcomes = list(score_all([Answers("mine")], [failing, make_benchmark()]))
+    assert isinstance(outcomes[0], Failure)
+    assert outcomes[0].kind == "contract"
+    assert "the metric 'mean' failed: IndexError: fold 3" in outcomes[0].reason
+    assert isinstance(outcomes[1], Score)
+
+
+def test_a_class_in_place_of_an_object_and_other_slips_are_named():
+    with pytest.raises(TypeError, match="call it first"):
+        score(Answers, make_benchmark())
+    with pytest.raises(TypeError, match="a benchmark is a registered name or a Benchmark, not a int"):
+        score(Answers("mine"), 42)
+    with pytest.raises(TypeError, match="takes lists"):
+        score_all("pixels", ["Toy.V4-mean"])
+
+
+def test_any_change_in_an_outside_package_is_another_result(tmp_path, monkeypatch):
+    """Also in a helper module, for models and for the datasets and metrics of a benchmark."""
+    import importlib
+    import sys
+
+    from brainmark.run.stamp import entry_fingerprint
+
+    package = tmp_path / "outside_lab"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "helper.py").write_text("FACTOR = 1\n")
+    (package / "things.py").write_text("def toy():\n    return None\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    things = importlib.import_module("outside_lab.things")
+    card = ModelCard(summary="toy", licence="MIT", cite=CITE, domain="vision", family="toy", regions=("V4",))
+    entry = registry.Entry("model", "toy", things.toy, card)
+    before = entry_fingerprint(entry)
+    (package / "helper.py").write_text("FACTOR = 2\n")
+    assert entry_fingerprint(entry) != before
+    for name in [m for m in sys.modules if m.startswith("outside_lab")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert entry_fingerprint(entry) is None

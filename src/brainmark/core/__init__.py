@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         BrainmarkError,
         DataError,
         InvalidMeasurement,
+        InvalidModel,
         InvalidRegistration,
         InvalidStimuli,
         MissingDependency,
@@ -48,7 +49,7 @@ _HOMES = {
     "comparison": "Ceiling Comparison Metric",
     "errors": (
         "BrainmarkError DataError InvalidMeasurement InvalidRegistration InvalidStimuli MissingDependency "
-        "ModelError NotApplicable ResourceError UnknownName"
+        "MethodError ModelError NotApplicable ResourceError UnknownName"
     ),
     "experiment": "Ask Choose Decide Experiment Match Move NextWord OddOneOut Rate Read Record Setting",
     "measurement": "check_answer check_measurement",

@@ -5,13 +5,14 @@ Array libraries are loaded when a benchmark is made, not before: modules that re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.errors import BrainmarkError, InvalidMeasurement, ModelError, ResourceError
+from brainmark.core.errors import BrainmarkError, InvalidMeasurement, MethodError, ModelError, ResourceError
 from brainmark.core.registry import models
 from brainmark.core.subject import Subject
 
@@ -95,7 +96,7 @@ class Benchmark:
         return {c.name: c.compare(self, self.mean_target) for c in self.controls if not c.per_model}
 
     def answer(self, subject: Subject) -> xr.DataArray:
-        """Let the subject take part and check what it says.
+        """Let the subject take part, check what it says, and average its trials.
 
         Raises
         ------
@@ -112,6 +113,8 @@ class Benchmark:
         except Exception as error:
             raise ModelError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
         answer = check_answer(answer, self.experiment, subject.identifier)
+        if "repetition" in answer.dims:
+            answer = answer.mean("repetition", keep_attrs=True)
         return with_stimulus_columns(answer, self.experiment)
 
     def __call__(self, subject: Subject) -> Score:
@@ -121,14 +124,26 @@ class Benchmark:
         ------
         NotApplicable : the subject cannot do what is asked.
         InvalidMeasurement, ModelError : its answer breaks the contract or holds values that are not numbers.
+        MethodError : the metric, the ceiling or a control failed.
         """
         from brainmark.core.score import make_score
 
         answer = self.answer(subject)
-        raw = self.metric(answer, self.mean_target)
+        where = f"{subject.identifier} on {self.identifier}"
+        self.prepare()
+        with _named(f"{where}: the metric {self.card.metric!r} failed"):
+            raw = self.metric(answer, self.mean_target)
         controls = dict(self._fixed_controls)
-        controls |= {c.name: c.compare(self, answer) for c in self.controls if c.per_model}
+        for control in self.controls:
+            if control.per_model:
+                with _named(f"{where}: the control {control.name!r} failed"):
+                    controls[control.name] = control.compare(self, answer)
         return make_score(self.identifier, subject.identifier, raw, self.ceiling_comparison, controls, self.seed)
+
+    def prepare(self) -> None:
+        """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""
+        with _named(f"{self.identifier}: the ceiling or a control failed"):
+            _ = self.ceiling_comparison, self._fixed_controls
 
 
 def shuffled(seed: int = 0) -> Control:
@@ -151,6 +166,17 @@ def control_model(name: str) -> Control:
         return benchmark.metric(benchmark.answer(models[name].load()), benchmark.mean_target)
 
     return Control(name, compare)
+
+
+@contextmanager
+def _named(what: str) -> Generator[None]:
+    """Give errors that nobody foresaw a type and a place; those made on purpose pass."""
+    try:
+        yield
+    except (BrainmarkError, MemoryError):
+        raise
+    except Exception as error:
+        raise MethodError(f"{what}: {_one_line(error)}") from error
 
 
 def _one_line(error: BaseException) -> str:

@@ -45,6 +45,12 @@ class InvalidRegistration(BrainmarkError, ValueError):
     kind = "contract"
 
 
+class InvalidModel(BrainmarkError, ValueError):
+    """A model's description that cannot be used: names the field, its value and the way out."""
+
+    kind = "contract"
+
+
 class NotApplicable(BrainmarkError):
     """A subject cannot do what is asked; says why. It is an answer, not a fault."""
 
@@ -70,6 +76,12 @@ class ResourceError(BrainmarkError):
     """Memory, disk or time ran out, or would have."""
 
     kind = "resource"
+
+
+class MethodError(BrainmarkError):
+    """A metric, a ceiling or a control failed in a way that nobody foresaw."""
+
+    kind = "contract"
 
 
 class ModelError(BrainmarkError):

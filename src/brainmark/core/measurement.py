@@ -57,6 +57,7 @@ _COORDS: dict[str, tuple[str, ...]] = {
     "effector": ("effector",),
     "bin": ("bin_start", "bin_end"),
 }
+_LARGEST = 1e100  # beyond it, squares overflow
 _UNIQUE = {
     "neuroid": "neuroid_id",
     "presentation": "stimulus_id",
@@ -192,11 +193,26 @@ def check_answer(answer: xr.DataArray, experiment: Experiment, subject: str) -> 
         raise ModelError(
             f"{name}: {int(bad.sum())} of {values.size} values are NaN or infinite, the first at {_where(answer, bad)}"
         )
-    if values.dtype.kind in "fiub":
+    largest = float(np.abs(values).max()) if values.dtype.kind == "f" and values.size else 0.0
+    if largest > _LARGEST:
+        raise ModelError(f"{name}: values up to {largest:.3g} cannot be compared in double precision")
+    if not isinstance(experiment.ask, NextWord | Decide):  # those may answer in words
         check_measurement(answer, name)
-    if isinstance(experiment.ask, Record) and experiment.ask.time_bins:
-        _check_time_bins(answer, experiment.ask, name)
+    if isinstance(experiment.ask, Record):
+        _check_region(answer, experiment.ask, name)
+        if experiment.ask.time_bins:
+            _check_time_bins(answer, experiment.ask, name)
     return answer
+
+
+def _check_region(answer: xr.DataArray, ask: Record, name: str) -> None:
+    regions = np.asarray(answer.coords["region"].values).astype(str)
+    other = np.flatnonzero(regions != ask.region)
+    if len(other):
+        i = int(other[0])
+        raise InvalidMeasurement(
+            f"{name}: coordinate 'region' is {str(regions[i])!r} at neuroid {i}; {ask.region!r} was asked for"
+        )
 
 
 def _dims_asked(experiment: Experiment) -> tuple[set[str], set[str]]:

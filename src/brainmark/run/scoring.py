@@ -36,7 +36,7 @@ class _Model:
     def subject(self) -> Subject:
         if self.entry:
             return self.entry.load()
-        if hasattr(self.given, "perform"):
+        if hasattr(self.given, "perform") and not isinstance(self.given, type):
             return self.given
         from brainmark.models.commitment import as_subject
 
@@ -44,17 +44,20 @@ class _Model:
 
     @property
     def fingerprint(self) -> str:
-        return entry_fingerprint(self.entry) if self.entry else f"object {type(self.given).__qualname__}"
+        known = entry_fingerprint(self.entry) if self.entry else None
+        return known or f"object {type(self.given).__qualname__}"
 
 
 def _identifier(subject: Any) -> str:
-    return str(getattr(subject, "identifier", type(subject).__name__))
+    return str(getattr(subject, "identifier", None) or type(subject).__name__)
 
 
 class _Benchmark:
     """A benchmark given by name or as an object; loaded when first needed, once, even if that fails."""
 
     def __init__(self, given: str | Benchmark) -> None:
+        if not isinstance(given, str | Benchmark):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a benchmark is a registered name or a Benchmark, not a {type(given).__name__}")
         self.entry = registry.benchmarks[given] if isinstance(given, str) else None
         self.name = given if isinstance(given, str) else given.identifier
         self._loaded: Benchmark | BrainmarkError | None = None if isinstance(given, str) else given
@@ -101,6 +104,8 @@ def score_all(
     `started(model, benchmark)` is called before each. All names are looked up before anything is computed, so that
     a misspelled one costs nothing. Interrupted, the same call continues: finished scores are remembered.
     """
+    if isinstance(models, str) or isinstance(benchmarks, str):
+        raise TypeError("score_all takes lists of models and benchmarks; for one of each use score(model, benchmark)")
     subjects, tasks = [_Model(m) for m in models], [_Benchmark(b) for b in benchmarks]
     return _outcomes(subjects, tasks, cache, started)
 
@@ -127,6 +132,7 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     if key and (known := store.get(key)):
         return known
     loaded = benchmark.load()
+    loaded.prepare()  # shared by all models: not in the time of the first
     begun = time.perf_counter()
     result = loaded(answers.of(model.subject, model.name))
     seconds = time.perf_counter() - begun
@@ -140,13 +146,20 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
 
 
 def result_key(model: _Model, benchmark: _Benchmark) -> str | None:
-    """Return the sha256 of all that the score depends on; None for objects, whose content is not known.
+    """Return the sha256 of all that the score depends on; None where that cannot be known, as for objects.
 
-    It covers both registrations (with their source files and package versions), the sha256 of every data file on
-    the cards, all source code of this package, and the versions of the numerical packages.
+    It covers the registrations of model, benchmark, metric and datasets with their source code (of a whole package,
+    if it is not ours), the sha256 of every data file on the cards, all source code of this package, and the versions
+    of the numerical packages.
     """
     if model.entry is None or benchmark.entry is None:
         return None
-    sources = [s.sha256 for d in benchmark.entry.card.datasets for s in registry.datasets[d].card.sources]
-    parts = [entry_fingerprint(model.entry), entry_fingerprint(benchmark.entry), sources, code_digest(), versions()]
+    card = benchmark.entry.card
+    data = [registry.datasets[name] for name in card.datasets if name in registry.datasets]
+    metric = [registry.metrics[card.metric]] if card.metric in registry.metrics else []
+    fingerprints = [entry_fingerprint(e) for e in (model.entry, benchmark.entry, *data, *metric)]
+    if None in fingerprints:
+        return None
+    sources = [s.sha256 for entry in data for s in entry.card.sources]
+    parts = [fingerprints, sources, code_digest(), versions()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

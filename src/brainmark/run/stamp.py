@@ -50,9 +50,9 @@ def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: floa
 
 
 def source_digests(names: Iterable[str]) -> dict[str, str]:
-    """Return file name -> sha256 of the registered files of these datasets."""
+    """Return URL -> sha256 of the registered files of these datasets."""
     sources = [s for name in names if name in registry.datasets for s in registry.datasets[name].card.sources]
-    return {source.url.rsplit("/", 1)[-1]: source.sha256 for source in sources}
+    return {source.url: source.sha256 for source in sources}
 
 
 def versions() -> dict[str, str]:
@@ -141,14 +141,24 @@ def target_digest(benchmark: Benchmark) -> str:
     return whole.hexdigest()
 
 
-def entry_fingerprint(entry: Entry[Any, Any]) -> str:
-    """Return the sha256 over name, card and source file of a registered thing, and its package's version."""
+def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
+    """Return the sha256 over name, card and code of a registered thing; None where its code cannot be read.
+
+    The code is every source file of the package that registers it, with the versions of its distributions; for our
+    own package the file alone, as `code_digest` covers the rest.
+    """
     whole = hashlib.sha256(f"{entry.kind}:{entry.name}:{entry.card.model_dump_json()}".encode())
-    module = sys.modules[entry.module]
-    if module.__file__:
-        whole.update(Path(module.__file__).read_bytes())
     top = entry.module.split(".")[0]
-    if top != brainmark.__name__:
+    own = top == brainmark.__name__
+    parts = entry.module.split(".")
+    names = [entry.module] if own else [".".join(parts[: i + 1]) for i in range(len(parts))]
+    files = [file for name in names if (file := getattr(sys.modules.get(name), "__file__", None))]
+    if not files:  # a notebook
+        return None
+    path = Path(files[0])
+    for source in sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" and not own else [path]:
+        whole.update(source.name.encode() + source.read_bytes())
+    if not own:
         for package in metadata.packages_distributions().get(top, []):
             whole.update(f"{package}=={metadata.version(package)}".encode())
     return whole.hexdigest()
