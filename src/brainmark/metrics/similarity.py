@@ -59,10 +59,10 @@ def rdm_ceiling(compare: Compare = "spearman", resamples: int = 1000, seed: int 
     similarity between two subjects by the Spearman-Brown formula. This is exact for Pearson correlation when subjects
     measure one true RDM with independent noise, of whatever size in each.
 
-    The bounds are those of Nili et al. (2014, PLoS Comput. Biol.), see `nili_bounds`; a score is divided by neither, but
-    by the estimate above. They rest on the mean of the RDMs as measured. For Spearman correlation the mean of their
-    ranks gives a slightly higher upper bound (human IT of Kriegeskorte et al. 2008: .666 instead of .661): the upper
-    bound is a convention, not a maximum.
+    The bounds are those of Nili et al. (2014, PLoS Comput. Biol.), see `nili_bounds`; a score is divided by neither,
+    but by the estimate above. They rest on the mean of the RDMs as measured. For Spearman correlation the mean of
+    their ranks gives a slightly higher upper bound (human IT of Kriegeskorte et al. 2008: .666 instead of .661): the
+    upper bound is a convention, not a maximum.
 
     Parameters
     ----------
