@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brainmark.core.errors import ModelError, NotApplicable, UnknownName
+from brainmark.core.errors import InvalidModel, ModelError, NotApplicable, UnknownName
 from brainmark.core.experiment import Ask, Choose, Experiment, Read, Record, Setting
 from brainmark.core.measurement import check_answer
 from brainmark.core.stimuli import Stimuli
@@ -193,6 +193,63 @@ def test_a_factory_that_makes_no_network_is_named():
 def test_a_layer_that_is_not_there_is_named():
     with pytest.raises(UnknownName, match="did you mean 'means'"):
         subject(regions={"IT": "mean"}).perform(ask(Record("IT")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"identifier": " "}, r"identifier is ' '; give the model a name"),
+        ({"network": 3}, r"'maps': network is 3; give a torch\.nn\.Module, or a function"),
+        ({"regions": ["IT"]}, r"'maps': regions is \['IT'\]; map each region to a layer, e\.g\. \{'IT': 'output'\}"),
+        ({"regions": {}}, r"regions is \{\}; map each region"),
+        ({"regions": {0: "output"}}, r"a key of regions is 0; regions are named by text"),
+        ({"regions": {"IT": None}}, r"regions\['IT'\] is None; name a layer"),
+        ({"degrees": 0}, r"degrees is 0; give the width of the field of view"),
+        ({"degrees": float("nan")}, r"degrees is nan"),
+        ({"degrees": "8"}, r"degrees is '8'"),
+        ({"size": 0}, r"size is 0; give the width of the network's input in pixels"),
+        ({"size": 224.0}, r"size is 224\.0"),
+        ({"size": True}, r"size is True"),
+        ({"mean": (0.0, 0.0)}, r"mean is \(0\.0, 0\.0\); give three finite numbers"),
+        ({"mean": "123"}, r"mean is '123'"),
+        ({"mean": (0.0, 0.0, float("inf"))}, r"mean is \(0\.0, 0\.0, inf\)"),
+        ({"std": (0, 0, 0)}, r"std is \(0, 0, 0\); inputs are divided by it: give positive numbers"),
+        ({"std": 1.0}, r"std is 1\.0; give three finite numbers"),
+        ({"batch": 0}, r"batch is 0; give a number of stimuli, or None"),
+    ],
+)
+def test_what_describes_no_network_is_refused_when_it_is_said(changes: dict[str, Any], reason: str):
+    with pytest.raises(InvalidModel, match=reason) as caught:
+        subject(**changes)
+    assert caught.value.kind == "contract"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"layer": ""}, "layer is ''; name a layer"),
+        ({"pool": 0}, "pool is 0; give rows and columns"),
+        ({"first": 0.5}, "step is None; give first and step together"),
+        ({"step": 4.0}, "first is None; give first and step together"),
+        ({"first": float("nan"), "step": 4.0}, "first is nan"),
+        ({"first": 0.5, "step": 0.0}, r"step is 0\.0; give a positive number"),
+    ],
+)
+def test_what_describes_no_readout_is_refused(changes: dict[str, Any], reason: str):
+    fields: dict[str, Any] = {"layer": "means"} | changes
+    with pytest.raises(InvalidModel, match=f"Readout: {reason}"):
+        Readout(**fields)
+
+
+def test_numbers_of_other_libraries_describe_a_network_as_well():
+    plain = subject(mean=(0.5,), std=(0.25, 0.25, 0.25)).perform(ask(Record("IT")))
+    array = subject(mean=np.full(3, 0.5), std=[0.25] * 3, size=np.int64(32), degrees=np.float32(8), batch=np.int32(2))
+    np.testing.assert_allclose(array.perform(ask(Record("IT"))), plain, atol=1e-6)
+
+
+def test_no_regions_are_not_all_regions():
+    with pytest.raises(InvalidModel, match=r"regions is \{\}"):
+        as_subject(Maps(), regions={})
 
 
 def test_any_module_becomes_a_subject():

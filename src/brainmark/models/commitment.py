@@ -14,6 +14,7 @@ import xarray as xr
 from brainmark.core.errors import ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.subject import Subject
+from brainmark.models.arguments import check_count, check_name, is_finite, numbers_in, refuse
 from brainmark.models.screen import Screen
 from brainmark.models.units import Units, grid, near_fixation, recording, tiles
 
@@ -37,12 +38,28 @@ class Readout:
         asked for); None: every unit.
     first, step : centre of the first unit and distance of its neighbours, in pixels from the left (top) edge of the
         field of view; None: the map tiles the field evenly.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no readout.
     """
 
     layer: str
     pool: int | None = None
     first: float | None = None
     step: float | None = None
+
+    def __post_init__(self) -> None:
+        check_name("Readout", "layer", self.layer, "name a layer of the network, or 'output'")
+        if self.pool is not None:
+            check_count("Readout", "pool", self.pool, "give rows and columns to keep, or None for every unit")
+        if (self.first is None) != (self.step is None):
+            missing = "first" if self.first is None else "step"
+            raise refuse("Readout", missing, None, "give first and step together, or neither for an even tiling")
+        if self.first is not None and not is_finite(self.first):
+            raise refuse("Readout", "first", self.first, "give a number of pixels")
+        if self.step is not None and not (is_finite(self.step) and self.step > 0):
+            raise refuse("Readout", "step", self.step, "give a positive number of pixels")
 
     def centres(self, count: int, screen: Screen) -> np.ndarray:
         """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
@@ -83,6 +100,10 @@ class VisionSubject:
     stochastic : the network draws random numbers; each stimulus and trial has draws of its own, from the setting's
         seed and the content of the stimulus. A deterministic network answers once, whatever trials are asked for.
     batch, device, progress : see `features.Extractor`.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no such network.
     """
 
     identifier: str
@@ -96,6 +117,23 @@ class VisionSubject:
     batch: int | None = None
     device: str = "cpu"
     progress: Progress | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_name("VisionSubject", "identifier", self.identifier, "give the model a name")
+        owner = f"VisionSubject {self.identifier!r}"
+        if not callable(self.network):
+            raise refuse(owner, "network", self.network, "give a torch.nn.Module, or a function that makes one")
+        _check_regions(owner, self.regions)
+        if not (is_finite(self.degrees) and self.degrees > 0):
+            raise refuse(owner, "degrees", self.degrees, "give the width of the field of view in degrees, e.g. 8.0")
+        check_count(owner, "size", self.size, "give the width of the network's input in pixels, e.g. 224")
+        _channels(owner, "mean", self.mean)
+        if min(_channels(owner, "std", self.std)) <= 0:
+            raise refuse(
+                owner, "std", self.std, "inputs are divided by it: give positive numbers, e.g. (1.0, 1.0, 1.0)"
+            )
+        if self.batch is not None:
+            check_count(owner, "batch", self.batch, "give a number of stimuli, or None for as many as memory allows")
 
     @cached_property
     def module(self) -> nn.Module:
@@ -198,6 +236,24 @@ class VisionSubject:
         return Units(readout.layer, channels, *grid(_pooled(across, pool.columns), _pooled(down, pool.rows))), pool
 
 
+def _check_regions(owner: str, regions: Any) -> None:
+    """Refuse what does not map names of regions to layers or readouts."""
+    if not isinstance(regions, Mapping) or not regions:
+        raise refuse(owner, "regions", regions, "map each region to a layer, e.g. {'IT': 'output'}")
+    for region, readout in cast("Mapping[Any, Any]", regions).items():
+        check_name(owner, "a key of regions", region, "regions are named by text, e.g. 'IT'")
+        if not isinstance(readout, Readout):
+            check_name(owner, f"regions[{region!r}]", readout, "name a layer ('output' is the last), or give a Readout")
+
+
+def _channels(owner: str, name: str, values: Any) -> list[float]:
+    """Return one number for all channels of the screen, or three."""
+    numbers = numbers_in(values)
+    if numbers is None or len(numbers) not in (1, 3):
+        raise refuse(owner, name, values, "give three finite numbers (red, green, blue; inputs run from 0 to 1)")
+    return numbers
+
+
 def _pooled(centres: np.ndarray, count: int) -> np.ndarray:
     """Mean centre in each of `count` bins, as adaptive average pooling forms them; fewer centres stay as they are."""
     size = len(centres)
@@ -233,6 +289,7 @@ def as_subject(
     Raises
     ------
     TypeError : neither a subject nor a module.
+    InvalidModel : see `VisionSubject`.
     """
     if callable(getattr(thing, "perform", None)) and not isinstance(thing, type):
         if not isinstance(getattr(thing, "identifier", None), str):
@@ -247,7 +304,7 @@ def as_subject(
     return VisionSubject(
         identifier or type(thing).__name__,
         cast("nn.Module", thing),
-        regions or dict.fromkeys(REGIONS, "output"),
+        dict.fromkeys(REGIONS, "output") if regions is None else regions,
         degrees=degrees,
         size=size,
         mean=mean,

@@ -1,0 +1,44 @@
+"""Checks of what a model is described by: each names the field, its value and the way out. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from brainmark.core.errors import InvalidModel
+
+
+def refuse(owner: str, name: str, value: object, way_out: str) -> InvalidModel:
+    """Return the error that `name` of `owner` is `value`, with what it has to be."""
+    shown = repr(value)
+    return InvalidModel(f"{owner}: {name} is {shown if len(shown) <= 80 else shown[:77] + '...'}; {way_out}")
+
+
+def check_name(owner: str, name: str, value: Any, way_out: str) -> None:
+    """Refuse anything but a text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        raise refuse(owner, name, value, way_out)
+
+
+def check_count(owner: str, name: str, value: Any, way_out: str) -> None:
+    """Refuse anything but a whole number of at least 1."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise refuse(owner, name, value, way_out)
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is a real number, and neither NaN nor infinite."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def numbers_in(values: Any) -> list[float] | None:
+    """Return finite numbers as floats (also those of an array or a tensor), or None if they are something else."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes):
+        return None
+    try:
+        numbers = [float(v) for v in values]
+    except (TypeError, ValueError):
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
