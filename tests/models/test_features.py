@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from brainmark.core.errors import ModelError, ResourceError, UnknownName
+from brainmark.core.errors import InvalidModel, ModelError, ResourceError, UnknownName
 from brainmark.models import features
 from brainmark.models.features import AveragePool, Extractor
 
@@ -59,7 +59,7 @@ def test_training_flags_and_hooks_are_as_before():
     net.norm.eval()
     Extractor(net)(images(2), ["first"])
     assert net.training and net.drop.training and not net.norm.training
-    assert not any(m._forward_hooks for m in net.modules())
+    assert not any(m._forward_hooks for m in net.modules())  # pyright: ignore[reportPrivateUsage]
 
 
 def test_the_pass_stops_after_the_last_wanted_layer():
@@ -88,6 +88,19 @@ def test_unknown_layer_offers_the_nearest():
         Extractor(Net())(images(1), ["secnd"])
 
 
+def test_a_small_network_lists_its_layers_when_one_is_unknown():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    with pytest.raises(UnknownName, match=r"of Sequential 'conv1' \(layers: '0', '1', 'output'\)"):
+        Extractor(net)(images(1), ["conv1"])
+
+
+def test_a_large_network_names_the_nearest_layers_when_one_is_unknown():
+    net = nn.Sequential(*(nn.Identity() for _ in range(12)))
+    net.add_module("pooling", nn.Flatten())
+    with pytest.raises(UnknownName, match=r"'poolxyzuvw' \(14 layers, nearest 'pooling', .*all: \[name for name"):
+        Extractor(net)(images(1), ["poolxyzuvw"])
+
+
 def test_nan_names_layer_and_stimulus():
     media = images(5)
     media[3, 0, 0, 0] = np.nan
@@ -107,8 +120,59 @@ def test_a_layer_without_a_tensor_is_named():
         def forward(self, _: Tensor) -> str:
             return "seen"
 
-    with pytest.raises(ModelError, match=r"'output': its output is a str"):
+    with pytest.raises(ModelError, match=r"'output': its output is a str, .*; name a layer that yields one"):
         Extractor(Odd())(images(1), ["output"])
+
+
+def test_types_are_named_where_no_tensor_is_held():
+    class Odd(nn.Module):
+        def forward(self, _: Tensor) -> dict[str, object]:
+            return {"a": "seen", "b": None}
+
+    with pytest.raises(ModelError, match=r"its output is a dict of NoneType, str, not"):
+        Extractor(Odd())(images(1), ["output"])
+
+
+class Both(nn.Module):
+    """Returns features and logits, in a container of choice."""
+
+    def __init__(self, pack: Callable[[Tensor, Tensor], object]) -> None:
+        super().__init__()
+        self.body, self.pack = Net(), pack
+
+    def forward(self, x: Tensor) -> object:
+        return self.pack(x.flatten(2), self.body(x))
+
+
+@pytest.mark.parametrize(
+    ("pack", "listed"),
+    [
+        (
+            lambda f, g: {"features": f, "logits": g},
+            r"a dict of 2 tensors \(\['features'\] .*, \['logits'\] \(1, 2\)\)",
+        ),
+        (lambda f, g: (f, g), r"a tuple of 2 tensors \(\[0\] \(1, 3, 64\), \[1\] \(1, 2\)\)"),
+        (lambda f, g: {"all": [f, {"top": g}]}, r"\['all'\]\[0\] .*, \['all'\]\[1\]\['top'\]"),
+    ],
+)
+def test_of_several_outputs_none_is_guessed(pack: Callable[[Tensor, Tensor], object], listed: str):
+    with pytest.raises(InvalidModel, match=rf"layer 'output': .*{listed}.*; name a layer instead, or wrap the module"):
+        Extractor(Both(pack))(images(2), ["output"])
+    named = Extractor(Both(pack))(images(2), ["body"])["body"]
+    np.testing.assert_allclose(named, by_hand(Net(), images(2))["output"], atol=1e-6)
+
+
+def test_the_first_tensor_of_a_layer_counts():
+    class Chosen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = Both(lambda f, g: (g, f))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.both(x)[1]
+
+    found = Extractor(Chosen())(images(2), ["both"])["both"]
+    np.testing.assert_allclose(found, by_hand(Net(), images(2))["output"], atol=1e-6)
 
 
 def test_outputs_in_tuples_and_mappings_are_read():

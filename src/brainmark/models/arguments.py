@@ -24,13 +24,13 @@ def check_name(owner: str, name: str, value: Any, way_out: str) -> None:
 
 def check_count(owner: str, name: str, value: Any, way_out: str) -> None:
     """Refuse anything but a whole number of at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or value is True or value < 1:
         raise refuse(owner, name, value, way_out)
 
 
 def is_finite(value: Any) -> bool:
     """Whether it is a real number, and neither NaN nor infinite."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and value is not True and math.isfinite(value)
 
 
 def numbers_in(values: Any) -> list[float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,11 +18,13 @@ from torch import Tensor, nn
 from brainmark.core.errors import ModelError, ResourceError, UnknownName
 from brainmark.core.stimuli import Media
 from brainmark.models.memory import available_memory, human_bytes, keep_heap
+from brainmark.models.outputs import one_tensor, tensors_in
 
 OUTPUT = "output"
 """Name of the module's own output, unless one of its layers is called so."""
 
 MOST_STIMULI = 32  # in a batch: larger ones are not faster on a CPU and cost memory
+_FEW_LAYERS = 12  # as many are listed when a name is unknown
 _LIVE_OUTPUTS = 4  # layer outputs of the largest size that a network holds at once (input, output, branch, scratch)
 _USABLE = 0.8  # share of the free memory that a run may plan for
 
@@ -92,14 +95,22 @@ def find_layers(module: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]
 
     Raises
     ------
-    UnknownName : with the nearest names.
+    UnknownName : with all names if they are few, otherwise with the nearest.
     """
     known = {name: layer for name, layer in module.named_modules() if name}
     known.setdefault(OUTPUT, module)
     for name in names:
         if name not in known:
-            raise UnknownName(f"layer of {type(module).__name__}", name, known, f" ({len(known)} layers)")
+            raise UnknownName(f"layer of {type(module).__name__}", name, known, _offer(name, list(known)))
     return {name: known[name] for name in names}
+
+
+def _offer(name: str, known: Sequence[str]) -> str:
+    """What to say about the layers that there are."""
+    if len(known) <= _FEW_LAYERS:
+        return f" (layers: {', '.join(map(repr, known))})"
+    nearest = ", ".join(map(repr, difflib.get_close_matches(name, known, n=3, cutoff=0)))
+    return f" ({len(known)} layers, nearest {nearest}; all: [name for name, _ in network.named_modules()])"
 
 
 def probe(module: nn.Module, sample: Tensor, layers: Sequence[str]) -> Probe:
@@ -111,12 +122,11 @@ def probe(module: nn.Module, sample: Tensor, layers: Sequence[str]) -> Probe:
 
     def watch(_: nn.Module, __: Any, output: Any) -> None:
         nonlocal largest
-        tensor = _first_tensor(output)
-        largest = max(largest, 0 if tensor is None else tensor.nbytes)
+        largest = max(largest, *(tensor.nbytes for _, tensor in tensors_in(output)), 0)
 
     def note(name: str) -> Callable[..., None]:
-        def hook(_: nn.Module, __: Any, output: Any) -> None:
-            shapes[name] = tuple(_tensor(output, name).shape[1:])
+        def hook(layer: nn.Module, _: Any, output: Any) -> None:
+            shapes[name] = tuple(one_tensor(output, name, only=layer is module).shape[1:])
             calls[name] += 1
 
         return hook
@@ -174,6 +184,7 @@ class Extractor:
         Raises
         ------
         UnknownName : a layer that is not there.
+        InvalidModel : the module returns several tensors, and its output is asked for (of a layer, the first counts).
         ModelError : values that are not finite, naming the layer; a layer without a tensor.
         ResourceError : the result and one stimulus at a time would not fit into memory.
         """
@@ -290,11 +301,11 @@ class _Run:
         """Copy the (reduced) output at once, before an in-place operation can rewrite it."""
         reduce = self.wanted[name]
 
-        def hook(_: nn.Module, __: Any, output: Any) -> None:
+        def hook(layer: nn.Module, _: Any, output: Any) -> None:
             self.calls_left[name] -= 1
             if self.calls_left[name] > 0:
                 return
-            tensor = _tensor(output, name)
+            tensor = one_tensor(output, name, only=layer is self.extractor.module)
             tensor = tensor if reduce is None else reduce(tensor)
             if tuple(tensor.shape[1:]) != self.shapes[name]:
                 raise ModelError(
@@ -342,24 +353,6 @@ def _reduced_shape(name: str, shape: tuple[int, ...], reduce: Reduction | None) 
     if reduced.shape[0] != 1:
         raise ModelError(f"layer {name!r}: its reduction does not keep the dimension of stimuli")
     return tuple(reduced.shape[1:])
-
-
-def _first_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    if isinstance(output, Mapping):
-        output = tuple(output.values())
-    if isinstance(output, list | tuple):
-        return next((o for o in output if isinstance(o, Tensor)), None)
-    return None
-
-
-def _tensor(output: Any, name: str) -> Tensor:
-    tensor = _first_tensor(output)
-    if tensor is None or tensor.ndim == 0 or tensor.is_complex():
-        what = type(output).__name__ if tensor is None else f"{tensor.dtype} tensor of shape {tuple(tensor.shape)}"
-        raise ModelError(f"layer {name!r}: its output is a {what}, not a real tensor (stimuli, ...)")
-    return tensor
 
 
 @contextlib.contextmanager

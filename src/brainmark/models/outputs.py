@@ -1,0 +1,58 @@
+"""What a layer put out: a tensor, or containers that hold tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from torch import Tensor
+
+from brainmark.core.errors import InvalidModel, ModelError
+
+_LISTED = 12  # tensors of a container that an error lists
+
+
+def tensors_in(output: Any, place: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Place and value of each tensor in an output, whose mappings, lists and tuples may be nested."""
+    if isinstance(output, Tensor):
+        yield place, output
+    elif isinstance(output, Mapping):
+        for key, value in cast("Mapping[Any, Any]", output).items():
+            yield from tensors_in(value, f"{place}[{key!r}]")
+    elif isinstance(output, list | tuple):
+        for index, value in enumerate(cast("Sequence[Any]", output)):
+            yield from tensors_in(value, f"{place}[{index}]")
+
+
+def one_tensor(output: Any, name: str, *, only: bool) -> Tensor:
+    """Return the tensor (stimuli, ...) of a layer's output: the first, or the `only` one.
+
+    Raises
+    ------
+    InvalidModel : several tensors where only one may be; names place and shape of each.
+    ModelError : no tensor, a scalar or complex numbers.
+    """
+    found = list(tensors_in(output))
+    if only and len(found) > 1:
+        listed = ", ".join(f"{place} {tuple(tensor.shape)}" for place, tensor in found[:_LISTED])
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        raise InvalidModel(
+            f"layer {name!r}: the module returns a {type(output).__name__} of {len(found)} tensors ({listed}{more}), "
+            "and which one is meant is not said; name a layer instead, or wrap the module so that it returns one tensor"
+        )
+    tensor = found[0][1] if found else None
+    if tensor is None or tensor.ndim == 0 or tensor.is_complex():
+        what = _described(output) if tensor is None else f"{tensor.dtype} tensor of shape {tuple(tensor.shape)}"
+        raise ModelError(
+            f"layer {name!r}: its output is a {what}, not a real tensor (stimuli, ...); "
+            "name a layer that yields one, or wrap the module"
+        )
+    return tensor
+
+
+def _described(output: Any) -> str:
+    """Type of an output without tensors, and the types of what it holds."""
+    held = output.values() if isinstance(output, Mapping) else output
+    if not isinstance(output, Mapping | list | tuple):
+        return type(output).__name__
+    return f"{type(output).__name__} of {', '.join(sorted({type(v).__name__ for v in held})) or 'nothing'}"
