@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from brainmark.cli import tables
 from brainmark.core import registry
 from brainmark.core.errors import BrainmarkError, UnknownName
+from brainmark.core.lookup import select
 
 app = typer.Typer(
     name="brainmark",
@@ -28,21 +29,13 @@ out = Console()
 err = Console(stderr=True)
 
 
-class Kind(StrEnum):
-    """What can be listed."""
-
-    models = "models"
-    benchmarks = "benchmarks"
-    datasets = "datasets"
-    metrics = "metrics"
-
-
 REGISTRIES: dict[str, registry.Registry[Any, Any]] = {
     "models": registry.models,
     "benchmarks": registry.benchmarks,
     "datasets": registry.datasets,
     "metrics": registry.metrics,
 }
+BROKEN_PIPE = 141
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -55,6 +48,9 @@ def run() -> None:
     except BrainmarkError as error:
         err.print(f"[bold red]error[/]: {_escaped(error)}", soft_wrap=True)
         sys.exit(2 if isinstance(error, UnknownName) else 1)
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
     except OSError as error:
         err.print(f"[bold red]error[/]: {_escaped(error.filename or '')}: {_escaped(error.strerror or error)}")
         sys.exit(1)
@@ -93,7 +89,7 @@ def _options(
 
 @app.command("list")
 def list_(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    kind: Annotated[str, typer.Argument(help="models, benchmarks, datasets or metrics.")],
     region: Annotated[str | None, typer.Option(help="Only this region, e.g. V4.")] = None,
     domain: Annotated[str | None, typer.Option(help="Only this domain, e.g. vision.")] = None,
     as_json: JsonFlag = False,
@@ -102,11 +98,13 @@ def list_(
 
     Examples: [bold]brainmark list benchmarks[/], [bold]brainmark list models --region V4 --json[/]
     """
-    entries = [e for e in REGISTRIES[kind].entries() if tables.matches(e.card, region, domain)]
+    if kind not in REGISTRIES:
+        raise UnknownName("kind", kind, REGISTRIES, f" (kinds: {', '.join(REGISTRIES)})")
+    entries = select(REGISTRIES[kind], region, domain)
     if as_json:
         _print_json([{"name": e.name, **e.card.model_dump(mode="json")} for e in entries])
     else:
-        out.print(tables.listing(kind, entries))
+        out.print(tables.listing(kind, entries, out.width))
 
 
 @app.command()
@@ -149,12 +147,16 @@ def score(
 
     Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
     """
-    from brainmark.cli.scoring import run_and_show
+    from brainmark.cli.scoring import check_report_path, report, run_and_show
 
     names = _selected(registry.models, models), _selected(registry.benchmarks, benchmark)
-    outcomes = run_and_show(*names, console=err if as_json else out, cache=cache, html=html)
+    if html is not None:
+        check_report_path(html)
+    outcomes = run_and_show(*names, console=err if as_json else out, cache=cache)
     if as_json:
         _print_json([o.to_dict() for o in outcomes])
+    if html is not None:
+        err.print(f"report: {report(outcomes, html)}", soft_wrap=True)
     if any(getattr(o, "kind", "not_applicable") != "not_applicable" for o in outcomes):
         raise typer.Exit(1)
 
@@ -182,11 +184,11 @@ def fetch(
     """
     from brainmark.cli.fetching import fetch_and_show, status
 
-    if list_ or not names:
+    if names and not list_:
+        fetch_and_show(names, err if as_json else out)
+    if list_ or not names or as_json:
         rows = status(names or [])
         _print_json(rows) if as_json else out.print(tables.fetch_status(rows))
-        return
-    fetch_and_show(names, out)
 
 
 @app.command()
@@ -224,7 +226,7 @@ def _selected(known: registry.Registry[Any, Any], wanted: list[str]) -> list[str
         if any(c in name for c in "*?["):
             hits = [n for n in known if fnmatchcase(n, name)]
             if not hits:
-                raise UnknownName(f"{known.kind} pattern", name, known)
+                raise UnknownName(f"{known.kind} pattern", name, known, f" ('brainmark list {known.kind}s' shows all)")
             chosen |= dict.fromkeys(hits)
         else:
             chosen[known[name].name] = None

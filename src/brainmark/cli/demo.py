@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from brainmark.cli.scoring import run_and_show
+from brainmark.cli.scoring import check_report_path, report, run_and_show
 from brainmark.core import registry
 from brainmark.core.errors import DataError
 
@@ -15,6 +15,7 @@ MODELS = ("pixels", "gabor", "hmax", "voneblock", "simulated-truth")
 
 def run_demo(console: Console, html: Path, *, offline: bool = False) -> None:
     """Score the four classic models (and the simulated truth) on what can be had here; say which that is."""
+    check_report_path(html)
     embedded = [e.name for e in registry.benchmarks.entries() if not _downloads(e.card.datasets)]
     recorded = [e.name for e in registry.benchmarks.entries() if _downloads(e.card.datasets)]
     console.print(f"{len(embedded)} benchmarks need no download: {', '.join(embedded)}", highlight=False)
@@ -23,7 +24,8 @@ def run_demo(console: Console, html: Path, *, offline: bool = False) -> None:
         recorded = []
     else:
         recorded = _reachable(recorded, console)
-    run_and_show(MODELS, [*embedded, *recorded], console=console, html=html, title="Brainmark demo")
+    outcomes = run_and_show(MODELS, [*embedded, *recorded], console=console)
+    console.print(f"report: {report(outcomes, html, 'Brainmark demo')}", soft_wrap=True)
 
 
 def _downloads(datasets: tuple[str, ...]) -> bool:

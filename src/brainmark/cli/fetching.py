@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from rich.console import Console
@@ -46,12 +47,15 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
 
 
 def _datasets(names: Sequence[str]) -> list[str]:
+    """Names or patterns of datasets or benchmarks -> names of datasets, each once."""
     chosen: dict[str, None] = {}
     for name in names:
-        if name in registry.datasets:
-            chosen[name] = None
-        elif name in registry.benchmarks:
-            chosen |= dict.fromkeys(registry.benchmarks[name].card.datasets)
-        else:
-            raise UnknownName("dataset or benchmark", name, [*registry.datasets, *registry.benchmarks])
+        hits = [n for n in registry.datasets if fnmatchcase(n, name)]
+        of_benchmarks = [b for b in registry.benchmarks if fnmatchcase(b, name)]
+        if not hits and not of_benchmarks:
+            known = [*registry.datasets, *registry.benchmarks]
+            raise UnknownName("dataset or benchmark", name, known, " ('brainmark list datasets' shows all datasets)")
+        chosen |= dict.fromkeys(hits)
+        for benchmark in of_benchmarks:
+            chosen |= dict.fromkeys(registry.benchmarks[benchmark].card.datasets)
     return list(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from brainmark.cli import tables
 from brainmark.core import registry
+from brainmark.core.errors import ResourceError
 from brainmark.run.scoring import Outcome, score_all
 
 
@@ -19,10 +21,8 @@ def run_and_show(
     *,
     console: Console,
     cache: bool = True,
-    html: Path | None = None,
-    title: str = "Brainmark",
 ) -> list[Outcome]:
-    """Score all, print the leaderboard, write the report if asked for, and return the outcomes.
+    """Score all, print the leaderboard, and return the outcomes.
 
     Interrupted, it prints what is finished and raises KeyboardInterrupt.
     """
@@ -40,13 +40,26 @@ def run_and_show(
             outcomes.extend(score_all(models, benchmarks, cache=cache, started=started))
     finally:
         if outcomes:
-            console.print(tables.leaderboard(outcomes))
-    if html is not None:
-        console.print(f"report: {report(outcomes, html, title)}", soft_wrap=True)
+            console.print(tables.leaderboard(outcomes, console.width))
     return outcomes
 
 
-def report(outcomes: Sequence[Outcome], path: Path, title: str) -> Path:
+def check_report_path(path: Path) -> None:
+    """Refuse a place for the report that cannot be written to, before anything is computed.
+
+    Raises
+    ------
+    ResourceError
+    """
+    if path.is_dir():
+        raise ResourceError(f"cannot write the report {path}: it is a folder; name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise ResourceError(f"cannot write the report {path}: no folder {path.absolute().parent}; make it first")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ResourceError(f"cannot write the report {path}: {path.absolute().parent} is not writable")
+
+
+def report(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") -> Path:
     """Write the HTML report of these outcomes."""
     from brainmark.analysis.report import write_report
     from brainmark.run.origin import data_origin

@@ -13,19 +13,16 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from brainmark.cli.doctor import Finding
-    from brainmark.core.cards import Card
     from brainmark.core.registry import Entry
     from brainmark.core.score import Failure, Score
 
 
-def matches(card: Card, region: str | None, domain: str | None) -> bool:
-    """Whether a card is of this region and domain; None asks for nothing."""
-    regions = getattr(card, "regions", None) or (getattr(card, "region", None),)
-    return (region is None or region in regions) and (domain is None or getattr(card, "domain", None) == domain)
+NARROW = 110  # columns of a terminal below which only names and summaries are listed
+TIGHT = 76  # columns below which a leaderboard leaves out what its headline says
 
 
-def listing(kind: str, entries: Sequence[Entry[Any, Any]]) -> RenderableType:
-    """Return a table of registered things."""
+def listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int) -> RenderableType:
+    """Return a table of registered things, a line each, for a terminal of `width` columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = {
         "models": ("family", "regions"),
@@ -33,10 +30,12 @@ def listing(kind: str, entries: Sequence[Entry[Any, Any]]) -> RenderableType:
         "datasets": ("species", "regions", "modality"),
         "metrics": ("compares",),
     }[kind]
-    table.add_column("name", no_wrap=True, style="bold")
+    columns = columns if width >= NARROW else ()
+    longest = max((len(e.name) for e in entries), default=4)
+    table.add_column("name", no_wrap=True, style="bold", min_width=longest)
     for column in columns:
-        table.add_column(column)
-    table.add_column("summary", ratio=1)
+        table.add_column(column, no_wrap=True)
+    table.add_column("summary", ratio=1, no_wrap=True, overflow="ellipsis")
     for entry in entries:
         cells = [_cell(getattr(entry.card, c)) for c in columns]
         table.add_row(entry.name, *cells, escape(entry.card.summary))
@@ -72,8 +71,11 @@ def _plain(value: Any) -> str:
     return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
 
 
-def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
-    """Return a table for each benchmark, best model first; failures with their reason at the end."""
+def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> RenderableType:
+    """Return a table for each benchmark, best model first; failures with their reason at the end.
+
+    In a `terminal` of few columns ceiling and time are left out; the ceiling stands above the table as well.
+    """
     from brainmark.core.score import Score
 
     outcomes = list(outcomes)
@@ -86,16 +88,19 @@ def leaderboard(outcomes: Iterable[Score | Failure]) -> RenderableType:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title_justify="left")
         table.title = _headline(benchmark, scores)
         table.add_column("model", no_wrap=True, min_width=wide)
-        for column, width in (("score", 6), ("95 % interval", 15), ("ceiling", 7)):
+        tight = terminal < TIGHT
+        for column, width in (("score", 6), ("95 % interval", 15), ("ceiling", 7))[: 2 if tight else 3]:
             table.add_column(column, justify="right", no_wrap=True, min_width=width)
         table.add_column("highest control", min_width=15)
-        table.add_column("time", justify="right", no_wrap=True, min_width=6)
+        if not tight:
+            table.add_column("time", justify="right", no_wrap=True, min_width=6)
         for score in scores:
-            table.add_row(*_score_cells(score))
+            model, value, interval, ceiling, control, time = _score_cells(score)
+            table.add_row(model, value, interval, *([control] if tight else [ceiling, control, time]))
         for failure in (o for o in rows if not isinstance(o, Score)):
             inapplicable = failure.kind == "not_applicable"
             shown = ("n/a", "") if inapplicable else ("[red]failed[/]", escape(failure.kind))
-            table.add_row(escape(failure.subject), *shown, "", "", "")
+            table.add_row(escape(failure.subject), *shown)
             reasons.setdefault(f"{failure.subject}: {failure.reason}", []).append(benchmark)
         parts += [table]
     notes = Text(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from brainmark.core.registry import benchmarks, datasets, metrics, models
+from brainmark.core.errors import UnknownName
+from brainmark.core.registry import Entry, Registry, benchmarks, datasets, metrics, models
 
 if TYPE_CHECKING:
     from brainmark.core.benchmark import Benchmark
-    from brainmark.core.cards import Domain
+    from brainmark.core.cards import Card, Domain
     from brainmark.core.comparison import Metric
     from brainmark.core.subject import Subject
 
@@ -33,25 +34,43 @@ def load_metric(name: str, **options: Any) -> Metric:
     return metrics[name].load(**options)
 
 
+def select(known: Registry[Any, Any], region: str | None = None, domain: str | None = None) -> list[Entry[Any, Any]]:
+    """Return the entries of one region or domain; case does not count. Raises UnknownName for one that none has."""
+    entries = known.entries()
+    for what, wanted, of in (("region", region, _regions), ("domain", domain, _domain)):
+        if wanted is None:
+            continue
+        values = {value.lower(): value for e in known.entries() for value in of(e.card)}
+        if wanted.lower() not in values:
+            listing = f" ({what}s of {known.kind}s: {', '.join(sorted(values.values())) or 'none'})"
+            raise UnknownName(what, wanted, values.values(), listing)
+        entries = [e for e in entries if values[wanted.lower()] in of(e.card)]
+    return entries
+
+
+def _regions(card: Card) -> tuple[str, ...]:
+    region = getattr(card, "region", None)
+    return (region,) if region else tuple(getattr(card, "regions", ()))
+
+
+def _domain(card: Card) -> tuple[str, ...]:
+    domain = getattr(card, "domain", None)
+    return (domain,) if domain else ()
+
+
 def list_models(*, domain: Domain | None = None, region: str | None = None) -> list[str]:
-    """Return the names of the models, of one domain or committed to one region if given."""
-    return [
-        e.name for e in models.entries() if domain in (None, e.card.domain) and (not region or region in e.card.regions)
-    ]
+    """Return the names of the models, of one domain or committed to one region if given. Raises UnknownName."""
+    return [e.name for e in select(models, region, domain)]
 
 
 def list_benchmarks(*, domain: Domain | None = None, region: str | None = None) -> list[str]:
-    """Return the names of the benchmarks, of one domain or region if given."""
-    return [e.name for e in benchmarks.entries() if domain in (None, e.card.domain) and region in (None, e.card.region)]
+    """Return the names of the benchmarks, of one domain or region if given. Raises UnknownName."""
+    return [e.name for e in select(benchmarks, region, domain)]
 
 
 def list_datasets(*, domain: Domain | None = None, region: str | None = None) -> list[str]:
-    """Return the names of the datasets, of one domain or with recordings from one region if given."""
-    return [
-        e.name
-        for e in datasets.entries()
-        if domain in (None, e.card.domain) and (not region or region in e.card.regions)
-    ]
+    """Return the names of the datasets, of one domain or region if given. Raises UnknownName."""
+    return [e.name for e in select(datasets, region, domain)]
 
 
 def list_metrics() -> list[str]:

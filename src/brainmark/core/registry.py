@@ -175,7 +175,9 @@ def _load_plugin(point: metadata.EntryPoint) -> None:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
         reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
         broken_plugins[f"{point.name} = {point.value}"] = reason
-        warnings.warn(f"plug-in {point.name!r} ({point.value}) is left out: {reason}", stacklevel=4)
+        warnings.warn(
+            f"plug-in {point.name!r} ({point.value}) is left out: {reason} (see 'brainmark doctor')", stacklevel=4
+        )
 
 
 def _import_room(name: str) -> None:

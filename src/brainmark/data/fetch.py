@@ -209,9 +209,11 @@ def _room_for(source: Source, part: Path) -> None:
 
 def _nowhere(source: Source, tried: Sequence[tuple[str, str]]) -> str:
     lines = "".join(f"\n  - {place}: {reason}" for place, reason in tried)
+    wrong = [place for place, reason in tried if "sha256" in reason and place.startswith(("mirror", "cache"))]
+    mend = f"Replace or remove the copy with other content ({wrong[0]}); otherwise connect" if wrong else "Connect"
     return (
         f"cannot get {_name(source)!r} ({readable(source.size)}); tried:{lines}\n"
-        f"Connect to the network, or set {settings.MIRROR} to a folder or base URL that holds {places(source.url)[0]}"
+        f"{mend} to the network, or set {settings.MIRROR} to a folder or base URL that holds {places(source.url)[0]}"
     )
 
 
