@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import Array, as_float64, like, namespace, transpose
+from brainmark.metrics.backend import Array, as_float64, as_numpy, like, namespace, transpose
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.splits import Fold
 
@@ -117,9 +118,10 @@ def _left_out(features: Features, y: Array, folds: Sequence[Fold], alpha: float)
         error = maker @ error
         blocks = [maker[test][:, test] for test in tests]
     else:
-        solved = xp.linalg.solve(transpose(a) @ a + alpha * _eye(features.p, a), transpose(a))
-        error = error - a @ (solved @ error)
-        blocks = [_eye(len(test), a) - a[test] @ solved[:, test] for test in tests]
+        values, vectors = xp.linalg.eigh(transpose(a) @ a)
+        half = (a @ vectors) / xp.sqrt(xp.where(values > 0, values, 0.0) + alpha)  # H = half half' + 11'/n
+        error = error - half @ (transpose(half) @ error)
+        blocks = [_eye(len(test), a) - half[test] @ transpose(half[test]) for test in tests]
     parts = [y[t] - xp.linalg.solve(block - 1 / n, error[t]) for t, block in zip(tests, blocks, strict=True)]
     return xp.concat(parts, axis=0)
 
@@ -133,22 +135,53 @@ def _each_fold(
     selection: Selection,
 ) -> tuple[Array, Array]:
     xp = namespace(y)
+    q = y.shape[1]
+    judged = y if per_target or len(alphas) == 1 else _same_products(y)
     predictions: list[Array] = []
     chosen: list[Array] = []
     for fold in folds:
         train, test = like(fold.train, y), like(fold.test, y)
-        mean = xp.mean(y[train], axis=0)
-        spectrum = Spectrum(features, train, y[train] - mean)
-        penalty = like(alphas, y)[_best(spectrum, alphas, per_target, selection)]
-        predictions.append(spectrum.predict(features, train, test, penalty) + mean)
+        part = judged[train] if len(alphas) > 1 else judged[train, :1]
+        spectrum = Spectrum(features, train, part - xp.mean(part, axis=0))
+        best = _best(spectrum, alphas, per_target, selection)
+        penalty = xp.zeros(q, dtype=xp.float64, device=y.device) + like(alphas, y)[best if per_target else best[:1]]
+        if len(np.unique(as_numpy(best))) * len(fold.test) < q:
+            predictions.append(_smooth(spectrum, features, train, test, y, penalty))
+        else:
+            mean = xp.mean(y[train], axis=0)
+            spectrum = spectrum if part.shape[1] == q else Spectrum(features, train, y[train] - mean)
+            predictions.append(spectrum.predict(features, train, test, penalty) + mean)
         chosen.append(penalty)
     return xp.concat(predictions, axis=0), xp.stack(chosen)
+
+
+def _same_products(y: Array) -> Array:
+    """Targets (n, min(q, n)) with the same products YY', on which errors summed over targets depend alone."""
+    xp = namespace(y)
+    if y.shape[1] <= y.shape[0]:
+        return y
+    values, vectors = xp.linalg.eigh(y @ transpose(y))
+    return vectors * xp.sqrt(xp.where(values > 0, values, 0.0))
+
+
+def _smooth(spectrum: Spectrum, features: Features, train: Array, test: Array, y: Array, penalty: Array) -> Array:
+    """Predict rows `test` of many targets with few penalties: one smoother matrix (test, n) for each penalty."""
+    xp = namespace(y)
+    found = xp.zeros((test.shape[0], y.shape[1]), dtype=xp.float64, device=y.device)
+    for alpha in np.unique(as_numpy(penalty)):
+        smoother = xp.zeros((test.shape[0], y.shape[0]), dtype=xp.float64, device=y.device)
+        smoother[:, train] = spectrum.hat(features, train, test, float(alpha)) + 1 / spectrum.n
+        columns = penalty == float(alpha)
+        if bool(xp.all(columns)):
+            return smoother @ y
+        found[:, columns] = smoother @ y[:, columns]
+    return found
 
 
 class Spectrum:
     """Training rows in the coordinates of their principal components, in which every penalty is a rescaling.
 
-    values : (r,) eigenvalues of the centred products; left : (n, r) orthonormal; z : (r, q) targets in `left`.
+    values : (r,) eigenvalues of the centred products; vectors : their eigenvectors; left : (n, r) orthonormal.
     """
 
     def __init__(self, features: Features, train: Array, y: Array) -> None:
@@ -161,7 +194,11 @@ class Spectrum:
         self.values, self.vectors = values[keep], vectors[:, keep]
         root = xp.sqrt(self.values)
         self.left = self.vectors if part.dual else (a @ self.vectors) / root
-        self.z = transpose(self.left) @ y
+
+    @cached_property
+    def z(self) -> Array:
+        """Targets (r, q) in the coordinates of the components."""
+        return transpose(self.left) @ self.y
 
     def shrinkage(self, alpha: float) -> Array:
         """Eigenvalues (r,) of the hat matrix without its intercept."""
@@ -169,17 +206,23 @@ class Spectrum:
 
     def predict(self, features: Features, train: Array, test: Array, alpha: Array) -> Array:
         """Predict rows `test`, without the mean; `alpha` (q,)."""
-        xp = namespace(self.z)
-        if features.dual:
-            weights = self.vectors @ (self.z / (self.values[:, None] + alpha))
-            rows = features.array[test][:, train]
-            # centred features of the test rows times those of the training rows; the weights add up to zero
-            mean = xp.mean(features.array[train][:, train], axis=0)
-            return (rows - mean) @ (weights - xp.mean(weights, axis=0))
-        root = xp.sqrt(self.values)[:, None]
-        weights = self.vectors @ (self.z * root / (self.values[:, None] + alpha))
-        x = features.array
-        return (x[test] - xp.mean(x[train], axis=0)) @ weights
+        xp = namespace(self.y)
+        root = 1.0 if features.dual else xp.sqrt(self.values)[:, None]
+        return self._centred(features, train, test) @ (self.vectors @ (self.z * root / (self.values[:, None] + alpha)))
+
+    def hat(self, features: Features, train: Array, test: Array, alpha: float) -> Array:
+        """Weights (test, train) by which predictions of rows `test`, less the mean, follow from training targets."""
+        xp = namespace(self.y)
+        scale = (1.0 if features.dual else xp.sqrt(self.values)) / (self.values + alpha)
+        return (self._centred(features, train, test) @ self.vectors * scale) @ transpose(self.left)
+
+    def _centred(self, features: Features, train: Array, test: Array) -> Array:
+        """Rows `test` less the mean training row; dual: their products with the training rows (both centred)."""
+        xp, a = namespace(self.y), features.array
+        if not features.dual:
+            return a[test] - xp.mean(a[train], axis=0)
+        rows = a[test][:, train] - xp.mean(a[train][:, train], axis=0)
+        return rows - xp.mean(rows, axis=1)[:, None]
 
 
 def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: Selection) -> Array:
