@@ -8,18 +8,23 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
 from brainmark.data.gratings import Grating
 from brainmark.models.commitment import VisionSubject
 from brainmark.models.networks.hmax import (
     HMAX,
+    LATTICE,
     LOCAL_PATCHES,
     ORIENTATIONS,
     PATCHES,
+    POOLS,
     SCALES,
     WAVES,
     _closeness,
+    _pooled,
+    _window_sums,
     s1_filter,
 )
 
@@ -120,6 +125,23 @@ def test_v1_prefers_its_orientation_and_wavelength(net: HMAX, band: int, orienta
         middle = net._v1_c1(picture(grating))[0][0, :, 28, 28].reshape(8, 4).numpy()
     assert middle[band].argmax() == orientation
     assert abs(int(middle[:, orientation].argmax()) - band) <= 1
+
+
+@pytest.mark.parametrize("window", POOLS)
+@pytest.mark.parametrize("size", [96, 101])
+def test_pooling_is_the_maximum_over_windows_on_the_lattice_and_half_a_window_apart(window: int, size: int):
+    band = torch.rand((2, 4, size, size), generator=torch.Generator().manual_seed(window))
+    v1, c1 = _pooled(band, window)
+    assert torch.equal(v1, max_pool2d(band, window, LATTICE, window // 2))
+    assert torch.equal(c1, max_pool2d(band, window, window // 2))
+
+
+def test_window_sums_keep_faint_windows_beside_bright_ones():
+    maps = torch.rand((2, 60, 60), generator=torch.Generator().manual_seed(0))
+    maps[:, 30:, 30:] *= 1e-6
+    for side, found in zip((7, 9, 22), _window_sums(maps, (7, 9, 22)), strict=True):
+        expected = maps.double().unfold(1, side, 1).unfold(2, side, 1).sum((-2, -1))
+        torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=0)
 
 
 def test_closeness_is_minus_the_squared_distance_of_windows():

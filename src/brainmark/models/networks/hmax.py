@@ -89,25 +89,26 @@ class HMAX(nn.Module):
         return self.c2(torch.cat(best, 1))
 
     def _v1_c1(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        bands = self._s1_bands(images)
-        v1 = [_largest(b, window, LATTICE, window // 2) for b, window in zip(bands, POOLS, strict=True)]
-        return torch.cat(v1, 1), _c1(bands)
+        pooled = [_pooled(b, window) for b, window in zip(self._s1_bands(images), POOLS, strict=True)]
+        return torch.cat([v1 for v1, _ in pooled], 1), [c1 for _, c1 in pooled]
 
     def _s1_bands(self, images: Tensor) -> list[Tensor]:
         """Maximum of |S1| over the two scales of each band: 8 x (n, orientation, size, size)."""
         if images.shape[-2:] != (self.size, self.size):
             raise ValueError(f"HMAX was made for {self.size} x {self.size} pixels, not {tuple(images.shape[-2:])}")
         grey = torch.einsum("c,nchw->nhw", images.new_tensor([0.299, 0.587, 0.114]), images.contiguous())
-        spectrum, squared = torch.fft.fft2(grey)[:, None], grey[:, None].square()
-        scales: list[Tensor] = []
-        for index, size in enumerate(SCALES):
+        spectrum, powers = torch.fft.fft2(grey)[:, None], _window_sums(grey.square(), SCALES)
+        bands: list[Tensor] = []
+        for index, (size, power) in enumerate(zip(SCALES, powers, strict=True)):
             pairs = torch.view_as_real(torch.fft.ifft2(spectrum * self.get_buffer("s1")[index]))
-            responses = pairs.movedim(-1, 2).flatten(1, 2)  # (n, orientation, size, size)
             border = size // 2  # here the circular convolution wraps round, and HMAX gives no response
-            norm = (_box_sum(squared, size) + _FAINTEST**2).sqrt()
-            inside = responses[..., border:-border, border:-border].abs() / norm
-            scales.append(functional.pad(inside, (border,) * 4))
-        return [torch.maximum(a, b) for a, b in zip(scales[::2], scales[1::2], strict=True)]
+            if index % 2 == 0:
+                bands.append(grey.new_zeros((len(grey), len(ORIENTATIONS), self.size, self.size)))
+            inside = bands[-1].unflatten(1, (-1, 2))[..., border:-border, border:-border]
+            response = pairs.movedim(-1, 2)[..., border:-border, border:-border].abs()
+            response.mul_((power + _FAINTEST**2).rsqrt()[:, None, None])
+            torch.maximum(inside, response, out=inside)
+        return bands
 
     def _templates_found(self, c1: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
         """Largest S2 responses to the templates of one side: in each place (n, template, 7, 7), and anywhere."""
@@ -136,7 +137,7 @@ class HMAX(nn.Module):
         """Crops (count, orientation, side, side) of C1 of generated images."""
         random = np.random.default_rng(seed)
         leaves = torch.from_numpy(dead_leaves(_LEAVES, self.size, seed).astype(np.float32) / 255).permute(0, 3, 1, 2)
-        c1 = [torch.cat(maps) for maps in zip(*(_c1(self._s1_bands(i)) for i in leaves.split(_CHUNK)), strict=True)]
+        c1 = [torch.cat(maps) for maps in zip(*(self._v1_c1(i)[1] for i in leaves.split(_CHUNK)), strict=True)]
         found: dict[int, Tensor] = {}
         for side in PATCHES:
             large_enough = [band for band in c1 if min(band.shape[2:]) >= side]
@@ -150,15 +151,27 @@ class HMAX(nn.Module):
         return found
 
 
-def _c1(bands: Sequence[Tensor]) -> list[Tensor]:
-    """Maximum over windows half a window apart, one map for each band."""
-    return [_largest(band, window, window // 2, 0) for band, window in zip(bands, POOLS, strict=True)]
+def _pooled(band: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Maxima over square windows of a band without negative values: centred on the lattice of ``v1``, and for C1.
+
+    Both take their rows from the same maxima down the columns.
+    """
+    half, size = window // 2, band.shape[2]
+    down = _running_maximum(functional.pad(band, (half,) * 4), window, 2)
+    v1 = _running_maximum(down[:, :, ::LATTICE], window, 3)[..., ::LATTICE]
+    within = down[:, :, half : half + size - window + 1 : half, half:-half]  # windows that do not cross the border
+    return v1, _running_maximum(within, window, 3)[..., ::half]
 
 
-def _largest(maps: Tensor, window: int, stride: int, padding: int) -> Tensor:
-    """Maximum over square windows; rows first, then columns, which is the same and faster."""
-    rows = functional.max_pool2d(maps, (window, 1), (stride, 1), (padding, 0))
-    return functional.max_pool2d(rows, (1, window), (1, stride), (0, padding))
+def _running_maximum(maps: Tensor, window: int, dim: int) -> Tensor:
+    """Maximum over each `window` neighbours along `dim`, from windows that double: log2(window) steps."""
+    width = 1
+    while width < window:
+        shift = min(width, window - width)
+        left = maps.shape[dim] - shift
+        maps = torch.maximum(maps.narrow(dim, 0, left), maps.narrow(dim, shift, left))
+        width += shift
+    return maps
 
 
 def _centred(small: np.ndarray, size: int) -> np.ndarray:
@@ -171,6 +184,19 @@ def _centred(small: np.ndarray, size: int) -> np.ndarray:
 def _box_sum(maps: Tensor, side: int) -> Tensor:
     """Sum over square windows of (n, 1, rows, columns); rows first, then columns."""
     return functional.avg_pool2d(functional.avg_pool2d(maps, (side, 1), 1), (1, side), 1) * side**2
+
+
+def _window_sums(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
+    """Sums over square windows of (n, rows, columns), one for each side, from one summed-area table.
+
+    The table has double precision: differences of its large entries would cost float32 the faint windows.
+    """
+    table = functional.pad(maps.double().cumsum(-1).cumsum(-2), (1, 0, 1, 0))
+    sums: list[Tensor] = []
+    for k in sides:
+        right = table[..., k:] - table[..., :-k]
+        sums.append((right[:, k:] - right[:, :-k]).clamp(min=0).to(maps.dtype))
+    return sums
 
 
 def _closeness(maps: Tensor, templates: Tensor) -> Tensor:
