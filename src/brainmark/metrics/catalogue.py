@@ -29,6 +29,11 @@ _GOLUB_1979 = (
     "Cross-Validation as a Method for Choosing a Good Ridge Parameter}, journal={Technometrics}, volume={21}, "
     "number={2}, pages={215--223}, year={1979}}"
 )
+_KHOSLA_2024 = (
+    "@inproceedings{khosla2024, author={Khosla, Meenakshi and Williams, Alex H.}, title={Soft Matching Distance: A "
+    "metric on neural representations that captures single-neuron tuning}, booktitle={Proceedings of UniReps}, "
+    "year={2024}}"
+)
 
 
 @metrics.add(
@@ -95,6 +100,45 @@ def ols(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0, de
     from brainmark.metrics import predictivity
 
     return predictivity.ols(splits or predictivity.TEN_FOLDS, resamples, seed, device)
+
+
+@metrics.add(
+    "single_unit",
+    card=MetricCard(
+        summary="Cross-validated r of each neuroid with the one unit of the model that suits it best.",
+        licence="MIT",
+        cite=_KHOSLA_2024,
+        compares="recordings",
+        tags=("matching",),
+    ),
+)
+def single_unit(
+    partners: Literal["best", "one-to-one"] = "best",
+    splits: Splitter | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Metric:
+    """Return the match of single units, see `brainmark.metrics.matching.single_unit`."""
+    from brainmark.metrics import matching
+
+    return matching.single_unit(partners, splits or matching.TEN_FOLDS, resamples, seed)
+
+
+@metrics.add(
+    "soft_matching",
+    card=MetricCard(
+        summary="Cross-validated r under the best soft matching of units and neuroids (optimal transport).",
+        licence="MIT",
+        cite=_KHOSLA_2024,
+        compares="recordings",
+        tags=("matching",),
+    ),
+)
+def soft_matching(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
+    """Return the match of populations, see `brainmark.metrics.matching.SoftMatching`."""
+    from brainmark.metrics import matching
+
+    return matching.SoftMatching(splits or matching.TEN_FOLDS, resamples, seed)
 
 
 KRIEGESKORTE_2008 = """@article{kriegeskorte2008matching,

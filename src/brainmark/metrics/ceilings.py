@@ -98,7 +98,8 @@ def split_half_correlations(
         rows = np.flatnonzero(measured.sum(1) >= 2)
         if len(rows) < 3:
             continue
-        part = np.nan_to_num(trials[rows[:, None], columns])
+        whole = len(rows) == n and len(columns) == q and bool(measured.all())
+        part = trials if whole else np.nan_to_num(trials[rows[:, None], columns])
         generator = np.random.default_rng([seed, 2])
         total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
         for done in range(0, splits, _TOGETHER):

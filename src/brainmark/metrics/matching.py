@@ -102,7 +102,8 @@ class SoftMatching:
 
     Weights T (p, q) with equal shares for all units and for all neuroids maximise the summed r over training rows
     (optimal transport); the value of neuroid j is q times the sum of T_ij r_ij over test rows. Symmetric in model and
-    brain, invariant to the order of units and to nothing else. With p = q it is one-to-one matching.
+    brain, invariant to the order of units and to nothing else. With p = q it is one-to-one matching. Units that do
+    not vary take their share and give nothing; a neuroid that has no other partner has no value.
 
     Attributes
     ----------
@@ -136,13 +137,15 @@ class SoftMatching:
             share = np.zeros((len(units), q))
             share[np.arange(len(units)), neuroids] = q * plan[units, neuroids]
             pairs = x[np.ix_(fold.test, units)], y[np.ix_(fold.test, neuroids)]
-            per_fold[k] = np.nan_to_num(fold_pearson(*pairs, [len(fold.test)])) @ share
+            r = fold_pearson(*pairs, [len(fold.test)])
+            per_fold[k] = np.where(np.isfinite(r) @ share > 0, np.nan_to_num(r) @ share, np.nan)
             drawn = counts[:, fold.test]
             size = drawn.sum(1, keepdims=True)
             replicates += size * (np.nan_to_num(resampled_pearson(*pairs, [len(fold.test)], drawn)) @ share)
             weight += size
-        values = (sizes @ per_fold) / sizes.sum()
-        values[np.ptp(y, axis=0) == 0] = np.nan
+        known = np.isfinite(per_fold)
+        total = sizes @ known
+        values = np.where(total > 0, (sizes @ np.nan_to_num(per_fold)) / np.maximum(total, 1), np.nan)
         units_of = unit_coordinates(target)
         return Comparison(
             values=xr.DataArray(values, dims="neuroid", coords=units_of),
