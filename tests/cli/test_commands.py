@@ -140,3 +140,89 @@ def test_version():
     import brainmark as package
 
     assert runner.invoke(cli.app, ["--version"]).stdout.strip() == package.__version__
+
+
+def test_filters_that_nothing_has_are_refused_and_case_does_not_count():
+    rows = json.loads(runner.invoke(cli.app, ["list", "benchmarks", "--region", "v4", "--json"]).stdout)
+    assert {row["region"] for row in rows} == {"V4"}
+    for words, message in (
+        (["list", "benchmarks", "--region", "V9"], "unknown region 'V9' (regions of benchmarks: IT, V1, V4)"),
+        (["list", "models", "--domain", "vison"], "did you mean 'vision'"),
+        (["list", "modls"], "did you mean 'models'"),
+    ):
+        done = brainmark(*words)
+        assert done.returncode == 2
+        assert message in done.stderr
+
+
+def test_a_place_for_the_report_is_checked_before_anything_is_computed(tmp_path):
+    for place in (tmp_path, tmp_path / "nowhere" / "report.html"):
+        done = brainmark("score", "pixels", "-b", "Simulated.IT-ridge", "--html", str(place))
+        assert done.returncode == 1
+        assert f"cannot write the report {place}" in " ".join(done.stderr.split())
+        assert done.stdout == ""
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_fetch_takes_patterns_and_keeps_json_clean():
+    done = brainmark("fetch", "DeValois1982.*", "--json")
+    assert done.returncode == 0
+    assert {row["dataset"] for row in json.loads(done.stdout)} == {
+        "DeValois1982.preferred_orientation",
+        "DeValois1982.preferred_spatial_frequency",
+    }
+    assert "licence" in done.stderr
+
+
+def test_names_are_whole_in_a_narrow_terminal():
+    text = brainmark("list", "benchmarks", COLUMNS="80").stdout
+    assert all(name in text for name in registry.benchmarks)
+    tight = brainmark("score", "pixels", "-b", "Simulated.IT-ridge", COLUMNS="60").stdout
+    assert "shuffled 0.0" in tight
+    assert "ceiling 0.8" in tight
+
+
+def test_a_reader_that_leaves_early_ends_the_command_quietly():
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from brainmark.cli import main; main()", "list", "benchmarks", "--json"],
+        stdout=os.open(os.devnull, os.O_WRONLY) if os.name == "nt" else _closed_pipe(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+
+
+def _closed_pipe() -> int:
+    import os
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+def test_ctrl_c_leaves_nothing_half_written_and_says_how_to_go_on(tmp_path):
+    import os
+    import signal
+    import time
+
+    home = tmp_path / "cache"
+    code = "from brainmark.cli import main; main()"
+    words = ["score", "pixels", "simulated-truth", "-b", "Simulated.IT-ridge", "--json"]
+    started = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "BRAINMARK_HOME": str(home)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(home.rglob("*.json")) and started.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)  # until the first score is stored
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=120)
+    if started.returncode == 0:  # it was faster than the signal
+        return
+    assert started.returncode == 130
+    assert "the same command continues" in " ".join(said.split())
+    assert not list(home.rglob("*.part"))
+    assert len(list(home.rglob("*.json"))) >= 1

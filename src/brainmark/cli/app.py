@@ -25,7 +25,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
+
+
+class Terminal(Console):
+    """A console that ends the command quietly when the reader of its output has gone, as `head` does."""
+
+    def on_broken_pipe(self) -> None:
+        """Exit as programs do that the signal SIGPIPE ends."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE)
+
+
+BROKEN_PIPE = 141
+out = Terminal()
 err = Console(stderr=True)
 
 
@@ -35,7 +47,6 @@ REGISTRIES: dict[str, registry.Registry[Any, Any]] = {
     "datasets": registry.datasets,
     "metrics": registry.metrics,
 }
-BROKEN_PIPE = 141
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -48,9 +59,6 @@ def run() -> None:
     except BrainmarkError as error:
         err.print(f"[bold red]error[/]: {_escaped(error)}", soft_wrap=True)
         sys.exit(2 if isinstance(error, UnknownName) else 1)
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BROKEN_PIPE)
     except OSError as error:
         err.print(f"[bold red]error[/]: {_escaped(error.filename or '')}: {_escaped(error.strerror or error)}")
         sys.exit(1)
@@ -234,4 +242,8 @@ def _selected(known: registry.Registry[Any, Any], wanted: list[str]) -> list[str
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    try:
+        sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        out.on_broken_pipe()
