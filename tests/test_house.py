@@ -177,7 +177,7 @@ def test_no_file_names_a_place_on_somebodys_machine() -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("text", ["see /home/ada/brainmark", 'open("/work/shared")', r"C:\Users\ada", "/root/.cache"])
+@pytest.mark.parametrize("text", ["see /home/ada/brainmark", 'open("/home/bob/data")', r"C:\Users\ada", "/root/.cache"])
 def test_a_place_on_a_machine_would_be_seen(text: str) -> None:
     assert MACHINE_PATH.search(text)
 
