@@ -177,7 +177,7 @@ def test_missing_data_skip_what_needs_them(entry, registries, make_card, monkeyp
         ({"ceiling": lambda t: ceiling(t, np.nan)}, {}, "ceiling_is_plausible", "the ceiling is nan"),
         ({"ceiling": lambda t: 1 / 0}, {}, "ceiling_is_plausible", "the ceiling raises ZeroDivisionError"),
         ({"controls": (floor, floor)}, {}, "has_controls", "two controls have one name: floor, floor"),
-        ({"metric": fails}, {}, "scores_random_answers", "random answers raise KeyError"),
+        ({"metric": fails}, {}, "scores_random_answers", "random answers raise MethodError"),
         ({"kind": Trusting}, {}, "broken_answers_are_refused", "the truncated subject is not refused"),
     ],
 )

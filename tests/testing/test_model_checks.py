@@ -109,7 +109,6 @@ BROKEN = {
     "identifier_is_the_name": (lambda: Projection(identifier="other"), {}),
     "answers_for_its_regions": (good, {"regions": ("V1", "V4")}),
     "answers_are_finite": (altered(with_nan), {}),
-    "units_belong_to_the_region": (altered(lambda a, e, n: a.assign_coords(region=("neuroid", ["V2"] * 20))), {}),
     "answers_depend_on_stimuli": (altered(lambda a, e, n: a.copy(data=np.ones(a.shape))), {}),
     "same_answer_twice": (altered(lambda a, e, n: a + 1e-6 * max(n - 2, 0)), {}),  # drifts after two answers
     "new_instance_agrees": (never_the_same_instance, {}),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         InvalidModel,
         InvalidRegistration,
         InvalidStimuli,
+        MethodError,
         MissingDependency,
         ModelError,
         NotApplicable,
@@ -48,7 +49,7 @@ _HOMES = {
     "cards": "BenchmarkCard Card DatasetCard MetricCard ModelCard Source",
     "comparison": "Ceiling Comparison Metric",
     "errors": (
-        "BrainmarkError DataError InvalidMeasurement InvalidRegistration InvalidStimuli MissingDependency "
+        "BrainmarkError DataError InvalidMeasurement InvalidModel InvalidRegistration InvalidStimuli MissingDependency "
         "MethodError ModelError NotApplicable ResourceError UnknownName"
     ),
     "experiment": "Ask Choose Decide Experiment Match Move NextWord OddOneOut Rate Read Record Setting",

@@ -138,13 +138,6 @@ def answers_are_finite(model: ModelUnderTest) -> None:
         fail_if(isinstance(answer, ModelError), f"region {region!r}: {answer}")
 
 
-def units_belong_to_the_region(model: ModelUnderTest) -> None:
-    """The coordinate 'region' of the units is the region that was asked for."""
-    for region, answer in model.answers():
-        named = set(answer.coords["region"].values.astype(str).tolist())
-        fail_if(named != {region}, f"asked for region {region!r}, the units say {', '.join(sorted(named))}")
-
-
 def answers_depend_on_stimuli(model: ModelUnderTest) -> None:
     """Different stimuli give different answers (a model that cannot answer says so; it never returns zeros)."""
     for region, answer in model.answers():
@@ -302,7 +295,6 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     identifier_is_the_name,
     answers_for_its_regions,
     answers_are_finite,
-    units_belong_to_the_region,
     answers_depend_on_stimuli,
     same_answer_twice,
     new_instance_agrees,
