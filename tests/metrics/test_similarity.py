@@ -116,7 +116,7 @@ def test_refusals(features: np.ndarray) -> None:
     with pytest.raises(InvalidMeasurement, match="not symmetric"):
         rdm()(recording(features), target + np.triu(np.ones((30, 30)), 1))
     with pytest.raises(InvalidMeasurement, match="presentation, other"):
-        rdm()(recording(features), recording(features))
+        rdm()(recording(features), recording(features).expand_dims("time_bin"))
     with pytest.raises(InvalidMeasurement, match="at least two subjects"):
         rdm_ceiling()(target)
 
@@ -202,3 +202,33 @@ def test_interval_of_the_true_model_covers_one(features: np.ndarray) -> None:
         assert score.interval is not None
         covered += score.interval[0] <= 1 <= score.interval[1]
     assert covered >= 10
+
+
+def test_a_recording_is_compared_by_its_own_rdm(features: np.ndarray) -> None:
+    generator = np.random.default_rng(1)
+    brain = features @ generator.normal(size=(12, 20))
+    found = rdm(resamples=5)(recording(features), recording(brain))
+    expected = compare_rdms(upper(rdm_matrix(features)), upper(rdm_matrix(brain)))
+    assert found.aggregate() == pytest.approx(expected)
+    holed = brain.copy()
+    holed[3, 4] = np.nan
+    expected = compare_rdms(upper(rdm_matrix(features)), upper(rdm_matrix(np.delete(brain, 4, axis=1))))
+    assert rdm(resamples=0)(recording(features), recording(holed)).aggregate() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("noise", [0.7, 2.0, 4.0])
+def test_the_true_population_reaches_the_ceiling_of_a_recording(noise: float) -> None:
+    generator = np.random.default_rng(2)
+    ratios = []
+    for _ in range(6):
+        signal = generator.normal(size=(60, 40))
+        trials = signal[..., None] + noise * generator.normal(size=(*signal.shape, 8))
+        target = xr.DataArray(trials, dims=("presentation", "neuroid", "repetition"), coords=recording(signal).coords)
+        raw = rdm(resamples=0)(recording(signal), target.mean("repetition")).aggregate()
+        ceiling = rdm_ceiling(resamples=20, splits=5)(target)
+        assert ceiling.replicates is not None
+        assert ceiling.replicates.shape == (20, 1)
+        ratios.append(raw / ceiling.aggregate())
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
+    with pytest.raises(InvalidMeasurement, match="presentation, neuroid, repetition"):
+        rdm_ceiling()(target.mean("repetition"))

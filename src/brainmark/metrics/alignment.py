@@ -9,6 +9,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.geometry import linear_cka, procrustes_similarity
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.similarity import mean_of_trials, part_trials
 
 
 def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
@@ -59,11 +60,11 @@ def cka_ceiling(splits: int = 5, resamples: int = 1000, seed: int = 0) -> Ceilin
                 f"a ceiling of CKA needs (presentation, neuroid, repetition), not {tuple(target.dims)}"
             )
         trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
-        halves = [_halves(trials, np.random.default_rng([seed, 3, k])) for k in range(splits)]
+        halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(splits)]
         known = np.isfinite([np.stack(pair) for pair in halves]).all(axis=(0, 1, 2))
         if not known.any():
             raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
-        mean = _kernel(_mean(trials)[:, known])
+        mean = _kernel(mean_of_trials(trials)[:, known])
         pairs = [(_kernel(a[:, known]), _kernel(b[:, known])) for a, b in halves]
 
         def values(counts: np.ndarray) -> np.ndarray:
@@ -171,24 +172,6 @@ def _pair(prediction: xr.DataArray, target: xr.DataArray) -> tuple[tuple[np.ndar
     if len(sides[0]) != len(sides[1]):
         raise InvalidMeasurement(f"{len(sides[0])} predicted presentations for {len(sides[1])} measured ones")
     return (sides[0], sides[1]), notes
-
-
-def _halves(trials: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Means of two random halves of the trials that were made, (stimulus, neuroid) each; NaN: no trial in a half."""
-    made = np.isfinite(trials).any(axis=2)
-    order = np.argsort(np.where(made, generator.random(made.shape), 2.0), axis=0)
-    place = np.argsort(order, axis=0)
-    half = made.sum(axis=0) // 2
-    first = made & (place < half)
-    second = made & ~first
-    return _mean(np.where(first[..., None], trials, np.nan)), _mean(np.where(second[..., None], trials, np.nan))
-
-
-def _mean(trials: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what was measured; NaN where nothing was."""
-    known = np.isfinite(trials)
-    number = known.sum(axis=0)
-    return np.where(number > 0, np.where(known, trials, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
 
 
 def _kernel(x: np.ndarray) -> np.ndarray:

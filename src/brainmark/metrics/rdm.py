@@ -16,7 +16,7 @@ from array_api_compat import array_namespace
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
-_BLOCK = 4096  # features at a time: bounds the centred copy to (conditions x 4096)
+_BLOCK = 8192  # features at a time: bounds the centred copy to (conditions x 8192)
 
 
 def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:

@@ -20,7 +20,8 @@ def rdm(
     """Compare the RDM of a population with the RDM of each subject (Kriegeskorte et al. 2008).
 
     The metric takes a recording (presentation x neuroid), or a dissimilarity, as prediction, and a dissimilarity
-    (presentation x other [x subject]) as target; NaN off the diagonal means "not measured".
+    (presentation x other [x subject]) as target; NaN off the diagonal means "not measured". The target may be a
+    recording too: its RDM is then computed as the model's, over the neuroids that were measured throughout.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def rdm(
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
         model, notes = _model_rdm(prediction, ids, distance)
-        others = _subject_rdms(target)
+        others = _target_rdms(target, distance)
         vector = upper(model)
         values = [compare_rdms(vector, upper(other), compare) for other in others]
         counts = draws(len(ids), resamples, seed)
@@ -51,7 +52,13 @@ def rdm(
     return metric
 
 
-def rdm_ceiling(compare: Compare = "spearman", resamples: int = 1000, seed: int = 0) -> Ceiling:
+def rdm_ceiling(
+    compare: Compare = "spearman",
+    resamples: int = 1000,
+    seed: int = 0,
+    distance: Distance = "correlation",
+    splits: int = 10,
+) -> Ceiling:
     """Return the ceiling of `rdm`: the similarity that the true model would have with each subject.
 
     A subject's value is the similarity of its RDM with the mean of the others (standardised first, so that none
@@ -64,16 +71,23 @@ def rdm_ceiling(compare: Compare = "spearman", resamples: int = 1000, seed: int 
     their ranks gives a slightly higher upper bound (human IT of Kriegeskorte et al. 2008: .666 instead of .661): the
     upper bound is a convention, not a maximum.
 
+    For a recording with its repetitions the similarities between RDMs of halves, and of quarters, of the trials are
+    extrapolated to all trials (the formula of Spearman and Brown alone is too low where noise is strong: the noise of
+    a dissimilarity falls faster than with the number of trials).
+
     Parameters
     ----------
     compare, resamples, seed : as in `rdm`; the same seed gives the same draws.
+    distance, splits : of a recording.
 
     Raises
     ------
-    InvalidMeasurement : fewer than two subjects.
+    InvalidMeasurement : fewer than two subjects; a recording without repetitions.
     """
 
     def ceiling(target: xr.DataArray) -> Comparison:
+        if "neuroid" in target.dims:
+            return _recording_ceiling(target, compare, distance, splits, resamples, seed)
         mean = target.mean("repetition", skipna=True) if "repetition" in target.dims else target
         rdms = _subject_rdms(mean)
         if len(rdms) < 2:
@@ -91,6 +105,82 @@ def rdm_ceiling(compare: Compare = "spearman", resamples: int = 1000, seed: int 
         )
 
     return ceiling
+
+
+def _recording_ceiling(
+    target: xr.DataArray, compare: Compare, distance: Distance, splits: int, resamples: int, seed: int
+) -> Comparison:
+    """Ceiling of a recording from parts of its trials."""
+    if set(target.dims) != {"presentation", "neuroid", "repetition"}:
+        raise InvalidMeasurement(f"a ceiling needs (presentation, neuroid, repetition), not {tuple(target.dims)}")
+    trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
+    fewest = int(np.isfinite(trials).any(axis=2).sum(axis=0).min())
+    counts = draws(trials.shape[1], resamples, seed)
+    whole = np.ones((1, trials.shape[1]), counts.dtype)
+    halves: list[np.ndarray] = []
+    quarters: list[np.ndarray] = []
+    for k in range(splits):
+        # Draws rest on two splits: the scatter between splits is small next to that between stimuli.
+        weights = np.concatenate([whole, counts]) if k < 2 else whole
+        generator = np.random.default_rng([seed, 3, k])
+        halves.append(_between_parts(part_trials(trials, 2, generator), distance, weights, compare))
+        if fewest >= 4:
+            quarters.append(_between_parts(part_trials(trials, 4, generator)[:2], distance, weights, compare))
+    values, replicates = (
+        _extrapolated(*([r[rows] for r in part[:used]] for part in (halves, quarters)))
+        for rows, used in ((slice(0, 1), splits), (slice(1, None), 2))
+    )
+    note = "fewer than 4 trials of a stimulus: the ceiling may be too low where noise is strong"
+    return Comparison(
+        xr.DataArray(values, dims=("subject",), coords={"subject": ["all"]}),
+        replicates=replicates[:, None] if resamples else None,
+        center="mean",
+        notes=() if fewest >= 4 else (note,),
+    )
+
+
+def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndarray, compare: Compare) -> np.ndarray:
+    """Similarity (draw,) of the RDMs of two independent parts of the trials."""
+    known = np.isfinite(parts).all(axis=(0, 1))
+    if not known.any():
+        raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
+    one, other = (np.asarray(rdm_matrix(part[:, known], distance)) for part in parts)
+    return resampled_rdms(one, other[None], weights, compare)[:, 0]
+
+
+def _extrapolated(halves: list[np.ndarray], quarters: list[np.ndarray]) -> np.ndarray:
+    """What the true RDM reaches with that of all trials, (draw,), from similarities between halves and quarters.
+
+    With m trials, 1 / r - 1 = a / m + b / m^2: noise meets the signal, and itself. Neither term is negative.
+    """
+    r = np.mean(halves, axis=0)
+    defined = r > 0
+    half = 1 / np.where(defined, r, 1) - 1
+    own = np.zeros_like(half)
+    if quarters:
+        q = np.mean(quarters, axis=0)
+        quarter = np.where(q > 0, 1 / np.where(q > 0, q, 1) - 1, np.inf)
+        own = np.clip((quarter - 2 * half) / 8, 0, half / 4)
+    return np.where(defined, 1 / np.sqrt(1 + half / 2 - own), np.nan)
+
+
+def part_trials(trials: np.ndarray, parts: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Means (presentation, neuroid) of random parts of the trials (repetition, presentation, neuroid).
+
+    Each presentation's trials that were made are shared out anew, as evenly as they can be; NaN: no trial of a neuroid
+    in that part.
+    """
+    made = np.isfinite(trials).any(axis=2)
+    place = np.where(made, generator.random(made.shape), 2.0).argsort(axis=0).argsort(axis=0)
+    part = np.where(made, place % parts, -1)
+    return [mean_of_trials(trials, part == k) for k in range(parts)]
+
+
+def mean_of_trials(trials: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
+    """Mean (presentation, neuroid) over the trials that were measured (and chosen); NaN where there is none."""
+    known = np.isfinite(trials) if which is None else np.isfinite(trials) & which[..., None]
+    number = known.sum(axis=0)
+    return np.where(number > 0, np.where(known, trials, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
 
 
 def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
@@ -177,6 +267,17 @@ def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) 
             + (f", among them {str(missing[0])!r}" if missing else "")
         )
     return {dim: np.array([place[name] for name in ids])}
+
+
+def _target_rdms(target: xr.DataArray, distance: Distance) -> np.ndarray:
+    """RDMs (subject, condition, condition) of a dissimilarity, or of a recording."""
+    if set(target.dims) != {"presentation", "neuroid"}:
+        return _subject_rdms(target)
+    values = target.transpose("presentation", "neuroid").values.astype(float)
+    known = np.isfinite(values).all(axis=0)
+    if not known.any():
+        raise InvalidMeasurement("every neuroid of the target lacks some presentation")
+    return np.asarray(rdm_matrix(values[:, known], distance))[None]
 
 
 def _subject_rdms(target: xr.DataArray) -> np.ndarray:
