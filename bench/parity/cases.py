@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ class Case:
     n, p, q : presentations, model units, neuroids (their meaning for behaviour is in the recipes).
     dtype : of features and targets.
     stratified : splits hold equal shares of object names.
+    splits : that the incumbent makes of the ten, where all of them take long.
     small : part of the default run.
     """
 
@@ -32,6 +34,7 @@ class Case:
     q: int = 40
     dtype: str = "float32"
     stratified: bool = False
+    splits: int = 10
     small: bool = False
 
     @property
@@ -246,6 +249,11 @@ RECIPES = {
 def make(case: Case) -> dict[str, np.ndarray]:
     """Generate the data of a case; the seed follows from its shape."""
     return RECIPES[case.kind](case)
+
+
+def given(text: str) -> Case:
+    """Return the case that a command line names: its number, or its attributes in JSON."""
+    return cases()[int(text)] if text.isdigit() else Case(**json.loads(text))
 
 
 def load(path: str | Path) -> dict[str, Any]:

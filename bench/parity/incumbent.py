@@ -1,6 +1,6 @@
 """Runs the metric objects of brainscore-vision or brainscore-language on the data of one case, in their environment.
 
-Called as ``python incumbent.py <index of the case> <data file>``; prints one line of JSON.
+Called as ``python incumbent.py <number of the case or its attributes in JSON> <data file>``; prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -17,21 +17,8 @@ os.environ["BS_INSTALL_DEPENDENCIES"] = "no"
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from cases import Case, cases, load  # noqa: E402
+from cases import Case, given, load  # noqa: E402
 from clock import measured  # noqa: E402
-
-try:
-    import torchvision  # noqa: F401
-except ModuleNotFoundError:  # brainscore-language does without
-    pass
-except RuntimeError:  # a torchvision built for another torch: declare the two operators that it fails to find
-    for module in [name for name in sys.modules if name.startswith("torchvision")]:
-        del sys.modules[module]
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
 from brainscore_core.supported_data_standards.brainio.assemblies import (  # noqa: E402
     BehavioralAssembly,
     NeuroidAssembly,
@@ -86,10 +73,18 @@ def recordings(case: Case, data: Data) -> Callable[[], Any]:
         return lambda: ceiling(y)
     if case.metric in ("rdm", "cka", "cka_biased"):
         metric = load_metric(case.metric)
-    else:
-        metric = load_metric(
-            case.metric, crossvalidation_kwargs={"stratification_coord": "object_name" if case.stratified else None}
+        return lambda: metric(x, y)
+    folds = {"stratification_coord": "object_name" if case.stratified else None, "splits": case.splits}
+    if case.metric == "ridgecv":  # published within one benchmark, not registered
+        from brainscore_vision.metrics.regression_correlation.metric import (
+            CrossRegressedCorrelation,
+            pearsonr_correlation,
+            ridge_cv_regression,
         )
+
+        metric = CrossRegressedCorrelation(ridge_cv_regression(), pearsonr_correlation(), crossvalidation_kwargs=folds)
+    else:
+        metric = load_metric(case.metric, crossvalidation_kwargs=folds)
     return lambda: metric(x, y)
 
 
@@ -253,14 +248,37 @@ PREPARE = {
 }
 
 
+def declare_operators() -> None:
+    """Make a torchvision that was built for another torch importable; these metrics need none of its operators."""
+    import torch
+
+    for module in [name for name in sys.modules if name.startswith("torchvision")]:
+        del sys.modules[module]
+    global library  # lives as long as the process
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
+def prepared(case: Case, data: Data) -> Callable[[], Any]:
+    return pearson(case, data) if case.metric == "pearsonr" else PREPARE[case.kind](case, data)
+
+
 def main() -> None:
-    case, data = cases()[int(sys.argv[1])], load(sys.argv[2])
-    call = pearson(case, data) if case.metric == "pearsonr" else PREPARE[case.kind](case, data)
+    case, data = given(sys.argv[1]), load(sys.argv[2])
+    try:
+        call = prepared(case, data)
+    except RuntimeError as error:
+        if "torchvision" not in str(error):
+            raise
+        declare_operators()
+        call = prepared(case, data)
     found = measured(call)
     score = found.pop("result")
     error = getattr(score, "attrs", {}).get("error", float("nan"))
     found |= {"score": float(np.asarray(score).ravel()[0]), "error": float(np.asarray(error).ravel()[0])}
-    packages = (f"brainscore_{case.package}", "brainscore_core", "numpy", "scipy", "scikit-learn", "xarray", "torch")
+    found["values"] = [found["score"]]
+    packages = (f"brainscore_{case.package}", "brainscore_core", "numpy", "scipy", "scikit-learn", "xarray")
     found["versions"] = {name: importlib.metadata.version(name) for name in packages}
     print("\n" + json.dumps(found))
 

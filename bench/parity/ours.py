@@ -1,6 +1,6 @@
 """Runs our metrics on the data of one case.
 
-Called as ``python ours.py <index of the case> <data file>``; prints one line of JSON.
+Called as ``python ours.py <number of the case or its attributes in JSON> <data file>``; prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from cases import Case, cases, load
+from cases import Case, given, load
 from clock import measured
 
 from brainmark.core import Comparison
@@ -63,6 +63,7 @@ def recordings(case: Case, data: Data) -> Callable[[], Comparison]:
         "pls": lambda: bs.pls(stratify=stratify),
         "reverse_pls": lambda: bs.reverse_pls(stratify=stratify),
         "ridge": lambda: bs.ridge(stratify=stratify),
+        "ridgecv": lambda: bs.ridgecv(stratify=stratify),
         "linear_predictivity": lambda: bs.linear_predictivity(stratify),
         "neuron_to_neuron": lambda: bs.neuron_to_neuron(stratify),
         "rdm": bs.rdm,
@@ -88,6 +89,8 @@ def repetitions(case: Case, data: Data) -> Callable[[], Comparison]:
     count, n, q = trials.shape
     repetition = ("presentation", np.repeat(np.arange(count), n))
     flat = recording(trials.reshape(count * n, q), np.tile(np.arange(n), count), "neuroid", repetition=repetition)
+    if case.metric == "split_half":
+        return lambda: split_half(splits=10, resamples=0)(recorded(trials))
     return lambda: bs.internal_consistency(flat)
 
 
@@ -178,11 +181,19 @@ PREPARE = {
 }
 
 
+def score(case: Case, found: Comparison) -> float:
+    """Return the score over the splits that the incumbent makes."""
+    if found.splits is None or case.splits >= len(found.splits):
+        return bs.aggregate(found).value
+    return float(np.nanmedian(found.splits.values[: case.splits], axis=1).mean())
+
+
 def main() -> None:
-    case, data = cases()[int(sys.argv[1])], load(sys.argv[2])
+    case, data = given(sys.argv[1]), load(sys.argv[2])
     found = measured(PREPARE[case.kind](case, data))
-    score = bs.aggregate(found.pop("result"))
-    found |= {"score": score.value, "error": score.error}
+    result = found.pop("result")
+    found |= {"score": score(case, result), "error": bs.aggregate(result).error}
+    found["values"] = [found["score"]]
     packages = ("brainmark", "numpy", "scipy", "xarray")
     found["versions"] = {name: importlib.metadata.version(name) for name in packages}
     print("\n" + json.dumps(found))

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from brainmark.core import InvalidRegistration, ModelCard, Registry, UnknownName
 from brainmark.core.errors import suggest
+from brainmark.core.registry import Entry
 
 
 @pytest.fixture
@@ -187,3 +188,12 @@ def test_cards_are_frozen_and_hashable(make_card):
     with pytest.raises(ValidationError, match="frozen"):
         card.licence = "GPL"
     assert hash(card) == hash(make_card("model"))
+
+
+def test_finders_are_asked_for_names_that_are_not_registered(toys, make_card):
+    entry = Entry("model", "shop/one", lambda: "made", make_card("model"))
+    toys.add_finder(lambda name: entry if name == "shop/one" else None)
+    assert toys["shop/one"].load() == "made"
+    assert list(toys) == ["Alpha", "beta"]
+    with pytest.raises(UnknownName):
+        toys["shop/two"]

@@ -83,6 +83,16 @@ class Registry(Generic[T, C]):
         self.kind = kind
         self.card_type = card_type
         self._entries: dict[str, Entry[T, C]] = {}
+        self._finders: list[Callable[[str], Entry[T, C] | None]] = []
+
+    def add_finder(self, finder: Callable[[str], Entry[T, C] | None]) -> Callable[[str], Entry[T, C] | None]:
+        """Ask `finder` for names that are not registered, e.g. ``timm/resnet18``; it returns None for what is not its.
+
+        What it finds can be looked up, but is not listed. It may raise what explains a name that is nearly right.
+        """
+        if finder not in self._finders:
+            self._finders.append(finder)
+        return finder
 
     def add(self, name: str, *, card: C) -> Callable[[F], F]:
         """Register the decorated factory under `name`.
@@ -119,8 +129,11 @@ class Registry(Generic[T, C]):
         try:
             return self._entries[name]
         except KeyError:
-            hint = f" ('brainmark list {self.kind}s' shows all)"
-            raise UnknownName(self.kind, name, self._entries, hint) from None
+            pass
+        for finder in self._finders:
+            if found := finder(name):
+                return found
+        raise UnknownName(self.kind, name, self._entries, f" ('brainmark list {self.kind}s' shows all)")
 
     def __iter__(self) -> Iterator[str]:
         discover()
