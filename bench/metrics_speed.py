@@ -16,9 +16,7 @@ from common.side_by_side import Case, main
 from parity import cases as parity
 
 
-def case(
-    work: str, goal: float, recipe: parity.Case, ours: parity.Case | None = None, comparable: bool = True
-) -> Case:
+def case(work: str, goal: float, recipe: parity.Case, ours: parity.Case | None = None, comparable: bool = True) -> Case:
     shape = " x ".join(map(str, (recipe.n, recipe.p))) + f" → {recipe.q}"
     return Case(
         f"{work}, {shape}",

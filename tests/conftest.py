@@ -6,8 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from brainmark.core import BenchmarkCard, DatasetCard, MetricCard, ModelCard, registry
+
+settings.register_profile("default", deadline=None)  # how busy the machine is, is no property of the code
+settings.load_profile("default")
 
 _COMMON = {"summary": "toy", "licence": "MIT", "cite": "@misc{toy, title = {Toy}, year = {2001}}"}
 _OWN: dict[str, dict[str, Any]] = {
@@ -39,4 +43,5 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> dict[str, registry.Registry[A
     four = (registry.models, registry.datasets, registry.metrics, registry.benchmarks)
     for one in four:
         monkeypatch.setattr(one, "_entries", {})
+        monkeypatch.setattr(one, "_finders", [])
     return {one.kind: one for one in four}

@@ -18,6 +18,7 @@ from clock import measured
 
 from brainmark.core import Comparison
 from brainmark.metrics import brainscore as bs
+from brainmark.metrics.ceilings import split_half
 
 Data = dict[str, Any]
 
@@ -87,10 +88,11 @@ def split(case: Case, data: Data) -> Callable[[], Comparison]:
 def repetitions(case: Case, data: Data) -> Callable[[], Comparison]:
     trials = data["trials"]
     count, n, q = trials.shape
+    if case.metric == "split_half":
+        target = xr.DataArray(trials, dims=("repetition", "presentation", "neuroid"))
+        return lambda: split_half(splits=10, resamples=0)(target)
     repetition = ("presentation", np.repeat(np.arange(count), n))
     flat = recording(trials.reshape(count * n, q), np.tile(np.arange(n), count), "neuroid", repetition=repetition)
-    if case.metric == "split_half":
-        return lambda: split_half(splits=10, resamples=0)(recorded(trials))
     return lambda: bs.internal_consistency(flat)
 
 
