@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import ModelError, NotApplicable
-from brainmark.core.experiment import Experiment, Record
+from brainmark.core.experiment import Experiment, Record, TimeBin
 from brainmark.core.subject import Subject
 from brainmark.models.arguments import check_count, check_name, is_finite, numbers_in, refuse
 from brainmark.models.screen import Screen
@@ -28,6 +28,80 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
+class Steps:
+    """When a layer that runs several times in one pass stands for: its commitment to time.
+
+    Call k of the layer (k = 0 ... count - 1) stands for start + k step to start + (k + 1) step.
+
+    Attributes
+    ----------
+    start, step : ms; start is counted from the onset of the stimulus.
+    count : calls that are read.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no course of time.
+    """
+
+    start: float
+    step: float
+    count: int
+
+    def __post_init__(self) -> None:
+        if not is_finite(self.start):
+            raise refuse("Steps", "start", self.start, "give ms after the onset of the stimulus")
+        if not (is_finite(self.step) and self.step > 0):
+            raise refuse("Steps", "step", self.step, "give a positive number of ms")
+        check_count("Steps", "count", self.count, "give the number of calls that are read")
+
+    def weights(self, time_bins: Sequence[TimeBin]) -> np.ndarray:
+        """Share of each step (bin, step) in each time bin, by overlap; rows sum to 1.
+
+        A bin that overlaps no step is given the nearest one: what the layer did first (last) is taken to hold before
+        (after). Without bins there is one row, the average over the response.
+        """
+        if not len(time_bins):
+            return np.full((1, self.count), 1 / self.count)
+        edges = self.start + self.step * np.arange(self.count + 1)
+        begin, end = np.asarray(time_bins, float).T[:, :, None]
+        overlap = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
+        none = ~overlap.any(axis=1)
+        overlap[none, np.where(end[none, 0] <= edges[0], 0, self.count - 1)] = 1.0
+        return overlap / overlap.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The layer whose output is one number (logit) for each class, and what the classes are called.
+
+    Attributes
+    ----------
+    layer : dotted name of a layer, or ``output``.
+    classes : the names in the order of the logits; or ``imagenet``, the 1000 classes in the order of their WordNet ids.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no head.
+    """
+
+    layer: str = "output"
+    classes: Literal["imagenet"] | tuple[str, ...] = "imagenet"
+
+    def __post_init__(self) -> None:
+        check_name("Head", "layer", self.layer, "name the layer that puts out the logits, or 'output'")
+        way_out = "give 'imagenet', or at least two different names in the order of the logits"
+        if self.classes == "imagenet":
+            return
+        if isinstance(self.classes, str) or not isinstance(self.classes, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse("Head", "classes", self.classes, way_out)
+        for name in self.classes:
+            check_name("Head", "classes", name, way_out)
+        if len(set(self.classes)) < max(len(self.classes), 2):
+            raise refuse("Head", "classes", self.classes, way_out)
+        object.__setattr__(self, "classes", tuple(self.classes))
+
+
+@dataclass(frozen=True)
 class Readout:
     """Where a region is read from.
 
@@ -38,6 +112,7 @@ class Readout:
         asked for); None: every unit.
     first, step : centre of the first unit and distance of its neighbours, in pixels from the left (top) edge of the
         field of view; None: the map tiles the field evenly.
+    time : when each call of a layer stands for that runs several times in a pass; None: its last call, at all times.
 
     Raises
     ------
@@ -48,6 +123,7 @@ class Readout:
     pool: int | None = None
     first: float | None = None
     step: float | None = None
+    time: Steps | None = None
 
     def __post_init__(self) -> None:
         check_name("Readout", "layer", self.layer, "name a layer of the network, or 'output'")
@@ -60,6 +136,8 @@ class Readout:
             raise refuse("Readout", "first", self.first, "give a number of pixels")
         if self.step is not None and not (is_finite(self.step) and self.step > 0):
             raise refuse("Readout", "step", self.step, "give a positive number of pixels")
+        if self.time is not None and not isinstance(self.time, Steps):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
 
     def centres(self, count: int, screen: Screen) -> np.ndarray:
         """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
@@ -99,6 +177,9 @@ class VisionSubject:
     mean, std : of the input channels (0-1), subtracted and divided by.
     stochastic : the network draws random numbers; each stimulus and trial has draws of its own, from the setting's
         seed and the content of the stimulus. A deterministic network answers once, whatever trials are asked for.
+    head : logits, and what they stand for; None: it chooses among no words.
+    behavior : what choices learnt from fitting stimuli, matches, odd ones out and ratings are read from; None: what
+        stands for IT.
     batch, device, progress : see `features.Extractor`.
 
     Raises
@@ -114,6 +195,8 @@ class VisionSubject:
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     stochastic: bool = False
+    head: Head | None = None
+    behavior: str | Readout | None = None
     batch: int | None = None
     device: str = "cpu"
     progress: Progress | None = field(default=None, repr=False)
@@ -132,6 +215,10 @@ class VisionSubject:
             raise refuse(
                 owner, "std", self.std, "inputs are divided by it: give positive numbers, e.g. (1.0, 1.0, 1.0)"
             )
+        if self.head is not None and not isinstance(self.head, Head):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse(owner, "head", self.head, "give Head(layer, classes), or None for a network without logits")
+        if self.behavior is not None and not isinstance(self.behavior, Readout):
+            check_name(owner, "behavior", self.behavior, "name a layer, give a Readout, or None for the one of IT")
         if self.batch is not None:
             check_count(owner, "batch", self.batch, "give a number of stimuli, or None for as many as memory allows")
 
