@@ -16,6 +16,7 @@ from brainmark.core import (
     Decide,
     Experiment,
     InvalidMeasurement,
+    InvalidStimuli,
     Match,
     ModelError,
     Move,
@@ -24,6 +25,8 @@ from brainmark.core import (
     Rate,
     Read,
     Record,
+    Setting,
+    Stimuli,
     check_answer,
     check_measurement,
 )
@@ -273,3 +276,39 @@ def test_numeric_columns_of_the_stimuli_join_the_answer():
     assert "label" not in joined.coords
     assert joined.coords["region"].dims == ("neuroid",)  # what the subject says stays
     assert "size" not in RIGHT.coords
+
+
+def reading(values: list[float], context: str | None = "story") -> tuple[xr.DataArray, Experiment]:
+    table = pd.DataFrame({"stimulus_id": list("abcd"), "text": list("wxyz"), "story": [1, 1, 2, 2]})
+    experiment = Experiment(Stimuli("words", "text", table), Read("surprisal"), Setting(context=context))
+    answer = xr.DataArray(values, dims="presentation", coords={"stimulus_id": ("presentation", list("abcd"))})
+    return answer, experiment
+
+
+def test_only_the_first_part_of_a_text_may_go_unanswered():
+    answer, experiment = reading([np.nan, 2.0, np.nan, 3.0])
+    assert check_answer(answer, experiment, "m") is answer
+    answer, experiment = reading([1.0, np.nan, 2.0, 3.0])
+    with pytest.raises(ModelError, match=r"1 of 4 .*stimulus_id 'b'"):
+        check_answer(answer, experiment, "m")
+    answer, experiment = reading([np.nan, 2.0, 2.0, 3.0], context=None)
+    with pytest.raises(ModelError, match="stimulus_id 'a'"):
+        check_answer(answer, experiment, "m")
+    answer, experiment = reading([np.inf, 2.0, 2.0, 3.0])
+    with pytest.raises(ModelError, match="stimulus_id 'a'"):
+        check_answer(answer, experiment, "m")
+
+
+def test_presentations_of_one_context_stay_together_and_count_in_the_digest():
+    _, experiment = reading([0.0] * 4)
+    assert experiment.contexts == [[0, 1], [2, 3]]
+    _, alone = reading([0.0] * 4, context=None)
+    assert alone.contexts == [[0], [1], [2], [3]]
+    other = Experiment(
+        Stimuli("words", "text", experiment.stimuli.table.assign(story=[1, 2, 1, 2])),
+        Read("surprisal"),
+        Setting(context="story"),
+    )
+    assert len({experiment.digest, alone.digest, other.digest}) == 3
+    with pytest.raises(InvalidStimuli, match="'chapter'"):
+        Experiment(experiment.stimuli, Read("surprisal"), Setting(context="chapter"))

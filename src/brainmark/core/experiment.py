@@ -9,6 +9,7 @@ from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from brainmark.core.errors import InvalidStimuli
 from brainmark.core.stimuli import Stimuli
 
 TimeBin = tuple[float, float]
@@ -99,6 +100,8 @@ class Setting:
     degrees : width of a visual stimulus in degrees of visual angle; None: not known, it fills the field of view.
     trials : presentations of each stimulus that are asked for (stochastic subjects differ between trials).
     duration : of one presentation, in ms; None: not known.
+    context : column of the stimuli; presentations with the same value are one text (sound, film), taken in the order
+        of the table, each with all that came before it. None: every presentation stands alone.
     seed : for subjects that draw random numbers.
     """
 
@@ -106,6 +109,7 @@ class Setting:
     trials: int = 1
     duration: float | None = None
     seed: int = 0
+    context: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +120,29 @@ class Experiment:
     ask: Ask
     setting: Setting = Setting()
 
+    def __post_init__(self) -> None:
+        context, columns = self.setting.context, list(self.stimuli.table.columns)
+        if context is not None and context not in columns:
+            raise InvalidStimuli(
+                f"stimuli {self.stimuli.identifier!r}: the setting's context is column {context!r}, "
+                f"which is not among {columns}"
+            )
+
+    @cached_property
+    def contexts(self) -> list[list[int]]:
+        """Positions of the presentations that are taken one after another, a list for each context."""
+        if self.setting.context is None:
+            return [[i] for i in range(len(self.stimuli))]
+        together: dict[Any, list[int]] = {}
+        for position, value in enumerate(self.stimuli.table[self.setting.context].tolist()):
+            together.setdefault(value, []).append(position)
+        return list(together.values())
+
     @cached_property
     def digest(self) -> str:
         """sha256 over the content of the stimuli, the question and the setting."""
-        parts = [self.stimuli.digest, type(self.ask).__name__, _plain(self.ask), _plain(self.setting)]
+        together = self.contexts if self.setting.context is not None else None
+        parts = [self.stimuli.digest, type(self.ask).__name__, _plain(self.ask), _plain(self.setting), together]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -129,7 +152,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int | float):
         return float(value)
     if isinstance(value, Stimuli):
-        return value.digest
+        labels = value.table["label"].astype(str).tolist() if "label" in value.table.columns else None
+        return [value.digest, labels]
     if is_dataclass(value) and not isinstance(value, type):
         fields = {n: getattr(value, n) for n in value.__dataclass_fields__}
         return {n: _plain(v) for n, v in fields.items()}

@@ -13,7 +13,7 @@ histogram      bin (counts of cells)                             bin_start, bin_
 ============== ================================================= =======================================
 
 NaN means "not measured". It may stand in single cells of a target, never for a whole neuroid or presentation,
-and never in what a model answers.
+and never in what a model answers, but for the first part of a text that is read (no surprisal without a context).
 """
 
 from __future__ import annotations
@@ -187,22 +187,32 @@ def check_answer(answer: xr.DataArray, experiment: Experiment, subject: str) -> 
             f", and allows {_names(sorted(optional))}"
         )
     _check_presentations(answer, experiment, name)
-    values = answer.values
+    spoken = _without_openings(answer, experiment) if isinstance(experiment.ask, Read) else answer
+    values = spoken.values
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = ~np.isfinite(values)
         raise ModelError(
-            f"{name}: {int(bad.sum())} of {values.size} values are NaN or infinite, the first at {_where(answer, bad)}"
+            f"{name}: {int(bad.sum())} of {values.size} values are NaN or infinite, the first at {_where(spoken, bad)}"
         )
     largest = float(np.abs(values).max()) if values.dtype.kind == "f" and values.size else 0.0
     if largest > _LARGEST:
         raise ModelError(f"{name}: values up to {largest:.3g} cannot be compared in double precision")
     if not isinstance(experiment.ask, NextWord | Decide):  # those may answer in words
-        check_measurement(answer, name)
+        check_measurement(spoken, name)
     if isinstance(experiment.ask, Record):
         _check_region(answer, experiment.ask, name)
         if experiment.ask.time_bins:
             _check_time_bins(answer, experiment.ask, name)
     return answer
+
+
+def _without_openings(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
+    """Leave out the first presentations of texts that have no value: nothing comes before them to predict them from."""
+    first = [together[0] for together in experiment.contexts if len(together) > 1]
+    silent = np.asarray(answer.isnull().any([d for d in answer.dims if d != "presentation"]).values)
+    kept = np.ones(len(silent), bool)
+    kept[first] = ~silent[first]
+    return answer if kept.all() else answer.isel(presentation=kept)
 
 
 def _check_region(answer: xr.DataArray, ask: Record, name: str) -> None:
