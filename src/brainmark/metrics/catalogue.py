@@ -268,6 +268,9 @@ PETERSON_2019 = """@inproceedings{peterson2019human,
   author = {Peterson, Joshua C. and Battleday, Ruairidh M. and Griffiths, Thomas L. and Russakovsky, Olga},
   title = {Human Uncertainty Makes Classification More Robust},
   booktitle = {ICCV}, year = {2019}}"""
+DENG_2009 = """@inproceedings{deng2009imagenet,
+  author = {Deng, Jia and Dong, Wei and Socher, Richard and Li, Li-Jia and Li, Kai and Fei-Fei, Li},
+  title = {{ImageNet}: A Large-Scale Hierarchical Image Database}, booktitle = {CVPR}, year = {2009}}"""
 GALTON_1888 = """@article{galton1888co,
   author = {Galton, Francis}, title = {Co-relations and Their Measurement},
   journal = {Proceedings of the Royal Society of London}, volume = {45}, pages = {135--145}, year = {1888}}"""
@@ -341,12 +344,33 @@ def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int 
     ),
 )
 def soft_labels(
-    aspect: Literal["errors", "entropy"] = "errors", truth: str = "label", resamples: int = 1000, seed: int = 0
+    aspect: Literal["errors", "entropy", "choices"] = "errors",
+    truth: str = "label",
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Metric:
     """Distributions of choices, see `brainmark.metrics.soft_labels.soft_labels`."""
     from brainmark.metrics import soft_labels as module
 
     return module.soft_labels(aspect, truth, resamples, seed)
+
+
+@metrics.add(
+    "accuracy",
+    card=MetricCard(
+        summary="Share of stimuli on which the model's first choice is the right label (top-1).",
+        licence="MIT",
+        cite=DENG_2009,
+        compares="choices",
+        chance=None,
+        tags=("behavior", "engineering"),
+    ),
+)
+def accuracy(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
+    """Accuracy, see `brainmark.metrics.accuracy.accuracy`."""
+    from brainmark.metrics import accuracy as module
+
+    return module.accuracy(truth, resamples, seed)
 
 
 @metrics.add(

@@ -16,7 +16,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import aligned_choices
 from brainmark.metrics.resampling import draws
 
-Aspect = Literal["errors", "entropy"]
+Aspect = Literal["errors", "entropy", "choices"]
 
 
 def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
@@ -25,7 +25,7 @@ def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int 
     Parameters
     ----------
     aspect : ``errors``: the probabilities of wrong labels, over all stimuli and labels; ``entropy``: the uncertainty
-        about each stimulus, over stimuli.
+        about each stimulus, over stimuli; ``choices``: the probabilities of all labels, over stimuli and labels.
     truth : coordinate of the target along presentation with the right label (for ``errors``).
     resamples : bootstrap draws of presentations; 0: no replicates.
     seed : of the draws.
@@ -104,6 +104,8 @@ def _profile(shares: np.ndarray, target: xr.DataArray, aspect: Aspect, truth: st
     """What is correlated, (presentation, column)."""
     if aspect == "entropy":
         return entropy(shares)[:, None]
+    if aspect == "choices":
+        return shares
     if truth not in target.coords or target.coords[truth].dims != ("presentation",):
         raise InvalidMeasurement(f"target has no coordinate {truth!r} along 'presentation' to name the right label")
     right = target.coords[truth].values[:, None] == target.coords["choice"].values[None, :]
