@@ -64,12 +64,13 @@ class DataError(BrainmarkError):
 
 
 class MissingDependency(BrainmarkError, ImportError):
-    """A library of an extra is not installed."""
+    """A library of an extra, or one that no extra brings, is not installed."""
 
     kind = "environment"
 
-    def __init__(self, library: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {library}; install it with: pip install 'brainmark[{extra}]'")
+    def __init__(self, library: str, extra: str | None, purpose: str) -> None:
+        wanted = library if extra is None else f"'brainmark[{extra}]'"
+        super().__init__(f"{purpose} needs {library}; install it with: pip install {wanted}")
 
 
 class ResourceError(BrainmarkError):
