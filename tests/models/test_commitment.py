@@ -156,7 +156,7 @@ def test_trials_of_a_stochastic_network_are_repetitions():
     ("question", "reason"),
     [
         (Record("A1"), "no layer to region 'A1'; it records V1, V2, V4, IT while it sees images"),
-        (Choose(("cat", "dog")), "cannot answer Choose; it records"),
+        (Choose(("cat", "dog")), "no head that names classes"),
         (Read("surprisal"), "cannot answer Read"),
     ],
 )

@@ -63,13 +63,19 @@ class NextWord:
     """Give the next word after each presentation."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rate:
-    """Rate each stimulus on a scale from `low` to `high`."""
+    """Rate each stimulus on a scale from `low` to `high`: one value a stimulus.
+
+    What is rated is learnt from `fitting` stimuli (column ``rating``). With `group` 2, stimuli come in consecutive
+    pairs, and how alike the two are is rated: one value a pair.
+    """
 
     question: str
     low: float
     high: float
+    fitting: Stimuli | None = None
+    group: Literal[1, 2] = 1
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,13 @@ class Decide:
 
     alternatives: tuple[str, ...]
     limit: float | None = None
+
+
+def group_of(ask: Ask) -> int:
+    """Return how many consecutive stimuli one answer is about."""
+    if isinstance(ask, OddOneOut):
+        return 3
+    return ask.group if isinstance(ask, Match | Rate) else 1
 
 
 Ask = Record | Choose | OddOneOut | Match | Read | NextWord | Rate | Move | Decide
@@ -152,8 +165,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int | float):
         return float(value)
     if isinstance(value, Stimuli):
-        labels = value.table["label"].astype(str).tolist() if "label" in value.table.columns else None
-        return [value.digest, labels]
+        learnt = [c for c in ("label", "rating") if c in value.table.columns]
+        return [value.digest, {c: value.table[c].astype(str).tolist() for c in learnt}]
     if is_dataclass(value) and not isinstance(value, type):
         fields = {n: getattr(value, n) for n in value.__dataclass_fields__}
         return {n: _plain(v) for n, v in fields.items()}
@@ -164,5 +177,5 @@ def _plain(value: Any) -> Any:
 
 __all__ = [
     "Ask", "Choose", "Decide", "Experiment", "Match", "Move", "NextWord", "OddOneOut", "Rate", "Read", "Record",
-    "Setting", "TimeBin",
+    "Setting", "TimeBin", "group_of",
 ]  # fmt: skip

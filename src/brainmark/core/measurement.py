@@ -36,6 +36,7 @@ from brainmark.core.experiment import (
     Rate,
     Read,
     Record,
+    group_of,
 )  # fmt: skip
 
 Kind = Literal["recording", "behavior", "movement", "dissimilarity", "property", "histogram"]
@@ -253,9 +254,7 @@ def _check_time_bins(answer: xr.DataArray, ask: Record, name: str) -> None:
 
 
 def _check_presentations(answer: xr.DataArray, experiment: Experiment, name: str) -> None:
-    ask = experiment.ask
-    group = 3 if isinstance(ask, OddOneOut) else ask.group if isinstance(ask, Match) else 1
-    ids = experiment.stimuli.ids[::group]
+    ids = experiment.stimuli.ids[:: group_of(experiment.ask)]
     if answer.sizes["presentation"] != len(ids):
         raise InvalidMeasurement(
             f"{name}: dimension 'presentation' has {answer.sizes['presentation']} entries; "

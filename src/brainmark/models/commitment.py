@@ -6,144 +6,29 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, get_args, runtime_checkable
 
 import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import ModelError, NotApplicable
-from brainmark.core.experiment import Experiment, Record, TimeBin
+from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
+from brainmark.core.stimuli import Media
 from brainmark.core.subject import Subject
 from brainmark.models.arguments import check_count, check_name, is_finite, numbers_in, refuse
+from brainmark.models.layers import Head, Readout, Steps, as_readout, check_regions
+from brainmark.models.readouts import Similarity
 from brainmark.models.screen import Screen
-from brainmark.models.units import Units, grid, near_fixation, recording, tiles
+from brainmark.models.units import Units, grid, near_fixation, recording
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from brainmark.models.features import Extractor, Progress, Reduction
 
+_REPEATS = 1e-3  # of the largest activation: arithmetic in batches of another size differs by far less
 REGIONS = ("V1", "V2", "V4", "IT")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Steps:
-    """When a layer that runs several times in one pass stands for: its commitment to time.
-
-    Call k of the layer (k = 0 ... count - 1) stands for start + k step to start + (k + 1) step.
-
-    Attributes
-    ----------
-    start, step : ms; start is counted from the onset of the stimulus.
-    count : calls that are read.
-
-    Raises
-    ------
-    InvalidModel : a field that describes no course of time.
-    """
-
-    start: float
-    step: float
-    count: int
-
-    def __post_init__(self) -> None:
-        if not is_finite(self.start):
-            raise refuse("Steps", "start", self.start, "give ms after the onset of the stimulus")
-        if not (is_finite(self.step) and self.step > 0):
-            raise refuse("Steps", "step", self.step, "give a positive number of ms")
-        check_count("Steps", "count", self.count, "give the number of calls that are read")
-
-    def weights(self, time_bins: Sequence[TimeBin]) -> np.ndarray:
-        """Share of each step (bin, step) in each time bin, by overlap; rows sum to 1.
-
-        A bin that overlaps no step is given the nearest one: what the layer did first (last) is taken to hold before
-        (after). Without bins there is one row, the average over the response.
-        """
-        if not len(time_bins):
-            return np.full((1, self.count), 1 / self.count)
-        edges = self.start + self.step * np.arange(self.count + 1)
-        begin, end = np.asarray(time_bins, float).T[:, :, None]
-        overlap = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
-        none = ~overlap.any(axis=1)
-        overlap[none, np.where(end[none, 0] <= edges[0], 0, self.count - 1)] = 1.0
-        return overlap / overlap.sum(axis=1, keepdims=True)
-
-
-@dataclass(frozen=True)
-class Head:
-    """The layer whose output is one number (logit) for each class, and what the classes are called.
-
-    Attributes
-    ----------
-    layer : dotted name of a layer, or ``output``.
-    classes : the names in the order of the logits; or ``imagenet``, the 1000 classes in the order of their WordNet ids.
-
-    Raises
-    ------
-    InvalidModel : a field that describes no head.
-    """
-
-    layer: str = "output"
-    classes: Literal["imagenet"] | tuple[str, ...] = "imagenet"
-
-    def __post_init__(self) -> None:
-        check_name("Head", "layer", self.layer, "name the layer that puts out the logits, or 'output'")
-        way_out = "give 'imagenet', or at least two different names in the order of the logits"
-        if self.classes == "imagenet":
-            return
-        if isinstance(self.classes, str) or not isinstance(self.classes, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise refuse("Head", "classes", self.classes, way_out)
-        for name in self.classes:
-            check_name("Head", "classes", name, way_out)
-        if len(set(self.classes)) < max(len(self.classes), 2):
-            raise refuse("Head", "classes", self.classes, way_out)
-        object.__setattr__(self, "classes", tuple(self.classes))
-
-
-@dataclass(frozen=True)
-class Readout:
-    """Where a region is read from.
-
-    Attributes
-    ----------
-    layer : dotted name of a layer, or ``output``.
-    pool : maps larger than this many rows and columns are averaged to them (unless single units near fixation are
-        asked for); None: every unit.
-    first, step : centre of the first unit and distance of its neighbours, in pixels from the left (top) edge of the
-        field of view; None: the map tiles the field evenly.
-    time : when each call of a layer stands for that runs several times in a pass; None: its last call, at all times.
-
-    Raises
-    ------
-    InvalidModel : a field that describes no readout.
-    """
-
-    layer: str
-    pool: int | None = None
-    first: float | None = None
-    step: float | None = None
-    time: Steps | None = None
-
-    def __post_init__(self) -> None:
-        check_name("Readout", "layer", self.layer, "name a layer of the network, or 'output'")
-        if self.pool is not None:
-            check_count("Readout", "pool", self.pool, "give rows and columns to keep, or None for every unit")
-        if (self.first is None) != (self.step is None):
-            missing = "first" if self.first is None else "step"
-            raise refuse("Readout", missing, None, "give first and step together, or neither for an even tiling")
-        if self.first is not None and not is_finite(self.first):
-            raise refuse("Readout", "first", self.first, "give a number of pixels")
-        if self.step is not None and not (is_finite(self.step) and self.step > 0):
-            raise refuse("Readout", "step", self.step, "give a positive number of pixels")
-        if self.time is not None and not isinstance(self.time, Steps):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
-
-    def centres(self, count: int, screen: Screen) -> np.ndarray:
-        """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
-        if self.first is None or self.step is None:
-            return tiles(count, screen.degrees)
-        return (self.first + self.step * np.arange(count) - screen.size / 2) / screen.pixels_per_degree
 
 
 def asked_record(experiment: Experiment, identifier: str, regions: Sequence[str]) -> Record:
@@ -180,6 +65,7 @@ class VisionSubject:
     head : logits, and what they stand for; None: it chooses among no words.
     behavior : what choices learnt from fitting stimuli, matches, odd ones out and ratings are read from; None: what
         stands for IT.
+    similarity : "cosine" or "dot": what matches and odd ones out are chosen by.
     batch, device, progress : see `features.Extractor`.
 
     Raises
@@ -197,6 +83,7 @@ class VisionSubject:
     stochastic: bool = False
     head: Head | None = None
     behavior: str | Readout | None = None
+    similarity: Similarity = "cosine"
     batch: int | None = None
     device: str = "cpu"
     progress: Progress | None = field(default=None, repr=False)
@@ -206,7 +93,7 @@ class VisionSubject:
         owner = f"VisionSubject {self.identifier!r}"
         if not callable(self.network):
             raise refuse(owner, "network", self.network, "give a torch.nn.Module, or a function that makes one")
-        _check_regions(owner, self.regions)
+        check_regions(owner, self.regions)
         if not (is_finite(self.degrees) and self.degrees > 0):
             raise refuse(owner, "degrees", self.degrees, "give the width of the field of view in degrees, e.g. 8.0")
         check_count(owner, "size", self.size, "give the width of the network's input in pixels, e.g. 224")
@@ -219,6 +106,8 @@ class VisionSubject:
             raise refuse(owner, "head", self.head, "give Head(layer, classes), or None for a network without logits")
         if self.behavior is not None and not isinstance(self.behavior, Readout):
             check_name(owner, "behavior", self.behavior, "name a layer, give a Readout, or None for the one of IT")
+        if self.similarity not in get_args(Similarity):
+            raise refuse(owner, "similarity", self.similarity, "give 'cosine' or 'dot'")
         if self.batch is not None:
             check_count(owner, "batch", self.batch, "give a number of stimuli, or None for as many as memory allows")
 
@@ -252,37 +141,92 @@ class VisionSubject:
         return Screen(self.degrees, self.size)
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
-        """Record: presentation x neuroid [x time_bin], float32.
+        """Record: presentation x neuroid [x time_bin], float32. Choose, Match: x choice. OddOneOut, Rate: one value.
 
-        With an eccentricity the single units of the layer near fixation are given, otherwise its pooled maps.
+        With an eccentricity the single units of the layer near fixation are given, otherwise its pooled maps. Time
+        bins of a readout with `Steps` are weighted means of its steps, and alike for all others.
         More than one trial of a stochastic network adds the dimension ``repetition``.
 
         Raises
         ------
-        NotApplicable : another question, modality or region than it commits to.
-        UnknownName, ModelError, ResourceError : see `features.Extractor`.
+        NotApplicable : a question, modality, region or label that it does not commit to.
+        InvalidStimuli : see `behavior.Observer`.
+        ModelError : activations that are not numbers, or differ when a stimulus is shown again.
+        UnknownName, InvalidModel, ResourceError : see `features.Extractor`.
         """
-        ask = asked_record(experiment, self.identifier, tuple(self.regions))
-        given = self.regions[ask.region]
-        readout = given if isinstance(given, Readout) else Readout(given)
-        extractor = self._extractor(experiment.setting.degrees)
-        media = experiment.stimuli.media
-        probed = extractor.probe(media, [readout.layer])
-        units, reduce = self._units(readout, probed.shapes[readout.layer], ask.eccentricity)
+        answers = self._record if isinstance(experiment.ask, Record) else self._behave
+        trials = [answers(experiment, seed) for seed in self._seeds(experiment.setting)]
+        return trials[0] if len(trials) == 1 else xr.concat(trials, "repetition").transpose(..., "repetition")
 
-        def answers(seed: int | None) -> np.ndarray:
-            found = extractor(media, {readout.layer: reduce}, probed=probed, seed=seed, progress=self.progress)
-            return found[readout.layer].reshape(len(media), -1)
-
-        setting = experiment.setting
+    def _seeds(self, setting: Setting) -> list[int] | list[None]:
+        """One seed for each trial; a deterministic network has one trial, and none."""
         if not self.stochastic:
-            values = answers(None)
-        elif setting.trials == 1:
-            values = answers(setting.seed)
-        else:
-            seeds = np.random.SeedSequence(setting.seed).generate_state(setting.trials, np.uint32)
-            values = np.stack([answers(int(s)) for s in seeds], axis=-1)
-        return recording(values, units, experiment)
+            return [None]
+        if setting.trials == 1:
+            return [setting.seed]
+        return np.random.SeedSequence(setting.seed).generate_state(setting.trials, np.uint32).tolist()
+
+    def _record(self, experiment: Experiment, seed: int | None) -> xr.DataArray:
+        ask = asked_record(experiment, self.identifier, tuple(self.regions))
+        readout, degrees = as_readout(self.regions[ask.region]), experiment.setting.degrees
+        values, units = self._read(experiment.stimuli.media, readout, degrees, seed, ask.eccentricity, ask.time_bins)
+        return recording(values, units, experiment, ("presentation", "neuroid", "time_bin")[: values.ndim])
+
+    def _behave(self, experiment: Experiment, seed: int | None) -> xr.DataArray:
+        from brainmark.models.behavior import Observer
+
+        if experiment.stimuli.modality != "image":
+            asked_record(experiment, self.identifier, tuple(self.regions))
+        degrees, given = experiment.setting.degrees, self.behavior or self.regions.get("IT")
+        readout = None if given is None else as_readout(given)
+        logits = Readout("output" if self.head is None else self.head.layer)
+        return Observer(
+            self.identifier,
+            self.head,
+            lambda media: self._read(media, logits, degrees, seed)[0],
+            readout and (lambda media: self._read(media, readout, degrees, seed)[0]),
+            self.similarity,
+        ).answer(experiment)
+
+    def _read(
+        self,
+        media: Media,
+        readout: Readout,
+        degrees: float | None,
+        seed: int | None,
+        eccentricity: float | None = None,
+        time_bins: Sequence[TimeBin] = (),
+    ) -> tuple[np.ndarray, Units]:
+        """Activations (stimuli, units), or (stimuli, units, bin) if time bins are asked for and there are `Steps`."""
+        extractor = self._extractor(degrees)
+        names = [readout.layer] if readout.time is None else [f"{readout.layer}@{k}" for k in range(readout.time.count)]
+        probed = extractor.probe(media, names)
+        units, reduce = self._units(readout, probed.shapes[names[0]], eccentricity)
+        wanted = dict.fromkeys(names, reduce)
+        found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress)
+        again = extractor(_FirstOf(media), wanted, probed=probed, seed=seed)
+        self._check_repeats({n: found[n][0] for n in names}, {n: again[n][0] for n in names})
+        if readout.time is None:
+            return found[names[0]].reshape(len(media), -1), units
+        steps = [found[name].reshape(len(media), -1) for name in names]
+        means = [_mixed(steps, weights) for weights in readout.time.weights(time_bins)]
+        return (np.stack(means, axis=-1) if time_bins else means[0]), units
+
+    def _check_repeats(self, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> None:
+        """Refuse a network that answers the first stimulus otherwise when it is shown again, alone."""
+        for layer, was in before.items():
+            off, largest = float(np.abs(after[layer] - was).max()), float(np.abs(was).max())
+            if off > _REPEATS * largest:
+                way_out = (
+                    "let it draw from torch's random numbers, or give it a method reseed(seeds)"
+                    if self.stochastic
+                    else "say stochastic=True if it draws random numbers"
+                )
+                raise ModelError(
+                    f"{self.identifier}: layer {layer!r} answers the first stimulus otherwise when it is shown again "
+                    f"(by {off:.3g}, where the largest activation is {largest:.3g}): it remembers what it saw, or "
+                    f"mixes the stimuli of a batch; {way_out}"
+                )
 
     def _extractor(self, degrees: float | None) -> Extractor:
         import torch
@@ -323,14 +267,28 @@ class VisionSubject:
         return Units(readout.layer, channels, *grid(_pooled(across, pool.columns), _pooled(down, pool.rows))), pool
 
 
-def _check_regions(owner: str, regions: Any) -> None:
-    """Refuse what does not map names of regions to layers or readouts."""
-    if not isinstance(regions, Mapping) or not regions:
-        raise refuse(owner, "regions", regions, "map each region to a layer, e.g. {'IT': 'output'}")
-    for region, readout in cast("Mapping[Any, Any]", regions).items():
-        check_name(owner, "a key of regions", region, "regions are named by text, e.g. 'IT'")
-        if not isinstance(readout, Readout):
-            check_name(owner, f"regions[{region!r}]", readout, "name a layer ('output' is the last), or give a Readout")
+def _mixed(steps: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Weighted mean of activations; a single step passes unchanged."""
+    parts = [(s, np.float32(w)) for s, w in zip(steps, weights, strict=True) if w]
+    if len(parts) == 1:
+        return parts[0][0]
+    mean = parts[0][0] * parts[0][1]
+    for step, weight in parts[1:]:
+        mean += step * weight
+    return mean
+
+
+@dataclass(frozen=True)
+class _FirstOf:
+    """The first of media, alone."""
+
+    media: Media
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Any:
+        return self.media[index]
 
 
 def _channels(owner: str, name: str, values: Any) -> list[float]:
@@ -401,3 +359,9 @@ def as_subject(
 
 def _named(thing: object) -> str:
     return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
+
+
+__all__ = [
+    "IMAGENET_MEAN", "IMAGENET_STD", "REGIONS", "Head", "Readout", "Steps", "VisionSubject", "as_subject",
+    "asked_record",
+]  # fmt: skip

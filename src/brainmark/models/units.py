@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,29 +50,31 @@ def near_fixation(x: np.ndarray, y: np.ndarray, eccentricity: float) -> np.ndarr
     return kept if len(kept) else np.array([int(np.argmin(distance))])
 
 
-def recording(values: np.ndarray, units: Units, experiment: Experiment) -> xr.DataArray:
-    """Return activations as a recording, with a unique `neuroid_id` and region, layer, channel, x and y.
+def recording(
+    values: np.ndarray, units: Units, experiment: Experiment, dims: Sequence[str] = ("presentation", "neuroid")
+) -> xr.DataArray:
+    """Return activations as a recording, with region, layer, channel, x and y of each unit, and its number as id.
 
-    `values` is (presentation, units) or (presentation, units, repetition). With time bins asked for, each holds the
-    same values: a static model has no time course.
+    `values` has the dimensions `dims`. If time bins are asked for and it has none, each bin holds the same values: a
+    static model has no time course.
     """
     ask = experiment.ask
     assert isinstance(ask, Record)
     positions, count = len(units.x), units.count
-    dims = ["presentation", "neuroid", "repetition"][: values.ndim]
-    numbers = np.arange(count).astype(f"U{len(str(max(count - 1, 0)))}")
     coords: dict[str, tuple[str, np.ndarray]] = {
         "stimulus_id": ("presentation", experiment.stimuli.ids),
-        "neuroid_id": ("neuroid", np.char.add(f"{units.layer}.", numbers)),
-        "region": ("neuroid", np.full(count, ask.region)),
-        "layer": ("neuroid", np.full(count, units.layer)),
+        "neuroid_id": ("neuroid", np.arange(count)),
+        "region": ("neuroid", np.broadcast_to(ask.region, count)),
+        "layer": ("neuroid", np.broadcast_to(units.layer, count)),
         "channel": ("neuroid", np.repeat(np.arange(units.channels), positions)),
         "x": ("neuroid", np.tile(units.x, units.channels)),
         "y": ("neuroid", np.tile(units.y, units.channels)),
     }
+    dims = list(dims)
     if ask.time_bins:
-        values = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
-        dims.insert(2, "time_bin")
+        if "time_bin" not in dims:
+            values = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
+            dims.insert(2, "time_bin")
         start, end = np.asarray(ask.time_bins, float).T
         coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
     return xr.DataArray(values, dims=dims, coords=coords)

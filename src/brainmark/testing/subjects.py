@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import NotApplicable
-from brainmark.core.experiment import Choose, Experiment, Match, Move, NextWord, OddOneOut, Record
+from brainmark.core.experiment import Choose, Experiment, Match, Move, NextWord, OddOneOut, Record, group_of
 from brainmark.core.subject import Subject
 
 
@@ -185,7 +185,7 @@ def _summary(medium: np.ndarray | str) -> np.ndarray:
 def _template(experiment: Experiment, units: int) -> xr.DataArray:
     """An answer of zeros with the dimensions and coordinates that are asked for."""
     ask, ids = experiment.ask, experiment.stimuli.ids
-    group = 3 if isinstance(ask, OddOneOut) else ask.group if isinstance(ask, Match) else 1
+    group = group_of(ask)
     sizes = {"presentation": len(ids[::group])}
     coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", ids[::group])}
     if isinstance(ask, Record):
