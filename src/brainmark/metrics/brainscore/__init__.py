@@ -19,13 +19,15 @@ dual_ridgecv_split              `neuron_to_neuron_split`; `by_subject` for ``alp
 rdm, rdm_cv, cka, cka_biased,   `rdm`, `rdm_cv`, `cka`, `cka_cv`, `rsa_ceiling`
 cka_cv, rsa_ceiling
 internal_consistency            `internal_consistency`
-i1, i2n                         `i1`, `i1n`, `i2`, `i2n` and their ``ceiling``; `behavior_ceiled`
+spantime_pls, spantime_ridge,   `spantime_pls`, `spantime_ridge`; `by_time(internal_consistency)`
+internal_consistency_temporal
+i1, i2n                         `i1`, `i1n`, `i2`, `i2n`, `o1`, `o2` and their ``ceiling``; `behavior_ceiled`
 error_consistency, accuracy,    `error_consistency`, `accuracy`, `accuracy_distance` and their ceilings,
 accuracy_distance, value_delta  `value_delta`
 threshold, threshold_elevation  `threshold`, `threshold_elevation`, `threshold_ceiling`
-BootstrapDistributionSimilarity `property_similarity`, `ks_similarity`
+ks_similarity, property_ceiling `property_similarity`; one pair of histograms: `ks_similarity`
 linear_pearsonr, ridge_pearsonr `linear_pearsonr`, `ridge_pearsonr`, `pearsonr`; `cka(unbiased=False)`
-ExtrapolationCeiling            `Extrapolated`
+ExtrapolationCeiling            `Extrapolated`; of Pereira 2018: `SampledExtrapolation`
 explained_variance              `explained_variance`; before 2026 `squared_ratio`; `ratio`
 =============================== =======================================================================
 
@@ -43,17 +45,22 @@ Known faults, reproduced here and nowhere else:
   product of the variances is not positive.
 - ``i2n`` compares a model with half of the trials and does not correct the ceiling for their length.
 - Thresholds that cannot be fitted, and distributions with too many empty draws, score 0.
+- The ceiling of Pereira 2018 draws from sets of names, whose order differs from process to process: its value depends
+  on the hash seed of Python, unless subjects are numbered.
 - The threshold ceiling draws people with a new seed each time: some are never left out.
 
 Not reproduced: state that a metric object keeps between calls (thresholds reuse the first inflection accuracy), draws
 without a seed (`property_similarity` takes one), rounding of features kept in float32. PLS with fewer units than
-components, which the published code refuses, uses what there is and says so. NaN is refused.
+components, which the published code refuses, uses what there is and says so. NaN is refused. Absent: ``ost``, whose
+decoder TensorFlow trains (`brainmark.metrics.temporal` has object solution times), and metrics of single studies
+(``mask_regression``, ``baker_accuracy_delta``, ``kato_*``, ``tasks_consistency``, ``confusion_similarity``,
+``predictor_consistency``, ``factor_dimensionality``).
 """
 
 from __future__ import annotations
 
 from brainmark.metrics.brainscore.assemblies import Aggregate, aggregate, average_repetition
-from brainmark.metrics.brainscore.behavior import ImageLevel, behavior_ceiled, i1, i1n, i2, i2n
+from brainmark.metrics.brainscore.behavior import ImageLevel, behavior_ceiled, i1, i1n, i2, i2n, o1, o2
 from brainmark.metrics.brainscore.ceilings import (
     Extrapolated,
     explained_variance,
@@ -72,6 +79,7 @@ from brainmark.metrics.brainscore.labels import (
     value_delta,
 )  # fmt: skip
 from brainmark.metrics.brainscore.language import linear_pearsonr, pearsonr, ridge_pearsonr
+from brainmark.metrics.brainscore.pools import SampledExtrapolation
 from brainmark.metrics.brainscore.regression import (
     by_subject,
     linear_predictivity,
@@ -89,3 +97,4 @@ from brainmark.metrics.brainscore.regression import (
 from brainmark.metrics.brainscore.similarity import cka, cka_cv, rdm, rdm_cv, rsa_ceiling
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits, stratified_splits
 from brainmark.metrics.brainscore.thresholds import elevations, threshold, threshold_ceiling, threshold_elevation
+from brainmark.metrics.brainscore.times import SpanTime, by_time, spantime_pls, spantime_ridge

@@ -31,18 +31,20 @@ class _Table(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageLevel:
-    """Metric ``i1``, ``i1n``, ``i2`` or ``i2n``.
+    """Metric ``i1``, ``i1n``, ``i2`` or ``i2n``; with `objects` the metric ``o1`` or ``o2``.
 
     Attributes
     ----------
-    collapse : average over distractors (i1).
+    collapse : average over distractors (i1); over the other objects (o1).
     normalize : take off the mean of all images of an object (the n-variants).
     repetitions : times that the trials of people are halved at random, seed 0; a model is compared with the first half.
+    objects : sensitivity for pairs of objects instead of images.
     """
 
     collapse: bool = False
     normalize: bool = True
     repetitions: int = 2
+    objects: bool = False
 
     def __call__(self, prediction: xr.DataArray, trials: xr.DataArray) -> Comparison:
         """Correlate a model's d' with people's.
@@ -78,13 +80,14 @@ class ImageLevel:
         return replace(made, details=made.details | {"error": error})
 
     def _indices(self, table: _Table) -> _Indices:
+        if self.objects:
+            d = object_dprimes(table.p, table.truth)
+            return _Indices(_mean(d, 0) if self.collapse else d, table.images, table.choices)
         d = dprimes(table.p, table.truth)
         if self.normalize:
             d = d - _by_object(d, table.truth)[table.truth]
         if self.collapse:
-            known = np.isfinite(d)
-            number = known.sum(axis=1, keepdims=True)
-            d = np.where(number > 0, np.where(known, d, 0).sum(axis=1, keepdims=True) / np.maximum(number, 1), np.nan)
+            d = _mean(d, 1)
         return _Indices(d, table.images, table.choices)
 
 
@@ -114,6 +117,27 @@ def dprimes(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         d = ndtri(1 - p) - ndtri(false_alarms.T[truth])
     return np.clip(d, -_CAP, _CAP)
+
+
+def object_dprimes(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Sensitivity d' of every pair of objects (choice, choice), the same in both directions; NaN on the diagonal.
+
+    z of the mean chance that images of one object are told from the other, less z of the mean chance of taking images
+    of the other for it. Parameters as in `dprimes`.
+    """
+    from scipy.special import ndtri
+
+    false_alarms = _by_object(p, truth)
+    with np.errstate(invalid="ignore"):
+        return np.clip(ndtri(1 - false_alarms.T) - ndtri(false_alarms), -_CAP, _CAP)
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean along an axis, which is kept, over what is not NaN."""
+    known = np.isfinite(values)
+    number = known.sum(axis=axis, keepdims=True)
+    total = np.where(known, values, 0).sum(axis=axis, keepdims=True)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
 def _by_object(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -217,6 +241,16 @@ def i2() -> ImageLevel:
 def i2n() -> ImageLevel:
     """Return ``i2n``: d' of each image and distractor, less the mean of each object and distractor."""
     return ImageLevel(collapse=False, normalize=True)
+
+
+def o1() -> ImageLevel:
+    """Return o1: d' of each object, averaged over the objects that it may be taken for."""
+    return ImageLevel(collapse=True, normalize=False, objects=True)
+
+
+def o2() -> ImageLevel:
+    """Return o2: d' of each pair of objects."""
+    return ImageLevel(collapse=False, normalize=False, objects=True)
 
 
 def behavior_ceiled(score: Comparison, ceiling: Comparison) -> Aggregate:

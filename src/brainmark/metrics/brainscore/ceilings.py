@@ -133,8 +133,14 @@ class Extrapolated:
             raise InvalidMeasurement(f"extrapolation over subjects needs at least 3; there are {len(names)}")
         sizes = np.arange(2, len(names) + 1)
         collected = [self._collect(target, subjects, names, int(size)) for size in sizes]
+        return self.extrapolated(target, sizes, collected)
+
+    def extrapolated(self, target: xr.DataArray, sizes: np.ndarray, collected: Sequence[np.ndarray]) -> Comparison:
+        """Return the ceiling of each neuroid from its scores (any, neuroid) in pools of each size; NaN: no score."""
         with np.errstate(over="ignore", invalid="ignore"):  # the fit tries tau below 0, where the exponential overflows
-            v0 = np.array([self._extrapolate(sizes, [c[:, k] for c in collected]) for k in range(len(subjects))])
+            v0 = np.array(
+                [self._extrapolate(sizes, [c[:, k] for c in collected]) for k in range(target.sizes["neuroid"])]
+            )
         error = {"error": float("nan")}
         coords = {str(k): v for k, v in target.coords.items() if v.dims == ("neuroid",)}
         return Comparison(xr.DataArray(v0, dims="neuroid", coords=coords), details=error)
