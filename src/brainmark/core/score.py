@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,9 @@ from brainmark.core.comparison import Comparison, center
 from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
 
 Interval = tuple[float, float]
+
+FEW_UNITS = 5
+"""Below this number of units, percentiles of their draws say little; intervals are then marked as too narrow."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,9 @@ def make_score(
     left_out = int(np.isnan(value_of).sum())
     if left_out:
         notes += (f"left out: {left_out} of {value_of.size} (dimension {raw.unit!r}), without a value or a ceiling",)
+    known = value_of.size - left_out
+    if 1 < known < FEW_UNITS and len(ratios):
+        notes += (f"the interval rests on {known} units (dimension {raw.unit!r}): it is too narrow",)
     scores, undefined = _controls(controls, ceiling, top)
     notes += undefined
     return Score(
@@ -229,14 +235,32 @@ def _draws(
     shifts = shared_errors([_replicates(c, count) - values for c, values in resampled])
     generator = np.random.default_rng([seed, 1])
     units = generator.integers(value_of.size, size=(count, value_of.size))
-    raw_draws = center(value_of[units], raw.center) + shifts[0]
+    raw_draws = _drawn(value_of, units, raw.center) + shifts[0]
     if ceiling is None:
         return raw_draws, np.empty(0)
     if len(shifts) == 1:
         return raw_draws, np.full(count, float(center(ceiling_of[None], ceiling.center)[0]))
     if ceiling_of.size != value_of.size:
         units = generator.integers(ceiling_of.size, size=(count, ceiling_of.size))
-    return raw_draws, center(ceiling_of[units], ceiling.center) + shifts[1]
+    return raw_draws, _drawn(ceiling_of, units, ceiling.center) + shifts[1]
+
+
+def _drawn(values: np.ndarray, units: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
+    """Centres (draw,) of drawn units (draw, unit).
+
+    Draws of few units scatter less than their mean does, and have the tails of a normal distribution: deviations of
+    the mean are stretched from the percentiles that they have to those of Student's t. Medians need no such thing.
+    """
+    drawn = center(values[units], how)
+    known = int(np.isfinite(values).sum())
+    if how == "median" or known < 2:
+        return drawn
+    from scipy.special import stdtrit
+
+    count = max(known, FEW_UNITS)
+    stretch = math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 0.975)) / 1.959964
+    middle = center(values[None], how)
+    return middle + stretch * (drawn - middle)
 
 
 def _replicates(comparison: Comparison, count: int) -> np.ndarray:
