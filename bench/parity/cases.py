@@ -36,6 +36,12 @@ class Case:
     stratified: bool = False
     splits: int = 10
     small: bool = False
+    twist: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether ours must refuse the data, whatever the other side makes of them."""
+        return self.twist in ("NaN", "repeated stimuli")
 
     @property
     def name(self) -> str:
@@ -43,15 +49,28 @@ class Case:
         shape = f"{self.n}x{self.p}-{self.q}"
         kind = "" if self.kind in ("recording", "split") else f" {self.kind}"
         strata = " stratified" if self.stratified else ""
-        return f"{self.package} {self.metric}{kind} {shape} {self.dtype}{strata}"
+        twist = f", {self.twist}" if self.twist else ""
+        return f"{self.package} {self.metric}{kind} {shape} {self.dtype}{strata}{twist}"
 
     @property
     def tolerance(self) -> float:
         """Difference of scores that parity allows."""
-        return 1e-4 if self.kind in ("recording", "split", "passages") and self.metric not in CLOSED else 1e-6
+        fitted = self.kind in ("recording", "split", "passages", "times", "subjects")
+        return 1e-4 if fitted and self.metric not in CLOSED else 1e-6
 
 
-CLOSED = ("rdm", "rdm_cv", "cka", "cka_biased", "cka_cv", "rsa_ceiling", "pearsonr")
+TWISTS = {
+    "integer objects": "object names are numbers, which sort otherwise than text",
+    "uneven objects": "one object is shown ten times as often as others",
+    "unsorted target": "neither side comes in the order of stimulus_id",
+    "constant neuroid": "one neuroid never varies",
+    "constant units": "a third of the model's units never vary",
+    "low rank": "the features have rank 5",
+    "large numbers": "features of 1e4 with a spread of 1",
+    "NaN": "one value was not measured",
+    "repeated stimuli": "the target shows one stimulus twice",
+}
+CLOSED = ("rdm", "rdm_cv", "cka", "cka_biased", "cka_cv", "rsa_ceiling", "pearsonr", "internal_consistency_temporal")
 REGRESSION = ("pls", "ridge", "linear_predictivity", "neuron_to_neuron")
 SHAPES = (  # n, p, q, stratified
     (60, 50, 1, False),
@@ -61,6 +80,10 @@ SHAPES = (  # n, p, q, stratified
     (315, 25088, 102, False),
     (640, 500, 300, True),
     (1000, 2048, 50, True),
+    (61, 20, 3, False),
+    (97, 25000, 5, False),
+    (2000, 30, 1, True),
+    (250, 400, 5000, True),
     (3200, 1000, 168, True),
 )
 HUGE = (3200, 25088, 168, True)
@@ -84,6 +107,34 @@ def cases() -> list[Case]:
     ]
     found += [Case("dual_ridgecv_split", kind="split", n=515, p=25088, q=5000)]
     found += [
+        Case(metric, kind="split", n=n, p=p, q=q, small=n == 100 and metric == "linear_predictivity_split")
+        for metric in ("linear_predictivity_split", "neuron_to_neuron_split", "reverse_pls_split")
+        for n, p, q in ((100, 60, 50), (640, 1500, 120))
+    ]
+    found += [
+        Case("ridgecv", n=n, p=p, q=q, stratified=strata, small=n == 80)
+        for n, p, q, strata in ((80, 300, 20, False), (315, 1000, 102, True), (1000, 200, 60, False))
+    ]
+    found += [
+        Case(metric, kind="times", n=n, p=p, q=q, dtype="float64", stratified=strata, small=n == 60)
+        for metric in ("spantime_pls", "spantime_ridge")
+        for n, p, q, strata in ((60, 80, 12, False), (240, 500, 60, True))
+    ]
+    found += [Case("internal_consistency_temporal", kind="times", n=60, p=6, q=12, dtype="float64", small=True)]
+    found += [
+        Case(metric, n=n, p=p, q=20, stratified=True, small=metric == "pls", twist=twist)
+        for twist in TWISTS
+        for metric in ("pls", "ridge", "linear_predictivity", "neuron_to_neuron", "rdm", "cka")
+        for n, p in ((120, 200),)
+        if not (twist == "low rank" and metric == "linear_predictivity")  # rounding alone decides its rank
+    ]
+    found += [
+        Case(metric, n=n, p=p, q=q, small=n == 60)
+        for metric in ("rdm", "cka", "cka_biased")
+        for n, p, q in ((60, 20, 1), (1000, 25000, 5000), (2000, 50, 30))
+        if metric != "rdm" or q > 1  # one neuroid has no pattern to correlate
+    ]
+    found += [
         Case(metric, n=n, p=p, q=q, dtype=dtype, stratified=n != 315, small=n == 200 and dtype == "float32")
         for metric in ("rdm", "rdm_cv", "cka", "cka_biased", "cka_cv")
         for n, p, q in ((200, 300, 40), (315, 25088, 102), (3200, 1000, 168))
@@ -97,11 +148,12 @@ def cases() -> list[Case]:
     ]
     found += [
         Case(metric, kind="choices", n=n, p=p, q=q, dtype="float64", small=n == 240)
-        for metric in ("i1", "i1n", "i2", "i2n", "i2n_ceiling")
+        for metric in ("i1", "i1n", "i2", "i2n", "o1", "o2", "i1_ceiling", "i2n_ceiling", "o2_ceiling")
         for n, p, q in ((240, 8, 80), (2160, 24, 40))
     ]
     found += [
-        Case(metric, kind="answers", n=160, p=5, q=4, dtype="float64", small=True)
+        Case(metric, kind="answers", n=n, p=p, q=q, dtype="float64", small=n == 160)
+        for n, p, q in ((160, 5, 4), (1280, 12, 8), (64, 2, 1))
         for metric in (
             "error_consistency",
             "error_consistency_ceiling",
@@ -130,7 +182,16 @@ def cases() -> list[Case]:
     ]
     found += [Case(m, "language", n=150, p=200, q=30, small=True) for m in ("rdm", "rdm_cv", "cka", "cka_cv")]
     found += [Case("pearsonr", "language", n=300, p=1, q=1, dtype="float64", small=True)]
-    found += [Case("extrapolation", "language", "subjects", n=60, p=5, q=4, dtype="float64", small=True)]
+    found += [
+        Case(metric, "language", "subjects", n=n, p=p, q=4, dtype="float64", small=n == 60)
+        for metric in ("extrapolation", "sampled_extrapolation")
+        for n, p in ((60, 5), (100, 7))
+    ]
+    found += [
+        Case(metric, kind="tuning", n=n, p=p, q=q, dtype="float64", small=n == 100)
+        for metric in ("property_similarity", "property_ceiling")
+        for n, p, q in ((100, 500, 9), (30, 12, 4), (1000, 8000, 30))
+    ]
     found += [
         Case("linear_predictivity", n=n, p=p, q=5, dtype=dtype)  # as many units as training presentations, or nearly
         for n, p in ((60, 57), (90, 85), (400, 380))
@@ -146,14 +207,65 @@ def recording(case: Case) -> dict[str, np.ndarray]:
     x = latent @ rng.standard_normal((40, case.p)) + 0.3 * rng.standard_normal((case.n, case.p)) + 1.0
     y = latent @ rng.standard_normal((40, case.q)) + rng.standard_normal((case.n, case.q))
     order = rng.permutation(case.n)
-    names = np.array([f"object{i % 8}" for i in range(case.n)])[rng.permutation(case.n)]
-    return {
-        "x": np.maximum(x, 0).astype(case.dtype)[order],
+    number = (np.arange(case.n) % 8)[rng.permutation(case.n)]
+    made = {
+        "x": np.maximum(x, 0),
         "x_ids": order,
-        "y": y.astype(case.dtype),
-        "names": names,
+        "y_ids": np.arange(case.n),
+        "y": y,
+        "names": np.array([f"object{i}" for i in number]),
         "subjects": np.arange(case.q) % 5,
     }
+    _twist(made, case.twist, number, rng)
+    made["x"] = made["x"].astype(case.dtype)[order]
+    made["y"] = made["y"].astype(case.dtype)[made["y_ids"]]
+    return made
+
+
+def _twist(made: dict[str, np.ndarray], twist: str, number: np.ndarray, rng: np.random.Generator) -> None:
+    """Make a recording awkward in place; rows of features and targets are still in the same order."""
+    x, y = made["x"], made["y"]
+    match twist:
+        case "integer objects":
+            made["names"] = 3 + 4 * number
+        case "uneven objects":
+            made["names"] = np.where(rng.random(len(number)) < 0.55, "object0", made["names"])
+        case "unsorted target":
+            made["y_ids"] = rng.permutation(len(y))
+        case "constant neuroid":
+            y[:, 3] = 2.5
+        case "constant units":
+            x[:, ::3] = 1.5
+        case "low rank":
+            made["x"] = x[:, :5] @ rng.standard_normal((5, x.shape[1]))
+        case "large numbers":
+            made["x"] = 1e4 + x
+        case "NaN":
+            y[7, 2] = np.nan
+        case "repeated stimuli":
+            made["y_ids"][1] = made["y_ids"][0]
+        case _:
+            pass
+
+
+def times(case: Case) -> dict[str, np.ndarray]:
+    """Recordings in three time bins: features (n, p, 3), neuroids (n, q, 3), and `p` repetitions of these."""
+    rng = _rng(case)
+    latent = rng.standard_normal((case.n, 12, 3)).cumsum(axis=2)
+    x = np.einsum("nlt,lp->npt", latent, rng.standard_normal((12, case.p))) + rng.standard_normal((case.n, case.p, 3))
+    y = np.einsum("nlt,lq->nqt", latent, rng.standard_normal((12, case.q)))
+    names = np.array([f"object{i % 6}" for i in range(case.n)])[rng.permutation(case.n)]
+    repetitions = 6 if case.metric.startswith("internal") else 1
+    trials = y + 2 * rng.standard_normal((repetitions, *y.shape))
+    order = rng.permutation(case.n)
+    return {"x": x[order], "x_ids": order, "y": trials.mean(axis=0), "trials": trials, "names": names}
+
+
+def tuning(case: Case) -> dict[str, np.ndarray]:
+    """A property of `p` model units and of `n` cells, some beyond the `q` bins."""
+    rng = _rng(case)
+    cells, units = rng.beta(2, 3, case.n) * 1.2 - 0.1, rng.beta(3, 2, case.p)
+    return {"cells": cells, "units": units, "bins": np.linspace(0, 1, case.q + 1)}
 
 
 def passages(case: Case) -> dict[str, np.ndarray]:
@@ -243,6 +355,8 @@ RECIPES = {
     "values": values,
     "thresholds": thresholds,
     "subjects": subjects,
+    "times": times,
+    "tuning": tuning,
 }
 
 

@@ -1,11 +1,15 @@
-"""Time and peak memory of one call."""
+"""Time and peak memory of one call, and the loop in which a process answers for one case after the other."""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from cases import Case, given, load
 
 
 def _memory(field: str) -> float:
@@ -38,3 +42,20 @@ def measured(call: Callable[[], Any], repeats: int = 3, short: float = 3.0) -> d
         "memory": peak - before,
         "peak": max(peak, earlier),
     }
+
+
+def serve(answer: Callable[[Case, dict[str, Any]], dict[str, Any]]) -> None:
+    """Answer for the case and the data file of the command line with a line of JSON.
+
+    Without arguments, lines with both are read from the input; answers begin with "@", and a failure is one.
+    """
+    if len(sys.argv) > 1:
+        print("\n" + json.dumps(answer(given(sys.argv[1]), load(sys.argv[2]))))
+        return
+    for line in sys.stdin:
+        case, path = line.rsplit(maxsplit=1)
+        try:
+            found = answer(given(case), load(path.strip()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs in the table
+            found = {"failure": " ".join(f"{type(error).__name__}: {error}".split())[:200]}
+        print("\n@" + json.dumps(found), flush=True)

@@ -6,7 +6,6 @@ Called as ``python incumbent.py <number of the case or its attributes in JSON> <
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import sys
 import warnings
@@ -17,13 +16,13 @@ os.environ["BS_INSTALL_DEPENDENCIES"] = "no"
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
-from cases import Case, given, load  # noqa: E402
-from clock import measured  # noqa: E402
 from brainscore_core.supported_data_standards.brainio.assemblies import (  # noqa: E402
     BehavioralAssembly,
     NeuroidAssembly,
     PropertyAssembly,
 )
+from cases import Case  # noqa: E402
+from clock import measured, serve  # noqa: E402
 
 Data = dict[str, Any]
 
@@ -44,13 +43,13 @@ def assembly(values: np.ndarray, order: np.ndarray, prefix: str, **along: Any) -
 
 
 def pair(case: Case, data: Data) -> tuple[NeuroidAssembly, NeuroidAssembly]:
-    rows, along = data["x_ids"], {}
+    rows, shown = data["x_ids"], data["y_ids"]
     names = data["passage"] if case.kind == "passages" else data["names"]
     key = "passage" if case.kind == "passages" else "object_name"
-    along = {key: ("presentation", names)}
+    along = {key: ("presentation", names[shown])}
     subject = {"subject": ("neuroid", data["subjects"])} if case.metric == "rsa_ceiling" else {}
     x = assembly(data["x"], rows, "unit", **{key: ("presentation", names[rows])})
-    return x, assembly(data["y"], np.arange(case.n), "neuroid", **along, **subject)
+    return x, assembly(data["y"], shown, "neuroid", **along, **subject)
 
 
 def recordings(case: Case, data: Data) -> Callable[[], Any]:
@@ -102,6 +101,8 @@ def split(case: Case, data: Data) -> Callable[[], Any]:
     metric, first = load_metric(case.metric), int(0.8 * case.n)
     kept, left = ids(np.arange(first)), ids(np.arange(first, case.n))
     x_train, x_test = (x[{"presentation": np.isin(x["stimulus_id"].values, part)}] for part in (kept, left))
+    if case.metric == "reverse_pls_split":
+        return lambda: metric(source_train=x_train, target_train=y[:first], source_test=x_test, target_test=y[first:])
     return lambda: metric(x_train, x_test, y[:first], y[first:])
 
 
@@ -133,7 +134,7 @@ def choices(case: Case, data: Data) -> Callable[[], Any]:
         dims=["presentation"],
     )
     name, _, ceiling = case.metric.partition("_")
-    metric = {"i1": i1i2.I1, "i1n": i1i2.I1n, "i2": i1i2.I2, "i2n": i1i2.I2n}[name]()
+    metric = {"i1": i1i2.I1, "i1n": i1i2.I1n, "i2": i1i2.I2, "i2n": i1i2.I2n, "o1": i1i2.O1, "o2": i1i2.O2}[name]()
     if ceiling:
         return lambda: metric.ceiling(people, skipna=True)
 
@@ -221,11 +222,68 @@ def thresholds(case: Case, data: Data) -> Callable[[], Any]:
 def subjects(case: Case, data: Data) -> Callable[[], Any]:
     from brainscore_language import load_metric
     from brainscore_language.benchmarks.blank2014.ceiling import ExtrapolationCeiling
+    from brainscore_language.benchmarks.pereira2018 import ceiling_packaging
 
-    subject = ("neuroid", [f"subject{i}" for i in data["subject"]])
-    y = assembly(data["y"], np.arange(case.n), "neuroid", subject_id=subject)
+    y = assembly(data["y"], np.arange(case.n), "neuroid", subject_id=("neuroid", data["subject"]))
     metric = load_metric("linear_pearsonr")
-    return lambda: ExtrapolationCeiling(subject_column="subject_id")(y, metric)
+    if case.metric == "extrapolation":
+        return lambda: ExtrapolationCeiling(subject_column="subject_id")(y, metric)
+    os.environ["RESULTCACHING_DISABLE"] = "1"
+    y.attrs["identifier"] = "recording"
+    return lambda: ceiling_packaging.ExtrapolationCeiling(subject_column="subject_id")(y, metric)
+
+
+def times(case: Case, data: Data) -> Callable[[], Any]:
+    from brainscore_vision import load_ceiling, load_metric
+
+    starts, ends = [70.0, 100.0, 130.0], [100.0, 130.0, 160.0]
+
+    def binned(values: np.ndarray, order: np.ndarray, prefix: str, **along: Any) -> NeuroidAssembly:
+        coords = {
+            "stimulus_id": ("presentation", ids(order)),
+            "row": ("presentation", order),
+            "neuroid_id": ("neuroid", [f"{prefix}{i:06d}" for i in range(values.shape[1])]),
+            "region": ("neuroid", ["IT"] * values.shape[1]),
+            "time_bin_start": ("time_bin", starts),
+            "time_bin_end": ("time_bin", ends),
+        }
+        return NeuroidAssembly(values, coords=coords | along, dims=["presentation", "neuroid", "time_bin"])
+
+    if case.metric.startswith("internal"):
+        count, n = data["trials"].shape[:2]
+        repetition = ("presentation", np.repeat(np.arange(count), n))
+        trials = binned(np.concatenate(data["trials"]), np.tile(np.arange(n), count), "neuroid", repetition=repetition)
+        ceiling = load_ceiling(case.metric)
+        return lambda: ceiling(trials)
+    names = data["names"]
+    x = binned(data["x"], data["x_ids"], "unit", object_name=("presentation", names[data["x_ids"]]))
+    y = binned(data["y"], np.arange(case.n), "neuroid", object_name=("presentation", names))
+    folds = {"stratification_coord": "object_name" if case.stratified else None}
+    return lambda: load_metric(case.metric, crossvalidation_kwargs=folds)(x, y)
+
+
+def tuning(case: Case, data: Data) -> Callable[[], Any]:
+    from brainscore_vision.metrics.distribution_similarity.metric import (
+        BootstrapDistributionSimilarity,
+        NeuronalPropertyCeiling,
+    )
+
+    metric = BootstrapDistributionSimilarity("selectivity")
+
+    def measurement(values: np.ndarray) -> PropertyAssembly:
+        coords = {"neuroid_id": ("neuroid", np.arange(len(values))), "region": ("neuroid", ["V1"] * len(values))}
+        coords["neuronal_property"] = ["selectivity"]
+        made = PropertyAssembly(values[:, None].copy(), coords=coords, dims=["neuroid", "neuronal_property"])
+        made.attrs["selectivity_bins"] = data["bins"]
+        return made
+
+    def call() -> Any:
+        np.random.seed(0)  # noqa: NPY002 - the published draws have no seed
+        if case.metric == "property_ceiling":
+            return NeuronalPropertyCeiling(metric)(measurement(data["cells"]))
+        return metric(measurement(data["units"]), measurement(data["cells"]))
+
+    return call
 
 
 def pearson(case: Case, data: Data) -> Callable[[], Any]:
@@ -245,6 +303,8 @@ PREPARE = {
     "values": values,
     "thresholds": thresholds,
     "subjects": subjects,
+    "times": times,
+    "tuning": tuning,
 }
 
 
@@ -264,8 +324,7 @@ def prepared(case: Case, data: Data) -> Callable[[], Any]:
     return pearson(case, data) if case.metric == "pearsonr" else PREPARE[case.kind](case, data)
 
 
-def main() -> None:
-    case, data = given(sys.argv[1]), load(sys.argv[2])
+def answer(case: Case, data: Data) -> dict[str, Any]:
     try:
         call = prepared(case, data)
     except RuntimeError as error:
@@ -274,14 +333,13 @@ def main() -> None:
         declare_operators()
         call = prepared(case, data)
     found = measured(call)
-    score = found.pop("result")
-    error = getattr(score, "attrs", {}).get("error", float("nan"))
-    found |= {"score": float(np.asarray(score).ravel()[0]), "error": float(np.asarray(error).ravel()[0])}
-    found["values"] = [found["score"]]
+    result = found.pop("result")
+    error = getattr(result, "attrs", {}).get("error", float("nan"))
+    found["values"] = found["score"] = np.asarray(result, float).ravel().tolist()
+    found["error"] = np.asarray(error, float).ravel().tolist()
     packages = (f"brainscore_{case.package}", "brainscore_core", "numpy", "scipy", "scikit-learn", "xarray")
-    found["versions"] = {name: importlib.metadata.version(name) for name in packages}
-    print("\n" + json.dumps(found))
+    return found | {"versions": {name: importlib.metadata.version(name) for name in packages}}
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

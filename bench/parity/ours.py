@@ -6,15 +6,13 @@ Called as ``python ours.py <number of the case or its attributes in JSON> <data 
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from cases import Case, given, load
-from clock import measured
+from cases import Case
+from clock import measured, serve
 
 from brainmark.core import Comparison
 from brainmark.metrics import brainscore as bs
@@ -39,7 +37,9 @@ def pair(case: Case, data: Data) -> tuple[xr.DataArray, xr.DataArray]:
     key, column = ("passage", "passage") if case.kind == "passages" else ("object_name", "names")
     along = {key: ("presentation", data[column]), "subject": ("neuroid", data["subjects"])}
     x = recording(data["x"], data["x_ids"], "unit")
-    return x, recording(data["y"], np.arange(case.n), "neuroid", **along)
+    if case.kind != "passages":
+        along["object_name"] = ("presentation", data["names"][data["y_ids"]])
+    return x, recording(data["y"], data["y_ids"], "neuroid", **along)
 
 
 def recordings(case: Case, data: Data) -> Callable[[], Comparison]:
@@ -78,7 +78,10 @@ def recordings(case: Case, data: Data) -> Callable[[], Comparison]:
 
 def split(case: Case, data: Data) -> Callable[[], Comparison]:
     x, y = pair(case, data)
-    metric = getattr(bs, case.metric.removeprefix("dual_"))()
+    if case.metric == "reverse_pls_split":
+        metric = bs.pls_split(reverse=True)
+    else:
+        metric = getattr(bs, case.metric.removeprefix("dual_"))()
     first = int(0.8 * case.n)
     row = np.argsort(data["x_ids"])
     train, test = x.isel(presentation=np.sort(row[:first])), x.isel(presentation=np.sort(row[first:]))
@@ -160,14 +163,37 @@ def thresholds(case: Case, data: Data) -> Callable[[], Comparison]:
     return lambda: bs.threshold_elevation((model("baseline"), model("condition")), (base, people))
 
 
+def times(case: Case, data: Data) -> Callable[[], dict[Any, Comparison]]:
+    bins = {"time_bin_start": ("time_bin", [70.0, 100.0, 130.0]), "time_bin_end": ("time_bin", [100.0, 130.0, 160.0])}
+
+    def binned(values: np.ndarray, order: np.ndarray, prefix: str, **along: Any) -> xr.DataArray:
+        flat = recording(values[:, :, 0], order, prefix, **along)
+        return xr.DataArray(values, dims=("presentation", "neuroid", "time_bin"), coords={**flat.coords, **bins})
+
+    if case.metric.startswith("internal"):
+        count, n = data["trials"].shape[:2]
+        along = {"repetition": ("presentation", np.repeat(np.arange(count), n))}
+        trials = binned(np.concatenate(data["trials"]), np.tile(np.arange(n), count), "neuroid", **along)
+        return lambda: bs.by_time(bs.internal_consistency)(trials)
+    x = binned(data["x"], data["x_ids"], "unit")
+    y = binned(data["y"], np.arange(case.n), "neuroid", object_name=("presentation", data["names"]))
+    metric = getattr(bs, case.metric)(stratify="object_name" if case.stratified else None)
+    return lambda: metric(x, y)
+
+
+def tuning(case: Case, data: Data) -> Callable[[], Comparison]:
+    units = data["cells"] if case.metric == "property_ceiling" else data["units"]
+    return lambda: bs.property_similarity(units, data["cells"], data["bins"], seed=0)
+
+
 def values(case: Case, data: Data) -> Callable[[], Comparison]:
     return lambda: bs.value_delta(*map(float, data["pair"]), scale=0.75)
 
 
 def subjects(case: Case, data: Data) -> Callable[[], Comparison]:
-    subject = ("neuroid", np.array([f"subject{i}" for i in data["subject"]]))
-    y = recording(data["y"], np.arange(case.n), "neuroid", subject_id=subject)
-    return lambda: bs.Extrapolated(bs.linear_pearsonr())(y)
+    y = recording(data["y"], np.arange(case.n), "neuroid", subject_id=("neuroid", data["subject"]))
+    ceiling = bs.SampledExtrapolation if case.metric.startswith("sampled") else bs.Extrapolated
+    return lambda: ceiling(bs.linear_pearsonr(), "subject_id")(y)
 
 
 PREPARE = {
@@ -180,6 +206,8 @@ PREPARE = {
     "values": values,
     "thresholds": thresholds,
     "subjects": subjects,
+    "times": times,
+    "tuning": tuning,
 }
 
 
@@ -190,16 +218,15 @@ def score(case: Case, found: Comparison) -> float:
     return float(np.nanmedian(found.splits.values[: case.splits], axis=1).mean())
 
 
-def main() -> None:
-    case, data = given(sys.argv[1]), load(sys.argv[2])
+def answer(case: Case, data: Data) -> dict[str, Any]:
     found = measured(PREPARE[case.kind](case, data))
     result = found.pop("result")
-    found |= {"score": score(case, result), "error": bs.aggregate(result).error}
-    found["values"] = [found["score"]]
+    bins = result.values() if isinstance(result, dict) else [result]  # one comparison for each time bin
+    found["values"] = found["score"] = [score(case, one) for one in bins]
+    found["error"] = [bs.aggregate(one).error for one in bins]
     packages = ("brainmark", "numpy", "scipy", "xarray")
-    found["versions"] = {name: importlib.metadata.version(name) for name in packages}
-    print("\n" + json.dumps(found))
+    return found | {"versions": {name: importlib.metadata.version(name) for name in packages}}
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

@@ -1,6 +1,7 @@
 """Compare our metrics with those of brainscore-vision and brainscore-language, each in its own environment.
 
-python bench/parity/run.py --vision ENV/bin/python --language ENV/bin/python [--full] [--only REGEX] [--json FILE]
+python bench/parity/run.py --vision ENV/bin/python --language ENV/bin/python [--full] [--only REGEX]
+    [--json FILE] [--table FILE]
 
 Prints one row for each case: both scores, their difference and what is allowed, time and peak memory of both (above
 what data and imports take). The default run takes about two minutes, `--full` more than an hour.
@@ -17,6 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -34,45 +36,73 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{package}", default=os.environ.get(variable), help=f"its Python (or ${variable})")
     parser.add_argument("--full", action="store_true", help="all shapes")
     parser.add_argument("--only", default="", help="regular expression that names of cases contain")
+    parser.add_argument("--fresh", action="store_true", help="a process for each case: slow, memory is then exact")
+    parser.add_argument("--table", type=Path, help="write the table of the documentation to this file")
     parser.add_argument("--json", type=Path, help="write all results to this file")
     parser.add_argument("--threads", default="2", help="of both sides")
     parser.add_argument("--limit", type=float, default=3600, help="seconds that one measurement may take")
     return parser.parse_args()
 
 
-def side(python: str, script: str, index: int, data: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure one side of one case in a process of its own."""
-    environment = os.environ | dict.fromkeys(THREADS, options.threads)
-    command = [python, str(HERE / script), str(index), str(data)]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=options.limit)
-    except subprocess.TimeoutExpired:
-        return {"failure": f"more than {options.limit:.0f} s"}
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        return {"failure": lines[-1][:200] if lines else f"exit status {done.returncode}"}
-    return json.loads(done.stdout.strip().splitlines()[-1])
+class Side:
+    """A process that measures one case after the other; `fresh`: a process for each case, so that memory is its own."""
+
+    def __init__(self, python: str, script: str, options: argparse.Namespace) -> None:
+        self.command, self.options = [python, str(HERE / script)], options
+        self.process: subprocess.Popen[str] | None = None
+
+    def measure(self, index: int, data: Path) -> dict[str, Any]:
+        if self.process is None:
+            environment = os.environ | dict.fromkeys(THREADS, self.options.threads)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            self.process = subprocess.Popen(self.command, env=environment, text=True, **pipes)
+        process = self.process
+        assert process.stdin is not None and process.stdout is not None
+        late = threading.Timer(self.options.limit, process.kill)
+        late.start()
+        process.stdin.write(f"{index} {data}\n")
+        process.stdin.flush()
+        answer = next((json.loads(line[1:]) for line in process.stdout if line.startswith("@")), None)
+        late.cancel()
+        if answer is None or self.options.fresh:
+            self.close()
+        return answer or {"failure": f"no answer within {self.options.limit:.0f} s, or killed"}
+
+    def close(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+            self.process.wait()
+        self.process = None
 
 
 def verdict(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    if case.refused:
+        return "" if "InvalidMeasurement" in ours.get("failure", "") else "ours must refuse these data"
     if "failure" in theirs:
-        return f"incumbent: {theirs['failure']}"
+        return f"not compared, incumbent: {theirs['failure']}"
     if "failure" in ours:
         return f"ours: {ours['failure']}"
     return "" if difference(theirs, ours) <= case.tolerance else f"differs by more than {case.tolerance:.0e}"
 
 
 def difference(theirs: dict[str, Any], ours: dict[str, Any]) -> float:
-    if math.isnan(theirs["score"]) and math.isnan(ours["score"]):
-        return 0.0
-    return abs(theirs["score"] - ours["score"])
+    """Largest difference of the scores (of all time bins); NaN on both sides is none."""
+    one, other = (np.array(side["score"], float) for side in (theirs, ours))
+    if one.shape != other.shape or (np.isnan(one) != np.isnan(other)).any():
+        return math.inf
+    return float(np.nan_to_num(np.abs(one - other)).max())
+
+
+def outcome(side: dict[str, Any]) -> str:
+    """The score of one side in words: a number (the mean of time bins), or that it refused."""
+    return "refused" if "failure" in side else f"{np.mean(side['score']):.6f}"
 
 
 def row(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     if "failure" in theirs or "failure" in ours:
-        return f"{case.name:62} {verdict(case, theirs, ours)}"
+        return f"{case.name:62} {outcome(theirs):>9} {outcome(ours):>9}  {verdict(case, theirs, ours)}"
     return (
-        f"{case.name:62} {theirs['score']:9.6f} {ours['score']:9.6f} {difference(theirs, ours):8.1e} "
+        f"{case.name:62} {outcome(theirs):>9} {outcome(ours):>9} {difference(theirs, ours):8.1e} "
         f"{theirs['seconds']:9.4f} {ours['seconds']:9.4f} {theirs['seconds'] / ours['seconds']:7.1f} "
         f"{theirs['memory']:7.0f} {ours['memory']:7.0f}  {verdict(case, theirs, ours)}"
     )
@@ -84,20 +114,23 @@ def main() -> int:
     print(f"{platform.platform()}, {os.cpu_count()} cores, {options.threads} threads, load {os.getloadavg()[0]:.1f}")
     print(f"{'case':62} {'theirs':>9} {'ours':>9} {'|delta|':>8} {'s':>9} {'s':>9} {'ratio':>7} {'MB':>7} {'MB':>7}")
     results: list[dict[str, Any]] = []
+    sides = {name: Side(python, "incumbent.py", options) for name, python in pythons.items() if python}
+    sides["ours"] = Side(sys.executable, "ours.py", options)
     with tempfile.TemporaryDirectory() as folder:
         for index, case in enumerate(cases()):
             if not (case.small or options.full) or not re.search(options.only, case.name) or not pythons[case.package]:
                 continue
             data = Path(folder) / "data.npz"
             np.savez(data, **make(case))  # pyright: ignore[reportArgumentType]
-            theirs = side(pythons[case.package], "incumbent.py", index, data, options)
-            ours = side(sys.executable, "ours.py", index, data, options)
+            theirs, ours = (sides[name].measure(index, data) for name in (case.package, "ours"))
             print(row(case, theirs, ours), flush=True)
             results.append({"case": case.name, "theirs": theirs, "ours": ours, "verdict": verdict(case, theirs, ours)})
+    for side in sides.values():
+        side.close()
     versions = {json.dumps(r[s]["versions"]) for r in results for s in ("theirs", "ours") if "versions" in r[s]}
     for line in sorted(versions):
         print(", ".join(f"{name} {version}" for name, version in json.loads(line).items()))
-    bad = [r["case"] for r in results if r["verdict"]]
+    bad = [r["case"] for r in results if r["verdict"] and not r["verdict"].startswith("not compared")]
     print(f"{len(results) - len(bad)} of {len(results)} cases agree" + "".join(f"\n  not: {name}" for name in bad))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
