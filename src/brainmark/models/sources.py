@@ -1,0 +1,247 @@
+"""Where ready-made networks come from: the architecture of a library, and the weights published for it.
+
+Importing this loads no library: the zoo describes its networks with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import urlsplit
+
+from brainmark.core.errors import DataError, ModelError
+from brainmark.models import torch_libraries
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_hub_lock = threading.RLock()
+
+
+class Source(Protocol):
+    """Makes one network, untrained or with the weights published for it."""
+
+    def untrained(self) -> nn.Module:
+        """Return the network as its library initialises it, drawn from torch's generator."""
+        ...
+
+    def trained(self) -> nn.Module:
+        """Return the network with its published weights, or raise DataError that says where they would come from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Torchvision:
+    """A network of torchvision by the names of its builder and of its weights."""
+
+    architecture: str
+    weights: str = "IMAGENET1K_V1"
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def untrained(self) -> nn.Module:
+        """Return it as torchvision initialises it."""
+        return torch_libraries.torchvision().models.get_model(self.architecture, weights=None, **self.options)
+
+    def trained(self) -> nn.Module:
+        """Return it with torchvision's weights, whose hash torchvision checks."""
+        models = torch_libraries.torchvision().models
+        weights = models.get_model_weights(self.architecture)[self.weights]
+        with _fetching(f"torchvision's {self.architecture}", weights.url):
+            return models.get_model(self.architecture, weights=weights)
+
+
+@dataclass(frozen=True)
+class Timm:
+    """A network of timm by architecture and tag, such as ``resnet18.a1_in1k``; without a tag, timm's usual weights."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def untrained(self) -> nn.Module:
+        """Return it as timm initialises it."""
+        return torch_libraries.timm().create_model(self.name, pretrained=False, **self.options)
+
+    def trained(self) -> nn.Module:
+        """Return it with timm's weights."""
+        timm = torch_libraries.timm()
+        config = timm.get_pretrained_cfg(self.name)
+        if config is None or not (config.hf_hub_id or config.url):
+            raise _not_published(f"timm's {self.name}")
+        with _fetching(f"timm's {self.name}", f"https://huggingface.co/{config.hf_hub_id or config.url}"):
+            return timm.create_model(self.name, pretrained=True, **self.options)
+
+
+@dataclass(frozen=True)
+class Transformers:
+    """A network of transformers by its class, its name on the hub, and the configuration to build it without the hub.
+
+    The module's answer becomes one tensor, `answer` of the library's record (``logits``, ``pooler_output``, ...);
+    with `skip`, without that many first columns (such as the class "background").
+    `hub` None: no weights of this configuration are published for it.
+    """
+
+    model: str
+    hub: str | None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    answer: str = "logits"
+    skip: int = 0
+
+    def untrained(self) -> nn.Module:
+        """Return it as transformers initialises it."""
+        model = getattr(torch_libraries.transformers(), self.model)
+        return self._answering(model(model.config_class(**self.config)))
+
+    def trained(self) -> nn.Module:
+        """Return it with the weights of the hub."""
+        if self.hub is None:
+            raise _not_published(f"this {self.model}")
+        model = getattr(torch_libraries.transformers(), self.model)
+        with _fetching(f"the {self.model} {self.hub}", f"https://huggingface.co/{self.hub}"):
+            return self._answering(model.from_pretrained(self.hub))
+
+    def _answering(self, network: nn.Module) -> nn.Module:
+        answer, skip = self.answer, self.skip
+
+        def one_tensor(_: nn.Module, __: Any, record: Any) -> Tensor:
+            tensor: Tensor = record[answer]
+            return tensor[:, skip:] if skip else tensor
+
+        network.register_forward_hook(one_tensor)
+        return network
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network that no library has, by the function that builds it."""
+
+    build: Callable[[], nn.Module]
+
+    def untrained(self) -> nn.Module:
+        """Return it as it is built."""
+        return self.build()
+
+    def trained(self) -> nn.Module:
+        """Raise DataError: weights come with `Published`."""
+        raise _not_published("this network")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The architecture of another source with weights that its authors published as a file.
+
+    Attributes
+    ----------
+    base : the architecture.
+    url : the file; None: none is published that torch can read.
+    sha256 : first digits of its hash, as far as they are published.
+    inside : keys that lead to the table of weights in the file.
+    prefix : what the names of its weights begin with; others are left out.
+    headless : the file has no classifier; the one of the architecture becomes the identity.
+    mend : names and tensors as published -> as the architecture has them.
+    """
+
+    base: Source
+    url: str | None
+    sha256: str = ""
+    inside: tuple[str, ...] = ()
+    prefix: str = ""
+    headless: str | None = None
+    mend: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None
+
+    def untrained(self) -> nn.Module:
+        """Return the architecture, with the identity in place of a classifier that is not published."""
+        network = self.base.untrained()
+        if self.headless:
+            from torch import nn
+
+            network.set_submodule(self.headless, nn.Identity())
+        return network
+
+    def trained(self) -> nn.Module:
+        """Return it with the published weights."""
+        import torch
+
+        from brainmark.models.networks.checkpoints import Checkpoint
+
+        if self.url is None:
+            raise _not_published("this network")
+        path = Checkpoint(self.url, self.sha256).path()
+        try:
+            table: Any = torch.load(path, map_location="cpu", weights_only=True)
+            for key in self.inside:
+                table = table[key]
+        except Exception as error:  # pickled code is refused; archives that are damaged fail in many ways
+            raise ModelError(f"{path}: cannot be read as weights ({type(error).__name__}: {error})") from error
+        return self._with(cast("Mapping[str, Any]", table))
+
+    def _with(self, table: Mapping[str, Any]) -> nn.Module:
+        network, prefix = self.untrained(), self.prefix
+        weights = {n.removeprefix(prefix): t for n, t in table.items() if n.startswith(prefix)}
+        weights = self.mend(weights) if self.mend else weights
+        try:
+            unused = network.load_state_dict(weights, strict=False)
+        except RuntimeError as error:
+            raise ModelError(f"the weights of {self.url} do not fit: {error}") from error
+        missing = [name for name in unused.missing_keys if not name.endswith("num_batches_tracked")]
+        if missing:
+            raise ModelError(f"{self.url} lacks weights of the network: {', '.join(missing[:5])}, ...")
+        return network
+
+
+def _not_published(what: str) -> DataError:
+    return DataError(
+        f"no weights of {what} are published that torch can read; "
+        "take the untrained network: NAME:random, or --random-weights"
+    )
+
+
+@contextmanager
+def _fetching(what: str, where: str) -> Generator[None]:
+    """Turn what goes wrong on the way to published weights into one error that names where they are."""
+    try:
+        with hub():
+            yield
+    except (OSError, RuntimeError, ImportError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(
+            f"cannot get the published weights of {what} from {where} ({type(error).__name__}: {first}); "
+            "connect to the network, or take the untrained network: NAME:random, or --random-weights"
+        ) from error
+
+
+@contextmanager
+def hub() -> Generator[None]:
+    """Without a network, let the Hugging Face hub look into its cache alone: it would try again for half a minute."""
+    try:
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+    except ImportError:
+        yield
+        return
+    with _hub_lock:
+        before = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = before or not _can_be_reached(constants.ENDPOINT)
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = before
+
+
+def _can_be_reached(url: str) -> bool:
+    """Whether the host has an address; through a proxy that is not for us to know."""
+    parts = urlsplit(url)
+    if parts.scheme in urllib.request.getproxies():
+        return True
+    try:
+        socket.getaddrinfo(parts.hostname, parts.port or 443)
+    except OSError:
+        return False
+    return True
+
+
+__all__ = ["Built", "Published", "Source", "Timm", "Torchvision", "Transformers", "hub"]
