@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
-from brainmark.metrics.rdm import compare_rdms, midranks, rdm_matrix, sorting_order, upper
+from brainmark.metrics.ranks import midranks, sorting_order
+from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.resampling import draws
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.rdm import midranks
+from brainmark.metrics.ranks import midranks
 from brainmark.metrics.resampling import draws
 
 Method = Literal["pearson", "spearman"]

@@ -7,16 +7,18 @@ Features may be NumPy arrays or torch tensors: the matrix is computed where they
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from brainmark.metrics.ranks import rank_products
+
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
 _BLOCK = 8192  # features at a time: bounds the centred copy to (conditions x 8192)
+_CACHED = 2**18  # numbers that stay in the cache
 
 
 def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
@@ -41,17 +43,16 @@ def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
         raise ValueError("features have no neuroids")
     xp = array_namespace(features)
     if distance in ("correlation", "cosine"):
-        angles = _cosines(xp, features, centred=distance == "correlation")
-        return _hollow(xp, 1 - angles)
-    # Subtracting the mean pattern changes no distance and keeps the cancellation below small.
-    gram = _gram(xp, features, xp.mean(features, axis=0, keepdims=True))
-    square = xp.linalg.diagonal(gram)
-    squared = xp.clip(square[:, None] + square[None, :] - 2 * gram, min=0)
-    return _hollow(xp, squared if distance == "squared_euclidean" else xp.sqrt(squared))
+        matrix = _cosines(xp, features, centred=distance == "correlation")
+    else:
+        matrix = _squared_distances(xp, features, root=distance == "euclidean")
+    index = xp.arange(matrix.shape[0], device=matrix.device)
+    matrix[index, index] = 0
+    return matrix
 
 
 def _cosines(xp: Any, features: Any, centred: bool) -> Any:
-    """Cosine between every two patterns; NaN where a pattern has no length."""
+    """1 - cosine between every two patterns; NaN where a pattern has no length."""
     offset = xp.mean(features, axis=1, keepdims=True) if centred else None
     gram = _gram(xp, features, offset)
     square = xp.linalg.diagonal(gram)
@@ -59,32 +60,56 @@ def _cosines(xp: Any, features: Any, centred: bool) -> Any:
     floor = 0.0
     if offset is not None:
         floor = features.shape[1] * (xp.abs(offset[:, 0]) * 4 * float(xp.finfo(features.dtype).eps)) ** 2
-    square = xp.where(square > floor, square, xp.nan)
-    norm = xp.sqrt(square)
-    return xp.clip(gram / (norm[:, None] * norm[None, :]), min=-1, max=1)
+    scale = 1 / xp.sqrt(xp.where(square > floor, square, xp.nan))
+    for rows in _rows(gram):
+        gram[rows] = xp.clip(1 - gram[rows] * scale[rows, None] * scale[None, :], min=0, max=2)
+    return gram
+
+
+def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
+    """Squared Euclidean distance of every two patterns, or its root."""
+    # Subtracting the mean pattern changes no distance and keeps the cancellation below small.
+    gram = _gram(xp, features, xp.mean(features, axis=0, keepdims=True))
+    square = xp.linalg.diagonal(gram) + 0  # a copy: the rows below are overwritten
+    for rows in _rows(gram):
+        squared = xp.clip(square[rows, None] + square[None, :] - 2 * gram[rows], min=0)
+        gram[rows] = xp.sqrt(squared) if root else squared
+    return gram
 
 
 def _gram(xp: Any, features: Any, offset: Any | None) -> Any:
     """Return ``(features - offset) (features - offset)'``, accumulated over blocks of features."""
-    total: Any = 0
-    for start in range(0, features.shape[1], _BLOCK):
+    count, width = features.shape
+    total = xp.zeros((count, count), dtype=features.dtype, device=features.device)
+    spare = xp.empty((count, min(width, _BLOCK)), dtype=features.dtype, device=features.device)
+    product = xp.empty_like(total)
+    for start in range(0, width, _BLOCK):
         block = features[:, start : start + _BLOCK]
         if offset is not None:
-            block = block - (offset if offset.shape[1] == 1 else offset[:, start : start + _BLOCK])
-        total = total + block @ block.T
+            centred = spare[:, : block.shape[1]]
+            centred[...] = block
+            centred -= offset if offset.shape[1] == 1 else offset[:, start : start + _BLOCK]
+            block = centred
+        total += xp.matmul(block, block.T, out=product)
     return total
 
 
-def _hollow(xp: Any, matrix: Any) -> Any:
-    """Set the diagonal to exactly zero, keeping NaN rows NaN off the diagonal."""
-    index = xp.arange(matrix.shape[0], device=matrix.device)
-    return xp.where(index[:, None] == index[None, :], xp.zeros_like(matrix), matrix)
+def _rows(matrix: Any) -> Iterator[slice]:
+    """Rows of a matrix, as many at a time as stay in the cache."""
+    step = max(1, _CACHED // matrix.shape[1])
+    return (slice(start, start + step) for start in range(0, matrix.shape[0], step))
 
 
 def upper(matrix: np.ndarray) -> np.ndarray:
     """Return the entries above the diagonal, (..., pairs) from (..., condition, condition)."""
-    rows, columns = np.triu_indices(matrix.shape[-1], 1)
-    return matrix[..., rows, columns]
+    count = matrix.shape[-1]
+    vector = np.empty((*matrix.shape[:-2], count * (count - 1) // 2), matrix.dtype)
+    start = 0
+    for row in range(count - 1):
+        stop = start + count - 1 - row
+        vector[..., start:stop] = matrix[..., row, row + 1 :]
+        start = stop
+    return vector
 
 
 def square(vector: np.ndarray) -> np.ndarray:
@@ -117,9 +142,11 @@ def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearma
     """
     if compare not in get_args(Compare):
         raise ValueError(f"unknown comparison {compare!r}: use one of {', '.join(get_args(Compare))}")
-    one, other = np.asarray(one, float), np.asarray(other, float)
+    one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape or one.ndim != 1:
         raise ValueError(f"RDM vectors have shapes {one.shape} and {other.shape}; expected (pairs,) twice")
+    if compare not in ("spearman", "rho-a"):  # ranks of single precision are those of double precision
+        one, other = one.astype(float, copy=False), other.astype(float, copy=False)
     known = np.isfinite(one) & np.isfinite(other)
     if known.sum() < 3:
         return np.nan
@@ -128,7 +155,9 @@ def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearma
 
         first, second = square(one), square(other)
         return float(whitened_rdms(first, second[None], np.ones((1, len(first))), compare == "whitened-pearson")[0, 0])
-    return COMPARISONS[compare](one[known], other[known])
+    if not known.all():
+        one, other = one[known], other[known]
+    return COMPARISONS[compare](one, other)
 
 
 def pearson(one: np.ndarray, other: np.ndarray) -> float:
@@ -144,26 +173,12 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
-    return _cosine(*_centred_ranks(one, other))
-
-
-def _centred_ranks(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Midranks less their mean; sorting lets go of the interpreter, so that two cores can share large vectors."""
-    if len(one) < 100_000:
-        ranks = midranks(one), midranks(other)
-    else:
-        with ThreadPoolExecutor(2) as pool:
-            first, second = pool.map(midranks, (one, other))
-        ranks = first, second
-    for side in ranks:
-        side -= (len(one) + 1) / 2
-    return ranks
+    xy, xx, yy = rank_products(one, other)
+    return min(1.0, max(-1.0, xy / np.sqrt(xx * yy))) if xx > 0 and yy > 0 else np.nan
 
 
 def _rho_a(one: np.ndarray, other: np.ndarray) -> float:
-    count = one.size
-    a, b = _centred_ranks(one, other)
-    return float(12 * (a @ b) / (count**3 - count))
+    return 12 * rank_products(one, other)[0] / (one.size**3 - one.size)
 
 
 def _tau_a(one: np.ndarray, other: np.ndarray) -> float:
@@ -176,46 +191,6 @@ def _tau_a(one: np.ndarray, other: np.ndarray) -> float:
     untied = [pairs - sum(t * (t - 1) / 2 for t in np.unique(v, return_counts=True)[1]) for v in (one, other)]
     tau_b = float(np.asarray(kendalltau(one, other))[0])
     return float(tau_b * np.sqrt(untied[0] * untied[1]) / pairs)
-
-
-def midranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`. No NaN."""
-    values = np.asarray(values, float)
-    order = sorting_order(values)
-    ordered = values[order]
-    new = ordered[1:] != ordered[:-1]
-    ranks = np.empty(len(values))
-    if new.all():
-        ranks[order] = np.arange(1.0, len(values) + 1)
-        return ranks
-    starts = np.concatenate([[0], np.flatnonzero(new) + 1, [len(values)]])
-    ranks[order] = np.repeat((starts[:-1] + starts[1:] + 1) / 2, np.diff(starts))
-    return ranks
-
-
-def sorting_order(values: np.ndarray) -> np.ndarray:
-    """Indices that sort float64 values, as `numpy.argsort`, in less than half the time for many values.
-
-    Value (rounded to float32, as an integer of the same order) and index are packed into one 64-bit number, because
-    numbers sort faster than indices; what the rounding made equal is sorted once more.
-    """
-    count = len(values)
-    if count < 10_000 or count >= 2**32:
-        return np.argsort(values, kind="stable")
-    with np.errstate(over="ignore"):
-        bits = (values.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0: one zero, not two
-    key = np.where(bits < 0, ~bits, bits | np.int32(-(2**31))).view(np.uint32)
-    packed = np.left_shift(key, 32, dtype=np.uint64)
-    packed |= np.arange(count, dtype=np.uint64)
-    packed.sort()
-    order = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    packed >>= np.uint64(32)
-    same = packed[1:] == packed[:-1]
-    alike = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    if len(alike):
-        inside = order[alike]
-        order[alike] = inside[np.lexsort((values[inside], packed[alike]))]
-    return order
 
 
 COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {

@@ -9,7 +9,8 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.rdm import Compare, Distance, compare_rdms, midranks, rdm_matrix, upper
+from brainmark.metrics.ranks import midranks
+from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.resampling import draws
 
