@@ -215,6 +215,30 @@ def check(
 
 
 @app.command()
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe by name; left out, they are listed.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images, if not the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and variants.")] = 0,
+    threads: Annotated[int, typer.Option(help="Of the arithmetic; other numbers change the last bits.")] = 2,
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder of the run [runs/RECIPE-seedSEED].")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a small network; interrupted or killed, the same command goes on from its last whole epoch.
+
+    Examples: [bold]brainmark train[/], [bold]brainmark train cifar-resnet --epochs 2 --out my-run[/],
+    [bold]brainmark score checkpoint:my-run -b 'CIFAR10H-*'[/]
+    """
+    from brainmark.cli.training import recipes, train_and_show
+
+    if recipe is None:
+        out.print(recipes())
+        return
+    made = train_and_show(recipe, epochs, seed, threads, folder, err if as_json else out)
+    if as_json:
+        _print_json(made)
+
+
+@app.command()
 def doctor(as_json: JsonFlag = False) -> None:
     """Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to mend it."""
     from brainmark.cli.doctor import examine

@@ -21,8 +21,9 @@ import torch
 
 from brainmark.core.errors import DataError
 from brainmark.data.whole import write_whole
-from brainmark.models.checkpoints import SUFFIX, Facts, to_bytes
 from brainmark.models.networks.cifar import Network, make_network
+from brainmark.models.networks.seeds import seeded
+from brainmark.models.trained import SUFFIX, Facts, to_bytes
 from brainmark.training.objectives import Images, Naming, TellingApart, objective_of
 from brainmark.training.recipes import Recipe
 
@@ -95,8 +96,7 @@ def train(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # the projection of contrastive training
+        with seeded(seed):  # the projection of contrastive training
             objective = objective_of(recipe, network)
         optimiser = _optimiser(objective.module, recipe)
         _restore(run, objective.module, optimiser)

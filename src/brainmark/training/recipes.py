@@ -81,7 +81,7 @@ RECIPES = {
             "The same ResNet-14, trained without labels to tell images of CIFAR-10 apart (SimCLR).",
             network="cifar-resnet",
             objective="contrastive",
-            epochs=24,
+            epochs=12,
             batch=256,
             rate=0.3,
             decay=1e-4,

@@ -172,5 +172,7 @@ def _files(folder: str) -> NumberedFiles:
     from brainmark.data.folders import NumberedFiles
     from brainmark.data.tables import read_table
 
-    row = read_table("cifar10_images.csv", FOLDERS).set_index("folder").loc[folder]
-    return NumberedFiles(f"{_URL}/{folder}", int(row["files"]), int(row["bytes"]), str(row["sha256"]))
+    table = read_table("cifar10_images.csv", FOLDERS)
+    (row,) = table[table["folder"] == folder].itertuples(index=False, name=None)
+    _, count, size, sha256 = row
+    return NumberedFiles(f"{_URL}/{folder}", count, size, sha256)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from brainmark.models.networks.seeds import seeded
 
 
 class Residual(nn.Module):
@@ -129,9 +130,8 @@ def make_network(name: str, seed: int = 0) -> Network:
     KeyError : no network of this name.
     """
     maker = NETWORKS[name]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return maker()
+    with seeded(seed):
+        return maker().eval()
 
 
 NETWORKS: dict[str, Callable[[], Network]] = {"cifar-resnet": CifarResNet, "cifar-cornet": CifarCORnet}

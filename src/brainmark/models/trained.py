@@ -6,6 +6,7 @@ single. Its metadata say which network it belongs to and how it was trained.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,6 +84,25 @@ def read_facts(path: Path) -> Facts:
     if facts is None:
         raise DataError(f"{path}: is no checkpoint of 'brainmark train' (format {FORMAT})")
     return facts
+
+
+def locate(path: Path) -> Path:
+    """Return the checkpoint that a path means: a file, or the last one of the run in a folder.
+
+    Raises
+    ------
+    DataError : there is none.
+    """
+    file = path / f"model{SUFFIX}" if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(f"{file}: no such checkpoint; give a file ({SUFFIX}) or the folder of 'brainmark train --out'")
+    return file
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_network(path: Path) -> nn.Module:
