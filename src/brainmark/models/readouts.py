@@ -109,14 +109,15 @@ def ratings(fitting: np.ndarray, given: np.ndarray, features: np.ndarray, low: f
     """
     from brainmark.metrics.features import prepare
     from brainmark.metrics.predictivity import RELATIVE_ALPHAS
-    from brainmark.metrics.ridge import relative_alphas, ridge_predictions
+    from brainmark.metrics.ridge import ridge_predictions
     from brainmark.metrics.splits import Fold
 
     n = len(fitting)
     both = prepare(np.concatenate([fitting, features]))
     fold = Fold(np.arange(n), np.arange(n, n + len(features)))
     target = np.concatenate([np.asarray(given, float), np.zeros(len(features))])[:, None]
-    predicted, _ = ridge_predictions(both, target, [fold], relative_alphas(both, RELATIVE_ALPHAS))
+    penalties = np.asarray(RELATIVE_ALPHAS) * fitting.var(axis=0, dtype=np.float64).sum()
+    predicted, _ = ridge_predictions(both, target, [fold], penalties)
     return np.clip(np.asarray(predicted)[:, 0], low, high)
 
 

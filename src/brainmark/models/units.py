@@ -77,4 +77,4 @@ def recording(
             dims.insert(2, "time_bin")
         start, end = np.asarray(ask.time_bins, float).T
         coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
-    return xr.DataArray(values, dims=dims, coords=coords)
+    return xr.DataArray(values, dims=dims).assign_coords(coords)  # the constructor would copy them
