@@ -198,11 +198,12 @@ def _answers(condition: str) -> pd.DataFrame:
 
 def _choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
     import numpy as np
+    import pandas as pd
     import xarray as xr
 
     subjects = sorted(set(trials["subject"]))
     values = np.full((len(table), len(OBJECTS), len(subjects)), np.nan, np.float32)
-    rows = table.index.get_indexer(trials["image"])
+    rows = table.index.get_indexer(pd.Index(trials["image"]))
     shown = rows >= 0  # people saw images that are not registered
     columns = [subjects.index(subject) for subject in trials["subject"][shown]]
     values[rows[shown], :, columns] = trials["answer"].to_numpy(str)[shown, None] == np.array(OBJECTS)

@@ -1,0 +1,87 @@
+"""People's choices about images: every figure that is known about the published trials."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brainmark.core import datasets
+from brainmark.data import Study, where
+from brainmark.data.studies import geirhos2021, kar2022
+from brainmark.metrics.choices import error_consistency_ceiling
+
+pytestmark = pytest.mark.realdata
+
+
+def study(name: str) -> Study:
+    lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
+    if lost:
+        pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")
+    return datasets[name].load()
+
+
+def reliability(values: np.ndarray, halves: int = 200) -> float:
+    """Spearman-Brown of the mean over people (presentation, person), over random halves."""
+    generator = np.random.default_rng(0)
+    people = values.shape[1]
+    found: list[float] = []
+    for _ in range(halves):
+        order = generator.permutation(people)
+        one, other = values[:, order[: people // 2]].mean(1), values[:, order[people // 2 :]].mean(1)
+        r = float(np.corrcoef(one, other)[0, 1])
+        found.append(2 * r / (1 + r))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(
+    ("condition", "accuracy", "kappa", "reliable"), [("edge", 0.871, 0.318, 0.826), ("silhouette", 0.753, 0.476, 0.906)]
+)
+def test_people_agree_as_published(condition: str, accuracy: float, kappa: float, reliable: float):
+    choices = study(f"Geirhos2021.{condition}").measurement
+    assert choices.shape == (160, 16, 10)
+    right = (choices.values * (choices.label.values[:, None] == choices.choice.values)[:, :, None]).sum(1)
+    assert right.mean() == pytest.approx(accuracy, abs=5e-4)
+    assert error_consistency_ceiling()(choices).aggregate() == pytest.approx(kappa, abs=5e-4)
+    assert reliability(right) == pytest.approx(reliable, abs=5e-3)
+
+
+def test_conflicting_cues_have_a_shape_and_a_texture():
+    found = study("Geirhos2021.cue-conflict")
+    choices = found.measurement
+    assert choices.shape == (134, 16, 10)
+    assert set(choices.texture.values) <= set(geirhos2021.OBJECTS)
+    shape, texture = (
+        float((choices.values * (choices[cue].values[:, None] == choices.choice.values)[:, :, None]).sum(1).mean())
+        for cue in ("label", "texture")
+    )
+    assert shape == pytest.approx(0.80, abs=0.01)  # of all 1280: .776
+    assert shape / (shape + texture) > 0.9
+    assert found.setting.degrees == 3.0
+
+
+@pytest.mark.parametrize(("group", "people", "reliable"), [("control", 15, 0.988), ("autism", 18, 0.990)])
+def test_judgements_of_faces_are_reliable(group: str, people: int, reliable: float):
+    found = study(f"Kar2022.{group}")
+    choices = found.measurement
+    assert choices.shape == (28, people, 9)
+    assert found.stimuli is not None
+    assert found.stimuli.media[0].shape == (246, 246, 3)
+    by_person = choices.mean("repetition")
+    assert reliability(by_person.values) == pytest.approx(reliable, abs=2e-3)
+    curve = by_person.mean("subject").groupby("level").mean().values
+    assert (np.diff(curve) > 0).all()
+    assert curve[0] < 0.05
+    assert curve[-1] > 0.95
+
+
+def test_trials_without_an_answer_are_dropped():
+    missing = [int(np.isnan(study(f"Kar2022.{group}").measurement.values).sum()) for group in kar2022.GROUPS]
+    assert missing == [54, 96]
+
+
+def test_curves_of_people_with_autism_are_shallower():
+    slopes = []
+    for group in kar2022.GROUPS:
+        curve = study(f"Kar2022.{group}").measurement.mean(("repetition", "subject")).groupby("level").mean()
+        slopes.append(float(curve.sel(level=60) - curve.sel(level=40)))
+    assert slopes[0] > slopes[1]
