@@ -1,0 +1,1 @@
+"""Registered metrics. Imported by every listing: heavy libraries are imported inside the functions."""
