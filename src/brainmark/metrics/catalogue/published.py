@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainmark.core import MetricCard, metrics
-from brainmark.metrics.catalogue.predictivity import YAMINS_2014
+from brainmark.metrics.catalogue.predictivity import HOERL_1970, YAMINS_2014
+from brainmark.metrics.catalogue.similarity import KRIEGESKORTE_2008
 
 if TYPE_CHECKING:
     from brainmark.core import Metric
@@ -41,7 +42,7 @@ def brainscore_pls(components: int = 25, stratify: str | None = "object_name", r
     card=MetricCard(
         summary="Neural predictivity by ridge regression with a fixed penalty exactly as Brain-Score publishes it.",
         licence="MIT",
-        cite=f"{SCHRIMPF_2018}\n{_HOERL_1970}",
+        cite=f"{SCHRIMPF_2018}\n{HOERL_1970}",
         compares="recordings",
         tags=("regression", "brainscore"),
     ),
