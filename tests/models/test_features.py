@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, ModelError, ResourceError, UnknownName
-from brainmark.models import features
+from brainmark.models import features, plan
 from brainmark.models.features import AveragePool, Extractor
 
 
@@ -65,13 +65,13 @@ def test_training_flags_and_hooks_are_as_before():
 def test_the_pass_stops_after_the_last_wanted_layer():
     net = Net()
     Extractor(net)(images(6), ["norm"])
-    assert net.passes == 7 and net.heads == 1  # the probe alone runs through
+    assert net.passes == 8 and net.heads == 1  # one of the two passes of the probe alone runs through
 
 
 def test_repeated_stimuli_are_computed_once():
     net, media = Net(), images(4)[[0, 1, 0, 2, 3, 3, 0]]
     found = Extractor(net, batch=2)(media, ["output"])["output"]
-    assert net.passes == 1 + 4
+    assert net.passes == 2 + 4
     assert (found[0] == found[2]).all() and (found[4] == found[5]).all()
     np.testing.assert_allclose(found, by_hand(net, media)["output"], atol=1e-6)
 
@@ -200,9 +200,10 @@ def test_reduction_is_applied_as_layers_run():
 def test_too_much_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch):
     net = Net()
     monkeypatch.setattr(features, "available_memory", lambda: 100_000)
-    with pytest.raises(ResourceError, match=r"activations of 200 stimuli need .* \(first\), but 78.1 KiB"):
+    monkeypatch.setattr(plan, "_BASE", 0)
+    with pytest.raises(ResourceError, match=r"of 200 stimuli need .* \(first; 1 at a time\), but 78.1 KiB .* \(into="):
         Extractor(net)(images(200), ["first"])
-    assert net.passes == 1
+    assert net.passes == 2
 
 
 def test_batches_shrink_to_the_memory(monkeypatch: pytest.MonkeyPatch):
@@ -212,7 +213,8 @@ def test_batches_shrink_to_the_memory(monkeypatch: pytest.MonkeyPatch):
         sizes.append(len(arrays))
         return torch.from_numpy(np.stack(arrays))
 
-    monkeypatch.setattr(features, "available_memory", lambda: 20_000)
+    monkeypatch.setattr(features, "available_memory", lambda: 80_000)
+    monkeypatch.setattr(plan, "_BASE", 0)
     Extractor(Net(), collate=collate)(images(8), ["output"])
     assert max(sizes) < 8
 
@@ -225,14 +227,14 @@ def test_progress_reaches_the_number_of_stimuli():
 
 
 def test_media_are_loaded_beside_the_network():
-    threads: set[int] = set()
+    threads: list[int] = []
 
     def prepare(medium: np.ndarray) -> np.ndarray:
-        threads.add(threading.get_ident())
+        threads.append(threading.get_ident())
         return medium
 
     Extractor(Net(), prepare, batch=1)(images(4), ["output"])
-    assert len(threads) == 2  # the probe here, the rest in one other thread
+    assert len(threads) == 5 and threads.count(threading.get_ident()) == 1  # the first, for the probe
 
 
 def test_an_error_in_a_medium_is_passed_on():
@@ -247,6 +249,23 @@ def test_an_error_in_a_medium_is_passed_on():
     with pytest.raises(ValueError, match="broken picture"):
         Extractor(net, prepare, batch=1)(media, ["output"])
     assert net.training
+
+
+def test_media_that_say_nothing_are_read_by_one_thread_at_a_time():
+    class Shy:
+        def __init__(self) -> None:
+            self.threads: set[int] = set()
+
+        def __len__(self) -> int:
+            return 6
+
+        def __getitem__(self, index: int) -> np.ndarray:
+            self.threads.add(threading.get_ident())
+            return images(6)[index]
+
+    media = Shy()
+    Extractor(Net())(media, ["output"])
+    assert len(media.threads) == 2  # here for the probe, and one other
 
 
 class Noisy(nn.Module):

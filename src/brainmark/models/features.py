@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
+import dataclasses
 import hashlib
+import logging
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brainmark.core.errors import ModelError, ResourceError, UnknownName
+from brainmark.core.errors import InvalidModel, ModelError, ResourceError
 from brainmark.core.stimuli import Media
-from brainmark.models.memory import available_memory, human_bytes, keep_heap
-from brainmark.models.outputs import one_tensor, tensors_in
+from brainmark.models import plan as planning
+from brainmark.models.calls import ALL, OUTPUT, EnoughSeen, all_calls, find_calls, hooked
+from brainmark.models.loading import Batch, Loader, bytes_of, prefetched, shapes_of, stacked
+from brainmark.models.memory import available_memory, human_bytes, keep_heap, resident_memory
+from brainmark.models.outputs import call_with, converted, one_tensor
+from brainmark.models.plan import BATCHES, FEWEST, Plan, Probe, check_stimuli, reduced_shape, working_bytes
+from brainmark.models.reductions import AtPositions, AveragePool, Reduction
+from brainmark.models.results import InMemory, OnDisk, Results, check_disk, file_of
 
-OUTPUT = "output"
-"""Name of the module's own output, unless one of its layers is called so."""
-
-MOST_STIMULI = 32  # in a batch: larger ones are not faster on a CPU and cost memory
-_FEW_LAYERS = 12  # as many are listed when a name is unknown
-_LIVE_OUTPUTS = 4  # layer outputs of the largest size that a network holds at once (input, output, branch, scratch)
 _USABLE = 0.8  # share of the free memory that a run may plan for
+_REPEATS = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest activation: two passes differ by less
 
-Reduction = Callable[[Tensor], Tensor]
-"""Activations of a layer (stimuli, ...) -> fewer of them (stimuli, ...)."""
 Progress = Callable[[int, int], None]
 """Called with (stimuli done, stimuli in all) after each batch."""
+Layers = Mapping[str, Reduction | None] | Sequence[str]
+"""Layers, or layers and what each is reduced by; ``all`` stands for every distinct output."""
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -43,106 +47,6 @@ class Stochastic(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class AveragePool:
-    """Reduction of maps (stimuli, channels, rows, columns) to a coarser grid of means; smaller maps stay."""
-
-    rows: int
-    columns: int
-
-    def __call__(self, maps: Tensor) -> Tensor:
-        """Return the means; what is no map stays as it is."""
-        if maps.ndim != 4:
-            return maps
-        shape = (min(self.rows, maps.shape[2]), min(self.columns, maps.shape[3]))
-        return maps if shape == tuple(maps.shape[2:]) else nn.functional.adaptive_avg_pool2d(maps, shape)
-
-
-@dataclass(frozen=True, eq=False)
-class AtPositions:
-    """Reduction of maps (stimuli, channels, rows, columns) to (stimuli, channels, positions) of the flattened map."""
-
-    positions: np.ndarray
-
-    def __call__(self, maps: Tensor) -> Tensor:
-        """Return the units at the positions."""
-        chosen = torch.from_numpy(np.ascontiguousarray(self.positions)).to(maps.device)
-        return maps.flatten(2).index_select(2, chosen)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What one forward pass of a single stimulus showed.
-
-    Attributes
-    ----------
-    shapes : layer -> shape of its output without the dimension of stimuli.
-    calls : layer -> how often it ran in one pass (its last output counts).
-    working : bytes that a pass needs for each stimulus, beside what is kept.
-    """
-
-    shapes: Mapping[str, tuple[int, ...]]
-    calls: Mapping[str, int]
-    working: int
-
-
-class _EnoughSeen(Exception):
-    """Ends a forward pass after the last wanted layer."""
-
-
-def find_layers(module: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
-    """Return the named layers (dotted names as in ``named_modules``, or ``output``).
-
-    Raises
-    ------
-    UnknownName : with all names if they are few, otherwise with the nearest.
-    """
-    known = {name: layer for name, layer in module.named_modules() if name}
-    known.setdefault(OUTPUT, module)
-    for name in names:
-        if name not in known:
-            raise UnknownName(f"layer of {type(module).__name__}", name, known, _offer(name, list(known)))
-    return {name: known[name] for name in names}
-
-
-def _offer(name: str, known: Sequence[str]) -> str:
-    """What to say about the layers that there are."""
-    if len(known) <= _FEW_LAYERS:
-        return f" (layers: {', '.join(map(repr, known))})"
-    nearest = ", ".join(map(repr, difflib.get_close_matches(name, known, n=3, cutoff=0)))
-    return f" ({len(known)} layers, nearest {nearest}; all: [name for name, _ in network.named_modules()])"
-
-
-def probe(module: nn.Module, sample: Tensor, layers: Sequence[str]) -> Probe:
-    """Run one stimulus (1, ...) through the whole module and report shapes, calls and memory."""
-    found = find_layers(module, layers)
-    shapes: dict[str, tuple[int, ...]] = {}
-    calls = dict.fromkeys(found, 0)
-    largest = sample.nbytes
-
-    def watch(_: nn.Module, __: Any, output: Any) -> None:
-        nonlocal largest
-        largest = max(largest, *(tensor.nbytes for _, tensor in tensors_in(output)), 0)
-
-    def note(name: str) -> Callable[..., None]:
-        def hook(layer: nn.Module, _: Any, output: Any) -> None:
-            shapes[name] = tuple(one_tensor(output, name, only=layer is module).shape[1:])
-            calls[name] += 1
-
-        return hook
-
-    with (
-        keep_heap(),
-        _hooks([*((m, watch) for m in module.modules()), *((m, note(n)) for n, m in found.items())]),
-        _evaluating(module),
-    ):
-        module(sample)
-    for name, count in calls.items():
-        if not count:
-            raise ModelError(f"layer {name!r} of {type(module).__name__} does not run in its forward pass")
-    return Probe(shapes, calls, _LIVE_OUTPUTS * largest)
-
-
 @dataclass(frozen=True, eq=False)
 class Extractor:
     """Streams media through a module.
@@ -150,49 +54,166 @@ class Extractor:
     Attributes
     ----------
     module : network; its training flags are restored after each run.
-    prepare : medium -> array; runs in a thread beside the network.
-    collate : arrays -> the module's input (stimuli, ...), on the CPU.
-    device : where the module runs.
-    batch : stimuli in a batch; None: as many as the memory allows, at most 32.
+    prepare : medium -> array, or mapping or tuple of arrays; runs in threads beside the network.
+    collate : what was prepared -> the module's input (stimuli, ...), on the CPU: a tensor, a tuple (arguments by
+        position) or a mapping (by name). Stimuli of equal shapes come together.
+    device : where the module runs, and stays.
+    batch : stimuli in a batch; None: 32, or fewer if the memory is short.
+    dtype : torch.bfloat16 computes what it can in that precision, about twice as fast where the processor knows it,
+        with errors of some per cent of a layer's largest activation.
     """
 
     module: nn.Module
-    prepare: Callable[[Any], np.ndarray] = np.asarray
-    collate: Callable[[Sequence[np.ndarray]], Tensor] = field(default=lambda arrays: torch.from_numpy(np.stack(arrays)))
+    prepare: Callable[[Any], Any] = np.asarray
+    collate: Callable[[Sequence[Any]], Any] = stacked
     device: str = "cpu"
     batch: int | None = None
+    dtype: torch.dtype = torch.float32
 
-    def probe(self, media: Media, layers: Sequence[str]) -> Probe:
-        """Run the first stimulus and report shapes, calls and memory."""
-        self.module.to(self.device)
-        return probe(self.module, self.collate([self.prepare(media[0])]).to(self.device), layers)
+    def __post_init__(self) -> None:
+        if self.dtype not in _REPEATS:
+            raise InvalidModel(f"Extractor: dtype = {self.dtype}; give torch.float32 or torch.bfloat16")
+        if self.batch is not None and self.batch < 1:
+            raise InvalidModel(f"Extractor: batch = {self.batch}; give a number of stimuli, or None")
+
+    def layers(self, media: Media) -> list[str]:
+        """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
+        sample, _, _ = self._sample(media)
+        with evaluating(self.module, inference=False), torch.random.fork_rng(devices=[]):
+            return all_calls(self.module, sample)
+
+    def probe(self, media: Media, layers: Sequence[str], *, seed: int | None = None) -> Probe:
+        """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
+        sample, stored, key = self._sample(media)
+        names = self._names(media, layers)
+        with evaluating(self.module), torch.random.fork_rng(devices=[]), keep_heap(), self._precision():
+            found = planning.probe(self.module, sample, names)
+        return dataclasses.replace(found, medium=found.medium + stored[0] + stored[1], prepared=stored[1], key=key)
+
+    def plan(
+        self,
+        media: Media,
+        layers: Layers,
+        *,
+        probed: Probe | None = None,
+        seed: int | None = None,
+        into: Path | None = None,
+    ) -> Plan:
+        """Say what a call with the same arguments will do, and the memory that it will need at most.
+
+        Raises
+        ------
+        ResourceError : there is less memory, or room on the disk.
+        """
+        probed = probed or self.probe(media, list(layers))
+        reduced = {
+            name: reduced_shape(name, probed.shapes[name], reduce)
+            for name, reduce in self._wanted(layers, probed).items()
+        }
+        shapes = {name: shape for name, (shape, _) in reduced.items()}
+        results = 4 * len(media) * sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
+        reducing = max((scratch for _, scratch in reduced.values()), default=0)
+        if into is not None:
+            check_disk(into, results)
+        on_cpu = torch.device(self.device).type == "cpu"
+        free = int(available_memory() * _USABLE)
+        for batch in self._sizes(len(media), seed):
+            passing, beside = working_bytes(probed, batch, reducing)
+            working = beside + (passing if on_cpu else 0)
+            plan = Plan(len(media), shapes, batch, results, working, resident_memory(), into is not None)
+            if plan.bytes <= free and (on_cpu or passing <= _free_on(self.device)):
+                return plan
+        raise ResourceError(_too_much(plan, free, list(shapes)))
 
     def __call__(
         self,
         media: Media,
-        layers: Mapping[str, Reduction | None] | Sequence[str],
+        layers: Layers,
         *,
         probed: Probe | None = None,
         seed: int | None = None,
         progress: Progress | None = None,
+        ids: Sequence[str] | None = None,
+        into: Path | None = None,
     ) -> dict[str, np.ndarray]:
         """Return layer -> float32 (stimuli, ...), in the order of the media.
 
-        A stimulus that comes more than once is computed once. With a seed, each stimulus draws its own random
-        numbers from (seed, content): the same in any order and batch. Layers that share modules yield their last call.
+        A layer that runs several times in a pass yields its last call; ``relu@0`` is its first. A stimulus that comes
+        more than once is computed once. The same call yields the same bits; batches of other sizes, from four
+        stimuli on, did so in every network tried. With a seed, each stimulus draws its own random numbers from (seed,
+        content): the same in any order and batch.
+
+        Parameters
+        ----------
+        ids : names of the stimuli, for errors.
+        into : a folder; each layer goes to a .npy file there, and is returned mapped into memory.
 
         Raises
         ------
-        UnknownName : a layer that is not there.
+        UnknownName : a layer, or a call of it, that is not there.
         InvalidModel : the module returns several tensors, and its output is asked for (of a layer, the first counts).
-        ModelError : values that are not finite, naming the layer; a layer without a tensor.
+        ModelError : values that are not finite, naming layer and stimulus; a layer without a tensor of stimuli; shapes
+            that differ between stimuli; without a seed, a module that changes from one pass to the next.
         ResourceError : the result and one stimulus at a time would not fit into memory.
         """
+        probed = probed or self.probe(media, list(layers), seed=seed)
+        plan = self.plan(media, layers, probed=probed, seed=seed, into=into)
+        if seed is None:
+            self._check_steady(probed)
+        _log.info("%s: %s", type(self.module).__name__, plan)
+        with evaluating(self.module):
+            return _Run(self, media, self._wanted(layers, probed), probed, plan, seed, ids, into).execute(progress)
+
+    def _sizes(self, count: int, seed: int | None) -> list[int]:
+        """Sizes of a batch to try, the largest first; draws of modules without seeds go one by one."""
+        if seed is not None and not isinstance(self.module, Stochastic):
+            return [1]
+        most = self.batch or BATCHES[0]
+        first = max(min(count, most), min(most, FEWEST))
+        return [first] if self.batch else [first, *(size for size in BATCHES if size < first)]
+
+    def _sample(self, media: Media) -> tuple[Any, tuple[int, int], Any]:
+        """The first stimulus as input, the bytes of its medium and of its prepared form, and the shapes of that."""
+        self.module.to(self.device)
+        medium = media[0]
+        prepared = self.prepare(medium)
+        return self._inputs(self.collate([prepared])), (bytes_of(medium), bytes_of(prepared)), shapes_of(prepared)
+
+    def _names(self, media: Media, layers: Sequence[str]) -> list[str]:
+        if ALL not in layers:
+            return list(layers)
+        return list(dict.fromkeys([*self.layers(media), *(name for name in layers if name != ALL)]))
+
+    def _wanted(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
         wanted = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers)
-        probed = probed or self.probe(media, list(wanted))
-        with _evaluating(self.module):
-            run = _Run(self, media, wanted, probed, seed)
-            return run.execute(progress)
+        if ALL in wanted:
+            wanted = dict.fromkeys(probed.shapes, wanted.pop(ALL)) | wanted
+        return wanted
+
+    def _inputs(self, inputs: Any) -> Any:
+        """Inputs on the device, in the module's precision, and with channels last where it has convolutions of maps."""
+        floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
+        maps = any(isinstance(m, nn.Conv2d) for m in self.module.modules())
+
+        def convert(tensor: Tensor) -> Tensor:
+            dtype = floats if floats and tensor.is_floating_point() else tensor.dtype
+            order = torch.channels_last if maps and tensor.ndim == 4 else torch.preserve_format
+            return tensor.to(self.device, dtype, non_blocking=True, memory_format=order)
+
+        return converted(inputs, convert)
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        lower = self.dtype != torch.float32
+        return torch.autocast(torch.device(self.device).type, self.dtype) if lower else contextlib.nullcontext()
+
+    def _check_steady(self, probed: Probe) -> None:
+        for layer, off in (probed.changed or {}).items():
+            if off > _REPEATS[self.dtype]:
+                raise ModelError(
+                    f"layer {layer!r} answers the first stimulus otherwise when it is shown again (by {off:.3g} of "
+                    f"its largest activation): {type(self.module).__name__} remembers what it saw, or draws random "
+                    "numbers (give a seed; of a subject, say stochastic=True)"
+                )
 
 
 class _Run:
@@ -204,83 +225,84 @@ class _Run:
         media: Media,
         wanted: Mapping[str, Reduction | None],
         probed: Probe,
+        plan: Plan,
         seed: int | None,
+        ids: Sequence[str] | None,
+        into: Path | None,
     ) -> None:
         self.extractor, self.media, self.wanted, self.probed, self.seed = extractor, media, wanted, probed, seed
-        self.shapes = {n: _reduced_shape(n, probed.shapes[n], reduce) for n, reduce in wanted.items()}
-        self.batch = self._fitting_batch()
-        self.results = {n: torch.empty((len(media), *shape)) for n, shape in self.shapes.items()}
-        self.rows: Tensor | slice = slice(0)
-        self.calls_left: dict[str, int] = {}
-
-    def _fitting_batch(self) -> int:
-        """Stimuli to a batch, so that results and working memory fit; draws of modules without seeds go one by one."""
-        kept = 4 * len(self.media) * sum(int(np.prod(s)) for s in self.shapes.values())
-        free = int(available_memory() * _USABLE)
-        on_cpu = torch.device(self.extractor.device).type == "cpu"
-        working = self.probed.working if on_cpu else 0
-        if kept + working > free:
-            raise ResourceError(
-                f"activations of {len(self.media)} stimuli need {human_bytes(kept + working)} "
-                f"({', '.join(self.wanted)}), but {human_bytes(free)} of memory are free; "
-                "ask for fewer layers or stimuli, or reduce the layers (AveragePool)"
-            )
-        if self.seed is not None and not isinstance(self.extractor.module, Stochastic):
-            return 1
-        fitting = max(1, (free - kept) // working) if working else MOST_STIMULI
-        return min(self.extractor.batch or MOST_STIMULI, fitting, len(self.media))
+        self.plan, self.ids = plan, ids
+        self.calls = find_calls(extractor.module, list(wanted))
+        self.results: dict[str, Results] = {
+            name: InMemory(len(media), shape) if into is None else OnDisk(file_of(into, name), len(media), shape)
+            for name, shape in plan.shapes.items()
+        }
+        self.rows: list[int] = []
+        self.passing = 0  # stimuli in the batch, repeats that fill it included
+        self.counts: dict[nn.Module, int] = {}
+        self.missing: set[str] = set()
+        self.as_probed = True
 
     def execute(self, progress: Progress | None) -> dict[str, np.ndarray]:
         """Compute all batches, then copy the rows of repeated stimuli."""
-        same_as: dict[int, int] = {}
-        done = 0
-        hooks = [(m, self._hook(n)) for n, m in find_layers(self.extractor.module, list(self.wanted)).items()]
-        with _hooks(hooks), keep_heap(), torch.inference_mode():
-            for rows, digests, stimuli in _prefetched(self._batches(same_as)):
-                self._forward(rows, digests, stimuli)
-                done += len(rows)
-                if progress:
-                    progress(done + sum(first <= rows[-1] for first in same_as.values()), len(self.media))
-        arrays = {name: result.numpy() for name, result in self.results.items()}
-        for array in arrays.values():
-            for row, first in same_as.items():
-                array[row] = array[first]
-        return arrays
+        extractor, total, done, reported = self.extractor, len(self.media), 0, 0
+        loader = Loader(
+            self.media,
+            extractor.prepare,
+            extractor.collate,
+            self._batch_of,
+            planning.waiting_bytes(self.probed, self.plan.batch),
+            self._label,
+            min(FEWEST, self.plan.batch),
+        )
+        hooks = [(layer, self._hook) for layer in {call.layer for call in self.calls.values()}]
+        try:
+            with hooked(hooks), keep_heap(), torch.inference_mode(), extractor._precision():
+                for batch in prefetched(loader.batches()):
+                    self._forward(batch)
+                    done += len(batch.rows)
+                    if progress:
+                        reported = done + batch.repeats
+                        progress(reported, total)
+            if progress and reported < total:
+                progress(total, total)
+            for result in self.results.values():
+                result.repeat(loader.same_as)
+            return {name: result.finish() for name, result in self.results.items()}
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise ResourceError(
+                f"memory ran out with {self.plan.batch} stimuli in a batch ({error}); give a smaller batch"
+            ) from error
+        finally:
+            for result in self.results.values():
+                if isinstance(result, OnDisk):
+                    result.discard()
 
-    def _batches(self, same_as: dict[int, int]) -> Iterator[tuple[list[int], list[bytes], Tensor]]:
-        """Rows, content hashes and input of each batch of new stimuli; notes repeated ones in `same_as`."""
-        first_row: dict[bytes, int] = {}
-        rows: list[int] = []
-        digests: list[bytes] = []
-        arrays: list[np.ndarray] = []
-        for row in range(len(self.media)):
-            medium = self.media[row]
-            digest = _digest(medium)
-            if first_row.setdefault(digest, row) != row:
-                same_as[row] = first_row[digest]
-                continue
-            rows.append(row)
-            digests.append(digest)
-            arrays.append(self.extractor.prepare(medium))
-            if len(rows) == self.batch:
-                yield rows, digests, self.extractor.collate(arrays)
-                rows, digests, arrays = [], [], []
-        if rows:
-            yield rows, digests, self.extractor.collate(arrays)
+    def _batch_of(self, size: int) -> int:
+        """Stimuli of `size` bytes to a batch: fewer than planned of those that are larger than the first one."""
+        ratio = size / max(self.probed.prepared, 1)
+        return self.plan.batch if ratio <= 1 else max(1, int(self.plan.batch / ratio**2))
 
-    def _forward(self, rows: list[int], digests: list[bytes], stimuli: Tensor) -> None:
-        consecutive = rows[-1] - rows[0] + 1 == len(rows)
-        self.rows = slice(rows[0], rows[-1] + 1) if consecutive else torch.tensor(rows)
-        self.calls_left = dict(self.probed.calls)
-        with self._seeded(digests), contextlib.suppress(_EnoughSeen):
-            self.extractor.module(stimuli.to(self.extractor.device, non_blocking=True))
-        for name, result in self.results.items():
-            if self.calls_left[name] > 0:
-                raise ModelError(f"layer {name!r} ran fewer times for stimulus {rows[0]} than for the first stimulus")
-            finite = torch.isfinite(result[self.rows]).flatten(1).all(1)
-            if not finite.all():
-                row = rows[int(torch.nonzero(~finite)[0])]
-                raise ModelError(f"layer {name!r}: activations to stimulus {row} are NaN or infinite")
+    def _label(self, row: int) -> str:
+        return f"stimulus {row}" if self.ids is None else f"stimulus {self.ids[row]!r} ({row})"
+
+    def _forward(self, batch: Batch) -> None:
+        self.rows, self.passing, self.counts = batch.rows, batch.passing, {}
+        self.as_probed = batch.key == self.probed.key
+        self.missing = set(self.wanted)
+        inputs = self.extractor._inputs(batch.inputs)
+        with self._seeded(batch.digests):
+            try:
+                call_with(self.extractor.module, inputs)
+            except EnoughSeen:
+                pass
+            except Exception as error:
+                error.add_note(f"in the forward pass of {self._label(batch.rows[0])} and {len(batch.rows) - 1} others")
+                raise
+        if self.missing:
+            raise ModelError(
+                f"layer {min(self.missing)!r} ran fewer times for {self._label(batch.rows[0])} than for the first"
+            )
 
     @contextlib.contextmanager
     def _seeded(self, digests: list[bytes]) -> Generator[None]:
@@ -290,93 +312,94 @@ class _Run:
         seeds = [_stimulus_seed(self.seed, digest) for digest in digests]
         module = self.extractor.module
         if isinstance(module, Stochastic):
-            module.reseed(seeds)
+            module.reseed(seeds + seeds[-1:] * (self.passing - len(seeds)))
             yield
             return
         with torch.random.fork_rng():
             torch.manual_seed(seeds[0])
             yield
 
-    def _hook(self, name: str) -> Callable[..., None]:
-        """Copy the (reduced) output at once, before an in-place operation can rewrite it."""
+    def _hook(self, layer: nn.Module, _: Any, output: Any) -> None:
+        """Keep what is wanted of a call at once, before an in-place operation can rewrite it."""
+        index = self.counts.get(layer, 0)
+        self.counts[layer] = index + 1
+        for name, call in self.calls.items():
+            if call.layer is not layer:
+                continue
+            last = self.probed.calls[name] - 1
+            if index == call.index or (call.index is None and (index == last or not self.as_probed)):
+                self._keep(name, one_tensor(output, name, only=layer is self.extractor.module))
+                self.missing.discard(name)
+        if self.as_probed and not self.missing:
+            raise EnoughSeen
+
+    def _keep(self, name: str, tensor: Tensor) -> None:
+        check_stimuli(tensor, name, self.passing)
         reduce = self.wanted[name]
-
-        def hook(layer: nn.Module, _: Any, output: Any) -> None:
-            self.calls_left[name] -= 1
-            if self.calls_left[name] > 0:
-                return
-            tensor = one_tensor(output, name, only=layer is self.extractor.module)
-            tensor = tensor if reduce is None else reduce(tensor)
-            if tuple(tensor.shape[1:]) != self.shapes[name]:
-                raise ModelError(
-                    f"layer {name!r}: the shape of its output changed from {self.shapes[name]} to "
-                    f"{tuple(tensor.shape[1:])} between stimuli"
-                )
-            if isinstance(self.rows, slice):
-                self.results[name][self.rows].copy_(tensor)
-            else:
-                self.results[name].index_copy_(0, self.rows, tensor.to("cpu", torch.float32))
-            if all(left <= 0 for left in self.calls_left.values()):
-                raise _EnoughSeen
-
-        return hook
+        tensor = tensor[: len(self.rows)]
+        tensor = tensor if reduce is None else reduce(tensor)
+        if tuple(tensor.shape[1:]) != self.plan.shapes[name]:
+            raise ModelError(
+                f"layer {name!r}: the shape of its output is {tuple(tensor.shape[1:])} for "
+                f"{self._label(self.rows[0])}, and {self.plan.shapes[name]} for the first stimulus; "
+                "reduce it to one shape (MeanOver, TakeAt, AveragePool)"
+            )
+        # a sum is finite unless a value is not, or the values are huge: only then each is looked at
+        if tensor.is_floating_point() and not torch.isfinite(tensor.sum(dtype=torch.float32)):
+            broken = ~torch.isfinite(tensor.float()).flatten(1).all(1)
+            if broken.any():
+                row = self.rows[int(torch.nonzero(broken)[0])]
+                raise ModelError(f"layer {name!r}: activations to {self._label(row)} are NaN or infinite")
+        self.results[name].put(self.rows, tensor)
 
 
-def _prefetched(items: Iterator[Any]) -> Iterator[Any]:
-    """Compute the next item in a thread while this one is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="brainmark-load") as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
+def _too_much(plan: Plan, free: int, layers: Sequence[str]) -> str:
+    out = "" if plan.on_disk else "write them to files (into=FOLDER), "
+    fewer = "a smaller batch, " if plan.batch > 1 else ""
+    return (
+        f"activations of {plan.stimuli} stimuli need {human_bytes(plan.bytes)} ({', '.join(layers)}; "
+        f"{plan.batch} at a time), but {human_bytes(free)} of memory are free; {out}ask for {fewer}fewer layers or "
+        "stimuli, or reduce the layers (AveragePool, Projection)"
+    )
 
 
-def _digest(medium: Any) -> bytes:
-    if isinstance(medium, np.ndarray):
-        head = f"{medium.dtype.str}{medium.shape}".encode()
-        content: Any = np.ascontiguousarray(medium).data
-    else:
-        head, content = type(medium).__name__.encode(), medium if isinstance(medium, bytes) else str(medium).encode()
-    whole = hashlib.blake2b(head, digest_size=16)
-    whole.update(content)
-    return whole.digest()
+def _free_on(device: str) -> int:
+    kind = torch.device(device).type
+    return int(torch.cuda.mem_get_info(device)[0] * _USABLE) if kind == "cuda" else available_memory()
 
 
 def _stimulus_seed(seed: int, digest: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(digest, digest_size=7, key=seed.to_bytes(8, "little", signed=True)).digest())
 
 
-def _reduced_shape(name: str, shape: tuple[int, ...], reduce: Reduction | None) -> tuple[int, ...]:
-    if reduce is None:
-        return shape
-    reduced = reduce(torch.zeros((1, *shape)))
-    if reduced.shape[0] != 1:
-        raise ModelError(f"layer {name!r}: its reduction does not keep the dimension of stimuli")
-    return tuple(reduced.shape[1:])
-
-
-@contextlib.contextmanager
-def _hooks(pairs: Sequence[tuple[nn.Module, Callable[..., None]]]) -> Generator[None]:
-    handles = [module.register_forward_hook(hook) for module, hook in pairs]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 _evaluation = threading.RLock()  # training flags and hooks belong to the module, which threads may share
 
 
 @contextlib.contextmanager
-def _evaluating(module: nn.Module) -> Generator[None]:
+def evaluating(module: nn.Module, *, inference: bool = True) -> Generator[None]:
     """Evaluation mode without gradients; afterwards each layer trains again if it did before."""
     with _evaluation:
         training = [m for m in module.modules() if m.training]
         module.eval()
         try:
-            with torch.inference_mode():
+            with torch.inference_mode() if inference else torch.no_grad():
                 yield
         finally:
             for m in training:
                 m.training = True
+
+
+__all__ = [
+    "ALL",
+    "OUTPUT",
+    "AtPositions",
+    "AveragePool",
+    "Extractor",
+    "Layers",
+    "Plan",
+    "Probe",
+    "Progress",
+    "Reduction",
+    "Stochastic",
+    "evaluating",
+]

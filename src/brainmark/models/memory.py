@@ -1,4 +1,4 @@
-"""How much memory is free, and an allocator that keeps what it got. Standard library only."""
+"""How much memory is free and held, and an allocator that keeps what it got. Standard library only."""
 
 from __future__ import annotations
 
@@ -32,15 +32,51 @@ def _machine() -> int:
         return 4 * 2**30
 
 
-def _container() -> int | None:
-    group = Path("/sys/fs/cgroup")
+def resident_memory() -> int:
+    """Bytes that this process holds in memory; where that cannot be asked for, the most that it ever held."""
     try:
-        limit = (group / "memory.max").read_text().strip()
-        if limit == "max":
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _container(root: Path = Path("/")) -> int | None:
+    """Bytes left to the container: the least over its group and those around it, in either version of cgroups."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = ["0::/"]
+    left: list[int] = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        version = 2 if not controllers else 1
+        if version == 1 and "memory" not in controllers.split(","):
+            continue
+        base = root / ("sys/fs/cgroup" if version == 2 else "sys/fs/cgroup/memory")
+        group = Path(path.lstrip("/"))
+        left += [free for g in [group, *group.parents] if (free := _left(base / g, version)) is not None]
+    return min(left, default=None)
+
+
+def _left(group: Path, version: int) -> int | None:
+    """Bytes left to one group; None: it has no limit. Cached files that can be dropped do not count as used."""
+    limit, used, cached = (
+        ("memory.max", "memory.current", "inactive_file")
+        if version == 2
+        else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    )
+    try:
+        most = (group / limit).read_text().strip()
+        if most == "max":
             return None
         stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        used = int((group / "memory.current").read_text()) - int(stat.get("inactive_file", 0))
-        return max(int(limit) - used, 0)
+        return max(int(most) - int((group / used).read_text()) + int(stat.get(cached, 0)), 0)
     except (OSError, ValueError):
         return None
 
@@ -84,3 +120,6 @@ def _glibc() -> ctypes.CDLL | None:
     except (OSError, AttributeError):
         return None
     return libc
+
+
+__all__ = ["available_memory", "human_bytes", "keep_heap", "resident_memory"]

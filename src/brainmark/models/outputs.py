@@ -1,11 +1,12 @@
-"""What a layer put out: a tensor, or containers that hold tensors."""
+"""What goes into a network and comes out of its layers: tensors, or containers that hold tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, ModelError
 
@@ -13,7 +14,7 @@ _LISTED = 12  # tensors of a container that an error lists
 
 
 def tensors_in(output: Any, place: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Place and value of each tensor in an output, whose mappings, lists and tuples may be nested."""
+    """Place and value of each tensor in an output, whose mappings, lists, tuples and dataclasses may be nested."""
     if isinstance(output, Tensor):
         yield place, output
     elif isinstance(output, Mapping):
@@ -22,6 +23,27 @@ def tensors_in(output: Any, place: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(output, list | tuple):
         for index, value in enumerate(cast("Sequence[Any]", output)):
             yield from tensors_in(value, f"{place}[{index}]")
+    elif is_dataclass(output) and not isinstance(output, type):
+        for entry in fields(output):
+            yield from tensors_in(getattr(output, entry.name), f"{place}.{entry.name}")
+
+
+def call_with(module: nn.Module, inputs: Any) -> Any:
+    """Call a module: a mapping gives its arguments by name, a tuple or list by position, a tensor is the only one."""
+    if isinstance(inputs, Mapping):
+        return module(**cast("Mapping[str, Any]", inputs))
+    return module(*inputs) if isinstance(inputs, list | tuple) else module(inputs)
+
+
+def converted(inputs: Any, convert: Callable[[Tensor], Tensor]) -> Any:
+    """Return inputs whose tensors are converted; what holds them stays a mapping or tuple."""
+    if isinstance(inputs, Tensor):
+        return convert(inputs)
+    if isinstance(inputs, Mapping):
+        return {key: converted(value, convert) for key, value in cast("Mapping[Any, Any]", inputs).items()}
+    if isinstance(inputs, list | tuple):
+        return tuple(converted(value, convert) for value in cast("Sequence[Any]", inputs))
+    return inputs
 
 
 def one_tensor(output: Any, name: str, *, only: bool) -> Tensor:

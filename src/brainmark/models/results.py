@@ -1,0 +1,129 @@
+"""Where activations go: one float32 array per layer, in memory or in a file of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brainmark.core.errors import ResourceError
+from brainmark.models.memory import human_bytes
+
+
+class Results(Protocol):
+    """Activations (stimuli, ...) that are filled row by row."""
+
+    def put(self, rows: Sequence[int], values: Tensor) -> None:
+        """Write the values (len(rows), ...) of some stimuli."""
+        ...
+
+    def repeat(self, same_as: Mapping[int, int]) -> None:
+        """Give rows the values of the rows that they repeat."""
+        ...
+
+    def finish(self) -> np.ndarray:
+        """Return the whole."""
+        ...
+
+
+class InMemory:
+    """An array, allocated at once."""
+
+    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
+        self.array = np.empty((count, *shape), np.float32)
+
+    def put(self, rows: Sequence[int], values: Tensor) -> None:
+        """Write the values (len(rows), ...) of some stimuli."""
+        whole = torch.from_numpy(self.array)
+        if rows[-1] - rows[0] + 1 == len(rows):
+            copy_maps(whole[rows[0] : rows[-1] + 1], values)
+        else:
+            whole[torch.tensor(rows)] = values.to("cpu", torch.float32)
+
+    def repeat(self, same_as: Mapping[int, int]) -> None:
+        """Give rows the values of the rows that they repeat."""
+        for row, first in same_as.items():
+            self.array[row] = self.array[first]
+
+    def finish(self) -> np.ndarray:
+        """Return the array."""
+        return self.array
+
+
+class OnDisk:
+    """A .npy file, written without holding it; it has its name once it is complete."""
+
+    def __init__(self, path: Path, count: int, shape: tuple[int, ...]) -> None:
+        self.path, self.shape = path, (count, *shape)
+        self.part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = self.part.open("w+b")
+        head = {"descr": "<f4", "fortran_order": False, "shape": self.shape}
+        np.lib.format.write_array_header_1_0(self.file, head)
+        self.start, self.row = self.file.tell(), 4 * int(np.prod(shape, dtype=np.int64))
+        self.file.truncate(self.start + self.row * count)
+
+    def put(self, rows: Sequence[int], values: Tensor) -> None:
+        """Write the values (len(rows), ...) of some stimuli."""
+        block = torch.empty(values.shape)
+        copy_maps(block, values)
+        for row, line in zip(rows, block.numpy().astype("<f4", copy=False), strict=True):
+            self.file.seek(self.start + row * self.row)
+            self.file.write(line.data)
+
+    def repeat(self, same_as: Mapping[int, int]) -> None:
+        """Give rows the values of the rows that they repeat."""
+        for row, first in same_as.items():
+            self.file.seek(self.start + first * self.row)
+            line = self.file.read(self.row)
+            self.file.seek(self.start + row * self.row)
+            self.file.write(line)
+
+    def finish(self) -> np.ndarray:
+        """Return the file's array, mapped into memory."""
+        self.file.close()
+        self.part.replace(self.path)
+        return np.load(self.path, mmap_mode="r+")
+
+    def discard(self) -> None:
+        """Remove what is not complete."""
+        self.file.close()
+        self.part.unlink(missing_ok=True)
+
+
+def copy_maps(target: Tensor, values: Tensor) -> None:
+    """Copy values (stimuli, ...) into a contiguous target; maps with channels last are transposed one by one."""
+    if values.ndim == 4 and values.is_cpu and not values.is_contiguous() and values.shape[1] > 1:
+        for into, one in zip(target, values, strict=True):
+            into.flatten(1).copy_(one.flatten(1))  # a transposed matrix has a faster way than four dimensions
+    else:
+        target.copy_(values)
+
+
+def file_of(folder: Path, layer: str) -> Path:
+    """Return where a layer's activations lie in a folder."""
+    return folder / f"{layer.replace('/', '_')}.npy"
+
+
+def check_disk(folder: Path, needed: int) -> None:
+    """Refuse to write more than there is room for.
+
+    Raises
+    ------
+    ResourceError : says how much is free.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ResourceError(
+            f"activations need {human_bytes(needed)} on disk, but {human_bytes(free)} are free in {folder}"
+        )
+
+
+__all__ = ["InMemory", "OnDisk", "Results", "check_disk", "copy_maps", "file_of"]
