@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from brainmark.core.errors import InvalidModel, ModelError, NotApplicable, Unkno
 from brainmark.core.experiment import Ask, Choose, Experiment, Read, Record, Setting
 from brainmark.core.measurement import check_answer
 from brainmark.core.stimuli import Stimuli
-from brainmark.models.commitment import Readout, VisionSubject, as_subject
+from brainmark.models.commitment import Head, Readout, Steps, VisionSubject, as_subject
 from brainmark.models.screen import Screen
 
 
@@ -278,3 +279,97 @@ def test_subjects_pass_through_and_other_things_are_refused():
 
     with pytest.raises(TypeError, match="no `identifier`"):
         as_subject(Nameless())
+
+
+def test_bins_are_answered_by_the_steps_they_overlap():
+    steps = Steps(start=100, step=50, count=3)  # 100-150, 150-200, 200-250 ms
+    weights = steps.weights([(100, 150), (125, 175), (100, 250), (140, 160), (240, 400), (0, 110)])
+    thirds = [1 / 3, 1 / 3, 1 / 3]
+    expected = [[1, 0, 0], [0.5, 0.5, 0], thirds, [0.5, 0.5, 0], [0, 0, 1], [1, 0, 0]]
+    np.testing.assert_allclose(weights, expected)
+
+
+def test_before_the_first_and_after_the_last_step_the_nearest_holds():
+    np.testing.assert_array_equal(Steps(100, 50, 2).weights([(0, 100), (20, 30), (200, 300)]), [[1, 0], [1, 0], [0, 1]])
+
+
+def test_without_bins_all_steps_count_alike():
+    np.testing.assert_allclose(Steps(100, 50, 4).weights(()), [[0.25] * 4])
+
+
+class Ramp(nn.Module):
+    """One layer that runs three times in a pass, and doubles its input each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Flatten(), nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        for k in range(3):
+            y = self.block(x * 2.0**k)
+        return y
+
+
+def test_steps_of_a_recurrent_network_become_milliseconds():
+    ramp = subject(network=Ramp(), regions={"IT": Readout("block", time=Steps(100, 50, 3)), "V4": "block"})
+    bins = ((0.0, 50.0), (100.0, 150.0), (125.0, 175.0), (100.0, 250.0), (250.0, 300.0))
+    experiment = ask(Record("IT", time_bins=bins))
+    answer = check_answer(ramp.perform(experiment), experiment, "ramp")
+    first = answer.isel(time_bin=1).values
+    np.testing.assert_allclose(answer.values, first[:, :, None] * [1, 1, 1.5, 7 / 3, 4], rtol=1e-5)
+    mean = ramp.perform(ask(Record("IT")))
+    np.testing.assert_allclose(mean.values, first * 7 / 3, rtol=1e-5)
+    np.testing.assert_allclose(ramp.perform(ask(Record("V4"))).values, first * 4, rtol=1e-6)
+
+
+def test_several_readouts_of_one_pass_are_those_of_single_passes():
+    several = subject()
+    together = several.record_from(ask(Record("V4")), [Readout("input", pool=8), Readout("means"), Readout("output")])
+    for one, layer in zip(together, (Readout("input", pool=8), "means", "output"), strict=True):
+        assert one.identical(subject(regions={"V4": layer}).perform(ask(Record("V4"))))
+    with pytest.raises(InvalidModel, match="a layer is read twice among means, means"):
+        several.record_from(ask(Record("V4")), [Readout("means"), Readout("means", pool=2)])
+
+
+class Remembers(nn.Module):
+    """Adds how often it has run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        return x.mean((2, 3)) + 0.01 * self.runs
+
+
+class Draws(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x.mean((2, 3)), training=True) + 0.1
+
+
+@pytest.mark.parametrize("network", [Remembers(), Draws()])
+def test_a_network_that_answers_otherwise_when_asked_again_is_refused(network: nn.Module):
+    with pytest.raises(ModelError, match=r"'output' of \w+ answers the first stimulus otherwise.*stochastic=True"):
+        subject(network=network, regions={"IT": "output"}).perform(ask(Record("IT")))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: Steps(float("nan"), 10, 2), r"Steps: start is nan; give ms"),
+        (lambda: Steps(0, 0, 2), r"Steps: step is 0; give a positive"),
+        (lambda: Steps(0, 10, 0), r"Steps: count is 0; give the number"),
+        (lambda: Head(" "), r"Head: layer is ' '; name the layer"),
+        (lambda: Head(classes="cat"), r"Head: classes is 'cat'; give 'imagenet'"),  # type: ignore[arg-type]
+        (lambda: Head(classes=("cat",)), r"Head: classes is \('cat',\)"),
+        (lambda: Head(classes=("cat", "cat")), r"Head: classes is \('cat', 'cat'\)"),
+        (lambda: Readout("a", time=(0, 10, 2)), r"Readout: time is \(0, 10, 2\); give Steps"),  # type: ignore[arg-type]
+        (lambda: subject(head="output"), r"head is 'output'; give Head"),
+        (lambda: subject(behavior=3), r"behavior is 3; name a layer"),
+        (lambda: subject(similarity="l2"), r"similarity is 'l2'; give 'cosine' or 'dot'"),
+    ],
+)
+def test_what_describes_no_commitment_is_refused(make: Callable[[], object], reason: str):
+    with pytest.raises(InvalidModel, match=reason):
+        make()

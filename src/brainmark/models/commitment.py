@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, get_args, runtime_checkab
 import numpy as np
 import xarray as xr
 
-from brainmark.core.errors import ModelError, NotApplicable
+from brainmark.core.errors import InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
 from brainmark.core.stimuli import Media
 from brainmark.core.subject import Subject
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from brainmark.models.features import Extractor, Progress, Reduction
 
-_REPEATS = 1e-3  # of the largest activation: arithmetic in batches of another size differs by far less
 REGIONS = ("V1", "V2", "V4", "IT")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -168,9 +167,27 @@ class VisionSubject:
 
     def _record(self, experiment: Experiment, seed: int | None) -> xr.DataArray:
         ask = asked_record(experiment, self.identifier, tuple(self.regions))
-        readout, degrees = as_readout(self.regions[ask.region]), experiment.setting.degrees
-        values, units = self._read(experiment.stimuli.media, readout, degrees, seed, ask.eccentricity, ask.time_bins)
-        return recording(values, units, experiment, ("presentation", "neuroid", "time_bin")[: values.ndim])
+        return self._recordings(experiment, [as_readout(self.regions[ask.region])], seed)[0]
+
+    def record_from(self, experiment: Experiment, readouts: Sequence[Readout]) -> list[xr.DataArray]:
+        """Return what it would answer if the region were read from each of these, in one pass of the network.
+
+        Of a stochastic network, the first trial. Raises as `perform`; InvalidModel for a layer that is read twice.
+        """
+        asked_record(experiment, self.identifier, [experiment.ask.region] if isinstance(experiment.ask, Record) else ())
+        return self._recordings(experiment, readouts, self._seeds(experiment.setting)[0])
+
+    def layers(self, experiment: Experiment) -> dict[str, tuple[int, ...]]:
+        """Return all layers that put out numbers of their own, in the order they run, with the shape for a stimulus."""
+        extractor = self._extractor(experiment.setting.degrees)
+        return dict(extractor.probe(experiment.stimuli.media, ["all"]).shapes)
+
+    def _recordings(self, experiment: Experiment, readouts: Sequence[Readout], seed: int | None) -> list[xr.DataArray]:
+        ask = experiment.ask
+        assert isinstance(ask, Record)
+        degrees, dims = experiment.setting.degrees, ("presentation", "neuroid", "time_bin")
+        read = self._read(experiment.stimuli.media, readouts, degrees, seed, ask.eccentricity, ask.time_bins)
+        return [recording(values, units, experiment, dims[: values.ndim]) for values, units in read]
 
     def _behave(self, experiment: Experiment, seed: int | None) -> xr.DataArray:
         from brainmark.models.behavior import Observer
@@ -183,50 +200,40 @@ class VisionSubject:
         return Observer(
             self.identifier,
             self.head,
-            lambda media: self._read(media, logits, degrees, seed)[0],
-            readout and (lambda media: self._read(media, readout, degrees, seed)[0]),
+            lambda media: self._read(media, [logits], degrees, seed)[0][0],
+            readout and (lambda media: self._read(media, [readout], degrees, seed)[0][0]),
             self.similarity,
         ).answer(experiment)
 
     def _read(
         self,
         media: Media,
-        readout: Readout,
+        readouts: Sequence[Readout],
         degrees: float | None,
         seed: int | None,
         eccentricity: float | None = None,
         time_bins: Sequence[TimeBin] = (),
-    ) -> tuple[np.ndarray, Units]:
-        """Activations (stimuli, units), or (stimuli, units, bin) if time bins are asked for and there are `Steps`."""
-        extractor = self._extractor(degrees)
-        names = [readout.layer] if readout.time is None else [f"{readout.layer}@{k}" for k in range(readout.time.count)]
-        probed = extractor.probe(media, names)
-        units, reduce = self._units(readout, probed.shapes[names[0]], eccentricity)
-        wanted = dict.fromkeys(names, reduce)
-        found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress)
-        again = extractor(_FirstOf(media), wanted, probed=probed, seed=seed)
-        self._check_repeats({n: found[n][0] for n in names}, {n: again[n][0] for n in names})
-        if readout.time is None:
-            return found[names[0]].reshape(len(media), -1), units
-        steps = [found[name].reshape(len(media), -1) for name in names]
-        means = [_mixed(steps, weights) for weights in readout.time.weights(time_bins)]
-        return (np.stack(means, axis=-1) if time_bins else means[0]), units
+    ) -> list[tuple[np.ndarray, Units]]:
+        """Activations (stimuli, units) and units of each readout, with time bins (stimuli, units, bin) if it has Steps.
 
-    def _check_repeats(self, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> None:
-        """Refuse a network that answers the first stimulus otherwise when it is shown again, alone."""
-        for layer, was in before.items():
-            off, largest = float(np.abs(after[layer] - was).max()), float(np.abs(was).max())
-            if off > _REPEATS * largest:
-                way_out = (
-                    "let it draw from torch's random numbers, or give it a method reseed(seeds)"
-                    if self.stochastic
-                    else "say stochastic=True if it draws random numbers"
-                )
-                raise ModelError(
-                    f"{self.identifier}: layer {layer!r} answers the first stimulus otherwise when it is shown again "
-                    f"(by {off:.3g}, where the largest activation is {largest:.3g}): it remembers what it saw, or "
-                    f"mixes the stimuli of a batch; {way_out}"
-                )
+        The network runs once; a layer can be read by one readout only.
+        """
+        extractor = self._extractor(degrees)
+        calls = [r.calls for r in readouts]
+        names = [name for names in calls for name in names]
+        if len(set(names)) < len(names):
+            raise InvalidModel(f"{self.identifier}: a layer is read twice among {', '.join(names)}")
+        probed = extractor.probe(media, names)
+        units, wanted = [], {}
+        for readout, of_readout in zip(readouts, calls, strict=True):
+            where, reduce = self._units(readout, probed.shapes[of_readout[0]], eccentricity)
+            units.append(where)
+            wanted |= dict.fromkeys(of_readout, reduce)
+        found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress)
+        return [
+            (_over_time([found.pop(n).reshape(len(media), -1) for n in of_readout], readout.time, time_bins), where)
+            for readout, of_readout, where in zip(readouts, calls, units, strict=True)
+        ]
 
     def _extractor(self, degrees: float | None) -> Extractor:
         import torch
@@ -267,6 +274,14 @@ class VisionSubject:
         return Units(readout.layer, channels, *grid(_pooled(across, pool.columns), _pooled(down, pool.rows))), pool
 
 
+def _over_time(steps: Sequence[np.ndarray], time: Steps | None, time_bins: Sequence[TimeBin]) -> np.ndarray:
+    """Activations (stimuli, units) of steps -> their weighted means; a step that stands alone passes unchanged."""
+    if time is None:
+        return steps[0]
+    means = [_mixed(steps, weights) for weights in time.weights(time_bins)]
+    return np.stack(means, axis=-1) if time_bins else means[0]
+
+
 def _mixed(steps: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Weighted mean of activations; a single step passes unchanged."""
     parts = [(s, np.float32(w)) for s, w in zip(steps, weights, strict=True) if w]
@@ -276,19 +291,6 @@ def _mixed(steps: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     for step, weight in parts[1:]:
         mean += step * weight
     return mean
-
-
-@dataclass(frozen=True)
-class _FirstOf:
-    """The first of media, alone."""
-
-    media: Media
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> Any:
-        return self.media[index]
 
 
 def _channels(owner: str, name: str, values: Any) -> list[float]:

@@ -126,6 +126,11 @@ class Readout:
         if self.time is not None and not isinstance(self.time, Steps):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
 
+    @property
+    def calls(self) -> list[str]:
+        """What is read of the layer: its last call, or each of its steps."""
+        return [self.layer] if self.time is None else [f"{self.layer}@{k}" for k in range(self.time.count)]
+
     def centres(self, count: int, screen: Screen) -> np.ndarray:
         """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
         if self.first is None or self.step is None:
