@@ -210,9 +210,9 @@ class Extractor:
         for layer, off in (probed.changed or {}).items():
             if off > _REPEATS[self.dtype]:
                 raise ModelError(
-                    f"layer {layer!r} answers the first stimulus otherwise when it is shown again (by {off:.3g} of "
-                    f"its largest activation): {type(self.module).__name__} remembers what it saw, or draws random "
-                    "numbers (give a seed; of a subject, say stochastic=True)"
+                    f"layer {layer!r} of {type(self.module).__name__} answers the first stimulus otherwise when it is "
+                    f"shown again (by {off:.3g} of its largest activation): it draws random numbers (give a seed; "
+                    "of a subject, say stochastic=True), or it remembers what it saw"
                 )
 
 
