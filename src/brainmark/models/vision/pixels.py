@@ -8,9 +8,11 @@ from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
 
     from brainmark.core.experiment import Experiment
+    from brainmark.core.stimuli import Media
     from brainmark.core.subject import Subject
 
 DEGREES = 8.0
@@ -24,23 +26,32 @@ class Pixels:
     identifier = "pixels"
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
-        """Record: presentation x neuroid [x time_bin], float32."""
-        import numpy as np
-
+        """Record: presentation x neuroid [x time_bin], float32. Choices are learnt from the pixels of examples."""
+        from brainmark.core.experiment import Record
+        from brainmark.models.behavior import Observer
         from brainmark.models.commitment import asked_record
-        from brainmark.models.screen import Screen
         from brainmark.models.units import Units, grid, near_fixation, recording, tiles
 
+        degrees = experiment.setting.degrees
+        if experiment.stimuli.modality == "image" and not isinstance(experiment.ask, Record):
+            return Observer(self.identifier, None, self._see, lambda media: self._see(media, degrees)).answer(
+                experiment
+            )
         ask = asked_record(experiment, self.identifier, REGIONS)
-        screen, media = Screen(DEGREES, SIZE), experiment.stimuli.media
         x, y = grid(tiles(SIZE, DEGREES), -tiles(SIZE, DEGREES))
         kept = slice(None) if ask.eccentricity is None else near_fixation(x, y, ask.eccentricity)
-        units = Units("pixels", 3, x[kept], y[kept])
-        values = np.empty((len(media), units.count), np.float32)
-        for row in range(len(media)):
-            frame = screen.show(media[row], experiment.setting.degrees)
-            values[row] = frame.reshape(SIZE * SIZE, 3)[kept].T.reshape(-1)
-        return recording(values / np.float32(255), units, experiment)
+        values = self._see(experiment.stimuli.media, degrees, kept)
+        return recording(values, Units("pixels", 3, x[kept], y[kept]), experiment)
+
+    def _see(self, media: Media, degrees: float | None = None, kept: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Pixels (stimuli, 3 x positions), channel by channel."""
+        import numpy as np
+
+        from brainmark.models.screen import Screen
+
+        screen = Screen(DEGREES, SIZE)
+        seen = [screen.show(media[row], degrees).reshape(SIZE * SIZE, 3)[kept].T.ravel() for row in range(len(media))]
+        return np.stack(seen).astype(np.float32) / np.float32(255)
 
 
 @models.add(
