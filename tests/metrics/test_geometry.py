@@ -18,6 +18,7 @@ from brainmark.metrics.geometry import (
     gaussian_kernel,
     hsic,
     linear_cka,
+    linear_ckas,
     mutual_neighbors,
     participation_ratio,
     procrustes_similarity,
@@ -237,7 +238,34 @@ def test_constant_patterns_are_undefined() -> None:
         assert np.isnan(function(x, np.full((8, 2), 0.1)))
 
 
+@pytest.mark.parametrize("shape", [(40, 6, 9), (40, 90, 7), (30, 200, 100)], ids=str)
+@pytest.mark.parametrize("unbiased", [True, False])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_subsets_share_one_product(shape: tuple[int, int, int], unbiased: bool, dtype: type) -> None:
+    x, y = (side.astype(dtype) for side in patterns(*shape))
+    order = np.random.default_rng(1).permutation(shape[0])
+    subsets = [None, np.sort(order[:25]), order[5:], order[:10]]  # most, all but a few, few
+    found = linear_ckas(x, y, subsets, unbiased)
+    expected = [linear_cka(x, y, unbiased)] + [linear_cka(x[rows], y[rows], unbiased) for rows in subsets[1:]]
+    close = 1e-10 if dtype is np.float64 else 1e-5
+    np.testing.assert_allclose(found, expected, atol=close)
+    np.testing.assert_allclose(
+        linear_ckas(torch.from_numpy(x), torch.from_numpy(y), subsets, unbiased), found, atol=close
+    )
+
+
+def test_single_precision_is_enough_for_the_alignment() -> None:
+    generator = np.random.default_rng(2)
+    latent = generator.normal(size=(900, 5))
+    x, y = (latent @ generator.normal(size=(5, k)) + 3 + generator.normal(size=(900, k)) for k in (300, 40))
+    x = x.astype(np.float32)
+    for unbiased in (True, False):
+        assert linear_cka(x, y, unbiased) == pytest.approx(linear_cka(x.astype(float), y, unbiased), abs=1e-7)
+
+
 def test_refusals() -> None:
+    with pytest.raises(ValueError, match="a subset of 3 stimuli; at least 4"):
+        linear_ckas(np.ones((5, 2)), np.ones((5, 2)), [np.arange(3)])
     with pytest.raises(ValueError, match=r"shapes \(4, 2\) and \(5, 2\)"):
         linear_cka(np.ones((4, 2)), np.ones((5, 2)))
     with pytest.raises(ValueError, match="3 stimuli; at least 4"):

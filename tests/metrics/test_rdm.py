@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainmark.metrics import rdm as module
+from brainmark.metrics import products
 from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_rdms
 
@@ -23,7 +23,7 @@ def test_torch_gives_the_same_matrix(distance: str) -> None:
 def test_blocks_of_features_give_the_whole(distance: str, monkeypatch: pytest.MonkeyPatch) -> None:
     features = np.random.default_rng(0).normal(size=(9, 30))
     whole = rdm_matrix(features, distance)  # type: ignore[arg-type]
-    monkeypatch.setattr(module, "_BLOCK", 7)
+    monkeypatch.setattr(products, "_FEATURES", 7)
     np.testing.assert_allclose(rdm_matrix(features, distance), whole, atol=1e-12)  # type: ignore[arg-type]
 
 

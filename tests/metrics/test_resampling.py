@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from brainmark.metrics import resampling as module
 from brainmark.metrics.resampling import draws
 
 
@@ -18,6 +19,14 @@ def test_draws_are_the_same_for_metric_and_ceiling_and_differ_between_seeds() ->
     assert np.array_equal(draws(30, 20, 1), draws(30, 20, 1))
     assert np.array_equal(draws(30, 20, 1)[:5], draws(30, 5, 1))
     assert not np.array_equal(draws(30, 20, 1), draws(30, 20, 2))
+
+
+@pytest.mark.parametrize(("n", "block"), [(7, 10), (7, 3), (50, 2**18)])
+def test_each_draw_is_one_sample_from_the_generator(n: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK", block)
+    generator = np.random.default_rng(4)
+    expected = [np.bincount(generator.integers(n, size=n), minlength=n) for _ in range(9)]
+    np.testing.assert_array_equal(draws(n, 9, 4), expected)
 
 
 def test_draws_of_nothing_are_refused() -> None:

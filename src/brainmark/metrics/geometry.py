@@ -5,9 +5,13 @@ All functions take arrays (stimulus, neuroid), NumPy or torch, and work in which
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
+
+from brainmark.metrics.products import Patterns, complement, cross
 
 
 def linear_cka(x: Any, y: Any, unbiased: bool = True) -> float:
@@ -27,9 +31,28 @@ def linear_cka(x: Any, y: Any, unbiased: bool = True) -> float:
     ------
     ValueError : different numbers of stimuli, or fewer than 4 (unbiased) or 2.
     """
-    x, y = _paired(x, y, 4 if unbiased else 2)
-    cross, own_x, own_y = (_linear_hsic(a, b, unbiased) for a, b in ((x, y), (x, x), (y, y)))
-    return _alignment(cross, own_x, own_y)
+    return linear_ckas(x, y, (None,), unbiased)[0]
+
+
+def linear_ckas(x: Any, y: Any, subsets: Sequence[np.ndarray | None], unbiased: bool = True) -> list[float]:
+    """Linear CKA of several subsets of the stimuli, from one product of all.
+
+    Parameters
+    ----------
+    x, y, unbiased : as `linear_cka`.
+    subsets : different rows of `x` and `y`, in any order; None: all.
+    """
+    fewest = 4 if unbiased else 2
+    x, y = _paired(x, y, fewest)
+    small = next((rows for rows in subsets if rows is not None and len(rows) < fewest), None)
+    if small is not None:
+        raise ValueError(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
+    if y.dtype != x.dtype:  # products are as precise as the less precise side
+        x, y = (a.astype(np.float32) if isinstance(a, np.ndarray) else a.float() for a in (x, y))
+    one = Patterns(x)
+    other = one if y is x else Patterns(y)
+    criteria = [_linear_hsic(a, b, unbiased) for a, b in ((one, other), (one, one), (other, other))]
+    return [_alignment(*(criterion(rows) for criterion in criteria)) for rows in subsets]
 
 
 def rbf_cka(x: Any, y: Any, width: float = 1.0, unbiased: bool = True) -> float:
@@ -81,22 +104,74 @@ def _song(count: int, product: float, rows: float, total_k: float, total_m: floa
     return (product + pairs - 2 / (count - 2) * rows) / (count * (count - 3))
 
 
-def _linear_hsic(x: Any, y: Any, unbiased: bool) -> float:
-    """HSIC of linear kernels without their matrices where neuroids are fewer than stimuli; x and y are centred."""
-    xp = array_namespace(x, y)
-    count = x.shape[0]
-    if x.shape[1] * y.shape[1] <= count * (x.shape[1] + y.shape[1]) / 2:
-        product = x.T @ y
-        squares = _sum(xp, product * product)
-    else:
-        gram = x @ x.T
-        squares = _sum(xp, gram * (gram if y is x else y @ y.T))
-    if not unbiased:
-        return squares / count**2
-    # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
-    length_x, length_y = xp.sum(x * x, axis=1), xp.sum(y * y, axis=1)
-    both = _sum(xp, length_x * length_y)
-    return _song(count, squares - both, both, -_sum(xp, length_x), -_sum(xp, length_y))
+def _linear_hsic(x: Patterns, y: Patterns, unbiased: bool) -> Callable[[np.ndarray | None], float]:
+    """Return HSIC of linear kernels as a function of the stimuli (None: all), in whichever space is smaller."""
+    p, q, total = x.values.shape[1], y.values.shape[1], len(x.lengths)
+    by_neuroids = p * q <= total * (p + q) / 2
+    products = _products_of_neuroids(x, y) if by_neuroids else _products_of_stimuli(x, y, hollow=unbiased)
+
+    def criterion(rows: np.ndarray | None) -> float:
+        mean_x, length_x = _about_mean(x, rows)
+        mean_y, length_y = _about_mean(y, rows) if y is not x else (mean_x, length_x)
+        squares = products(rows, mean_x, mean_y)
+        count = len(length_x)
+        if not unbiased:
+            return squares / count**2
+        # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
+        both = float(length_x @ length_y)
+        squares -= both if by_neuroids else 0
+        return _song(count, squares, both, -float(length_x.sum()), -float(length_y.sum()))
+
+    return criterion
+
+
+def _about_mean(side: Patterns, rows: np.ndarray | None) -> tuple[Any, Any]:
+    """Mean of some stimuli, and their squared distances from it."""
+    if rows is None:
+        return None, side.lengths
+    mean = side.mean(rows)
+    return mean, side.lengths_about(mean, rows)
+
+
+def _products_of_neuroids(x: Patterns, y: Patterns) -> Callable[[np.ndarray | None, Any, Any], float]:
+    """Sum of squares of X'Y after centring; of a subset, less the products of those left out."""
+    whole = cross(x.values, y.values)
+
+    def squares(rows: np.ndarray | None, mean_x: Any, mean_y: Any) -> float:
+        product = whole
+        if rows is not None:
+            left = complement(rows, len(x.lengths))
+            few = left if len(left) < len(rows) else rows
+            part = x.values[few]
+            part = cross(part, part if y is x else y.values[few])
+            product = whole - part if few is left else part
+            product -= len(rows) * mean_x[:, None] * mean_y[None, :]
+        flat = product.reshape(-1)
+        return float(flat @ flat)
+
+    return squares
+
+
+def _products_of_stimuli(x: Patterns, y: Patterns, hollow: bool) -> Callable[[np.ndarray | None, Any, Any], float]:
+    """Sum of the products of two centred kernels, without their diagonals if `hollow`."""
+
+    def part(side: Patterns, rows: np.ndarray | None) -> Any:
+        xp, kernel = side.xp, side.kernel
+        if rows is not None:
+            kernel = kernel[rows[:, None], rows[None, :]]
+            mean = xp.mean(kernel, axis=0)
+            kernel = kernel - mean[:, None] - mean[None, :] + xp.mean(mean)
+        if hollow:
+            kernel = kernel + 0 if rows is None else kernel  # other subsets need the diagonal
+            index = xp.arange(kernel.shape[0], device=kernel.device)
+            kernel[index, index] = 0
+        return kernel
+
+    def squares(rows: np.ndarray | None, mean_x: Any, mean_y: Any) -> float:
+        kernel = part(x, rows)
+        return _sum(x.xp, kernel * (kernel if y is x else part(y, rows)))
+
+    return squares
 
 
 def _sum(xp: Any, values: Any) -> float:
@@ -237,7 +312,11 @@ def _paired(x: Any, y: Any, fewest: int) -> tuple[Any, Any]:
 
 
 def _centred(xp: Any, x: Any) -> Any:
-    """Subtract the mean of each neuroid; what is below the rounding of that mean is zero."""
-    mean = xp.mean(x, axis=0, keepdims=True)
+    """Subtract the mean of each neuroid; neuroids that vary by less than the rounding of that mean become zero."""
+    mean = xp.astype(xp.sum(x, axis=0, keepdims=True, dtype=xp.float64) / x.shape[0], x.dtype)
     rest = x - mean
-    return xp.where(xp.abs(rest) > 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean), rest, xp.zeros_like(rest))
+    reach = xp.maximum(xp.max(rest, axis=0), -xp.min(rest, axis=0))
+    flat = reach <= 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean[0])
+    if bool(xp.any(flat)):
+        rest[:, flat] = 0
+    return rest

@@ -27,11 +27,11 @@ def rank_products(one: np.ndarray, other: np.ndarray) -> tuple[float, float, flo
     x, y = _map(_doubled_ranks, (one, other), len(one))
 
     def products(rows: slice) -> tuple[float, float, float]:
-        a, b = x[rows] / 2, y[rows] / 2
+        a, b = x[rows].astype(float), y[rows].astype(float)
         return float(a @ b), float(a @ a), float(b @ b)
 
     xy, xx, yy = zip(*_map(products, _blocks(len(x)), len(x)), strict=True)
-    return sum(xy), sum(xx), sum(yy)
+    return sum(xy) / 4, sum(xx) / 4, sum(yy) / 4
 
 
 def sorting_order(values: np.ndarray) -> np.ndarray:
@@ -65,26 +65,30 @@ def _sorted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _counted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Sort by two counting passes over 32-bit keys, then put right what the keys cannot tell apart.
 
-    A sparse matrix with one entry in each row is transposed by a stable counting sort of its columns: with a digit of
-    the key as column, that is a pass of a radix sort. None: the values crowd into too few keys.
+    None: the values crowd into too few keys.
     """
-    from scipy.sparse import csr_array
-
     keys = _keys(values)
     if keys is None:
         return None
-    count, digits = len(keys), 2**_DIGIT
-    rows = np.arange(count + 1, dtype=np.int32)
-    digit = np.bitwise_and(keys, np.uint32(digits - 1)).view(np.int32)
-    once = csr_array((keys, digit, rows), shape=(count, digits)).tocsc()
-    packed = once.data.astype(np.uint64)
-    packed <<= np.uint64(32)
-    packed |= once.indices.view(np.uint32)
-    np.right_shift(once.data, np.uint32(_DIGIT), out=digit.view(np.uint32))
-    del once, keys
-    packed = csr_array((packed, digit, rows), shape=(count, digits)).tocsc().data
-    halves = packed.astype("<u8", copy=False).view("<u4").reshape(-1, 2)
-    return _told_apart(values, halves[:, 1], halves[:, 0].astype(np.int32))
+    order = np.arange(len(keys), dtype=np.int32)
+    for digit in range(2):
+        keys, order = _by_digit(keys, order, digit)
+    return _told_apart(values, keys, order)
+
+
+def _by_digit(keys: np.ndarray, order: np.ndarray, digit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sort keys and their order by one digit of the keys, stably: one pass of a radix sort.
+
+    The entries of a sparse matrix are brought into rows by a stable counting sort; the digit is the row.
+    """
+    from scipy.sparse import coo_array
+
+    row = np.right_shift(keys, np.uint32(_DIGIT * digit))
+    row &= np.uint32(2**_DIGIT - 1)
+    entries = coo_array((keys, (row.view(np.int32), order)), shape=(2**_DIGIT, len(keys)), copy=False)
+    entries.has_canonical_format = True  # no entry stands twice: rows need no search for duplicates, which sorts them
+    rows = entries.tocsr()
+    return rows.data, rows.indices
 
 
 def _keys(values: np.ndarray) -> np.ndarray | None:

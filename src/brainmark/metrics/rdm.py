@@ -13,11 +13,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace
 
+from brainmark.metrics.products import gram
 from brainmark.metrics.ranks import rank_products
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
-_BLOCK = 8192  # features at a time: bounds the centred copy to (conditions x 8192)
 _CACHED = 2**18  # numbers that stay in the cache
 
 
@@ -43,7 +43,9 @@ def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
         raise ValueError("features have no neuroids")
     xp = array_namespace(features)
     if distance in ("correlation", "cosine"):
-        matrix = _cosines(xp, features, centred=distance == "correlation")
+        matrix = pattern_cosines(features, centred=distance == "correlation")
+        for rows in _rows(matrix):
+            matrix[rows] = xp.clip(1 - matrix[rows], min=0, max=2)
     else:
         matrix = _squared_distances(xp, features, root=distance == "euclidean")
     index = xp.arange(matrix.shape[0], device=matrix.device)
@@ -51,47 +53,37 @@ def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
     return matrix
 
 
-def _cosines(xp: Any, features: Any, centred: bool) -> Any:
-    """1 - cosine between every two patterns; NaN where a pattern has no length."""
+def pattern_cosines(features: Any, centred: bool) -> Any:
+    """Cosine (condition, condition) between every two patterns, or their correlation if `centred`.
+
+    Ranks are better taken of these than of dissimilarities, which lose digits where they are close to 1. NaN where a
+    pattern has no length (no variance, if `centred`). Rounding may exceed 1.
+    """
+    xp = array_namespace(features)
     offset = xp.mean(features, axis=1, keepdims=True) if centred else None
-    gram = _gram(xp, features, offset)
-    square = xp.linalg.diagonal(gram)
+    products = gram(features, offset)
+    square = xp.linalg.diagonal(products)
     # Rounding leaves a constant pattern with a residue of the order of eps times its own length.
     floor = 0.0
     if offset is not None:
         floor = features.shape[1] * (xp.abs(offset[:, 0]) * 4 * float(xp.finfo(features.dtype).eps)) ** 2
     scale = 1 / xp.sqrt(xp.where(square > floor, square, xp.nan))
-    for rows in _rows(gram):
-        gram[rows] = xp.clip(1 - gram[rows] * scale[rows, None] * scale[None, :], min=0, max=2)
-    return gram
+    for rows in _rows(products):
+        part = products[rows]
+        part *= scale[rows, None]
+        part *= scale[None, :]
+    return products
 
 
 def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
     """Squared Euclidean distance of every two patterns, or its root."""
     # Subtracting the mean pattern changes no distance and keeps the cancellation below small.
-    gram = _gram(xp, features, xp.mean(features, axis=0, keepdims=True))
-    square = xp.linalg.diagonal(gram) + 0  # a copy: the rows below are overwritten
-    for rows in _rows(gram):
-        squared = xp.clip(square[rows, None] + square[None, :] - 2 * gram[rows], min=0)
-        gram[rows] = xp.sqrt(squared) if root else squared
-    return gram
-
-
-def _gram(xp: Any, features: Any, offset: Any | None) -> Any:
-    """Return ``(features - offset) (features - offset)'``, accumulated over blocks of features."""
-    count, width = features.shape
-    total = xp.zeros((count, count), dtype=features.dtype, device=features.device)
-    spare = xp.empty((count, min(width, _BLOCK)), dtype=features.dtype, device=features.device)
-    product = xp.empty_like(total)
-    for start in range(0, width, _BLOCK):
-        block = features[:, start : start + _BLOCK]
-        if offset is not None:
-            centred = spare[:, : block.shape[1]]
-            centred[...] = block
-            centred -= offset if offset.shape[1] == 1 else offset[:, start : start + _BLOCK]
-            block = centred
-        total += xp.matmul(block, block.T, out=product)
-    return total
+    products = gram(features, xp.mean(features, axis=0, keepdims=True))
+    square = xp.linalg.diagonal(products) + 0  # a copy: the rows below are overwritten
+    for rows in _rows(products):
+        squared = xp.clip(square[rows, None] + square[None, :] - 2 * products[rows], min=0)
+        products[rows] = xp.sqrt(squared) if root else squared
+    return products
 
 
 def _rows(matrix: Any) -> Iterator[slice]:
@@ -100,14 +92,21 @@ def _rows(matrix: Any) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, matrix.shape[0], step))
 
 
-def upper(matrix: np.ndarray) -> np.ndarray:
-    """Return the entries above the diagonal, (..., pairs) from (..., condition, condition)."""
-    count = matrix.shape[-1]
-    vector = np.empty((*matrix.shape[:-2], count * (count - 1) // 2), matrix.dtype)
+def upper(matrix: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+    """Return the entries above the diagonal, (..., pairs) from (..., condition, condition).
+
+    Parameters
+    ----------
+    matrix : symmetric.
+    conditions : ascending; the pairs among these only. None: all.
+    """
+    kept = np.arange(matrix.shape[-1]) if conditions is None else np.asarray(conditions)
+    vector = np.empty((*matrix.shape[:-2], len(kept) * (len(kept) - 1) // 2), matrix.dtype)
     start = 0
-    for row in range(count - 1):
-        stop = start + count - 1 - row
-        vector[..., start:stop] = matrix[..., row, row + 1 :]
+    for k, row in enumerate(kept[:-1]):
+        stop = start + len(kept) - 1 - k
+        after = slice(row + 1, None) if conditions is None else kept[k + 1 :]
+        vector[..., start:stop] = matrix[..., row, after]
         start = stop
     return vector
 

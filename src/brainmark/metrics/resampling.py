@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_BLOCK = 2**18  # presentations drawn at a time
+
 
 def draws(n: int, resamples: int, seed: int = 0) -> np.ndarray:
     """Return how often each of `n` presentations is drawn, with replacement, in each bootstrap sample.
@@ -25,6 +27,10 @@ def draws(n: int, resamples: int, seed: int = 0) -> np.ndarray:
         raise ValueError(f"draws need at least one presentation and no negative number of resamples: {n}, {resamples}")
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, n), np.int16)
-    for k in range(resamples):
-        counts[k] = np.bincount(generator.integers(n, size=n), minlength=n)
+    step = max(1, _BLOCK // n)  # the generator's stream does not depend on how many are drawn at a time
+    for start in range(0, resamples, step):
+        rows = counts[start : start + step]
+        drawn = generator.integers(n, size=rows.shape)
+        drawn += np.arange(0, rows.size, n)[:, None]
+        rows[...] = np.bincount(drawn.reshape(-1), minlength=rows.size).reshape(rows.shape)
     return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,16 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, matrix, paired, single
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
-from brainmark.metrics.geometry import linear_cka
-from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
+from brainmark.metrics.geometry import linear_ckas
+from brainmark.metrics.rdm import compare_rdms, pattern_cosines, rdm_matrix, upper
 
-_MANY = 2**21  # numbers beyond which float32 is not widened: ranks of millions of pairs then agree to 1e-9
+_MANY = 1000  # presentations from which on float32 is not widened: ranks of so many pairs then agree to 1e-9
 
-Similarity = Callable[[np.ndarray, np.ndarray], float]
-"""two populations (presentation, neuroid) -> a number."""
+Rows = Sequence[np.ndarray | None]
+"""the presentations that each value is about; None: all."""
+
+Similarity = Callable[[np.ndarray, np.ndarray, Rows], list[float]]
+"""two populations (presentation, neuroid), subsets of presentations -> one number for each subset."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Whole:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        return single(self.similarity(*paired(prediction, target)))
+        return single(self.similarity(*paired(prediction, target), (None,))[0])
 
 
 @dataclass(frozen=True)
@@ -53,32 +56,29 @@ class Subsampled:
             folds = shuffle_splits(len(y), self.splits, None, self.seed, test_size=self.share)
         else:
             folds = stratified_splits(names, self.splits, None, self.seed, test_size=self.share)
-        rows = [np.sort(fold.test) for fold in folds]
-        values = np.array([[self.similarity(x[r], y[r])] for r in rows])
-        return by_split(values, target, dim="population")
+        values = self.similarity(x, y, [np.sort(fold.test) for fold in folds])
+        return by_split(np.array(values)[:, None], target, dim="population")
 
 
-def rdm_similarity(x: np.ndarray, y: np.ndarray) -> float:
+def rdm_similarity(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
-    one, other = (upper(np.asarray(rdm_matrix(v.astype(float) if v.size <= _MANY else v))) for v in (x, y))
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return float("nan")
-    return compare_rdms(one, other, "spearman")
+    wide = (v.astype(float) if len(v) < _MANY else v for v in (x, y))
+    matrices = [pattern_cosines(v, centred=True) for v in wide]  # their ranks are those of 1 - r, upside down
+    return [_spearman(*(upper(matrix, rows) for matrix in matrices)) for rows in subsets]
 
 
-def unbiased_cka(x: np.ndarray, y: np.ndarray) -> float:
+def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+    return compare_rdms(one, other) if np.isfinite(one).all() and np.isfinite(other).all() else float("nan")
+
+
+def unbiased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
     """Unbiased linear CKA; 0 where the product of the variances is not positive, as published."""
-    value = linear_cka(_centred(x), _centred(y), unbiased=True)
-    return value if np.isfinite(value) else 0.0
+    return [value if np.isfinite(value) else 0.0 for value in linear_ckas(x, y, subsets)]
 
 
-def biased_cka(x: np.ndarray, y: np.ndarray) -> float:
+def biased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
     """Biased linear CKA."""
-    return linear_cka(_centred(x), _centred(y), unbiased=False)
-
-
-def _centred(x: np.ndarray) -> np.ndarray:
-    return x - x.mean(axis=0, dtype=float)
+    return linear_ckas(x, y, subsets, unbiased=False)
 
 
 def rdm() -> Whole:

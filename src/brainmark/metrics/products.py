@@ -1,0 +1,88 @@
+"""Products of patterns with each other, in blocks that bound memory and rounding; NumPy or torch."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+_FEATURES = 8192  # at a time: bounds the centred copy to (stimuli x 8192)
+_STIMULI = 4096  # at a time: products of single precision are summed in double precision
+
+
+def gram(features: Any, offset: Any | None = None) -> Any:
+    """Return ``(features - offset) (features - offset)'`` of features (stimulus, feature), symmetric.
+
+    Parameters
+    ----------
+    features : (stimulus, feature), floats; the result has their precision.
+    offset : (stimulus, 1) or (1, feature).
+    """
+    xp = array_namespace(features)
+    count, width = features.shape
+    spare = None if offset is None else _empty(xp, features, (count, min(width, _FEATURES)))
+    total = product = None
+    for start in range(0, width, _FEATURES):
+        block = features[:, start : start + _FEATURES]
+        if offset is not None and spare is not None:
+            centred = spare[:, : block.shape[1]]
+            centred[...] = block
+            centred -= offset if offset.shape[1] == 1 else offset[:, start : start + _FEATURES]
+            block = centred
+        if total is None:
+            total = block @ block.T
+        else:
+            product = xp.matmul(block, block.T, out=_empty(xp, total, total.shape) if product is None else product)
+            total += product
+    return total
+
+
+def _empty(xp: Any, like: Any, shape: tuple[int, ...]) -> Any:
+    return xp.empty(shape, dtype=like.dtype, device=like.device)
+
+
+def cross(one: Any, other: Any) -> Any:
+    """Return ``one' other`` (feature, feature) of patterns (stimulus, feature), in double precision."""
+    xp = array_namespace(one, other)
+    if one.dtype == xp.float64:
+        return one.T @ other
+    total = xp.zeros((one.shape[1], other.shape[1]), dtype=xp.float64, device=one.device)
+    for start in range(0, one.shape[0], _STIMULI):
+        block = one[start : start + _STIMULI]
+        total += block.T @ (block if other is one else other[start : start + _STIMULI])
+    return total
+
+
+class Patterns:
+    """Centred patterns (stimulus, neuroid), with what subsets of their stimuli need again and again."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+        self.xp = array_namespace(values)
+        self.lengths = self.xp.astype(self.xp.vecdot(values, values), self.xp.float64)
+
+    @cached_property
+    def kernel(self) -> Any:
+        """Products of every two stimuli, (stimulus, stimulus)."""
+        return gram(self.values)
+
+    def mean(self, rows: np.ndarray) -> Any:
+        """Mean pattern of some stimuli."""
+        left = complement(rows, len(self.lengths))
+        few, sign = (left, -1) if len(left) < len(rows) else (rows, 1)  # all together have the mean zero
+        return sign * self.xp.sum(self.values[few], axis=0, dtype=self.xp.float64) / len(rows)
+
+    def lengths_about(self, mean: Any, rows: np.ndarray) -> Any:
+        """Squared distances (stimulus,) of some stimuli from a mean pattern, in double precision."""
+        xp = self.xp
+        shadow = xp.astype(self.values @ xp.astype(mean, self.values.dtype), xp.float64)
+        return self.lengths[rows] - 2 * shadow[rows] + xp.vecdot(mean, mean)
+
+
+def complement(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the other ones of `count` rows."""
+    rest = np.ones(count, bool)
+    rest[rows] = False
+    return np.flatnonzero(rest)
