@@ -125,6 +125,8 @@ def show(
     Example: [bold]brainmark show Cowley2023.V4-pls[/]
     """
     found = [r[name] for r in REGISTRIES.values() if name in r]
+    if not found and any(c in name for c in ":/#."):
+        found = [registry.models[name]]
     if not found:
         known = [n for r in REGISTRIES.values() for n in r]
         raise UnknownName("name", name, known, " ('brainmark list benchmarks' shows all benchmarks)")
@@ -140,13 +142,25 @@ def show(
 
 @app.command()
 def score(
-    models: Annotated[list[str], typer.Argument(help="Models by name; patterns such as 'hm*' are allowed.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Models by name; patterns such as 'hm*' are allowed. Also timm/NAME, torchvision/NAME, "
+            "hf/OWNER/NAME, my_module:make_model, NETWORK.pt2, models.toml#NAME."
+        ),
+    ],
     benchmark: Annotated[
         list[str], typer.Option("--benchmark", "-b", help="Benchmarks by name or pattern; may be given several times.")
     ],
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="Score the untrained twins of the models (NAME:random).")
+    ] = False,
+    models_file: Annotated[
+        Path | None, typer.Option(help="A TOML file that describes models; they go by their names in it.")
+    ] = None,
 ) -> None:
     """Score models on benchmarks.
 
@@ -157,7 +171,15 @@ def score(
     """
     from brainmark.cli.scoring import check_report_path, report, run_and_show
 
-    names = _selected(registry.models, models), _selected(registry.benchmarks, benchmark)
+    wanted = list(models)
+    if models_file is not None:
+        from brainmark.models.toml_models import in_file
+
+        wanted = in_file(models_file, wanted)
+    chosen = _selected(registry.models, wanted)
+    if random_weights:
+        chosen = _selected(registry.models, [f"{name}:random" for name in chosen])
+    names = chosen, _selected(registry.benchmarks, benchmark)
     if html is not None:
         check_report_path(html)
     outcomes = run_and_show(*names, console=err if as_json else out, cache=cache)

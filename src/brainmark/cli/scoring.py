@@ -65,7 +65,7 @@ def report(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") ->
     from brainmark.run.origin import data_origin
 
     benchmarks = [registry.benchmarks[o.benchmark] for o in outcomes if o.benchmark in registry.benchmarks]
-    models = [registry.models[o.subject] for o in outcomes if o.subject in registry.models]
+    models = [entry for o in outcomes if (entry := registry.models.get(o.subject))]
     cards = {e.name: e.card for e in (*benchmarks, *models)}
     where_from = {d: data_origin([d]) for e in benchmarks for d in e.card.datasets}
     return write_report(outcomes, path, title=title, cards=cards, where_from=where_from)

@@ -34,18 +34,24 @@ ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.metrics.catalogue",
     "brainmark.data.studies",
     "brainmark.models.vision",
+    "brainmark.models.resolve",
     "brainmark.benchmarks",
 )
 
 
 @dataclass(frozen=True)
 class Entry(Generic[T, C]):
-    """A registered name: the function that makes the thing, and the card that describes it."""
+    """A name: the function that makes the thing, and the card that describes it.
+
+    `content` gives a digest of what it is made of beside code and card, such as a file, or None where that cannot be
+    known; registered things are made of code alone.
+    """
 
     kind: str
     name: str
     factory: Callable[..., T]
     card: C
+    content: Callable[[], str | None] | None = None
 
     @property
     def module(self) -> str:
@@ -134,6 +140,13 @@ class Registry(Generic[T, C]):
             if found := finder(name):
                 return found
         raise UnknownName(self.kind, name, self._entries, f" ('brainmark list {self.kind}s' shows all)")
+
+    def get(self, name: str) -> Entry[T, C] | None:
+        """Return what is registered or found under this name, or None; what cannot be read counts as absent."""
+        try:
+            return self[name]
+        except BrainmarkError:
+            return None
 
     def __iter__(self) -> Iterator[str]:
         discover()

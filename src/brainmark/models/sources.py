@@ -21,6 +21,8 @@ from brainmark.models import torch_libraries
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+UNTRAINED = "take the untrained network: NAME:random, or --random-weights"
+_FOLDER = "give a folder of it: hf/./FOLDER"
 _hub_lock = threading.RLock()
 
 
@@ -52,7 +54,7 @@ class Torchvision:
         """Return it with torchvision's weights, whose hash torchvision checks."""
         models = torch_libraries.torchvision().models
         weights = models.get_model_weights(self.architecture)[self.weights]
-        with _fetching(f"torchvision's {self.architecture}", weights.url):
+        with _fetching(f"the weights of torchvision's {self.architecture}", weights.url):
             return models.get_model(self.architecture, weights=weights)
 
 
@@ -73,7 +75,9 @@ class Timm:
         config = timm.get_pretrained_cfg(self.name)
         if config is None or not (config.hf_hub_id or config.url):
             raise _not_published(f"timm's {self.name}")
-        with _fetching(f"timm's {self.name}", f"https://huggingface.co/{config.hf_hub_id or config.url}"):
+        with _fetching(
+            f"the weights of timm's {self.name}", f"https://huggingface.co/{config.hf_hub_id or config.url}"
+        ):
             return timm.create_model(self.name, pretrained=True, **self.options)
 
 
@@ -102,7 +106,7 @@ class Transformers:
         if self.hub is None:
             raise _not_published(f"this {self.model}")
         model = getattr(torch_libraries.transformers(), self.model)
-        with _fetching(f"the {self.model} {self.hub}", f"https://huggingface.co/{self.hub}"):
+        with _fetching(f"the weights of the {self.model} {self.hub}", f"https://huggingface.co/{self.hub}"):
             return self._answering(model.from_pretrained(self.hub))
 
     def _answering(self, network: nn.Module) -> nn.Module:
@@ -114,6 +118,63 @@ class Transformers:
 
         network.register_forward_hook(one_tensor)
         return network
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A network of the Hugging Face hub or of a folder, of the kind that its configuration says.
+
+    Of a model of images and text it is the image tower. Its answer is the logits of a classifier, otherwise the pooled
+    or the last hidden state.
+    """
+
+    repository: str
+    revision: str | None = None
+
+    def untrained(self) -> nn.Module:
+        """Return it as transformers initialises it; even that needs the configuration."""
+        config = self._config()
+        return self._answering(self._class(config).from_config(config))
+
+    def trained(self) -> nn.Module:
+        """Return it with its weights."""
+        config = self._config()
+        with _fetching(f"the weights of {self.repository}", f"https://huggingface.co/{self.repository}"):
+            made = self._class(config).from_pretrained(self.repository, revision=self.revision)
+        return self._answering(made)
+
+    def preprocessing(self) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+        """Return width in pixels, mean and standard deviation of the channels, as its image processor has them."""
+        transformers = torch_libraries.transformers()
+        with _fetching(f"the preprocessing of {self.repository}", f"https://huggingface.co/{self.repository}", _FOLDER):
+            found: Any = transformers.AutoImageProcessor.from_pretrained(self.repository, revision=self.revision)
+        size: Any = (found.crop_size if getattr(found, "do_center_crop", False) else None) or found.size
+        sides = [size.get(n) for n in ("height", "shortest_edge", "longest_edge") if size.get(n)]
+        plain = not getattr(found, "do_normalize", True)
+        mean, std = ((0.0,) * 3, (1.0,) * 3) if plain else (tuple(found.image_mean), tuple(found.image_std))
+        return int(sides[0]), mean, std
+
+    def _config(self) -> Any:
+        transformers = torch_libraries.transformers()
+        with _fetching(f"the configuration of {self.repository}", f"https://huggingface.co/{self.repository}", _FOLDER):
+            return transformers.AutoConfig.from_pretrained(self.repository, revision=self.revision)
+
+    def _class(self, config: Any) -> Any:
+        transformers = torch_libraries.transformers()
+        classifies = any(n.endswith("ForImageClassification") for n in config.architectures or ())
+        return transformers.AutoModelForImageClassification if classifies else transformers.AutoModel
+
+    def _answering(self, network: nn.Module) -> nn.Module:
+        tower = getattr(network, "vision_model", network)
+
+        def one_tensor(_: nn.Module, __: Any, record: Any) -> Any:
+            for answer in ("logits", "pooler_output", "last_hidden_state"):
+                if getattr(record, answer, None) is not None:
+                    return getattr(record, answer)
+            return record
+
+        tower.register_forward_hook(one_tensor)
+        return tower
 
 
 @dataclass(frozen=True)
@@ -195,23 +256,19 @@ class Published:
 
 
 def _not_published(what: str) -> DataError:
-    return DataError(
-        f"no weights of {what} are published that torch can read; "
-        "take the untrained network: NAME:random, or --random-weights"
-    )
+    return DataError(f"no weights of {what} are published that torch can read; {UNTRAINED}")
 
 
 @contextmanager
-def _fetching(what: str, where: str) -> Generator[None]:
-    """Turn what goes wrong on the way to published weights into one error that names where they are."""
+def _fetching(what: str, where: str, way_out: str = UNTRAINED) -> Generator[None]:
+    """Turn what goes wrong on the way to published files into one error that names where they are."""
     try:
         with hub():
             yield
     except (OSError, RuntimeError, ImportError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise DataError(
-            f"cannot get the published weights of {what} from {where} ({type(error).__name__}: {first}); "
-            "connect to the network, or take the untrained network: NAME:random, or --random-weights"
+            f"cannot get {what} from {where} ({type(error).__name__}: {first}); connect to the network, or {way_out}"
         ) from error
 
 
@@ -244,4 +301,4 @@ def _can_be_reached(url: str) -> bool:
     return True
 
 
-__all__ = ["Built", "Published", "Source", "Timm", "Torchvision", "Transformers", "hub"]
+__all__ = ["Built", "Hub", "Published", "Source", "Timm", "Torchvision", "Transformers", "hub"]

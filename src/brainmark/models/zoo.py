@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
@@ -57,9 +58,10 @@ class Net:
         from brainmark.models.networks.seeds import twin
 
         mean, std = self.channels
+        make = partial(network, self.source, weights, seed)
         return VisionSubject(
             twin(name, weights, seed),
-            lambda: network(self.source, weights, seed),
+            make() if weights == "published" else make,  # weights that cannot be had are told of at once
             {region: Readout(layer, POOL) for region, layer in zip(REGIONS, self.layers, strict=True)},
             degrees=DEGREES,
             size=self.size,
@@ -81,6 +83,10 @@ def network(source: Source, weights: str, seed: int) -> nn.Module:
     with seeded(seed):  # an architecture draws its weights also when they are then replaced
         made = source.untrained() if weights == "random" else source.trained()
     return made.eval()
+
+
+NETS: dict[str, Net] = {}
+"""All networks of the zoo, by the name that they are registered under."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class Family:
             tags=("imagenet", *self.tags, *tags),
         )
         models.add(name, card=card)(make)
+        NETS[name] = net
 
     def add_all(self, nets: Mapping[str, tuple[str, Net]]) -> None:
         """Register several: name -> (summary, network)."""
@@ -126,4 +133,4 @@ class Family:
             self.add(name, summary, net)
 
 
-__all__ = ["CENTRED", "IMAGENET", "POOL", "REGIONS", "Family", "Net", "network"]
+__all__ = ["CENTRED", "IMAGENET", "NETS", "POOL", "REGIONS", "Family", "Net", "network"]

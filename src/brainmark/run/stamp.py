@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import os
@@ -23,7 +24,10 @@ from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
 from brainmark.core.subject import Subject
 
-PACKAGES = ("numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn")
+PACKAGES = (
+    "numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn", "torchvision", "timm",
+    "transformers",
+)  # fmt: skip
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -142,12 +146,17 @@ def target_digest(benchmark: Benchmark) -> str:
 
 
 def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
-    """Return the sha256 over name, card and code of a registered thing; None where its code cannot be read.
+    """Return the sha256 over name, card, content and code of a thing; None where these cannot be read.
 
-    The code is every source file of the package that registers it, with the versions of its distributions; for our
-    own package the file alone, as `code_digest` covers the rest.
+    The code is every source file of the package that registers it, with the versions of its distributions; of a lone
+    file, with what it imports from its folder; for our own package the file alone, as `code_digest` covers the rest.
     """
     whole = hashlib.sha256(f"{entry.kind}:{entry.name}:{entry.card.model_dump_json()}".encode())
+    if entry.content:
+        content = entry.content()
+        if content is None:
+            return None
+        whole.update(content.encode())
     top = entry.module.split(".")[0]
     own = top == brainmark.__name__
     parts = entry.module.split(".")
@@ -156,9 +165,42 @@ def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
     if not files:  # a notebook
         return None
     path = Path(files[0])
-    for source in sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" and not own else [path]:
+    package = path.name == "__init__.py" and not own
+    for source in sorted(path.parent.rglob("*.py")) if package else [path] if own else _with_local_imports(path):
         whole.update(source.name.encode() + source.read_bytes())
     if not own:
         for package in metadata.packages_distributions().get(top, []):
             whole.update(f"{package}=={metadata.version(package)}".encode())
     return whole.hexdigest()
+
+
+def _with_local_imports(path: Path) -> list[Path]:
+    """Return a file of Python, and the files of its folder that it imports, as do these, and so on.
+
+    Of an installed file it is the file alone: its folder holds all packages, whose versions are known.
+    """
+    if any(path.parent.glob("*.dist-info")):
+        return [path]
+    found: set[Path] = set()
+    todo = [path]
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for name in _imported_names(file):
+            lone, package = path.parent / f"{name}.py", path.parent / name
+            todo += [lone] if lone.is_file() else package.rglob("*.py") if (package / "__init__.py").is_file() else []
+    return sorted(found)
+
+
+def _imported_names(file: Path) -> set[str]:
+    """Return the first parts of the names of the modules that a file imports."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    nodes = list(ast.walk(tree))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[0] for name in names}

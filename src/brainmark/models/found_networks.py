@@ -1,0 +1,273 @@
+"""Networks of timm, torchvision, the Hugging Face hub and of one's own functions, as models by name."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
+from brainmark.core.registry import Entry
+from brainmark.core.subject import Subject
+from brainmark.models import torch_libraries
+from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, VisionSubject, as_subject
+from brainmark.models.depth import guess_layers
+from brainmark.models.networks.seeds import twin
+from brainmark.models.resolve import Factory, ModelEntry, card_for
+from brainmark.models.sources import Hub, Source, Timm, Torchvision
+from brainmark.models.zoo import POOL, network
+
+DEGREES = 8.0
+Weights = Literal["published", "random"]
+Regions = Mapping[str, str | Readout]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Width of the input in pixels; mean and standard deviation of its channels (0 to 1)."""
+
+    size: int = 224
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+
+def as_vision_subject(
+    identifier: str,
+    module: nn.Module,
+    seen: Preprocessing,
+    head: Head | None,
+    size: int | None = None,
+    regions: Regions | None = None,
+) -> VisionSubject:
+    """Return the subject; without `regions` its layers are chosen by depth, and a warning says so."""
+    behavior = "output"
+    size = size or seen.size
+    if regions is None:
+        guess = guess_layers(module, size)
+        regions = {region: Readout(layer, POOL) for region, layer in guess.regions.items()}
+        behavior = guess.last if head else "output"
+        chosen = ", ".join(f"{region} {layer}" for region, layer in guess.regions.items())
+        warnings.warn(
+            f"{identifier}: layers chosen by their depth alone ({chosen}); to choose others, say regions in a "
+            "models.toml",
+            stacklevel=2,
+        )
+    return VisionSubject(
+        identifier,
+        module,
+        regions,
+        degrees=DEGREES,
+        size=size,
+        mean=seen.mean,
+        std=seen.std,
+        head=head,
+        behavior=behavior,
+    )
+
+
+def found_factory(name: str, source: Source, describe: Callable[[], tuple[Preprocessing, Head | None]]) -> Factory:
+    """Return the factory of a library's network, whose weights may be random and whose layers may be told."""
+
+    def make(
+        weights: Weights = "published", seed: int = 0, size: int | None = None, regions: Regions | None = None
+    ) -> Subject:
+        module = network(source, weights, seed)
+        seen, head = describe()
+        return as_vision_subject(twin(name, weights, seed), module, seen, head, size, regions)
+
+    return make
+
+
+def timm(name: str, wanted: str) -> ModelEntry:
+    """Return a network of timm, e.g. ``resnet18.a1_in1k``."""
+    library = torch_libraries.timm()
+    architecture, _, tag = wanted.partition(".")
+    if not library.is_model(architecture):
+        raise UnknownName("model of timm", wanted, library.list_models())
+    tags = library.list_pretrained(f"{architecture}.*")
+    if tag and wanted not in tags:
+        raise UnknownName("weights of timm", wanted, tags, f" ({architecture} has: {', '.join(tags) or 'none'})")
+    config: Any = library.get_pretrained_cfg(wanted)
+
+    def describe() -> tuple[Preprocessing, Head | None]:
+        seen = Preprocessing(int(config.input_size[-1]), tuple(config.mean), tuple(config.std))
+        return seen, Head() if config.num_classes == 1000 else None
+
+    card = card_for(
+        name,
+        what=f"{wanted} of timm {library.__version__}",
+        where=f"https://huggingface.co/{config.hf_hub_id or 'timm'}"
+        if config
+        else "https://github.com/huggingface/timm",
+        licence=str(getattr(config, "license", None) or "not stated by timm"),
+        degrees=DEGREES,
+    )
+    return Entry("model", name, found_factory(name, Timm(wanted), describe), card)
+
+
+def torchvision(name: str, wanted: str) -> ModelEntry:
+    """Return a network of torchvision, e.g. ``resnet50.IMAGENET1K_V2``."""
+    library = torch_libraries.torchvision()
+    architecture, _, tag = wanted.partition(".")
+    known = library.models.list_models(module=library.models)
+    if architecture not in known:
+        raise UnknownName("model of torchvision", wanted, known)
+    published: Any = library.models.get_model_weights(architecture)
+    tags = [tag for tag in published.__members__ if tag != "DEFAULT"]
+    if tag and tag not in tags:
+        names = [f"{architecture}.{t}" for t in tags]
+        raise UnknownName("weights of torchvision", wanted, names, f" ({architecture} has: {', '.join(tags)})")
+    weights = published[tag] if tag else published.DEFAULT
+
+    def describe() -> tuple[Preprocessing, Head | None]:
+        shown = weights.transforms()
+        seen = Preprocessing(int(shown.crop_size[0]), tuple(shown.mean), tuple(shown.std))
+        return seen, Head() if len(weights.meta.get("categories", ())) == 1000 else None
+
+    card = card_for(
+        name,
+        what=f"{architecture} of torchvision {library.__version__} with weights {weights.name}",
+        where=weights.url,
+        licence="BSD-3-Clause (code)",
+        degrees=DEGREES,
+    )
+    return Entry("model", name, found_factory(name, Torchvision(architecture, weights.name), describe), card)
+
+
+def hf(name: str, wanted: str) -> ModelEntry:
+    """Return a network of the Hugging Face hub, e.g. ``facebook/dinov2-small``, or of a folder."""
+    torch_libraries.transformers()
+    repository, _, revision = wanted.partition("@")
+    source = Hub(repository, revision or None)
+
+    @functools.lru_cache(1)  # its content is asked for before it is
+    def module(weights: Weights, seed: int) -> nn.Module:
+        return network(source, weights, seed)
+
+    def make(
+        weights: Weights = "published", seed: int = 0, size: int | None = None, regions: Regions | None = None
+    ) -> Subject:
+        made, seen = module(weights, seed), Preprocessing(*source.preprocessing())
+        return as_vision_subject(twin(name, weights, seed), made, seen, _words(made), size, regions)
+
+    card = card_for(
+        name,
+        what=f"{repository} of the Hugging Face hub",
+        where=f"https://huggingface.co/{repository}",
+        licence="see its page on the hub",
+        degrees=DEGREES,
+    )
+    # what a name of the hub stands for can change there: the weights themselves say what they are
+    return Entry("model", name, make, card, lambda: digest_of(module("published", 0)))
+
+
+def _words(module: nn.Module) -> Head | None:
+    """Return the head of a classifier of transformers: its labels, in the order of the logits."""
+    config: Any = getattr(module, "config", None)
+    labels: Mapping[int, str] = getattr(config, "id2label", None) or {}
+    classifies = type(module).__name__.endswith("ForImageClassification")
+    words = tuple(labels[i] for i in sorted(labels))
+    return Head(classes=words) if classifies and len(set(words)) == len(words) > 1 else None
+
+
+def function(name: str, module: str, wanted: str) -> ModelEntry:
+    """Return what a function makes, of a module that can be imported from here; it may have options of its own."""
+    made_by = _imported(name, module)
+    known = {n: v for n, v in vars(made_by).items() if callable(v) and not n.startswith("_")}
+    if wanted not in known:
+        raise UnknownName(f"function of {module}", wanted, known)
+    made = known[wanted]
+    for parameter in inspect.signature(made).parameters.values():
+        if parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            raise InvalidModel(f"{name}: its option {parameter.name!r} has no default; wrap it in a function without")
+
+    signature = inspect.signature(made)
+    ours = {"size": int | None, "regions": Regions | None}
+    added = [
+        inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=a)
+        for n, a in ours.items()
+        if n not in signature.parameters
+    ]
+
+    @functools.wraps(made)
+    def make(**options: Any) -> Subject:
+        told = {p.name: options.pop(p.name, None) for p in added}
+        try:
+            thing = made(**options)
+        except BrainmarkError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{name}: the function failed: {type(error).__name__}: {error}") from error
+        if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
+            identifier = twin(name, str(options.get("weights", "published")), int(options.get("seed", 0)))
+            return as_vision_subject(identifier, thing, Preprocessing(), None, **told)
+        try:
+            return as_subject(thing, name)
+        except TypeError as error:
+            raise InvalidModel(f"{name}: {error}") from error
+
+    def content() -> str | None:
+        """Digest of the weights, which the function may have read from a file; None for a subject of its own kind."""
+        thing = made()
+        if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
+            return digest_of(thing)
+        digest = getattr(thing, "weights_digest", None)
+        return digest if isinstance(digest, str) else None
+
+    keywords = [p for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD]
+    plain = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    make.__signature__ = signature.replace(parameters=[*plain, *added, *keywords])  # pyright: ignore[reportAttributeAccessIssue]
+    make.__module__ = module  # not where a decorator or a library defined it: this file may have changed
+    card = card_for(
+        name,
+        what=f"{wanted} of {module}",
+        where=str(getattr(made_by, "__file__", module)),
+        licence="not stated",
+        degrees=DEGREES,
+        summary=f"What {wanted} of {module} makes; the layers of a bare network are chosen by depth.",
+    )
+    return Entry("model", name, make, card, content)
+
+
+def _imported(name: str, module: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "") == module or module.startswith(f"{error.name}."):
+            raise DataError(f"{name}: no module {module!r} in {here} or among the installed packages") from None
+        raise DataError(f"{name}: {module} needs {error.name}, which is not installed") from error
+    except Exception as error:
+        raise ModelError(f"{name}: importing {module} failed: {type(error).__name__}: {error}") from error
+
+
+def digest_of(module: nn.Module) -> str:
+    """sha256 over the weights of a network."""
+    return VisionSubject("network", module, {"IT": "output"}).weights_digest
+
+
+__all__ = [
+    "DEGREES",
+    "Preprocessing",
+    "Regions",
+    "as_vision_subject",
+    "digest_of",
+    "found_factory",
+    "function",
+    "hf",
+    "timm",
+    "torchvision",
+]

@@ -1,0 +1,271 @@
+"""Models described in a TOML file: where the network is, and what its layers and pixels stand for. No code.
+
+.. code-block:: toml
+
+    [my-resnet]
+    network = "timm/resnet18.a1_in1k"   # or torchvision/..., hf/..., module:function, network.pt2, a registered name
+    weights = "epoch90.safetensors"     # optional: a table of weights to put into the network
+    degrees = 8.0                       # field of view
+    size = 224                          # of the input, in pixels
+    mean = [0.485, 0.456, 0.406]
+    std = [0.229, 0.224, 0.225]
+    behavior = "global_pool"
+    regions.V1 = "layer1"
+    regions.IT = { layer = "layer4", pool = 7 }
+    head = { layer = "output", classes = "imagenet" }
+
+Paths are relative to the file. What is left out is as the network has it under its own name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from brainmark.core.cards import ModelCard
+from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
+from brainmark.core.registry import Entry, models
+from brainmark.core.subject import Subject
+from brainmark.models import exported
+from brainmark.models.commitment import Head, Readout, Steps, VisionSubject
+from brainmark.models.exported import file_digest
+from brainmark.models.found_networks import DEGREES
+from brainmark.models.resolve import ModelEntry, card_for
+
+_EXACT = ConfigDict(extra="forbid", strict=True)
+
+
+class TimeTable(BaseModel):
+    """`Steps`, in ms."""
+
+    model_config = _EXACT
+    start: float
+    step: float = Field(gt=0)
+    count: int = Field(ge=1)
+
+
+class ReadoutTable(BaseModel):
+    """`Readout`; a text alone is the layer."""
+
+    model_config = _EXACT
+    layer: str = Field(min_length=1)
+    pool: int | None = Field(None, ge=1)
+    time: TimeTable | None = None
+
+    def readout(self) -> Readout:
+        """Return it as models take it."""
+        time = Steps(**self.time.model_dump()) if self.time else None
+        return Readout(self.layer, self.pool, time=time)
+
+
+def _from_text(value: Any) -> Any:
+    return {"layer": value} if isinstance(value, str) else value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class HeadTable(BaseModel):
+    """`Head`: the layer of the logits, and what they stand for."""
+
+    model_config = _EXACT
+    layer: str = "output"
+    classes: Literal["imagenet"] | Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=2)] = (
+        "imagenet"
+    )
+
+
+Where = Annotated[ReadoutTable, BeforeValidator(_from_text)]
+Channels = Annotated[tuple[float, float, float], BeforeValidator(_as_tuple)]
+
+
+class Description(BaseModel):
+    """One model of a file."""
+
+    model_config = _EXACT
+    network: str = Field(min_length=1)
+    weights: str | None = None
+    summary: str | None = Field(None, min_length=1)
+    licence: str = "not stated"
+    cite: str | None = None
+    degrees: float | None = Field(None, gt=0)
+    size: int | None = Field(None, ge=1)
+    mean: Channels | None = None
+    std: Channels | None = None
+    regions: dict[str, Where] = Field(default_factory=dict[str, Where])
+    behavior: Where | None = None
+    head: HeadTable | None = None
+
+    def readouts(self) -> dict[str, Readout] | None:
+        """Return what stands for each region, or None where nothing is said."""
+        return {region: where.readout() for region, where in self.regions.items()} or None
+
+    def changed(self, subject: VisionSubject, name: str) -> VisionSubject:
+        """Return the subject with all that is said here."""
+        told = {n: v for n in ("degrees", "size", "mean", "std") if (v := getattr(self, n)) is not None}
+        if self.regions:
+            told["regions"] = self.readouts()
+        if self.behavior:
+            told["behavior"] = self.behavior.readout()
+        if self.head:
+            told["head"] = Head(self.head.layer, self.head.classes)
+        return dataclasses.replace(subject, identifier=name, **told)
+
+
+def read(path: Path) -> dict[str, Description]:
+    """Return the models of a file by name.
+
+    Raises
+    ------
+    DataError : the file is not there.
+    InvalidModel : it is no TOML, or a field is not as it has to be; names file, model, field and value.
+    """
+    tables = _tables(path)
+    if not tables:
+        raise InvalidModel(f"{path}: describes no model; begin with [name] and network = ...")
+    return {name: _description(path, name, table) for name, table in tables.items()}
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidModel(f"{path}: {error}") from error
+
+
+def _description(path: Path, name: str, table: Any) -> Description:
+    try:
+        return Description.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = [str(part) for part in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            known = [*Description.model_fields, *ReadoutTable.model_fields, *HeadTable.model_fields]
+            raise UnknownName(f"field of {path} [{name}]", ".".join(place), known) from None
+        field = ".".join(place) or "the model"
+        raise InvalidModel(f"{path} [{name}]: {field} is {first['input']!r}: {first['msg']}") from None
+
+
+def described(name: str, path: Path, member: str) -> ModelEntry:
+    """Return the model ``member`` of a file; without it, the only one. Raises what `read` raises, and UnknownName."""
+    found = read(path)
+    if not member and len(found) == 1:
+        member = next(iter(found))
+    if member not in found:
+        raise UnknownName(f"model of {path}", member, found, f" (it describes: {', '.join(found)})")
+    return _entry(name, path, member, found[member])
+
+
+def in_file(path: Path, names: list[str]) -> list[str]:
+    """Return the names, those of models of the file as ``file#name``."""
+    known = read(path)
+    return [f"{path}#{name}" if name in known else name for name in names]
+
+
+def beside_program(name: str, path: Path) -> ModelEntry:
+    """Return the model of an exported program that a file of the same name describes, without a table around it."""
+    table = _tables(path)
+    table.setdefault("network", Path(name).name)
+    return _entry(name, path, path.stem, _description(path, path.stem, table))
+
+
+def _entry(name: str, path: Path, member: str, told: Description) -> ModelEntry:
+    base, files = _network(path, member, told)
+
+    def make(weights: Literal["published", "random"] = "published", seed: int = 0) -> Subject:
+        from brainmark.models.networks.seeds import twin
+
+        own = told.weights and weights == "published"
+        options = {"weights": "random" if own else weights, "seed": seed, "size": told.size, "regions": told.readouts()}
+        subject = base.load(**{n: v for n, v in options.items() if n in base.options and v is not None})
+        if not isinstance(subject, VisionSubject):
+            raise InvalidModel(f"{path} [{member}]: network is {told.network!r}: it has no layers that can be read")
+        subject = told.changed(subject, twin(name, weights, seed))
+        _check_layers(path, member, subject)
+        return _with_weights(subject, path.parent / str(told.weights)) if own else subject
+
+    def alone() -> Subject:
+        return make()
+
+    def content() -> str | None:
+        given = base.content() if base.content else base.name
+        return given and hashlib.sha256("".join([given, *map(file_digest, files)]).encode()).hexdigest()
+
+    factory = make if "weights" in base.options else alone
+    factory.__module__ = base.module  # whose code it is that makes the network
+    return Entry("model", name, factory, _card(name, path, member, told, base), content)
+
+
+def _card(name: str, path: Path, member: str, told: Description, base: ModelEntry) -> ModelCard:
+    changes: dict[str, Any] = {
+        "summary": told.summary or f"{member}: {told.network}, as {path.name} describes it.",
+        "regions": tuple(told.regions) or base.card.regions,
+        "family": base.card.family,
+    }
+    if told.cite:
+        changes["cite"] = told.cite
+    degrees = told.degrees or base.card.degrees or DEGREES
+    try:
+        return card_for(name, what=member, where=path.name, licence=told.licence, degrees=degrees, **changes)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidModel(f"{path} [{member}]: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _check_layers(path: Path, member: str, subject: VisionSubject) -> None:
+    """Refuse layers that the network does not have, before anything is computed."""
+    read = {f"regions.{region}": where for region, where in subject.regions.items()}
+    read |= {"behavior": subject.behavior} if subject.behavior else {}
+    read |= {"head": subject.head.layer} if subject.head else {}
+    known = [*(name for name, _ in subject.module.named_modules() if name), "output"]
+    for field, where in read.items():
+        layer = (where.layer if isinstance(where, Readout) else where).partition("@")[0]
+        if layer not in known:
+            raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)
+
+
+def _with_weights(subject: VisionSubject, path: Path) -> VisionSubject:
+    """Return the subject with the weights of a file (safetensors, or torch without code)."""
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            table: Any = load_file(path)
+        else:
+            table = torch.load(path, map_location="cpu", weights_only=True)
+        subject.module.load_state_dict(table)
+    except Exception as error:  # damaged files and other networks fail in many ways
+        raise ModelError(f"{path}: cannot be put into the network: {type(error).__name__}: {error}") from error
+    return subject
+
+
+def _network(path: Path, member: str, told: Description) -> tuple[ModelEntry, list[Path]]:
+    """Return the entry of the network, and the files that the model is made of."""
+    files = [path]
+    network = told.network
+    if told.weights:
+        files.append(path.parent / told.weights)
+        if not files[-1].is_file():
+            raise DataError(f"{path} [{member}]: weights is {told.weights!r}: there is no file {files[-1]}")
+    if network.endswith(".pt2"):
+        program = path.parent / network
+        if not program.is_file():
+            raise DataError(f"{path} [{member}]: network is {network!r}: there is no file {program}")
+        return exported.bare(str(program)), files
+    try:
+        return models[network], files
+    except (UnknownName, InvalidModel) as error:
+        raise InvalidModel(f"{path} [{member}]: network is {network!r}: {error}") from None
+
+
+__all__ = ["Description", "HeadTable", "ReadoutTable", "TimeTable", "beside_program", "described", "in_file", "read"]
