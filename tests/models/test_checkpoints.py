@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
 
-from brainmark.core import DataError, ModelError
+from brainmark.core import DataError
 from brainmark.data.download import Unavailable
 from brainmark.models.networks import checkpoints
 from brainmark.models.networks.checkpoints import Checkpoint
@@ -30,11 +27,9 @@ def unreachable(url: str, target: Path) -> None:
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    """A checkpoint as parallel training writes it."""
-    network = nn.Linear(3, 2)
     path = tmp_path / "mirror" / PLACE
     path.parent.mkdir(parents=True)
-    torch.save({"epoch": 3, "state_dict": {f"module.{n}": t for n, t in network.state_dict().items()}}, path)
+    path.write_bytes(b"weights")
     return path
 
 
@@ -44,10 +39,7 @@ def first_digits(path: Path) -> str:
 
 def test_a_mirror_is_used_in_place(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    checkpoint = Checkpoint(URL, first_digits(published))
-    assert checkpoint.path() == published
-    network = checkpoint.load_into(nn.Linear(3, 2))
-    assert torch.equal(network.state_dict()["weight"], torch.load(published)["state_dict"]["module.weight"])
+    assert Checkpoint(URL, first_digits(published)).path() == published
 
 
 def test_a_download_is_kept(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -77,31 +69,3 @@ def test_other_bytes_are_refused_wherever_they_come_from(
 def test_without_network_the_way_out_is_said():
     with pytest.raises(DataError, match=r"(?s)small\.pth.*no network.*BRAINMARK_MIRROR.*:random.*--random-weights"):
         Checkpoint(URL).path()
-
-
-def test_weights_of_another_network_are_refused(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    with pytest.raises(ModelError, match="do not fit"):
-        Checkpoint(URL).load_into(nn.Linear(4, 2))
-
-
-class Bomb:
-    def __reduce__(self) -> tuple[object, tuple[Path]]:
-        return Path.touch, (Path("exploded"),)
-
-
-@pytest.mark.parametrize("content", [b"a page, not weights", pickle.dumps(Bomb()), b""])
-def test_no_code_in_a_file_is_run(content: bytes, published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.chdir(tmp_path)
-    published.write_bytes(content)
-    with pytest.raises(ModelError, match="cannot be read as weights"):
-        Checkpoint(URL).tensors()
-    assert not Path("exploded").exists()
-
-
-def test_a_file_without_a_table_is_refused(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    torch.save([1, 2], published)
-    with pytest.raises(ModelError, match="holds a list"):
-        Checkpoint(URL).tensors()

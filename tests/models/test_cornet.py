@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from brainmark.core import DataError, models
+from brainmark.models.commitment import VisionSubject
 from brainmark.models.networks import cornet as cornets
 from brainmark.models.networks.cornet import AREAS, CORblockS, cornet
 
@@ -124,7 +126,19 @@ def test_weights_that_cannot_be_had_are_said_with_the_way_out(monkeypatch: pytes
     monkeypatch.setenv("BRAINMARK_MIRROR", "")
     monkeypatch.setattr("brainmark.models.networks.checkpoints.download", no_network)
     with pytest.raises(DataError, match=r"(?s)cornet_s-1d3f7974.pth.*no network.*:random"):
-        models["CORnet-S"].load()
+        cast(VisionSubject, models["CORnet-S"].load()).module  # noqa: B018 - made when it is first asked for
+
+
+def test_published_weights_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """From a file as parallel training on several devices leaves it."""
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path))
+    monkeypatch.setattr("brainmark.models.networks.checkpoints.Checkpoint._fits", lambda *_: True)
+    file = tmp_path / "s3.amazonaws.com" / "cornet-models" / "cornet_z-5c427c9c.pth"
+    file.parent.mkdir(parents=True)
+    trained = cornet("Z", seed=7).state_dict()
+    torch.save({"epoch": 25, "state_dict": {f"module.{name}": tensor for name, tensor in trained.items()}}, file)
+    loaded = cast(VisionSubject, models["CORnet-Z"].load()).module.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in trained.items())
 
 
 def no_network(url: str, target: object) -> None:

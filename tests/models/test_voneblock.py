@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -75,13 +76,13 @@ def middle(block: VOneBlock, images: Tensor) -> np.ndarray:
 
 def fitting_cells(block: VOneBlock) -> np.ndarray:
     """Cells that fit into the kernel and have enough cycles to be band-pass."""
-    cells = block.cells
+    cells = cast(GaborParameters, block.cells)
     degrees = cells.nx / cells.frequency, cells.ny / cells.frequency
     return np.flatnonzero((degrees[0] * 28 < 5) & (degrees[1] * 28 < 5) & (cells.nx > 0.35))
 
 
 def test_cells_prefer_the_orientation_and_frequency_of_their_parameters(block: VOneBlock):
-    cells, chosen = block.cells, [i for i in fitting_cells(block) if i >= 64][:6]
+    cells, chosen = cast(GaborParameters, block.cells), [i for i in fitting_cells(block) if i >= 64][:6]
     assert len(chosen) == 6
     for cell in chosen:
         around = 2.0 ** np.arange(-1.5, 1.51, 0.25)
@@ -94,7 +95,7 @@ def test_cells_prefer_the_orientation_and_frequency_of_their_parameters(block: V
 
 
 def test_complex_cells_do_not_see_phase_and_simple_cells_do(block: VOneBlock):
-    cells, phases = block.cells, np.arange(0, 360, 30)
+    cells, phases = cast(GaborParameters, block.cells), np.arange(0, 360, 30)
     fitting = fitting_cells(block)
     chosen = [*fitting[fitting < 64][:4], *fitting[fitting >= 64][:4]]
     for cell in chosen:
@@ -114,10 +115,11 @@ def test_responses_are_those_of_plain_convolution(block: VOneBlock):
     image = torch.rand((1, 3, 224, 224), generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         response = block(image)[0]
+    cells = cast(GaborParameters, block.cells)
     padded = np.pad(image[0].numpy().astype(float), ((0, 0), (12, 12), (12, 12)))
     for cell, row, column in ((0, 0, 0), (40, 28, 13), (70, 55, 55), (127, 5, 30)):
-        window = padded[block.cells.colour[cell], 4 * row : 4 * row + 25, 4 * column : 4 * column + 25]
-        one = block.cells.take(np.array([cell]))
+        window = padded[cells.colour[cell], 4 * row : 4 * row + 25, 4 * column : 4 * column + 25]
+        one = cells.take(np.array([cell]))
         q0, q1 = (vone.GAIN * float((gabor_kernels(one, 28.0, 25, s)[0] * window).sum()) for s in (0.0, 90.0))
         expected = max(q0, 0.0) if cell < 64 else np.sqrt((q0**2 + q1**2) / 2)
         assert float(response[cell, row, column]) == pytest.approx(expected, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Published weights: from a URL to tensors, through the cache and the mirrors that data come from.
+"""Published weights: from a URL to a file, through the cache and the mirrors that data come from.
 
 Their authors publish no full hash: at most its first digits, as part of the file's name. These are checked.
 """
@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
-import torch
 from filelock import FileLock
-from torch import Tensor, nn
 
-from brainmark.core.errors import DataError, ModelError
+from brainmark.core.errors import DataError
 from brainmark.data.download import Unavailable, download
 from brainmark.data.places import as_url, places
 from brainmark.data.settings import home, mirrors
@@ -70,41 +66,6 @@ class Checkpoint:
                 finally:
                     part.unlink(missing_ok=True)
         raise DataError(self._nowhere(tried))
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return name -> tensor; the prefix ``module.`` of parallel training is taken off.
-
-        Raises
-        ------
-        DataError : see `path`.
-        ModelError : the file holds something else. No code in it is run.
-        """
-        path = self.path()
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Detected pickle protocol")  # said before it is refused anyway
-                found: Any = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # its reader raises whatever a broken file leads it to
-            raise ModelError(f"{path} cannot be read as weights: {error}") from error
-        if isinstance(found, Mapping) and isinstance(cast("Mapping[str, Any]", found).get("state_dict"), Mapping):
-            found = found["state_dict"]
-        if not isinstance(found, Mapping):
-            raise ModelError(f"{path} holds a {type(found).__name__}, not a table of weights")
-        table = cast("Mapping[str, Any]", found)
-        return {n.removeprefix("module."): t for n, t in table.items() if isinstance(t, Tensor)}
-
-    def load_into(self, network: nn.Module) -> nn.Module:
-        """Give the network these weights, and return it.
-
-        Raises
-        ------
-        ModelError : names or shapes are not those of the network.
-        """
-        try:
-            network.load_state_dict(self.tensors())
-        except RuntimeError as error:
-            raise ModelError(f"the weights of {self.url} do not fit: {error}") from error
-        return network
 
     def _fits(self, path: Path) -> bool:
         if not self.sha256:

@@ -130,20 +130,36 @@ class VOneBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.stride, self.padding, self.noise = stride, kernel // 2, noise
+        self.cells: GaborParameters | None = None
+        self.kinds = np.repeat([0, 1], [simple, complex_])
         drawn = sample_parameters(simple + complex_, seed, highest_frequency)
-        by_colour = [np.argsort(c, kind="stable") for c in (drawn.colour[:simple], drawn.colour[simple:])]
-        self.cells = drawn.take(np.concatenate([by_colour[0], simple + by_colour[1]]))
-        kinds = np.repeat([0, 1], [simple, complex_])
-        even = gabor_kernels(self.cells, pixels_per_degree, kernel)
-        odd = gabor_kernels(self.cells, pixels_per_degree, kernel, 90.0)
-        self.counts: list[tuple[int, int]] = []  # simple and complex cells that see each channel
-        for channel in range(3):
-            simple_here, complex_here = ((kinds == k) & (self.cells.colour == channel) for k in (0, 1))
-            kernels = GAIN * np.concatenate([even[simple_here], even[complex_here], odd[complex_here]])[:, None]
-            self.register_buffer(f"kernels{channel}", torch.from_numpy(kernels.astype(np.float32)), persistent=False)
-            self.counts.append((int(simple_here.sum()), int(complex_here.sum())))
+        shapes = [gabor_kernels(drawn, pixels_per_degree, kernel, shift) for shift in (0.0, 90.0)]
+        self.cells = drawn.take(self._take(*shapes, drawn.colour))
         self.simple, self.complex, self.v1 = nn.Identity(), nn.Identity(), nn.Identity()
         self._seeds: tuple[int, ...] = ()
+
+    def take_kernels(self, even: np.ndarray, odd: np.ndarray) -> np.ndarray:
+        """See through other kernels, such as published ones, and return the order in which cells then stand.
+
+        Parameters
+        ----------
+        even, odd : (cells, 3, side, side), simple cells first; a cell sees the one colour whose kernel is not 0.
+        """
+        colour = np.abs(even).sum((2, 3)).argmax(1)
+        rows = np.arange(len(even))
+        self.cells = None  # what parameters they were drawn with is not known
+        return self._take(even[rows, colour], odd[rows, colour], colour)
+
+    def _take(self, even: np.ndarray, odd: np.ndarray, colour: np.ndarray) -> np.ndarray:
+        """Keep kernels (cells, side, side) by the colour that they see; simple cells come first, and by colour."""
+        order = np.lexsort((colour, self.kinds))
+        self.counts: list[tuple[int, int]] = []  # simple and complex cells that see each channel
+        for channel in range(3):
+            simple, complex_ = (order[(self.kinds == k)[order] & (colour == channel)[order]] for k in (0, 1))
+            kernels = GAIN * np.concatenate([even[simple], even[complex_], odd[complex_]])[:, None]
+            self.register_buffer(f"kernels{channel}", torch.from_numpy(kernels.astype(np.float32)), persistent=False)
+            self.counts.append((len(simple), len(complex_)))
+        return order
 
     def reseed(self, seeds: Sequence[int]) -> None:
         """Set the seeds of the noise of the next stimuli; without them torch's own generator is used."""

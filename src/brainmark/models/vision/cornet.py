@@ -8,8 +8,6 @@ from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from brainmark.core.subject import Subject
     from brainmark.models.commitment import Readout, Steps
     from brainmark.models.networks.cornet import Kind
@@ -97,23 +95,17 @@ def _one_clock() -> dict[str, Steps]:
 
 def _subject(name: str, kind: Kind, weights: str, seed: int, times: dict[str, Steps]) -> Subject:
     from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, VisionSubject
-    from brainmark.models.networks.checkpoints import Checkpoint
     from brainmark.models.networks.cornet import cornet
     from brainmark.models.networks.seeds import twin
+    from brainmark.models.sources import Built, Published
+    from brainmark.models.zoo import network
 
-    checkpoint = None
-    if weights == "published":
-        file = WEIGHTS[kind]
-        checkpoint = Checkpoint(_PLACE + file, file.split("-")[1].removesuffix(".pth"))
-        checkpoint.path()  # a file that cannot be had is said now, not in the middle of an experiment
-
-    def network() -> nn.Module:
-        made = cornet(kind, seed)
-        return checkpoint.load_into(made) if checkpoint else made
-
+    file = WEIGHTS[kind]
+    digits = file.split("-")[1].removesuffix(".pth")
+    source = Published(Built(lambda: cornet(kind, seed)), _PLACE + file, digits, ("state_dict",), "module.")
     return VisionSubject(
         twin(name, weights, seed),
-        network,
+        lambda: network(source, weights, seed),
         readouts(times),
         degrees=DEGREES,
         mean=IMAGENET_MEAN,
