@@ -61,7 +61,7 @@ def to_bytes(network: nn.Module, facts: Facts) -> bytes:
         name: values.detach().to(torch.float16 if values.ndim > 1 else values.dtype).contiguous()
         for name, values in network.state_dict().items()
     }
-    return save(tensors, {"format": FORMAT, "facts": json.dumps(facts.__dict__, sort_keys=True)})
+    return save(tensors, {FORMAT: json.dumps(facts.__dict__, sort_keys=True)})  # several entries would have no order
 
 
 def read_facts(path: Path) -> Facts:
@@ -75,14 +75,11 @@ def read_facts(path: Path) -> Facts:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             head = file.read(length) if length < 10_000_000 else b""
-        metadata = json.loads(head)["__metadata__"]
-        facts = Facts(**json.loads(metadata["facts"])) if metadata["format"] == FORMAT else None
+        facts = Facts(**json.loads(json.loads(head)["__metadata__"][FORMAT]))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, KeyError, TypeError):
-        facts = None
-    if facts is None:
-        raise DataError(f"{path}: is no checkpoint of 'brainmark train' (format {FORMAT})")
+        raise DataError(f"{path}: is no checkpoint of 'brainmark train' (format {FORMAT})") from None
     return facts
 
 

@@ -230,7 +230,7 @@ def _restore(run: Run, module: torch.nn.Module, optimiser: torch.optim.Optimizer
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except Exception as error:
-        raise DataError(f"{path}: cannot be read ({error}); remove it to start anew") from error
+        raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start anew") from error
     if state["config"] != json.dumps(run.config(), sort_keys=True):
         raise DataError(
             f"{run.folder}: holds another run ({_difference(json.loads(state['config']), run.config())}); "

@@ -123,8 +123,8 @@ def _regions(network: str) -> dict[str, Readout]:
             region: Readout(region, pool=8, time=Steps(50.0 + 20.0 * i, 20.0, len(REGIONS) + 1 - i))
             for i, region in enumerate(REGIONS)
         }
-    layers = {"V1": "stem", "V2": "stage1", "V4": "stage2", "IT": "stage3"}
-    return {region: Readout(layer, pool=8) for region, layer in layers.items()}
+    layers = {"V1": ("stem", 8), "V2": ("stage1", 8), "V4": ("stage2", 4), "IT": ("stage3", 4)}
+    return {region: Readout(layer, pool=pool) for region, (layer, pool) in layers.items()}
 
 
 @models.add_finder

@@ -1,0 +1,147 @@
+"""Folders of numbered files with one hash: found, downloaded, verified, decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from brainmark.core import DataError
+from brainmark.data import decoded as decoded_module
+from brainmark.data.decoded import decoded
+from brainmark.data.folders import NumberedFiles, digest_of
+
+URL = "https://raw.example.org/set/train/cat"
+PLACE = Path("raw.example.org/set/train/cat")
+
+
+def png(value: int, size: int = 4) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((size, size, 3), value, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+CONTENTS = [png(value) for value in (10, 20, 30)]
+
+
+def registered(contents: list[bytes] = CONTENTS, url: str = URL) -> NumberedFiles:
+    return NumberedFiles(url, len(contents), sum(map(len, contents)), digest_of(contents), ".png")
+
+
+def lay_out(root: Path, contents: list[bytes] = CONTENTS) -> Path:
+    folder = root / PLACE
+    folder.mkdir(parents=True)
+    for number, content in enumerate(contents):
+        (folder / f"{number:04d}.png").write_bytes(content)
+    return folder
+
+
+def test_the_digest_is_the_one_of_digests() -> None:
+    joined = b"".join(hashlib.sha256(content).digest() for content in CONTENTS)
+    assert digest_of(CONTENTS) == hashlib.sha256(joined).hexdigest()
+    assert digest_of([b"ab", b"c"]) != digest_of([b"a", b"bc"])
+
+
+def test_a_mirror_is_read_in_place(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(tmp_path / "mirror")
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    calls: list[int] = []
+    assert registered().read(lambda: calls.append(1)) == CONTENTS
+    assert len(calls) == 3
+    assert not (home / "files").exists()
+
+
+@pytest.mark.parametrize("change", ["other", "swapped", "gone"])
+def test_a_changed_mirror_is_refused_and_named(
+    change: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lay_out(tmp_path / "mirror")
+    if change == "other":
+        (folder / "0001.png").write_bytes(png(99))
+    elif change == "swapped":
+        (folder / "0000.png").write_bytes(CONTENTS[1])
+        (folder / "0001.png").write_bytes(CONTENTS[0])
+    else:
+        (folder / "0002.png").unlink()
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setattr("brainmark.data.download.download", no_network)
+    with pytest.raises(DataError, match=r"set BRAINMARK_MIRROR|wrong content"):
+        registered().read()
+
+
+def no_network(url: str, target: Path, bar: object = None) -> None:
+    from brainmark.data.download import Unavailable
+
+    raise Unavailable("no connection")
+
+
+def test_what_is_missing_is_downloaded_once(server, home: Path) -> None:
+    for number, content in enumerate(CONTENTS):
+        server.add(f"/set/{number:04d}.png", content)
+    files = registered(url=f"{server.base}/set")
+    assert files.read() == CONTENTS
+    assert files.read() == CONTENTS
+    assert sum(server.gets.values()) == 3
+    kept = sorted(p.name for p in (home / "files").rglob("*") if p.is_file())
+    assert kept == ["0000.png", "0001.png", "0002.png"]
+
+
+def test_an_interrupted_download_goes_on(server, home: Path) -> None:
+    for number, content in enumerate(CONTENTS):
+        server.add(f"/set/{number:04d}.png", content, server.cut_off if number == 2 else None)
+    files = registered(url=f"{server.base}/set")
+    with pytest.raises(DataError, match=r"cannot get 3 files like '0002\.png'"):
+        files.read()
+    del server.how["/set/0002.png"]
+    server.gets.clear()
+    assert files.read() == CONTENTS
+    assert [path for path, count in server.gets.items() if count] == ["/set/0002.png"]
+
+
+def test_a_wrong_download_names_the_cache_to_remove(server, home: Path) -> None:
+    for number in range(3):
+        server.add(f"/set/{number:04d}.png", png(99))
+    files = registered(url=f"{server.base}/set")
+    with pytest.raises(DataError, match=r"wrong content: expected sha256 .* over 3 files.* remove .*set and try again"):
+        files.read()
+    with pytest.raises(DataError, match="remove that folder and try again"):
+        files.read()
+
+
+def test_images_are_decoded_once(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(tmp_path / "mirror")
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    pixels = decoded("toy", [registered(), registered()], (4, 4, 3))
+    assert pixels.shape == (6, 4, 4, 3)
+    assert pixels[:, 0, 0, 0].tolist() == [10, 20, 30, 10, 20, 30]
+    monkeypatch.setattr(decoded_module, "_decode", lambda *_: pytest.fail("decoded again"))
+    np.testing.assert_array_equal(decoded("toy", [registered(), registered()], (4, 4, 3)), pixels)
+
+
+def test_a_damaged_array_is_made_again(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(tmp_path / "mirror")
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    pixels = decoded("toy", [registered()], (4, 4, 3))
+    (kept,) = (home / "arrays").iterdir()
+    content = bytearray(kept.read_bytes())
+    content[5] ^= 1
+    kept.write_bytes(bytes(content))
+    np.testing.assert_array_equal(decoded("toy", [registered()], (4, 4, 3)), pixels)
+    assert len(list((home / "arrays").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"no image", "0001.png: cannot be decoded"), (png(20, 5), r"shape \(5, 5, 3\); expected")]
+)
+def test_a_file_that_is_no_such_image_is_named(
+    content: bytes, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [CONTENTS[0], content]
+    lay_out(tmp_path / "mirror", contents)
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    with pytest.raises(DataError, match=reason):
+        decoded("toy", [registered(contents)], (4, 4, 3))
