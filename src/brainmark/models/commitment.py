@@ -177,10 +177,12 @@ class VisionSubject:
         asked_record(experiment, self.identifier, [experiment.ask.region] if isinstance(experiment.ask, Record) else ())
         return self._recordings(experiment, readouts, self._seeds(experiment.setting)[0])
 
-    def layers(self, experiment: Experiment) -> dict[str, tuple[int, ...]]:
-        """Return all layers that put out numbers of their own, in the order they run, with the shape for a stimulus."""
-        extractor = self._extractor(experiment.setting.degrees)
-        return dict(extractor.probe(experiment.stimuli.media, ["all"]).shapes)
+    def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
+        """Return layers -> shapes of what they put out for a stimulus. Raises UnknownName.
+
+        ``all`` stands for every layer that puts out numbers of its own, in the order they run.
+        """
+        return dict(self._extractor(experiment.setting.degrees).probe(experiment.stimuli.media, names).shapes)
 
     def _recordings(self, experiment: Experiment, readouts: Sequence[Readout], seed: int | None) -> list[xr.DataArray]:
         ask = experiment.ask

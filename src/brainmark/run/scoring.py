@@ -7,8 +7,9 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
@@ -22,18 +23,28 @@ from brainmark.run.stamp import code_digest, entry_fingerprint, make_stamp, vers
 from brainmark.store.results import ResultStore
 
 Outcome = Score | Failure
+Layers = Literal["committed", "chosen"]
+"""Which layers stand for regions: those that the model commits to, or those that were chosen for it."""
 
 
 class _Model:
     """A model given by name or as an object; made when first needed, once."""
 
-    def __init__(self, given: Any) -> None:
-        self.given = given
+    def __init__(self, given: Any, layers: Layers = "committed") -> None:
+        self.given, self.layers = given, layers
         self.entry = registry.models[given] if isinstance(given, str) else None
-        self.name: str = given if isinstance(given, str) else _identifier(self.subject)
+        self.name: str = given if isinstance(given, str) else _identifier(self._made)
 
     @cached_property
     def subject(self) -> Subject:
+        if self.layers == "committed":
+            return self._made
+        from brainmark.run.layers import with_chosen_layers
+
+        return with_chosen_layers(self._made, self.name)
+
+    @cached_property
+    def _made(self) -> Subject:
         if self.entry:
             return self.entry.load()
         if hasattr(self.given, "perform") and not isinstance(self.given, type):
@@ -41,6 +52,15 @@ class _Model:
         from brainmark.models.commitment import as_subject
 
         return as_subject(self.given)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What was chosen for it, as far as it counts."""
+        if self.layers == "committed":
+            return {}
+        from brainmark.run.layers import kept
+
+        return {region: [c.chosen.layer, c.chosen.pool, c.public] for region, c in kept(self.name).items()}
 
     @property
     def fingerprint(self) -> str:
@@ -76,7 +96,7 @@ class _Benchmark:
         return self._loaded
 
 
-def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True) -> Score:
+def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers: Layers = "committed") -> Score:
     """Score a model on a benchmark.
 
     Parameters
@@ -84,12 +104,13 @@ def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True) -> Scor
     model : a registered name, a `torch.nn.Module`, or any object with ``perform(experiment)``.
     benchmark : a registered name or a `Benchmark`.
     cache : look up and remember scores of registered names (in ``BRAINMARK_HOME/results``).
+    layers : "chosen" reads regions from the layers that `run.layers` chose for the model and kept.
 
     Raises
     ------
     UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
     """
-    return _score(_Model(model), _Benchmark(benchmark), cache, Answers())
+    return _score(_Model(model, layers), _Benchmark(benchmark), cache, Answers())
 
 
 def score_all(
@@ -97,6 +118,7 @@ def score_all(
     benchmarks: Iterable[str | Benchmark],
     *,
     cache: bool = True,
+    layers: Layers = "committed",
     started: Callable[[str, str], None] | None = None,
 ) -> Iterator[Outcome]:
     """Score every model on every benchmark, benchmark by benchmark; what fails becomes a `Failure`.
@@ -106,7 +128,7 @@ def score_all(
     """
     if isinstance(models, str) or isinstance(benchmarks, str):
         raise TypeError("score_all takes lists of models and benchmarks; for one of each use score(model, benchmark)")
-    subjects, tasks = [_Model(m) for m in models], [_Benchmark(b) for b in benchmarks]
+    subjects, tasks = [_Model(m, layers) for m in models], [_Benchmark(b) for b in benchmarks]
     return _outcomes(subjects, tasks, cache, started)
 
 
@@ -136,6 +158,11 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     begun = time.perf_counter()
     result = loaded(answers.of(model.subject, model.name))
     seconds = time.perf_counter() - begun
+    if model.layers == "chosen":
+        from brainmark.run.layers import note_on
+
+        note = note_on(model.name, loaded)
+        result = replace(result, notes=(*result.notes, note)) if note else result
     result = result.stamped(make_stamp(loaded, model.subject, model.fingerprint, seconds, benchmark.origin))
     if key:
         try:
@@ -161,5 +188,5 @@ def result_key(model: _Model, benchmark: _Benchmark) -> str | None:
     if None in fingerprints:
         return None
     sources = [s.sha256 for entry in data for s in entry.card.sources]
-    parts = [fingerprints, sources, code_digest(), versions()]
+    parts = [fingerprints, sources, code_digest(), versions(), model.choices]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

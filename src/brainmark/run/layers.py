@@ -1,0 +1,350 @@
+"""Which layer stands for a region: chosen on some stimuli, told by others, and kept with all that was tried."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import quote
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core import registry
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
+from brainmark.core.experiment import Record
+from brainmark.core.measurement import check_answer, with_stimulus_columns
+from brainmark.core.score import Interval, Score, make_score
+from brainmark.core.subject import Subject
+from brainmark.data.settings import home
+from brainmark.data.whole import write_whole
+from brainmark.models.commitment import VisionSubject, as_subject
+from brainmark.models.layers import Readout, as_readout
+
+PUBLIC: Mapping[str, tuple[str, str | None]] = {
+    "V4": ("Cowley2023.V4.201025-ridge", "Cowley2023.V4-ridge"),
+    "IT": ("Kriegeskorte2008.monkeyIT-rdm", None),
+}
+"""Region -> what its layer is chosen on, and what then tells how good it is (None: the other half of the stimuli)."""
+
+MOST_UNITS = 4096
+_SHARE = 0.25  # of the free memory that the activations of one pass may take
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A layer that was tried.
+
+    Attributes
+    ----------
+    layer, pool : see `Readout`.
+    units : that were compared.
+    value : score on the stimuli that the choice was made on; None if there is none (`reason`).
+    """
+
+    layer: str
+    pool: int | None
+    units: int
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The layer of one region, and how it was found.
+
+    Attributes
+    ----------
+    model, weights : name, and sha256 of its weights.
+    region : what the layer stands for.
+    chosen : layer, and pool, with the largest value; of equals, the first.
+    candidates : all layers tried, in the order they run.
+    public, held_out : the benchmarks (and which part of them) that chose, and that told.
+    value, interval : score of the chosen layer on `held_out`.
+    committed : score there of the layer that the model itself commits to the region; None: it commits none.
+    split : how stimuli were parted, if they were.
+    """
+
+    model: str
+    weights: str
+    region: str
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+    public: str
+    held_out: str
+    value: float
+    interval: Interval | None
+    committed: float | None
+    split: str = ""
+
+    @property
+    def readout(self) -> Readout:
+        """The chosen layer as a commitment."""
+        return Readout(self.chosen.layer, pool=self.chosen.pool)
+
+
+def choose_layers(
+    model: str | VisionSubject | Any,
+    benchmark: str | Benchmark,
+    held_out: str | Benchmark | None = None,
+    *,
+    layers: Literal["all"] | Sequence[str] = "all",
+    share: float = 0.5,
+    seed: int = 0,
+    most_units: int = MOST_UNITS,
+    progress: Progress | None = None,
+) -> Choice:
+    """Score every candidate layer on public stimuli, and the best one on others.
+
+    Activations of all layers come from one pass of the network (or as many as memory needs). Maps of more than
+    `most_units` units are averaged to coarser ones, and the choice commits to that; other layers are taken whole.
+
+    Parameters
+    ----------
+    model : a registered name, a network, or a `VisionSubject`.
+    benchmark : what chooses: it records from the region.
+    held_out : what tells how good the choice is, on other stimuli; None: `benchmark` itself, whose stimuli are
+        parted at random, `share` of them to choose, the rest to tell.
+    layers : names of candidates, or all that put out numbers of their own.
+    seed : of the parting.
+    progress : called with (layers done, layers in all).
+
+    Raises
+    ------
+    NotApplicable : the model has no layers to choose from, or the benchmark records from no region.
+    UnknownName : a layer, model or benchmark.
+    ModelError : no candidate has a score.
+    """
+    subject = _subject(model)
+    public, told, split = _parts(_benchmark(benchmark), None if held_out is None else _benchmark(held_out), share, seed)
+    region = cast(Record, public.experiment.ask).region
+    shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
+    readouts = {name: _fitting(name, shape, most_units) for name, shape in shapes.items()}
+    candidates = _tried(subject, public, readouts, shapes, progress)
+    scored = [c for c in candidates if c.value is not None]
+    if not scored:
+        raise ModelError(f"{subject.identifier}: no layer has a score on {public.identifier}: {candidates[0].reason}")
+    best = max(scored, key=lambda c: cast(float, c.value))
+    result = _score_of(subject, told, Readout(best.layer, pool=best.pool))
+    own = subject.regions.get(region)
+    return Choice(
+        model=subject.identifier,
+        weights=subject.weights_digest,
+        region=region,
+        chosen=best,
+        candidates=tuple(candidates),
+        public=public.identifier,
+        held_out=told.identifier,
+        value=result.value,
+        interval=result.interval,
+        committed=None if own is None else _score_of(subject, told, as_readout(own)).value,
+        split=split,
+    )
+
+
+def _subject(model: Any) -> VisionSubject:
+    made: Subject = registry.models[model].load() if isinstance(model, str) else as_subject(model)
+    if not isinstance(made, VisionSubject):
+        raise NotApplicable(f"{made.identifier} is a {type(made).__name__}, which has no layers to choose from")
+    return made
+
+
+def _benchmark(given: str | Benchmark) -> Benchmark:
+    made = registry.benchmarks[given].load() if isinstance(given, str) else given
+    if not isinstance(made.experiment.ask, Record):
+        raise NotApplicable(f"{made.identifier} records from no region, so no layer can be chosen on it")
+    return made
+
+
+def _parts(public: Benchmark, held_out: Benchmark | None, share: float, seed: int) -> tuple[Benchmark, Benchmark, str]:
+    """Benchmarks that choose and tell, and how the stimuli were parted."""
+    if held_out is not None:
+        regions = {cast(Record, b.experiment.ask).region for b in (public, held_out)}
+        if len(regions) > 1:
+            raise NotApplicable(f"{public.identifier} and {held_out.identifier} record from {' and '.join(regions)}")
+        shared = set(public.experiment.stimuli.ids) & set(held_out.experiment.stimuli.ids)
+        if shared:
+            raise NotApplicable(
+                f"{public.identifier} and {held_out.identifier} share {len(shared)} stimuli; leave held_out away "
+                "to part them"
+            )
+        return public, held_out, ""
+    count = len(public.experiment.stimuli)
+    order = np.random.default_rng(seed).permutation(count)
+    to_choose = round(share * count)
+    if not 0 < share < 1 or min(to_choose, count - to_choose) < 2:
+        raise ValueError(f"share = {share}: of {count} stimuli, at least two have to choose and two to tell")
+    split = f"{to_choose} of {count} stimuli choose, {count - to_choose} tell (seed {seed})"
+    parts = [
+        part_of(public, np.sort(positions), f"{public.identifier} ({what} {len(positions)} of {count} stimuli)")
+        for positions, what in ((order[:to_choose], "choosing"), (order[to_choose:], "telling"))
+    ]
+    return parts[0], parts[1], split
+
+
+def part_of(benchmark: Benchmark, positions: np.ndarray, identifier: str) -> Benchmark:
+    """Return the benchmark with the stimuli at `positions` only, in that order."""
+    taken = {str(d): positions for d in benchmark.target.dims if d in ("presentation", "other")}
+    experiment = replace(benchmark.experiment, stimuli=benchmark.experiment.stimuli.take(positions))
+    return replace(benchmark, identifier=identifier, experiment=experiment, target=benchmark.target.isel(taken))
+
+
+def _fitting(layer: str, shape: tuple[int, ...], most: int) -> Readout:
+    """The layer, as a map of at most so many units (but one for each channel)."""
+    if len(shape) != 3 or math.prod(shape) <= most:
+        return Readout(layer)
+    side = max(1, math.isqrt(most // shape[0]))
+    return Readout(layer, pool=side) if side < max(shape[1:]) else Readout(layer)
+
+
+def _tried(
+    subject: VisionSubject,
+    benchmark: Benchmark,
+    readouts: Mapping[str, Readout],
+    shapes: Mapping[str, tuple[int, ...]],
+    progress: Progress | None,
+) -> list[Candidate]:
+    """Score each readout, as many at a time as memory holds."""
+    from brainmark.metrics.backend import available_memory
+
+    budget = available_memory(benchmark.target.values) * _SHARE
+    candidates: list[Candidate] = []
+    batch: list[Readout] = []
+    held = 0.0
+    for name, readout in readouts.items():
+        needed = 4.0 * len(benchmark.experiment.stimuli) * _units(readout, shapes[name])
+        if batch and held + needed > budget:
+            candidates += _scored(subject, benchmark, batch, len(candidates), len(readouts), progress)
+            batch, held = [], 0.0
+        batch.append(readout)
+        held += needed
+    return candidates + _scored(subject, benchmark, batch, len(candidates), len(readouts), progress)
+
+
+def _units(readout: Readout, shape: tuple[int, ...]) -> int:
+    if readout.pool is None:
+        return math.prod(shape)
+    return shape[0] * math.prod(min(side, readout.pool) for side in shape[1:])
+
+
+def _scored(
+    subject: VisionSubject,
+    benchmark: Benchmark,
+    readouts: Sequence[Readout],
+    done: int,
+    in_all: int,
+    progress: Progress | None,
+) -> list[Candidate]:
+    answers = subject.record_from(benchmark.experiment, readouts)
+    found: list[Candidate] = []
+    for number, readout in enumerate(readouts):
+        answer, answers[number] = answers[number], xr.DataArray()  # freed when it is scored
+        units = answer.sizes["neuroid"]
+        try:
+            value, reason = _compared(subject, benchmark, answer).value, ""
+        except BrainmarkError as error:  # constant activations, for one
+            value, reason = None, str(error)
+        found.append(Candidate(readout.layer, readout.pool, units, value, reason))
+        if progress:
+            progress(done + number + 1, in_all)
+    return found
+
+
+def _compared(subject: VisionSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
+    answer = with_stimulus_columns(check_answer(answer, benchmark.experiment, subject.identifier), benchmark.experiment)
+    raw = benchmark.metric(answer, benchmark.mean_target)
+    return make_score(benchmark.identifier, subject.identifier, raw, benchmark.ceiling_comparison, {}, benchmark.seed)
+
+
+def _score_of(subject: VisionSubject, benchmark: Benchmark, readout: Readout) -> Score:
+    return _compared(subject, benchmark, subject.record_from(benchmark.experiment, [readout])[0])
+
+
+# --- choices that are kept -------------------------------------------------------------------------------------------
+
+
+def choices_path(model: str) -> Path:
+    """Return the file that holds what was chosen for a model; it need not exist."""
+    return home() / "layers" / f"{quote(model, safe='')}.json"
+
+
+def keep(choice: Choice) -> Path:
+    """Remember a choice, instead of an earlier one for the same region; return the file."""
+    path = choices_path(choice.model)
+    regions = {region: asdict(c) for region, c in {**kept(choice.model), choice.region: choice}.items()}
+    try:
+        write_whole(path, json.dumps(regions, indent=1, allow_nan=False).encode())
+    except OSError as error:
+        raise DataError(f"cannot keep the layers of {choice.model} in {path}: {error.strerror or error}") from error
+    return path
+
+
+def kept(model: str) -> dict[str, Choice]:
+    """Return region -> choice as kept for a model; empty if there is none.
+
+    Raises
+    ------
+    DataError : the file is damaged.
+    """
+    path = choices_path(model)
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return {region: _choice(fields) for region, fields in plain.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{path} is damaged ({error}); remove it, and choose again: brainmark layers {model}"
+        ) from error
+
+
+def _choice(fields: dict[str, Any]) -> Choice:
+    made: dict[str, Any] = {k: tuple(v) if k == "interval" and v is not None else v for k, v in fields.items()}
+    made["chosen"] = Candidate(**fields["chosen"])
+    made["candidates"] = tuple(Candidate(**c) for c in fields["candidates"])
+    return Choice(**made)
+
+
+def with_chosen_layers(subject: Subject, model: str) -> VisionSubject:
+    """Return the model with the layers that were chosen for it, instead of those it commits to.
+
+    Raises
+    ------
+    NotApplicable : nothing was chosen for this model.
+    InvalidModel : it was chosen for other weights.
+    """
+    choices = kept(model)
+    if not choices or not isinstance(subject, VisionSubject):
+        raise NotApplicable(f"no layers were chosen for {model}; choose them: brainmark layers {model}")
+    weights = subject.weights_digest
+    for region, choice in choices.items():
+        if choice.weights != weights:
+            raise InvalidModel(
+                f"{model}: its layer for {region} was chosen for other weights (sha256 {choice.weights[:12]}..., "
+                f"not {weights[:12]}...); choose again: brainmark layers {model} --region {region}"
+            )
+    return replace(subject, regions={**subject.regions, **{r: c.readout for r, c in choices.items()}})
+
+
+def note_on(model: str, benchmark: Benchmark) -> str:
+    """Return what a score with a chosen layer has to say about it."""
+    ask = benchmark.experiment.ask
+    choice = kept(model).get(ask.region) if isinstance(ask, Record) else None
+    if choice is None:
+        return ""
+    among = f"chosen among {len(choice.candidates)} on {choice.public}"
+    note = f"{choice.region} is read from layer {choice.chosen.layer!r}, {among}"
+    if choice.public.split(" (")[0] == benchmark.identifier:
+        note += ": on stimuli of this benchmark, so the value is too high"
+    return note
+
+
+__all__ = [
+    "MOST_UNITS", "PUBLIC", "Candidate", "Choice", "choices_path", "choose_layers", "keep", "kept", "note_on",
+    "part_of", "with_chosen_layers",
+]  # fmt: skip
