@@ -65,7 +65,7 @@ def test_training_flags_and_hooks_are_as_before():
 def test_the_pass_stops_after_the_last_wanted_layer():
     net = Net()
     Extractor(net)(images(6), ["norm"])
-    assert net.passes == 8 and net.heads == 1  # one of the two passes of the probe alone runs through
+    assert net.passes == 10 and net.heads == 1  # two of the probe, one of them whole, and 6 filled to 8
 
 
 def test_repeated_stimuli_are_computed_once():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from brainmark.core.errors import InvalidStimuli
-from brainmark.core.stimuli import ImageFiles
+from brainmark.core.stimuli import ImageFiles, decode_image
 
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 
@@ -40,6 +41,51 @@ def test_transparency_shows_the_mid_grey_screen(tmp_path: Path):
 def test_cmyk_is_converted(tmp_path: Path):
     red = read(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), tmp_path / "cmyk.jpg")
     assert red.shape == (8, 8, 3) and red[4, 4, 0] > 240 and red[4, 4, 1] < 15
+
+
+def test_one_bit_palette_and_grey_with_alpha_are_converted(tmp_path: Path):
+    grey = Image.fromarray(GREY)
+    bits = read(grey.point(lambda v: 255 * (v > 100), "1"), tmp_path / "bits.png")
+    np.testing.assert_array_equal(bits[..., 0], np.where(GREY > 100, 255, 0))
+    assert (read(grey.convert("P"), tmp_path / "palette.gif") == GREY[..., None]).all()
+    shaded = Image.merge("LA", (grey, Image.new("L", grey.size, 0)))
+    assert (read(shaded, tmp_path / "shaded.png") == 128).all()
+
+
+def test_pixels_stay_as_they_lie_in_the_file_however_the_camera_was_held(tmp_path: Path):
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter turn
+    path = tmp_path / "turned.png"
+    Image.fromarray(GREY).save(path, exif=turned)
+    assert ImageFiles((path,))[0].shape == (4, 6, 3)
+
+
+def test_real_numbers_are_refused_as_their_scale_is_not_known(tmp_path: Path):
+    path = tmp_path / "real.tif"
+    Image.fromarray(GREY.astype(np.float32) / 255).save(path)
+    with pytest.raises(InvalidStimuli, match=r"real.tif: .*real numbers of no known scale; save them as 8 or 16 bits"):
+        _ = ImageFiles((path,))[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"])
+def test_whatever_the_damage_an_image_or_a_typed_error_comes(kind: str):
+    random = np.random.default_rng(0)
+    whole = io.BytesIO()
+    Image.fromarray(random.integers(0, 256, (48, 40, 3), np.uint8)).save(whole, kind)
+    refused = 0
+    for _ in range(150):
+        damaged = np.frombuffer(whole.getvalue(), np.uint8).copy()
+        damaged[random.integers(0, min(len(damaged), 300), random.integers(1, 20))] = random.integers(256)
+        if random.random() < 0.3:
+            damaged = damaged[: random.integers(1, len(damaged))]
+        try:
+            image = decode_image(io.BytesIO(damaged.tobytes()))
+        except InvalidStimuli:
+            refused += 1
+        else:
+            assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    assert refused > 10
 
 
 def test_a_damaged_file_is_named(tmp_path: Path):

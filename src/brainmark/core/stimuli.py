@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
 
 from brainmark.core.cards import Modality
 from brainmark.core.errors import InvalidStimuli
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Media(Protocol):
-    """The stimuli themselves, by position. Images are uint8 arrays (height, width, 3), sRGB."""
+    """The stimuli themselves, by position. Images are uint8 arrays (height, width, 3), sRGB.
+
+    Media with a true attribute `concurrent` are read by several threads at once; others by one at a time.
+    """
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Any: ...
@@ -30,30 +33,53 @@ class Media(Protocol):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Image files on disk, decoded when asked for."""
+    """Image files on disk, decoded when asked for (see `decode_image`)."""
 
     paths: tuple[Path, ...]
+    concurrent: ClassVar[bool] = True
+    """Threads may decode at once."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        from PIL import Image, UnidentifiedImageError
-
         path = self.paths[index]
         try:
-            with Image.open(path) as image:
-                return _rgb(image)
+            return decode_image(path)
         except FileNotFoundError:
             raise InvalidStimuli(f"image {index}: no file {path}") from None
-        except (UnidentifiedImageError, OSError) as error:
+        except InvalidStimuli as error:
             raise InvalidStimuli(f"image {index}: cannot decode {path}: {error}") from error
 
 
+def decode_image(source: Path | BinaryIO) -> np.ndarray:
+    """Return the pixels of an image file, uint8 (height, width, 3), sRGB, as they lie in the file.
+
+    Grey, palette, 1-bit and CMYK images are converted, 16 bits are scaled (Pillow would cut them), transparency shows
+    the mid-grey screen, and of several frames the first counts. A note on how the camera was held (EXIF orientation)
+    and colour profiles are not applied, as by the programs that show stimuli in experiments.
+
+    Raises
+    ------
+    FileNotFoundError : no such file.
+    InvalidStimuli : it is damaged, cut short or no image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            return _rgb(image)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many types: OSError, SyntaxError, ValueError, struct.error ...
+        raise InvalidStimuli(f"{type(error).__name__}: {error}") from error
+
+
 def _rgb(image: PillowImage) -> np.ndarray:
-    """Pixels (height, width, 3), uint8: 16 bits are scaled (Pillow would cut them), transparency shows mid grey."""
     import numpy as np
 
+    if image.mode == "F":
+        raise ValueError("pixels are real numbers of no known scale; save them as 8 or 16 bits")
     if image.mode.startswith("I"):
         grey = (np.clip(np.asarray(image, np.int64), 0, 65535) + 128) // 257
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
@@ -63,7 +89,7 @@ def _rgb(image: PillowImage) -> np.ndarray:
         screen = Image.new("RGBA", image.size, (128, 128, 128, 255))
         screen.alpha_composite(image.convert("RGBA"))
         return np.asarray(screen.convert("RGB"))
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,11 @@ class Selected:
 
     media: Media
     positions: tuple[int, ...]
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether threads may read at once."""
+        return bool(getattr(self.media, "concurrent", isinstance(self.media, tuple | list)))
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -7,18 +7,20 @@ import os
 import re
 import threading
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from brainmark.core import DataError
+from brainmark.core import DataError, InvalidStimuli
+from brainmark.core.stimuli import decode_image
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
 class ZipImages:
-    """Images of a zip file by position, decoded to uint8 arrays (height, width, 3), sRGB.
+    """Images of a zip file by position, decoded as by `core.stimuli.decode_image`.
 
     Threads, forked workers and pickled copies each read through a handle of their own.
 
@@ -31,6 +33,8 @@ class ZipImages:
     ------
     DataError : it is no zip file, lacks a member, or (when left out) its images cannot be put in order.
     """
+
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, path: Path, members: tuple[str, ...] | None = None) -> None:
         self.path = Path(path)
@@ -45,14 +49,10 @@ class ZipImages:
         return len(self.members)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        from PIL import Image, UnidentifiedImageError
-
         member = self.members[index]
         try:
-            content = self._zip().read(member)
-            with Image.open(io.BytesIO(content)) as image:
-                return np.asarray(image.convert("RGB"))
-        except (zipfile.BadZipFile, UnidentifiedImageError, OSError, EOFError) as error:
+            return decode_image(io.BytesIO(self._zip().read(member)))
+        except (zipfile.BadZipFile, zlib.error, InvalidStimuli, OSError, EOFError) as error:
             raise DataError(f"{self.path}: cannot read image {member!r}: {error}") from error
 
     def __repr__(self) -> str:

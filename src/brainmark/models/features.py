@@ -23,7 +23,7 @@ from brainmark.models.calls import ALL, OUTPUT, EnoughSeen, all_calls, find_call
 from brainmark.models.loading import Batch, Loader, bytes_of, prefetched, shapes_of, stacked
 from brainmark.models.memory import available_memory, human_bytes, keep_heap, resident_memory
 from brainmark.models.outputs import call_with, converted, one_tensor
-from brainmark.models.plan import BATCHES, FEWEST, Plan, Probe, check_stimuli, reduced_shape, working_bytes
+from brainmark.models.plan import BATCHES, TOGETHER, Plan, Probe, check_stimuli, reduced_shape, working_bytes
 from brainmark.models.reductions import AtPositions, AveragePool, Reduction
 from brainmark.models.results import InMemory, OnDisk, Results, check_disk, file_of
 
@@ -139,9 +139,10 @@ class Extractor:
         """Return layer -> float32 (stimuli, ...), in the order of the media.
 
         A layer that runs several times in a pass yields its last call; ``relu@0`` is its first. A stimulus that comes
-        more than once is computed once. The same call yields the same bits; batches of other sizes, from four
-        stimuli on, did so in every network tried. With a seed, each stimulus draws its own random numbers from (seed,
-        content): the same in any order and batch.
+        more than once is computed once. The same call yields the same bits on one machine. So do, on a CPU, batches
+        of four stimuli or more, whatever their size: they are filled to multiples of four, as the stimuli left over
+        would be rounded otherwise. With a seed, each stimulus draws its own random numbers from (seed, content): the
+        same in any order and batch.
 
         Parameters
         ----------
@@ -169,7 +170,7 @@ class Extractor:
         if seed is not None and not isinstance(self.module, Stochastic):
             return [1]
         most = self.batch or BATCHES[0]
-        first = max(min(count, most), min(most, FEWEST))
+        first = max(min(count, most), min(most, TOGETHER))
         return [first] if self.batch else [first, *(size for size in BATCHES if size < first)]
 
     def _sample(self, media: Media) -> tuple[Any, tuple[int, int], Any]:
@@ -253,7 +254,7 @@ class _Run:
             self._batch_of,
             planning.waiting_bytes(self.probed, self.plan.batch),
             self._label,
-            min(FEWEST, self.plan.batch),
+            min(TOGETHER, self.plan.batch),
         )
         hooks = [(layer, self._hook) for layer in {call.layer for call in self.calls.values()}]
         try:

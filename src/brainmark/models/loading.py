@@ -54,7 +54,7 @@ class Loader:
     size : bytes of a prepared stimulus -> stimuli to a batch.
     waiting : bytes of prepared stimuli that may wait for others of their shape.
     label : row -> how errors call a stimulus.
-    fewest : stimuli to a batch; the last one fills those that lack some.
+    together : batches are filled to a multiple of this with their last stimulus.
     same_as : rows that repeat another -> that row; complete when the batches are through.
     """
 
@@ -64,7 +64,7 @@ class Loader:
     size: Callable[[int], int]
     waiting: int
     label: Callable[[int], str]
-    fewest: int = 1
+    together: int = 1
     same_as: dict[int, int] = field(default_factory=dict)
 
     def batches(self) -> Iterator[Batch]:
@@ -92,8 +92,8 @@ class Loader:
 
     def _batch(self, key: Any, group: list[tuple[int, bytes, Any]]) -> Batch:
         rows, digests, prepared = ([entry[i] for entry in group] for i in range(3))
-        fewest = min(self.fewest, self.size(bytes_of(prepared[-1])))
-        prepared.extend(prepared[-1:] * (fewest - len(rows)))
+        together = min(self.together, self.size(bytes_of(prepared[-1])))
+        prepared.extend(prepared[-1:] * (-len(rows) % together))
         return Batch(rows, digests, self.collate(prepared), len(prepared), key, len(self.same_as))
 
     def _loaded(self, seen: Mapping[bytes, int]) -> Iterator[tuple[bytes, Any]]:

@@ -19,8 +19,8 @@ from brainmark.models.outputs import call_with, one_tensor, tensors_in
 
 BATCHES = (32, 16, 8, 4, 2, 1)
 """Stimuli to a batch, the largest that fits: more are not faster on a CPU. Few sizes, so that a run seldom differs."""
-FEWEST = 4
-"""Stimuli that go through together at least: with fewer, linear layers use other kernels, which round otherwise."""
+TOGETHER = 4
+"""Batches are filled to multiples of this: kernels of linear layers round otherwise for the stimuli left over."""
 
 _FRAGMENTS = 1.4  # memory that the allocator takes for a byte that lives
 _BASE = 96 * 2**20  # buffers of the libraries for linear algebra and of threads
@@ -219,8 +219,13 @@ def working_bytes(probed: Probe, batch: int, reducing: int = 0) -> tuple[int, in
 
     `reducing` is what the reductions need for each stimulus.
     """
-    passing = int(_FRAGMENTS * batch * (probed.working + reducing)) + probed.scratch
+    passing = int(_FRAGMENTS * filled(batch) * (probed.working + reducing)) + probed.scratch
     return passing, waiting_bytes(probed, batch) + _WAITING * batch * probed.medium + _BASE
+
+
+def filled(batch: int) -> int:
+    """Stimuli in a batch with those that fill it: the next multiple of `TOGETHER`, but fewer are left alone."""
+    return batch if batch < TOGETHER else -(-batch // TOGETHER) * TOGETHER
 
 
 def waiting_bytes(probed: Probe, batch: int) -> int:
@@ -251,11 +256,12 @@ def reduced_shape(name: str, shape: tuple[int, ...], reduce: Callable[[Tensor], 
 
 __all__ = [
     "BATCHES",
-    "FEWEST",
+    "TOGETHER",
     "LiveMemory",
     "Plan",
     "Probe",
     "check_stimuli",
+    "filled",
     "probe",
     "reduced_shape",
     "waiting_bytes",
