@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
+from brainmark.data.studies.cifar10 import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 DEGREES, SIZE = 8.0, 32
 REGIONS = ("V1", "V2", "V4", "IT")
-LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 WEIGHTS = Path(__file__).parents[1] / "weights"
 PREFIX = "checkpoint:"
 SHIPPED = {"cifar-resnet": ""}  # sha256; each made by the recipe of its name with one thread
