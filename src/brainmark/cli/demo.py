@@ -17,7 +17,11 @@ def run_demo(console: Console, html: Path, *, offline: bool = False) -> None:
     """Score the four classic models (and the simulated truth) on what can be had here; say which that is."""
     check_report_path(html)
     embedded = [e.name for e in registry.benchmarks.entries() if not _downloads(e.card.datasets)]
-    recorded = [e.name for e in registry.benchmarks.entries() if _downloads(e.card.datasets)]
+    recorded = [
+        e.name
+        for e in registry.benchmarks.entries()
+        if _downloads(e.card.datasets) and "many stimuli" not in e.card.tags  # these take minutes for each model
+    ]
     console.print(f"{len(embedded)} benchmarks need no download: {', '.join(embedded)}", highlight=False)
     if offline:
         console.print("real recordings: not looked for (--offline)")
