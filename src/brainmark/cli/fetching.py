@@ -44,6 +44,8 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
         paths = fetch_all(card.sources, progress=True)
         for source, path in zip(card.sources, paths, strict=True):
             console.print(f"  {where(source).state}: {path}", highlight=False, soft_wrap=True)
+        if "many files" in card.tags:  # the card names a table of them; loading gets those that are not at hand
+            registry.datasets[name].load()
 
 
 def _datasets(names: Sequence[str]) -> list[str]:

@@ -74,7 +74,7 @@ def _card(summary: str, *sources: Source) -> DatasetCard:
         regions=(),
         modality="image",
         sources=(FOLDERS, *sources),
-        tags=("engineering",),
+        tags=("engineering", "many files"),
     )
 
 

@@ -40,6 +40,7 @@ CARD = DatasetCard(
     regions=(),
     modality="image",
     sources=(*COUNTS.sources, *ORDER.sources, FOLDERS, FIRST["test"]),
+    tags=("many files",),
 )
 
 
