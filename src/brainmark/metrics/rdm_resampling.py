@@ -8,12 +8,14 @@ are cumulative sums of the weights ``c_i c_j`` in the order of the values.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from brainmark.metrics.rdm import COMPARISONS, Compare, upper
 from brainmark.metrics.rdm_whitened import whitened_rdms
 
-_BLOCK_BYTES = 2**20  # of one (draws, pairs) array: stays in the cache
+_BLOCK_BYTES = 2**19  # of one (pairs, draws) array: stays in the cache
 
 
 def resampled_rdms(
@@ -58,7 +60,7 @@ def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: b
         sides = [known, x, x * x] + [side for y in ys for side in (y, y * y, x * y)]
         stack = np.concatenate(sides, axis=1, dtype=float)
         forms = np.empty((len(counts), len(sides)))
-        step = max(1, 8 * _BLOCK_BYTES // (8 * stack.shape[1]))
+        step = max(1, 16 * _BLOCK_BYTES // (8 * stack.shape[1]))
         for start in range(0, len(counts), step):
             block = counts[start : start + step]
             products = (block @ stack).reshape(len(block), len(sides), size)
@@ -86,20 +88,21 @@ class _Order:
 
     def __init__(self, values: np.ndarray) -> None:
         self.order = np.argsort(values, kind="stable")
-        self.inverse = np.argsort(self.order)
+        self.inverse = np.empty_like(self.order)
+        self.inverse[self.order] = np.arange(len(values))
         ordered = values[self.order]
         new = np.append(True, ordered[1:] != ordered[:-1])
         self.starts = None if new.all() else np.flatnonzero(new)
         self.group = np.cumsum(new) - 1
 
     def ranks(self, weights: np.ndarray) -> np.ndarray:
-        """Centred midranks (draw, pair) in sorted order, of values that stand `weights` times each."""
-        sizes = weights if self.starts is None else np.add.reduceat(weights, self.starts, axis=1)
-        ranks = np.cumsum(sizes, axis=1)
-        total = ranks[:, -1:].copy()
+        """Centred midranks (pair, draw) in sorted order, of values that stand `weights` times each."""
+        sizes = weights if self.starts is None else np.add.reduceat(weights, self.starts, axis=0)
+        ranks = np.cumsum(sizes, axis=0)
+        half = ranks[-1] / 2
         ranks -= sizes / 2
-        ranks -= total / 2
-        return ranks if self.starts is None else ranks[:, self.group]
+        ranks -= half
+        return ranks if self.starts is None else ranks.take(self.group, axis=0)
 
 
 def _ranked(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
@@ -113,24 +116,36 @@ def _ranked(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Co
         model, targets = _Order(one[known]), [_Order(others[k][known]) for k in which]
         first, second = rows[known][model.order], columns[known][model.order]
         seen_from_model = [model.inverse[t.order] for t in targets]
-        step = max(1, _BLOCK_BYTES // (8 * len(known)))
-        for start in range(0, len(counts), step):
-            block = counts[start : start + step]
-            weights = block[:, first] * block[:, second]
+        for draws, block in _blocks(counts, len(known)):
+            weights = block.take(first, axis=0)
+            weights *= block.take(second, axis=0)
             x = model.ranks(weights)
             wx = weights * x
-            xx = np.einsum("dp,dp->d", wx, x)
-            total = weights.sum(axis=1)
+            xx = _dot(wx, x)
+            total = weights.sum(axis=0)
             for k, target, order in zip(which, targets, seen_from_model, strict=True):
-                w = weights.take(order, axis=1)
+                w = weights.take(order, axis=0)
                 y = target.ranks(w)
-                xy = np.einsum("dp,dp->d", wx.take(order, axis=1), y)
+                xy = _dot(wx.take(order, axis=0), y)
                 if compare == "rho-a":
-                    result[start : start + step, k] = _divide(12 * xy, total**3 - total)
+                    result[draws, k] = _divide(12 * xy, total**3 - total)
                 else:
                     w *= y
-                    result[start : start + step, k] = _divide(xy, np.sqrt(xx * np.einsum("dp,dp->d", w, y)))
+                    result[draws, k] = _divide(xy, np.sqrt(xx * _dot(w, y)))
     return result
+
+
+def _blocks(counts: np.ndarray, pairs: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some draws at a time, as (condition, draw): what is done to a pair is done to neighbours in memory."""
+    step = max(1, _BLOCK_BYTES // (8 * pairs))
+    for start in range(0, len(counts), step):
+        draws = slice(start, start + step)
+        yield draws, np.ascontiguousarray(counts[draws].T)
+
+
+def _dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Sum of products over pairs, (draw,) from (pair, draw) twice."""
+    return np.einsum("pd,pd->d", one, other)
 
 
 def resampled_agreement(rdms: np.ndarray, counts: np.ndarray, compare: Compare = "spearman") -> np.ndarray:
@@ -154,23 +169,21 @@ def resampled_agreement(rdms: np.ndarray, counts: np.ndarray, compare: Compare =
     rows, columns = np.triu_indices(counts.shape[1], 1)
     orders = [_Order(vector) for vector in vectors]
     result = np.empty(len(counts))
-    step = max(1, _BLOCK_BYTES // (8 * len(rows)))
-    for start in range(0, len(counts), step):
-        block = counts[start : start + step]
-        weights = block[:, rows] * block[:, columns]
-        total, squares = np.zeros_like(weights), np.zeros(len(block))
+    for draws, block in _blocks(counts, len(rows)):
+        weights = block.take(rows, axis=0) * block.take(columns, axis=0)
+        total, squares = np.zeros_like(weights), np.zeros(weights.shape[1])
         for order in orders:
-            ranks = order.ranks(weights.take(order.order, axis=1)).take(order.inverse, axis=1)
-            square = np.einsum("dp,dp->d", weights * ranks, ranks)
+            ranks = order.ranks(weights.take(order.order, axis=0)).take(order.inverse, axis=0)
+            square = _dot(weights * ranks, ranks)
             if compare == "spearman":
-                ranks *= _divide(np.ones_like(square), np.sqrt(square))[:, None]
+                ranks *= _divide(np.ones_like(square), np.sqrt(square))
                 square = np.where(square > 0, 1.0, np.nan)
             total += ranks
             squares += square
-        products = np.einsum("dp,dp->d", weights * total, total) - squares
-        number = weights.sum(axis=1)
+        products = _dot(weights * total, total) - squares
+        number = weights.sum(axis=0)
         scale = 12 / (number**3 - number) if compare == "rho-a" else 1.0
-        result[start : start + step] = products * scale / (size * (size - 1))
+        result[draws] = products * scale / (size * (size - 1))
     return result
 
 
