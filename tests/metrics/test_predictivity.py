@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused() -> None:
     target = trials.mean("repetition")
     with pytest.raises(InvalidMeasurement, match="repetition"):
         ols()(features, trials)
-    with pytest.raises(InvalidMeasurement, match="49 presentations and target 50"):
+    with pytest.raises(InvalidMeasurement, match="49 predicted presentations for 50"):
         ols()(features.isel(presentation=slice(1, None)), target)
     with pytest.raises(InvalidMeasurement, match=r"presentation 0 is stimulus_id 's0049'"):
         ols()(features.isel(presentation=slice(None, None, -1)), target)

@@ -11,6 +11,9 @@ import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
 
+UNDEFINED = "undefined"
+"""How the note begins that a comparison adds where values are NaN and no other note has the word."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -24,7 +27,8 @@ class Comparison:
         rest on the same draw, so that their ratio carries both errors.
     center : how units are put together.
     bounds : lower and upper bound, for ceilings that come as a range.
-    notes : what the reader must know (warnings of the method).
+    notes : what the reader must know (warnings of the method). Where values are NaN and no note has the word
+        "undefined", one that counts them is added: a NaN is never silent.
     details : further figures worth showing, by name.
     """
 
@@ -43,6 +47,12 @@ class Comparison:
             raise InvalidMeasurement(
                 f"replicates have shape {self.replicates.shape}; expected (replicates, {self.values.size})"
             )
+
+        undefined = int(np.isnan(np.asarray(self.values.values, float)).sum())
+        if undefined and not any(UNDEFINED in note for note in self.notes):
+            which = f"{undefined} of {self.values.size} (dimension {self.unit!r})"
+            note = f"{UNDEFINED} for {which}: constant predictions or data, or too few presentations"
+            object.__setattr__(self, "notes", (note, *self.notes))
 
     @property
     def unit(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from brainmark.core.comparison import Comparison, center
+from brainmark.core.comparison import UNDEFINED, Comparison, center
 from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
 
 Interval = tuple[float, float]
@@ -166,7 +166,7 @@ def make_score(
     value_of, ceiling_of = _aligned(raw, ceiling)
     raw_value = float(center(value_of[None], raw.center)[0])
     if not math.isfinite(raw_value):
-        why = "; ".join(raw.notes) or "constant predictions?"
+        why = "; ".join(_explained(raw.notes)) or "constant predictions?"
         raise ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
     top = None if ceiling is None else float(center(ceiling_of[None], ceiling.center)[0])
     if top is not None and not top > 0:
@@ -179,7 +179,7 @@ def make_score(
     if top is not None:  # a draw without any signal is left out of the interval
         ratios = draws[0][draws[1] > 1e-9 * top] / draws[1][draws[1] > 1e-9 * top]
     bounds = None if ceiling is None or top is None else ceiling.bounds or _interval(draws[1], top)
-    notes = raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",))
+    notes = _explained(raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",)))
     left_out = int(np.isnan(value_of).sum())
     if left_out:
         notes += (f"left out: {left_out} of {value_of.size} (dimension {raw.unit!r}), without a value or a ceiling",)
@@ -202,6 +202,11 @@ def make_score(
         details={**raw.details, **(ceiling.details if ceiling else {})},
         notes=notes,
     )
+
+
+def _explained(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Notes that say more than how many values are undefined: that is said of metric and ceiling together."""
+    return tuple(note for note in notes if not note.startswith(UNDEFINED))
 
 
 def _aligned(raw: Comparison, ceiling: Comparison | None) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.geometry import linear_cka, procrustes_similarity
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.similarity import mean_of_trials, part_trials
 
@@ -27,7 +28,7 @@ def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        (x, y), notes = _pair(prediction, target)
+        (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
         replicates = None
         if resamples:
             counts = draws(len(x), resamples, seed)
@@ -55,6 +56,8 @@ def cka_ceiling(splits: int = 5, resamples: int = 1000, seed: int = 0) -> Ceilin
     """
 
     def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         if set(target.dims) != {"presentation", "neuroid", "repetition"}:
             raise InvalidMeasurement(
                 f"a ceiling of CKA needs (presentation, neuroid, repetition), not {tuple(target.dims)}"
@@ -151,8 +154,13 @@ def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> flo
     return procrustes_similarity(*scaled, centred=True)
 
 
-def _pair(prediction: xr.DataArray, target: xr.DataArray) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
-    """Patterns (stimulus, neuroid) of both sides over the same stimuli, centred; what was left out."""
+def _pair(
+    prediction: xr.DataArray, target: xr.DataArray, fewest: int = 2
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
+    """Patterns (stimulus, neuroid) of both sides over the same stimuli, at least `fewest`, centred; what was left out.
+
+    Metrics compare the same stimuli in the same order, as far as ``stimulus_id`` tells.
+    """
     sides: list[np.ndarray] = []
     notes: tuple[str, ...] = ()
     for name, side in (("prediction", prediction), ("target", target)):
@@ -160,6 +168,8 @@ def _pair(prediction: xr.DataArray, target: xr.DataArray) -> tuple[tuple[np.ndar
             side = side.mean("repetition", skipna=True)
         if set(side.dims) != {"presentation", "neuroid"}:
             raise InvalidMeasurement(f"{name}: populations have (presentation, neuroid), not {tuple(side.dims)}")
+        check_filled(side, name)
+        check_numbers(side.values, name, missing=True)
         values = side.transpose("presentation", "neuroid").values
         known = np.isfinite(values).all(axis=0)
         if not known.any():
@@ -169,8 +179,9 @@ def _pair(prediction: xr.DataArray, target: xr.DataArray) -> tuple[tuple[np.ndar
             values = values[:, known]
         values = values if values.dtype == np.float32 else values.astype(np.float64)
         sides.append(values - values.mean(axis=0))
-    if len(sides[0]) != len(sides[1]):
-        raise InvalidMeasurement(f"{len(sides[0])} predicted presentations for {len(sides[1])} measured ones")
+    check_same_stimuli(prediction, target)
+    if len(sides[0]) < fewest:
+        raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(sides[0])}")
     return (sides[0], sides[1]), notes
 
 

@@ -15,6 +15,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
 
 Level = Literal["o1", "o2", "i1", "i2", "o2n", "i1n", "i2n"]
@@ -230,19 +231,21 @@ def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarra
 
     Raises
     ------
-    InvalidMeasurement : other dimensions, a choice or a presentation is missing, a probability is negative.
+    InvalidMeasurement : other dimensions or stimuli, a missing choice, a probability that is none.
     """
     if set(prediction.dims) != {"presentation", "choice"}:
         raise InvalidMeasurement(f"a model's choices have (presentation, choice), not {tuple(prediction.dims)}")
+    for name, array in (("prediction", prediction), ("target", target)):
+        check_filled(array, name)
+    check_same_stimuli(prediction, target)
+    check_numbers(prediction.values, "prediction")
+    check_numbers(target.values, "target", missing=True)
     given = {name: i for i, name in enumerate(np.asarray(prediction.coords["choice"].values))}
     offered = np.asarray(target.coords["choice"].values)
     lost = [name for name in offered if name not in given]
     if lost:
         raise InvalidMeasurement(f"the model gives no probability for choice {str(lost[0])!r}")
     values = prediction.transpose("presentation", "choice").values.astype(float)[:, [given[name] for name in offered]]
-    if len(values) != target.sizes["presentation"]:
-        count = target.sizes["presentation"]
-        raise InvalidMeasurement(f"{len(values)} predicted presentations for {count} measured ones")
     if (values < 0).any():
         raise InvalidMeasurement("probabilities of choices are not negative; the model gives negative ones")
     return values

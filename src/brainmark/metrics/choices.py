@@ -217,6 +217,8 @@ def confusions(chosen: np.ndarray, table: np.ndarray, counts: np.ndarray) -> np.
     result = np.full((len(counts), table.shape[1], *chosen.shape[1:]), np.nan)
     for label in range(table.shape[1]):
         shown = np.flatnonzero(table[:, label])
+        if not len(shown):
+            continue
         weights = counts[:, shown].astype(float)
         asked = (weights @ known[shown].astype(float))[:, None]
         sums = (weights @ filled[shown].reshape(len(shown), -1)).reshape(len(counts), *chosen.shape[1:])

@@ -19,6 +19,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement, UnknownName
+from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.tuning import Harmonic, tuning_statistics
 
@@ -121,6 +122,9 @@ def tuning_distribution(
     spec = _spec(property, edges)
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        for name, array in (("prediction", prediction), ("target", target)):
+            check_filled(array, name)
+            check_numbers(array.values, name, missing=True)
         cells, spec_ = _cells(target, spec)
         values, units = _property_of(prediction, property, harmonic, rates)
         left_out = int(np.isnan(values).sum())

@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.inputs import check_pair, check_same_stimuli
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.resampling import draws
 
@@ -36,10 +37,10 @@ def judgement_correlation(method: Method = "pearson", resamples: int = 1000, see
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         if prediction.dims != ("presentation",):
             raise InvalidMeasurement(f"a model's judgements have (presentation), not {tuple(prediction.dims)}")
-        people = _nanmean(_judgements(target))
-        model = prediction.values.astype(float)
-        if len(model) != len(people):
-            raise InvalidMeasurement(f"{len(model)} predicted presentations for {len(people)} measured ones")
+        judged = _judgements(target)
+        check_pair(prediction, target)
+        check_same_stimuli(prediction, target)
+        people, model = _nanmean(judged), prediction.values.astype(float)
         known = np.isfinite(people)
         counts = draws(len(people), resamples, seed)[:, known]
         return _compared(model[known], people[known], counts, method)

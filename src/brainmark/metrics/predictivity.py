@@ -13,6 +13,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import Array, as_numpy, like
 from brainmark.metrics.correlation import fold_pearson, pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.pls import Stop, pls_predictions
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
@@ -167,19 +168,10 @@ def paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, 
             raise InvalidMeasurement(
                 f"{name} has dimensions {tuple(str(d) for d in array.dims)}; expected (presentation, neuroid)"
             )
+        check_filled(array, name)
+    check_same_stimuli(prediction, target)
+    check_numbers(target.values, "target", missing=True)
     x, y = (a.transpose("presentation", "neuroid") for a in (prediction, target))
-    if x.sizes["presentation"] != y.sizes["presentation"]:
-        raise InvalidMeasurement(
-            f"prediction has {x.sizes['presentation']} presentations and target {y.sizes['presentation']}"
-        )
-    if "stimulus_id" in x.coords and "stimulus_id" in y.coords:
-        left, right = (a.coords["stimulus_id"].values.astype(str) for a in (x, y))
-        differ = np.flatnonzero(left != right)
-        if len(differ):
-            i = int(differ[0])
-            raise InvalidMeasurement(
-                f"presentation {i} is stimulus_id {str(left[i])!r} in the prediction, {str(right[i])!r} in the target"
-            )
     return x.values, np.asarray(y.values, float)
 
 

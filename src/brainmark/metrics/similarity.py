@@ -9,6 +9,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.inputs import check_filled, check_numbers, check_pair
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
@@ -37,6 +38,7 @@ def rdm(
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        check_pair(prediction, target)
         ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
         model, notes = _model_rdm(prediction, ids, distance)
         others = _target_rdms(target, distance)
@@ -87,6 +89,8 @@ def rdm_ceiling(
     """
 
     def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         if "neuroid" in target.dims:
             return _recording_ceiling(target, compare, distance, splits, resamples, seed)
         mean = target.mean("repetition", skipna=True) if "repetition" in target.dims else target

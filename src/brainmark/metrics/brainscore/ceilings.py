@@ -15,6 +15,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import Aggregate, by_split, grouped, means, single
 from brainmark.metrics.brainscore.splits import shuffle_splits
 from brainmark.metrics.correlation import pearson
+from brainmark.metrics.inputs import check_filled, check_numbers
 
 
 def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) -> Comparison:
@@ -32,6 +33,8 @@ def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) 
     ------
     InvalidMeasurement : fewer than two repetitions, or halves that show different stimuli.
     """
+    check_filled(target, "target")
+    check_numbers(target.values, "target", missing=True)
     trials = _trials(target)
     if len(trials) < 2:
         raise InvalidMeasurement("a split-half ceiling needs at least two repetitions")

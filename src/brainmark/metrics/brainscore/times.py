@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -78,20 +79,12 @@ class SpanTime:
 
 def spantime_pls(components: int = 25, stratify: str | None = "object_name") -> SpanTime:
     """Return ``spantime_pls``."""
-
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
-        return pls_mapping(x, y, folds, components)
-
-    return SpanTime(mapping, stratify)
+    return SpanTime(partial(pls_mapping, components=components), stratify)
 
 
 def spantime_ridge(alpha: float = 1.0, stratify: str | None = "object_name") -> SpanTime:
     """Return ``spantime_ridge``: the penalty is fixed."""
-
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
-        return ridge_mapping(x, y, folds, alpha)
-
-    return SpanTime(mapping, stratify)
+    return SpanTime(partial(ridge_mapping, alpha=alpha), stratify)
 
 
 def by_time(measure: Callable[[xr.DataArray], Comparison]) -> Callable[[xr.DataArray], dict[Bin, Comparison]]:
