@@ -216,8 +216,7 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
             return int(field) if field.is_integer() else field
 
         def start_recording(self, recording_target: str, time_bins: Sequence[tuple[int, int]]) -> None:
-            bins = tuple((float(a), float(b)) for a, b in time_bins)
-            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), bins))
+            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), _bins(time_bins)))
 
         def start_task(self, task: str, fitting_stimuli: Any = None, **_: Any) -> None:
             if task == "passive":
@@ -323,6 +322,13 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
             return said
 
     return Reader()
+
+
+def _bins(given: Any) -> tuple[tuple[float, float], ...]:
+    """Time bins (ms); of a recording without that dimension their benchmarks hand over one pair, in an array."""
+    pairs = given.tolist() if isinstance(given, np.ndarray) else list(given)
+    pairs = [pairs] if np.ndim(pairs) == 1 else pairs
+    return tuple((float(start), float(end)) for start, end in pairs)
 
 
 def _coordinates(answer: xr.DataArray) -> dict[str, tuple[Any, Any]]:
