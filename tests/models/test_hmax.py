@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
 from brainmark.data.gratings import Grating
@@ -23,6 +24,7 @@ from brainmark.models.networks.hmax import (
     SCALES,
     WAVES,
     _closeness,
+    _has_double,
     _pooled,
     _window_sums,
     s1_filter,
@@ -142,6 +144,40 @@ def test_window_sums_keep_faint_windows_beside_bright_ones():
     for side, found in zip((7, 9, 22), _window_sums(maps, (7, 9, 22)), strict=True):
         expected = maps.double().unfold(1, side, 1).unfold(2, side, 1).sum((-2, -1))
         torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=0)
+
+
+class NoDouble(TorchDispatchMode):
+    """Refuses numbers of double precision, as some devices do."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.dtype == torch.float64:
+            raise TypeError("this device has no float64")
+        return result
+
+
+def test_devices_without_double_precision_give_the_same_responses(net: HMAX, monkeypatch: pytest.MonkeyPatch):
+    maps = torch.rand((2, 60, 60), generator=torch.Generator().manual_seed(0))
+    maps[:, 30:, 30:] *= 1e-6
+    expected = _window_sums(maps, SCALES)
+    with NoDouble(), pytest.raises(TypeError, match="no float64"):
+        _window_sums(maps, SCALES)
+    monkeypatch.setattr("brainmark.models.networks.hmax._has_double", lambda device: False)
+    with NoDouble():
+        found = _window_sums(maps, SCALES)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-6, atol=0)
+
+
+def test_a_kind_of_device_that_is_not_there_has_no_double_precision():
+    assert _has_double("cpu") and not _has_double("no such device")
+
+
+@pytest.mark.parametrize("shift", [(-60, 0), (35, 50), (0, -55), (60, 60)])
+def test_c2_tolerates_shifts_anywhere_in_the_field_of_view(net: HMAX, shift: tuple[int, int]):
+    here, there = c2(net, blobs(2, 0, 0), blobs(2, *shift))
+    assert np.corrcoef(here, there)[0, 1] > 0.95
+    assert centred_cosine(here, there) > 0.95
 
 
 def test_closeness_is_minus_the_squared_distance_of_windows():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -189,14 +190,26 @@ def _box_sum(maps: Tensor, side: int) -> Tensor:
 def _window_sums(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
     """Sums over square windows of (n, rows, columns), one for each side, from one summed-area table.
 
-    The table has double precision: differences of its large entries would cost float32 the faint windows.
+    The table has double precision: differences of its large entries would cost float32 the faint windows. A device
+    without it adds up each window, which is as exact and slower.
     """
+    if not _has_double(maps.device.type):
+        return [_box_sum(maps[:, None], side)[:, 0] for side in sides]
     table = functional.pad(maps.double().cumsum(-1).cumsum(-2), (1, 0, 1, 0))
     sums: list[Tensor] = []
     for k in sides:
         right = table[..., k:] - table[..., :-k]
         sums.append((right[:, k:] - right[:, :-k]).clamp(min=0).to(maps.dtype))
     return sums
+
+
+@cache
+def _has_double(device: str) -> bool:
+    """Whether a kind of device computes in double precision; Apple's does not."""
+    try:
+        return bool(torch.ones(1, dtype=torch.float64, device=device).sum() == 1)
+    except (TypeError, RuntimeError):
+        return False
 
 
 def _closeness(maps: Tensor, templates: Tensor) -> Tensor:

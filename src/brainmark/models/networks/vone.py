@@ -133,8 +133,8 @@ class VOneBlock(nn.Module):
         self.cells: GaborParameters | None = None
         self.kinds = np.repeat([0, 1], [simple, complex_])
         drawn = sample_parameters(simple + complex_, seed, highest_frequency)
-        shapes = [gabor_kernels(drawn, pixels_per_degree, kernel, shift) for shift in (0.0, 90.0)]
-        self.cells = drawn.take(self._take(*shapes, drawn.colour))
+        even, odd = (gabor_kernels(drawn, pixels_per_degree, kernel, shift) for shift in (0.0, 90.0))
+        self.cells = drawn.take(self._take(even, odd, drawn.colour))
         self.simple, self.complex, self.v1 = nn.Identity(), nn.Identity(), nn.Identity()
         self._seeds: tuple[int, ...] = ()
 
