@@ -155,6 +155,9 @@ def score(
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
+    layers: Annotated[
+        str, typer.Option(help="committed: those of the models; chosen: those that 'brainmark layers' chose.")
+    ] = "committed",
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Score the untrained twins of the models (NAME:random).")
     ] = False,
@@ -182,13 +185,60 @@ def score(
     names = chosen, _selected(registry.benchmarks, benchmark)
     if html is not None:
         check_report_path(html)
-    outcomes = run_and_show(*names, console=err if as_json else out, cache=cache)
+    outcomes = run_and_show(*names, console=err if as_json else out, cache=cache, layers=layers)
     if as_json:
         _print_json([o.to_dict() for o in outcomes])
     if html is not None:
         err.print(f"report: {report(outcomes, html)}", soft_wrap=True)
     if any(getattr(o, "kind", "not_applicable") != "not_applicable" for o in outcomes):
         raise typer.Exit(1)
+
+
+@app.command("layers")
+def layers_(
+    model: Annotated[str, typer.Argument(help="A model by name.")],
+    region: Annotated[
+        list[str] | None, typer.Option("--region", "-r", help="Only this region; may be given several times.")
+    ] = None,
+    benchmark: Annotated[
+        list[str] | None, typer.Option("--benchmark", "-b", help="What chooses, instead of the public recordings.")
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="What tells how good the choice is; without it, stimuli are parted.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", "-l", help="Only this candidate; may be given several times.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="Share of the stimuli that choose, where they are parted.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the parting.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Draw the map of layers: a .png, .svg, .pdf or .html.")] = None,
+    toml: Annotated[Path | None, typer.Option(help="Write the choice as a model of a models.toml.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose the layer that stands for a region on some recordings, and tell how good it is on others.
+
+    Examples: [bold]brainmark layers gabor --region V4 --figure layers.png[/],
+    [bold]brainmark layers hmax -b Kriegeskorte2008.monkeyIT-rdm[/]
+    """
+    from dataclasses import asdict
+
+    from brainmark.cli.layers import check_figure_path, choose_and_show, draw, toml_lines
+    from brainmark.cli.scoring import check_report_path
+
+    if figure is not None:
+        check_figure_path(figure)
+    if toml is not None:
+        check_report_path(toml)
+    console = err if as_json else out
+    choices = choose_and_show(
+        model, region or [], benchmark or [], held_out, layer or [], share=share, seed=seed, console=console
+    )
+    if as_json:
+        _print_json({name: asdict(choice) for name, choice in choices.items()})
+    if figure is not None:
+        draw(choices, figure)
+    if toml is not None:
+        toml.write_text(toml_lines(model), encoding="utf-8")
 
 
 @app.command()

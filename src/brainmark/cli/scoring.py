@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from brainmark.cli import tables
 from brainmark.core import registry
-from brainmark.core.errors import ResourceError
-from brainmark.run.scoring import Outcome, score_all
+from brainmark.core.errors import ResourceError, UnknownName
+from brainmark.run.scoring import Layers, Outcome, score_all
 
 
 def run_and_show(
@@ -21,11 +22,14 @@ def run_and_show(
     *,
     console: Console,
     cache: bool = True,
+    layers: str = "committed",
 ) -> list[Outcome]:
     """Score all, print the leaderboard, and return the outcomes.
 
-    Interrupted, it prints what is finished and raises KeyboardInterrupt.
+    Interrupted, it prints what is finished and raises KeyboardInterrupt. Raises UnknownName for unknown `layers`.
     """
+    if layers not in get_args(Layers):
+        raise UnknownName("layers", layers, get_args(Layers), f" ({' or '.join(get_args(Layers))})")
     outcomes: list[Outcome] = []
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -37,7 +41,7 @@ def run_and_show(
             def started(model: str, benchmark: str) -> None:
                 progress.update(task, description=f"{model} on {benchmark}", completed=len(outcomes))
 
-            outcomes.extend(score_all(models, benchmarks, cache=cache, started=started))
+            outcomes.extend(score_all(models, benchmarks, cache=cache, layers=cast(Layers, layers), started=started))
     finally:
         if outcomes:
             console.print(tables.leaderboard(outcomes, console.width))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import quote
@@ -209,9 +209,15 @@ def _tried(
     shapes: Mapping[str, tuple[int, ...]],
     progress: Progress | None,
 ) -> list[Candidate]:
-    """Score each readout, as many at a time as memory holds."""
+    """Score each readout, as many at a time as memory holds; without intervals, which choose nothing."""
     from brainmark.metrics.backend import available_memory
 
+    metric = benchmark.metric
+    if is_dataclass(metric) and not isinstance(metric, type) and hasattr(metric, "resamples"):
+        ceiling = benchmark.ceiling_comparison
+        benchmark = replace(
+            benchmark, metric=replace(cast(Any, metric), resamples=0), ceiling=ceiling and (lambda _: ceiling)
+        )
     budget = available_memory(benchmark.target.values) * _SHARE
     candidates: list[Candidate] = []
     batch: list[Readout] = []

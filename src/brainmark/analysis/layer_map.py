@@ -1,0 +1,104 @@
+"""Figures of layers: how well each stands for each region, in the order they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainmark.analysis.figures import CEILING, GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, house_style
+from brainmark.core.errors import MissingDependency
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise MissingDependency("matplotlib", "report", "drawing figures") from error
+
+if TYPE_CHECKING:
+    from brainmark.run.layers import Choice
+
+_ROW, _HEAD, _FOOT = 0.185, 0.75, 0.55  # inches
+_LABEL = 34  # characters of a layer's name
+
+
+def layer_figure(choices: Mapping[str, Choice]) -> Figure:
+    """Draw the score of every candidate layer, one panel a region, the first layer on top.
+
+    The chosen layer is filled; the open dot is its score on the stimuli that told, with interval.
+
+    Raises
+    ------
+    ValueError : no choice, or choices of several models.
+    """
+    if len({c.model for c in choices.values()}) != 1:
+        raise ValueError("a figure of layers shows the choices for one model")
+    names = layer_rows(choices.values())
+    with house_style():
+        height = _HEAD + _ROW * len(names) + _FOOT
+        figure = Figure(figsize=(WIDTH, height))
+        left = 0.4 + 0.065 * min(_LABEL, max(map(len, names)))
+        grid = figure.subplots(1, len(choices), sharey=True, squeeze=False)[0]
+        figure.subplots_adjust(
+            left=left / WIDTH, right=1 - 0.15 / WIDTH, top=1 - _HEAD / height, bottom=_FOOT / height, wspace=0.12
+        )
+        for axes, choice in zip(grid, choices.values(), strict=True):
+            _draw(axes, choice, names)
+        grid[0].set_yticks(range(len(names)), [_short(name) for name in names])
+        for label, name in zip(grid[0].get_yticklabels(), names, strict=True):
+            if any(c.chosen.layer == name for c in choices.values()):
+                label.set_color(MODEL)
+                label.set_fontweight("bold")
+        model = next(iter(choices.values())).model
+        figure.text(0.15 / WIDTH, 1 - 0.2 / height, model, fontsize=10, fontweight="bold", va="center")
+    return figure
+
+
+def layer_rows(choices: Any) -> list[str]:
+    """Return the layers of all choices, in the order they run."""
+    rows: dict[str, None] = {}
+    for choice in sorted(choices, key=lambda c: -len(c.candidates)):
+        rows |= dict.fromkeys(c.layer for c in choice.candidates)
+    return list(rows)
+
+
+def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
+    place = {name: i for i, name in enumerate(names)}
+    tried = [
+        (place[c.layer], c.value, c.layer == choice.chosen.layer) for c in choice.candidates if c.value is not None
+    ]
+    rows, values = [row for row, _, _ in tried], [value for _, value, _ in tried]
+    axes.barh(rows, values, height=0.72, color=[MODEL if chosen else MODEL_SOFT for _, _, chosen in tried])
+    at = place[choice.chosen.layer]
+    if choice.interval is not None:
+        axes.plot(choice.interval, [at, at], color=CEILING, linewidth=1.1, solid_capstyle="round")
+    axes.plot([choice.value], [at], "o", markersize=4.5, markerfacecolor="white", markeredgecolor=CEILING)
+    for candidate in choice.candidates:
+        if candidate.value is None:
+            axes.text(0, place[candidate.layer], " no score", fontsize=6.5, color=MUTED, va="center")
+    ends = [0.0, choice.value, *values, *(choice.interval or ())]
+    reach = 0.06 * (max(ends) - min(ends) or 1)
+    axes.set_xlim(min(ends) - (reach if min(ends) < 0 else 0), max(ends) + reach)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.axvline(0, color=MUTED, linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", labelsize=7 if len(names) <= 60 else 6, length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_title(choice.region, fontsize=9, color=INK, loc="left", pad=4)
+    axes.set_xlabel(f"score ({'bars: choosing, dot: telling'})" if len(values) else "score", fontsize=7.5)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LABEL else "..." + name[3 - _LABEL :]
+
+
+def best_first(choice: Choice, most: int) -> list[tuple[str, float]]:
+    """Return the `most` layers with the largest scores."""
+    known = [(c.layer, c.value) for c in choice.candidates if c.value is not None]
+    order = np.argsort([-value for _, value in known], kind="stable")[:most]
+    return [known[i] for i in order]
+
+
+__all__ = ["best_first", "layer_figure", "layer_rows"]

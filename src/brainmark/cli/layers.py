@@ -1,0 +1,168 @@
+"""``brainmark layers``: which layer stands for which region, as a table, a figure, and lines for a models.toml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from brainmark.core import registry
+from brainmark.core.errors import NotApplicable, ResourceError, UnknownName
+
+if TYPE_CHECKING:
+    from brainmark.run.layers import Choice
+
+SHOWN = 5  # best layers of a region in the table
+SUFFIXES = (".png", ".svg", ".pdf", ".html")
+
+
+def choose_and_show(
+    model: str,
+    regions: Sequence[str],
+    benchmarks: Sequence[str],
+    held_out: str | None,
+    layers: Sequence[str],
+    *,
+    share: float,
+    seed: int,
+    console: Console,
+) -> dict[str, Choice]:
+    """Choose a layer for each region, keep the choices, and print them.
+
+    Raises
+    ------
+    UnknownName, NotApplicable, DataError, ModelError : see `run.layers.choose_layers`.
+    """
+    from brainmark.run.layers import choices_path, choose_layers, keep
+
+    pairs = _pairs(model, regions, benchmarks, held_out)
+    choices: dict[str, Choice] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        for public, telling in pairs:
+            task = progress.add_task(f"layers of {model} on {public}", total=None)
+            choice = choose_layers(
+                model,
+                public,
+                telling,
+                layers=layers or "all",
+                share=share,
+                seed=seed,
+                progress=lambda done, total, task=task: progress.update(task, completed=done, total=total),
+            )
+            choices[choice.region] = choice
+            keep(choice)
+    console.print(table(choices))
+    console.print(
+        f"kept in {choices_path(model)}; used by: brainmark score {model} --layers chosen",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return choices
+
+
+def _pairs(
+    model: str, regions: Sequence[str], benchmarks: Sequence[str], held_out: str | None
+) -> list[tuple[str, str | None]]:
+    """Benchmarks that choose, each with what tells; names are looked up before anything is computed."""
+    from brainmark.run.layers import PUBLIC
+
+    for name in (*benchmarks, *([held_out] if held_out else [])):
+        _ = registry.benchmarks[name]
+    card = registry.models[model].card
+    if held_out and len(benchmarks) != 1:
+        raise NotApplicable("--held-out tells about one choice; give one --benchmark with it")
+    if benchmarks:
+        wanted = [name for name in benchmarks if not regions or registry.benchmarks[name].card.region in regions]
+        if not wanted:
+            raise NotApplicable(f"none of {', '.join(benchmarks)} records from {' or '.join(regions)}")
+        return [(name, held_out) for name in wanted]
+    for region in regions:
+        if region not in PUBLIC:
+            raise UnknownName("region", region, PUBLIC, f" (without --benchmark: {', '.join(PUBLIC)})")
+    wanted = regions or [region for region in PUBLIC if region in card.regions] or list(PUBLIC)
+    return [PUBLIC[region] for region in wanted]
+
+
+def table(choices: Mapping[str, Choice]) -> RenderableType:
+    """Return the choices with the next best layers, one table a region."""
+    from brainmark.analysis.layer_map import best_first
+    from brainmark.analysis.wording import interval, number
+
+    parts: list[RenderableType] = []
+    for region, choice in choices.items():
+        told = f"{number(choice.value)} {interval(choice.interval)} on {choice.held_out}"
+        mine = "" if choice.committed is None else f"; the layer it commits to: {number(choice.committed)}"
+        rows = Table(title=f"{choice.model}: {region}", title_justify="left", title_style="bold", box=None)
+        rows.add_column("layer", overflow="fold")
+        rows.add_column("score", justify="right")
+        for layer, value in best_first(choice, SHOWN):
+            rows.add_row(layer, number(value), style="bold" if layer == choice.chosen.layer else None)
+        rest = len(choice.candidates) - SHOWN
+        parts += [rows, f"{f'and {rest} more, ' if rest > 0 else ''}on {choice.public}", f"told: {told}{mine}", ""]
+    return Group(*parts[:-1])
+
+
+def toml_lines(model: str) -> str:
+    """Return a model with its chosen layers, and those it commits to for other regions, as part of a models.toml."""
+    from brainmark.core import load_model
+    from brainmark.models.layers import as_readout
+    from brainmark.run.layers import kept, with_chosen_layers
+
+    origin = ", ".join(f"{region} on {choice.public}" for region, choice in kept(model).items())
+    lines = [f"# layers chosen for {origin}", f"[{_text(f'{model}-chosen')}]", f"network = {_text(model)}"]
+    for region, given in with_chosen_layers(load_model(model), model).regions.items():
+        readout = as_readout(given)
+        fields = [f"layer = {_text(readout.layer)}"]
+        if readout.pool is not None:
+            fields.append(f"pool = {readout.pool}")
+        if readout.time is not None:
+            fields.append(f"time = {{ {', '.join(f'{k} = {v}' for k, v in asdict(readout.time).items())} }}")
+        lines.append(f"regions.{_text(region)} = {{ {', '.join(fields)} }}")
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def check_figure_path(path: Path) -> None:
+    """Refuse a place for the figure that cannot be written to, before anything is computed.
+
+    Raises
+    ------
+    ResourceError
+    """
+    from brainmark.cli.scoring import check_report_path
+
+    if path.suffix.lower() not in SUFFIXES:
+        raise ResourceError(f"cannot draw {path}: its name ends in none of {', '.join(SUFFIXES)}")
+    check_report_path(path)
+
+
+def draw(choices: Mapping[str, Choice], path: Path) -> None:
+    """Write the figure as an image, or as a page of its own."""
+    from brainmark.analysis.layer_map import layer_figure
+
+    figure = layer_figure(choices)
+    if path.suffix.lower() != ".html":
+        figure.savefig(path, dpi=200)
+        return
+    import html
+    import io
+
+    image = io.StringIO()
+    figure.savefig(image, format="svg")
+    title = html.escape(f"Layers of {next(iter(choices.values())).model}")
+    svg = image.getvalue()
+    page = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>\n'
+    path.write_text(f"{page}<main>{svg[svg.index('<svg') :]}</main></body></html>\n", encoding="utf-8")
+
+
+__all__ = ["check_figure_path", "choose_and_show", "draw", "table", "toml_lines"]
