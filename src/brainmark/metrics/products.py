@@ -27,10 +27,8 @@ def gram(features: Any, offset: Any | None = None) -> Any:
     for start in range(0, width, _FEATURES):
         block = features[:, start : start + _FEATURES]
         if offset is not None and spare is not None:
-            centred = spare[:, : block.shape[1]]
-            centred[...] = block
-            centred -= offset if offset.shape[1] == 1 else offset[:, start : start + _FEATURES]
-            block = centred
+            part = offset if offset.shape[1] == 1 else offset[:, start : start + _FEATURES]
+            block = xp.subtract(block, part, out=spare[:, : block.shape[1]])
         if total is None:
             total = block @ block.T
         else:
