@@ -43,8 +43,6 @@ class Images:
 class Naming:
     """Cross-entropy of the labels under the network's logits."""
 
-    figure = "held-out accuracy"
-
     def __init__(self, network: Network) -> None:
         self.module = network
 
@@ -78,8 +76,6 @@ class Contrastive(nn.Module):
 
 class TellingApart:
     """SimCLR: find the other view of the same image among all views of a batch (Chen et al. 2020, equation 1)."""
-
-    figure = "held-out accuracy of the nearest neighbour"
 
     def __init__(self, network: Network, temperature: float) -> None:
         self.module = Contrastive(network)
