@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="regular expression that names of cases contain")
     parser.add_argument("--fresh", action="store_true", help="a process for each case: slow, memory is then exact")
     parser.add_argument("--table", type=Path, help="write the table of the documentation to this file")
-    parser.add_argument("--json", type=Path, help="write all results to this file")
+    parser.add_argument("--json", type=Path, help="keep all results in this file, those of earlier runs as well")
     parser.add_argument("--threads", default="2", help="of both sides")
     parser.add_argument("--limit", type=float, default=3600, help="seconds that one measurement may take")
     return parser.parse_args()
@@ -108,12 +108,71 @@ def row(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     )
 
 
+PAGE = """# Parity with Brain-Score
+
+`brainmark.metrics.brainscore` next to the metric objects of the two published packages, on synthetic recordings and
+behaviour. The page is written by `bench/parity/run.py`, which describes the cases; what the published metrics are known
+to get wrong is listed in the documentation of {{py:mod}}`brainmark.metrics.brainscore`.
+
+- {versions}
+
+{agree} of the {compared} cases that both sides compute agree within what is allowed: a difference of 1e-4 for metrics
+that fit a regression, of 1e-6 for the others. {refused} cases hold data that must be refused (missing values, stimuli
+that stand twice), and are. Shapes read: presentations x model units - neuroids; for behaviour see
+`bench/parity/cases.py`.
+
+| package | case | published | here | difference | allowed |
+|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def page(results: list[dict[str, Any]]) -> str:
+    """The page of the documentation."""
+    versions = {json.dumps(r[s]["versions"]) for r in results for s in ("theirs", "ours") if "versions" in r[s]}
+    listed = ["; ".join(f"{name} {number}" for name, number in json.loads(v).items()) for v in sorted(versions)]
+    known = {case.name: case for case in cases()}
+    chosen = [(known[r["case"]], r) for r in results if r["case"] in known]
+    both = [(case, r) for case, r in chosen if not case.refused and "score" in r["theirs"] and "score" in r["ours"]]
+    rows: list[str] = []
+    for case, r in chosen:
+        compared = "score" in r["theirs"] and "score" in r["ours"]
+        delta = f"{difference(r['theirs'], r['ours']):.0e}" if compared else ""
+        cells = (
+            case.package,
+            case.name.removeprefix(f"{case.package} "),
+            outcome(r["theirs"]),
+            outcome(r["ours"]),
+            delta,
+            "" if case.refused else f"{case.tolerance:.0e}",
+        )
+        rows.append("| " + " | ".join(cells) + " |")
+    return PAGE.format(
+        versions="\n- ".join(listed),
+        agree=sum(not r["verdict"] for _, r in both),
+        compared=len(both),
+        refused=sum(case.refused and not r["verdict"] for case, r in chosen),
+        rows="\n".join(rows),
+    )
+
+
+def keep(options: argparse.Namespace, results: list[dict[str, Any]]) -> None:
+    latest = list({r["case"]: r for r in results}.values())
+    if options.json:
+        options.json.write_text(json.dumps(latest, indent=1))
+    if options.table:
+        options.table.write_text(page(latest))
+
+
 def main() -> int:
     options = arguments()
     pythons = {"vision": options.vision, "language": options.language}
     print(f"{platform.platform()}, {os.cpu_count()} cores, {options.threads} threads, load {os.getloadavg()[0]:.1f}")
     print(f"{'case':62} {'theirs':>9} {'ours':>9} {'|delta|':>8} {'s':>9} {'s':>9} {'ratio':>7} {'MB':>7} {'MB':>7}")
     results: list[dict[str, Any]] = []
+    earlier: list[dict[str, Any]] = (
+        json.loads(options.json.read_text()) if options.json and options.json.exists() else []
+    )
     sides = {name: Side(python, "incumbent.py", options) for name, python in pythons.items() if python}
     sides["ours"] = Side(sys.executable, "ours.py", options)
     with tempfile.TemporaryDirectory() as folder:
@@ -125,6 +184,7 @@ def main() -> int:
             theirs, ours = (sides[name].measure(index, data) for name in (case.package, "ours"))
             print(row(case, theirs, ours), flush=True)
             results.append({"case": case.name, "theirs": theirs, "ours": ours, "verdict": verdict(case, theirs, ours)})
+            keep(options, [*earlier, *results])  # a run that is cut off keeps what it has
     for side in sides.values():
         side.close()
     versions = {json.dumps(r[s]["versions"]) for r in results for s in ("theirs", "ours") if "versions" in r[s]}
@@ -132,8 +192,6 @@ def main() -> int:
         print(", ".join(f"{name} {version}" for name, version in json.loads(line).items()))
     bad = [r["case"] for r in results if r["verdict"] and not r["verdict"].startswith("not compared")]
     print(f"{len(results) - len(bad)} of {len(results)} cases agree" + "".join(f"\n  not: {name}" for name in bad))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
     return 1 if bad or not results else 0
 
 
