@@ -10,7 +10,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, matrix, paired, single
+from brainmark.metrics.brainscore.assemblies import Recording, aligned, by_split, labels, matrix, single
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
 from brainmark.metrics.geometry import linear_ckas
 from brainmark.metrics.rdm import compare_rdms, pattern_cosines, rdm_matrix, upper
@@ -32,7 +32,8 @@ class Whole:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        return single(self.similarity(*paired(prediction, target), (None,))[0])
+        x, y, _ = _in_order_of_prediction(prediction, target)
+        return single(self.similarity(x, y, (None,))[0])
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,25 @@ class Subsampled:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        x, y = paired(prediction, target)
+        x, y, places = _in_order_of_prediction(prediction, target)
         names = labels(target, self.stratify)
         if names is None:
             folds = shuffle_splits(len(y), self.splits, None, self.seed, test_size=self.share)
         else:
             folds = stratified_splits(names, self.splits, None, self.seed, test_size=self.share)
-        values = self.similarity(x, y, [np.sort(fold.test) for fold in folds])
+        values = self.similarity(x, y, [np.sort(places[fold.test]) for fold in folds])
         return by_split(np.array(values)[:, None], target, dim="population")
+
+
+def _in_order_of_prediction(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both populations in the prediction's order, and where the target's presentations stand in it.
+
+    No similarity depends on the order, and the target is the smaller side to copy.
+    """
+    x, y, places = aligned(prediction, target)
+    if places is None:
+        return x, y, np.arange(len(y))
+    return x, y[np.argsort(places)], places
 
 
 def rdm_similarity(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
@@ -72,8 +84,21 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def unbiased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
-    """Unbiased linear CKA; 0 where the product of the variances is not positive, as published."""
-    return [value if np.isfinite(value) else 0.0 for value in linear_ckas(x, y, subsets)]
+    """Unbiased linear CKA; 0 where the product of the estimated variances is not positive, as published.
+
+    NaN where one side is constant: what is published then is 0 or rounding.
+    """
+    values = linear_ckas(x, y, subsets)
+    undefined = [
+        np.isnan(value) and not (_varies(x, rows) and _varies(y, rows))
+        for value, rows in zip(values, subsets, strict=True)
+    ]
+    return [value if np.isfinite(value) or lost else 0.0 for value, lost in zip(values, undefined, strict=True)]
+
+
+def _varies(values: np.ndarray, rows: np.ndarray | None) -> bool:
+    drawn = values if rows is None else values[rows]
+    return bool((drawn != drawn[0]).any())
 
 
 def biased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:

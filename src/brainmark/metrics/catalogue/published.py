@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brainmark.core import MetricCard, metrics
 from brainmark.metrics.catalogue.predictivity import HOERL_1970, YAMINS_2014
-from brainmark.metrics.catalogue.similarity import KRIEGESKORTE_2008
+from brainmark.metrics.catalogue.similarity import KORNBLITH_2019, KRIEGESKORTE_2008
 
 if TYPE_CHECKING:
     from brainmark.core import Metric
@@ -103,3 +103,54 @@ def brainscore_rdm() -> Metric:
     from brainmark.metrics import brainscore
 
     return brainscore.rdm()
+
+
+@metrics.add(
+    "brainscore-rdm-cv",
+    card=MetricCard(
+        summary="The published comparison of dissimilarities on ten random subsets of 90 % of the presentations.",
+        licence="MIT",
+        cite=f"{SCHRIMPF_2018}\n{KRIEGESKORTE_2008}",
+        compares="recordings",
+        tags=("similarity", "brainscore"),
+    ),
+)
+def brainscore_rdm_cv(stratify: str | None = "object_name") -> Metric:
+    """Return the published ``rdm_cv``, see `brainmark.metrics.brainscore`."""
+    from brainmark.metrics import brainscore
+
+    return brainscore.rdm_cv(stratify)
+
+
+@metrics.add(
+    "brainscore-cka",
+    card=MetricCard(
+        summary="Linear centred kernel alignment of two populations exactly as Brain-Score publishes it.",
+        licence="MIT",
+        cite=f"{SCHRIMPF_2018}\n{KORNBLITH_2019}",
+        compares="recordings",
+        tags=("similarity", "brainscore"),
+    ),
+)
+def brainscore_cka(unbiased: bool = True) -> Metric:
+    """Return the published ``cka`` (not `unbiased`: ``cka_biased``), see `brainmark.metrics.brainscore`."""
+    from brainmark.metrics import brainscore
+
+    return brainscore.cka(unbiased)
+
+
+@metrics.add(
+    "brainscore-cka-cv",
+    card=MetricCard(
+        summary="The published kernel alignment on ten random subsets of 90 % of the presentations.",
+        licence="MIT",
+        cite=f"{SCHRIMPF_2018}\n{KORNBLITH_2019}",
+        compares="recordings",
+        tags=("similarity", "brainscore"),
+    ),
+)
+def brainscore_cka_cv(unbiased: bool = True, stratify: str | None = "object_name") -> Metric:
+    """Return the published ``cka_cv``, see `brainmark.metrics.brainscore`."""
+    from brainmark.metrics import brainscore
+
+    return brainscore.cka_cv(unbiased, stratify)
