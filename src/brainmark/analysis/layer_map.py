@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainmark.analysis.figures import CEILING, GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, house_style
+from brainmark.analysis.figures import GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, house_style
 from brainmark.core.errors import MissingDependency
 
 try:
@@ -19,7 +19,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from brainmark.run.layers import Choice
 
-_ROW, _HEAD, _FOOT = 0.185, 0.75, 0.55  # inches
+_ROW, _HEAD, _FOOT = 0.185, 0.62, 0.55  # inches
 _LABEL = 34  # characters of a layer's name
 
 
@@ -72,8 +72,9 @@ def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
     axes.barh(rows, values, height=0.72, color=[MODEL if chosen else MODEL_SOFT for _, _, chosen in tried])
     at = place[choice.chosen.layer]
     if choice.interval is not None:
-        axes.plot(choice.interval, [at, at], color=CEILING, linewidth=1.1, solid_capstyle="round")
-    axes.plot([choice.value], [at], "o", markersize=4.5, markerfacecolor="white", markeredgecolor=CEILING)
+        for color, width in (("white", 2.8), (INK, 1.1)):  # to be seen on the bar and beside it
+            axes.plot(choice.interval, [at, at], color=color, linewidth=width, solid_capstyle="round")
+    axes.plot([choice.value], [at], "o", markersize=5, markerfacecolor="white", markeredgecolor=INK)
     for candidate in choice.candidates:
         if candidate.value is None:
             axes.text(0, place[candidate.layer], " no score", fontsize=6.5, color=MUTED, va="center")
@@ -87,7 +88,7 @@ def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", labelsize=7 if len(names) <= 60 else 6, length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_title(choice.region, fontsize=9, color=INK, loc="left", pad=4)
-    axes.set_xlabel(f"score ({'bars: choosing, dot: telling'})" if len(values) else "score", fontsize=7.5)
+    axes.set_xlabel("score (bars: choosing, dot: telling)", fontsize=7.5)
 
 
 def _short(name: str) -> str:

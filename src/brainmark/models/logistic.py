@@ -1,10 +1,12 @@
-"""Multinomial logistic regression with an L2 penalty, exact when features outnumber stimuli. NumPy only."""
+"""Multinomial logistic regression with an L2 penalty, exact when features outnumber stimuli. NumPy and SciPy only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpstrf
 
 from brainmark.core.errors import ModelError
 from brainmark.metrics.backend import check_memory
@@ -21,8 +23,8 @@ def probabilities(
 
     Minimises strength * (sum of -log p of the right labels) + |W|^2 / 2 with an intercept that is not penalised: what
     scikit-learn's `LogisticRegression(C=strength)` minimises (with two labels, |w_1 - w_0|^2 / 2), after its
-    `StandardScaler`. As the penalty does not see rotations, the problem is solved along the principal axes of the
-    fitting stimuli, at most as many as there are stimuli; there, the curvature is nearly diagonal.
+    `StandardScaler`. The penalty does not see rotations: where features outnumber the fitting stimuli, they are
+    rotated to as many axes as there are stimuli.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _rotated(fitting: np.ndarray, features: np.ndarray, standardise: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fitting stimuli (n, r) and others (m, r) along the principal axes of the former, and the sums of squares (r,)."""
+    """Fitting stimuli (n, r) and others (m, r) on at most n axes, and the sums of squares of the former (r,)."""
     n, p = fitting.shape
     side = min(n, p)
     check_memory(
@@ -65,18 +67,19 @@ def _rotated(fitting: np.ndarray, features: np.ndarray, standardise: bool) -> tu
     mean, scale = _moments(fitting) if standardise else (fitting.mean(0, np.float64), np.ones(p))
     if p <= n:
         known, others = ((x - mean) / scale for x in (fitting, features))
-        values, vectors = np.linalg.eigh(known.T @ known)
-        return known @ vectors, others @ vectors, np.maximum(values, 0)
+        return known, others, np.einsum("ij,ij->j", known, known)
     gram, cross = np.zeros((n, n)), np.zeros((len(features), n))
     for start in range(0, p, _BLOCK):
         part = slice(start, start + _BLOCK)
         known = (fitting[:, part] - mean[part]) / scale[part]
         gram += known @ known.T
         cross += ((features[:, part] - mean[part]) / scale[part]) @ known.T
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > n * np.finfo(float).eps * max(values[-1], 0.0)
-    values, vectors = values[kept], vectors[:, kept]
-    return vectors * np.sqrt(values), cross @ (vectors / np.sqrt(values)), values
+    lower, order, rank, _ = dpstrf(gram, tol=n * np.finfo(float).eps * gram.diagonal().max(), lower=1)
+    order, lower = order - 1, np.tril(lower)[:, :rank]  # gram[order][:, order] = lower lower'
+    axes = np.empty((n, rank))
+    axes[order] = lower
+    others = solve_triangular(lower[:rank], cross[:, order[:rank]].T, lower=True).T
+    return axes, others, np.einsum("ij,ij->j", axes, axes)
 
 
 def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +94,7 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class _Problem:
     """Newton's method, its steps by conjugate gradients that are preconditioned by the diagonal of the curvature.
 
-    axes (n, r) with axes' axes = diag(variance); truth (n, labels), one 1 in a row.
+    axes (n, r), of which variance (r,) holds the sums of squares; truth (n, labels), one 1 in a row.
     """
 
     axes: np.ndarray
