@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from brainmark.core import models
+from brainmark.models.commitment import Readout, VisionSubject
 from brainmark.models.networks.tying import Repeated, tied
 
 
@@ -109,3 +111,12 @@ def test_blocks_with_another_stride_are_not_tied():
 def test_a_network_within_a_network_is_tied():
     network = nn.ModuleDict({"stem": nn.Conv2d(3, 4, 3), "stage": stage()})
     assert isinstance(tied(network).get_submodule("stage.1"), Repeated)
+
+
+def test_the_registered_network_runs_the_block_of_each_stage_as_often_as_it_says():
+    subject = cast(VisionSubject, models["resnet-50_tied"].load())
+    for readout in subject.regions.values():
+        assert isinstance(readout, Readout) and readout.time is not None
+        repeated = cast(Repeated, subject.module.get_submodule(readout.layer.removesuffix(".block")))
+        assert len(repeated.norms) + 1 == readout.time.count
+    assert sum(p.numel() for p in subject.module.parameters()) < 0.7 * 25_557_032
