@@ -86,7 +86,7 @@ class Extractor:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
         sample, stored, key = self._sample(media)
         names = self._names(media, layers)
-        with evaluating(self.module), torch.random.fork_rng(devices=[]), keep_heap(), self._precision():
+        with evaluating(self.module), torch.random.fork_rng(devices=[]), keep_heap(), self.precision():
             found = planning.probe(self.module, sample, names)
         return dataclasses.replace(found, medium=found.medium + stored[0] + stored[1], prepared=stored[1], key=key)
 
@@ -117,13 +117,18 @@ class Extractor:
             check_disk(into, results)
         on_cpu = torch.device(self.device).type == "cpu"
         free = int(available_memory() * _USABLE)
-        for batch in self._sizes(len(media), seed):
+
+        def with_batch(batch: int) -> tuple[Plan, bool]:
             passing, beside = working_bytes(probed, batch, reducing)
             working = beside + (passing if on_cpu else 0)
             plan = Plan(len(media), shapes, batch, results, working, resident_memory(), into is not None)
-            if plan.bytes <= free and (on_cpu or passing <= _free_on(self.device)):
+            return plan, plan.bytes <= free and (on_cpu or passing <= _free_on(self.device))
+
+        plans = [with_batch(batch) for batch in self._sizes(len(media), seed)]
+        for plan, fits in plans:
+            if fits:
                 return plan
-        raise ResourceError(_too_much(plan, free, list(shapes)))
+        raise ResourceError(_too_much(plans[-1][0], free, list(shapes)))
 
     def __call__(
         self,
@@ -178,7 +183,7 @@ class Extractor:
         self.module.to(self.device)
         medium = media[0]
         prepared = self.prepare(medium)
-        return self._inputs(self.collate([prepared])), (bytes_of(medium), bytes_of(prepared)), shapes_of(prepared)
+        return self.as_input(self.collate([prepared])), (bytes_of(medium), bytes_of(prepared)), shapes_of(prepared)
 
     def _names(self, media: Media, layers: Sequence[str]) -> list[str]:
         if ALL not in layers:
@@ -191,7 +196,7 @@ class Extractor:
             wanted = dict.fromkeys(probed.shapes, wanted.pop(ALL)) | wanted
         return wanted
 
-    def _inputs(self, inputs: Any) -> Any:
+    def as_input(self, inputs: Any) -> Any:
         """Inputs on the device, in the module's precision, and with channels last where it has convolutions of maps."""
         floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
         maps = any(isinstance(m, nn.Conv2d) for m in self.module.modules())
@@ -203,7 +208,8 @@ class Extractor:
 
         return converted(inputs, convert)
 
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
+        """Context in which the module computes in `dtype`."""
         lower = self.dtype != torch.float32
         return torch.autocast(torch.device(self.device).type, self.dtype) if lower else contextlib.nullcontext()
 
@@ -258,7 +264,7 @@ class _Run:
         )
         hooks = [(layer, self._hook) for layer in {call.layer for call in self.calls.values()}]
         try:
-            with hooked(hooks), keep_heap(), torch.inference_mode(), extractor._precision():
+            with hooked(hooks), keep_heap(), torch.inference_mode(), extractor.precision():
                 for batch in prefetched(loader.batches()):
                     self._forward(batch)
                     done += len(batch.rows)
@@ -291,7 +297,7 @@ class _Run:
         self.rows, self.passing, self.counts = batch.rows, batch.passing, {}
         self.as_probed = batch.key == self.probed.key
         self.missing = set(self.wanted)
-        inputs = self.extractor._inputs(batch.inputs)
+        inputs = self.extractor.as_input(batch.inputs)
         with self._seeded(batch.digests):
             try:
                 call_with(self.extractor.module, inputs)

@@ -91,9 +91,10 @@ class Loader:
             yield self._batch(key, group)
 
     def _batch(self, key: Any, group: list[tuple[int, bytes, Any]]) -> Batch:
-        rows, digests, prepared = ([entry[i] for entry in group] for i in range(3))
+        prepared = [medium for _, _, medium in group]
         together = min(self.together, self.size(bytes_of(prepared[-1])))
-        prepared.extend(prepared[-1:] * (-len(rows) % together))
+        prepared.extend(prepared[-1:] * (-len(group) % together))
+        rows, digests = [row for row, _, _ in group], [digest for _, digest, _ in group]
         return Batch(rows, digests, self.collate(prepared), len(prepared), key, len(self.same_as))
 
     def _loaded(self, seen: Mapping[bytes, int]) -> Iterator[tuple[bytes, Any]]:
