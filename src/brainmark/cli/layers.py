@@ -111,7 +111,7 @@ def table(choices: Mapping[str, Choice]) -> RenderableType:
 
 def toml_lines(model: str) -> str:
     """Return a model with its chosen layers, and those it commits to for other regions, as part of a models.toml."""
-    from brainmark.core import load_model
+    from brainmark.core.lookup import load_model
     from brainmark.models.layers import as_readout
     from brainmark.run.layers import kept, with_chosen_layers
 
