@@ -42,7 +42,7 @@ class InMemory:
         """Write the values (len(rows), ...) of some stimuli."""
         whole = torch.from_numpy(self.array)
         if rows[-1] - rows[0] + 1 == len(rows):
-            copy_maps(whole[rows[0] : rows[-1] + 1], values)
+            whole[rows[0] : rows[-1] + 1].copy_(values)
         else:
             whole[torch.tensor(rows)] = values.to("cpu", torch.float32)
 
@@ -71,8 +71,7 @@ class OnDisk:
 
     def put(self, rows: Sequence[int], values: Tensor) -> None:
         """Write the values (len(rows), ...) of some stimuli."""
-        block = torch.empty(values.shape)
-        copy_maps(block, values)
+        block = values.to("cpu", torch.float32).contiguous()
         for row, line in zip(rows, block.numpy().astype("<f4", copy=False), strict=True):
             self.file.seek(self.start + row * self.row)
             self.file.write(line.data)
@@ -97,15 +96,6 @@ class OnDisk:
         self.part.unlink(missing_ok=True)
 
 
-def copy_maps(target: Tensor, values: Tensor) -> None:
-    """Copy values (stimuli, ...) into a contiguous target; maps with channels last are transposed one by one."""
-    if values.ndim == 4 and values.is_cpu and not values.is_contiguous() and values.shape[1] > 1:
-        for into, one in zip(target, values, strict=True):
-            into.flatten(1).copy_(one.flatten(1))  # a transposed matrix has a faster way than four dimensions
-    else:
-        target.copy_(values)
-
-
 def file_of(folder: Path, layer: str) -> Path:
     """Return where a layer's activations lie in a folder."""
     return folder / f"{layer.replace('/', '_')}.npy"
@@ -126,4 +116,4 @@ def check_disk(folder: Path, needed: int) -> None:
         )
 
 
-__all__ = ["InMemory", "OnDisk", "Results", "check_disk", "copy_maps", "file_of"]
+__all__ = ["InMemory", "OnDisk", "Results", "check_disk", "file_of"]
