@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -325,10 +325,18 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
 
 
 def _bins(given: Any) -> tuple[tuple[float, float], ...]:
-    """Time bins (ms); of a recording without that dimension their benchmarks hand over one pair, in an array."""
-    pairs = given.tolist() if isinstance(given, np.ndarray) else list(given)
-    pairs = [pairs] if np.ndim(pairs) == 1 else pairs
-    return tuple((float(start), float(end)) for start, end in pairs)
+    """Time bins (ms) out of nested lists and arrays: their benchmarks also hand over a pair in an array in a list."""
+    numbers = list(_numbers(given))
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _numbers(given: Any) -> Iterator[float]:
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    if isinstance(given, list | tuple):
+        for one in cast("Sequence[Any]", given):
+            yield from _numbers(one)
+    else:
+        yield float(given)
 
 
 def _coordinates(answer: xr.DataArray) -> dict[str, tuple[Any, Any]]:
