@@ -82,7 +82,15 @@ class HeadTable(BaseModel):
 
 
 Where = Annotated[ReadoutTable, BeforeValidator(_from_text)]
-Channels = Annotated[tuple[float, float, float], BeforeValidator(_as_tuple)]
+
+
+def _of_channels(value: Any) -> Any:
+    if not isinstance(value, list) or len(value) != 3:
+        raise ValueError("give three numbers, for red, green and blue")
+    return tuple(value)
+
+
+Channels = Annotated[tuple[float, float, float], BeforeValidator(_of_channels)]
 
 
 class Description(BaseModel):
@@ -145,7 +153,8 @@ def _description(path: Path, name: str, table: Any) -> Description:
     try:
         return Description.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])  # not what it then lacks
         place = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
             known = [*Description.model_fields, *ReadoutTable.model_fields, *HeadTable.model_fields]
