@@ -17,8 +17,7 @@ from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedShuffleS
 
 from brainmark.metrics import brainscore as bs
 from brainmark.metrics.brainscore import language, regression
-from brainmark.metrics.brainscore.smoothers import Spectrum, best_alpha
-from brainmark.metrics.features import prepare
+from brainmark.metrics.ridge import ridge_predictions
 from brainmark.metrics.splits import Fold
 
 
@@ -139,9 +138,8 @@ def test_the_penalty_is_that_of_ridgecv(shape: tuple[int, int, int], scale: floa
     x, y = population(*shape)
     x, n = scale * x, int(0.9 * shape[0])
     fold = Fold(np.arange(n), np.arange(n, shape[0]))
-    centred = y[:n] - y[:n].mean(0)
-    found = best_alpha(Spectrum(prepare(x), fold), centred, regression.ALPHAS)
-    assert found == pytest.approx(RidgeCV(regression.ALPHAS).fit(x[:n], y[:n]).alpha_)
+    found = ridge_predictions(x, y, [fold], regression.ALPHAS, per_target=False, selection="loo")[1]
+    assert found[0, 0] == pytest.approx(RidgeCV(regression.ALPHAS).fit(x[:n], y[:n]).alpha_)
 
 
 @pytest.mark.parametrize("name", ["ridge", "ridgecv", "linear_predictivity", "pls"])

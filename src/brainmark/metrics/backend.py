@@ -14,7 +14,9 @@ from brainmark.core.errors import ResourceError
 Array = Any
 """A NumPy array or a torch tensor."""
 
-BLOCK = 2048  # features that are widened to float64 together
+_BLOCK = 2**24  # numbers of a matrix that are centred together (64 MiB in float32)
+_WIDE = 2**13  # features whose float32 products are added up before they are widened
+_LEAF = 128  # rows up to which a triangle is inverted as a whole
 
 
 def namespace(*arrays: Array) -> Any:
@@ -47,20 +49,65 @@ def transpose(x: Array) -> Array:
     return x.mT if is_torch_array(x) else np.swapaxes(x, -1, -2)
 
 
-def gram(x: Array) -> Array:
+def all_finite(x: Array) -> bool:
+    """Whether `x` holds neither NaN nor infinity."""
+    if isinstance(x, np.ndarray) and x.flags.c_contiguous and x.dtype.kind == "f":
+        flat = x.reshape(-1)
+        if np.isfinite(flat @ flat):  # reads once and writes nothing; squares of large numbers may overflow
+            return True
+    xp = namespace(x)
+    return bool(xp.all(xp.isfinite(x)))
+
+
+def block_width(n: int) -> int:
+    """Return how many columns of a matrix with `n` rows are processed together."""
+    return min(_WIDE, max(64, _BLOCK // n))
+
+
+def gram(x: Array, wide: bool = False) -> Array:
     """Return ``xc @ xc.T`` in float64, where xc is `x` (n, p) with the mean of each column taken off.
 
-    float32 features are multiplied as they are, block by block, and added up in float64; the features are
-    never copied as a whole.
+    float32 features are multiplied as they are (in float64 if `wide`), block by block, and added up in float64; the
+    features are never copied as a whole.
     """
     if is_torch_array(x) and x.device.type == "cpu":
-        return like(gram(as_numpy(x)), x)  # OpenBLAS has a symmetric product (half the work), torch has none
+        return like(gram(as_numpy(x), wide), x)  # OpenBLAS has a symmetric product (half the work), torch has none
     xp = namespace(x)
     total = xp.zeros((x.shape[0], x.shape[0]), dtype=xp.float64, device=x.device)
-    for start in range(0, x.shape[1], BLOCK):
-        block = centred(x[:, start : start + BLOCK])
+    width = block_width(x.shape[0])
+    for start in range(0, x.shape[1], width):
+        block = x[:, start : start + width]
+        if wide or not xp.isdtype(block.dtype, "real floating"):
+            block = as_float64(block)
+        block = block - xp.mean(block, axis=0)  # nearly centred: what rounding leaves of the means goes below
         total += block @ transpose(block)
+    mean = xp.mean(total, axis=0)
+    mean -= 0.5 * xp.mean(mean)
+    total -= mean
+    total -= mean[:, None]
     return total
+
+
+def inverse_cholesky(a: Array) -> Array | None:
+    """Return the inverse of the lower Cholesky factor of `a` (n, n); None where `a` is not positive definite."""
+    try:
+        lower = namespace(a).linalg.cholesky(a)
+    except (np.linalg.LinAlgError, RuntimeError):  # torch raises a RuntimeError
+        return None
+    _invert_lower(lower)
+    return lower
+
+
+def _invert_lower(lower: Array) -> None:
+    """Invert a lower triangle in its place, by halves: most of the work of a general inverse are products with 0."""
+    n = lower.shape[0]
+    if n <= _LEAF:
+        lower[...] = namespace(lower).linalg.inv(lower)
+        return
+    half = n // 2
+    _invert_lower(lower[:half, :half])
+    _invert_lower(lower[half:, half:])
+    lower[half:, :half] = -(lower[half:, half:] @ lower[half:, :half]) @ lower[:half, :half]
 
 
 def centred(x: Array) -> Array:

@@ -10,6 +10,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.correlation import pearson, resampled_pearson
+from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
 from brainmark.metrics.resampling import draws
 
@@ -56,6 +57,8 @@ class SplitHalf:
                 f"target has dimensions {tuple(str(d) for d in target.dims)}; a split-half ceiling needs "
                 "(presentation, neuroid, repetition)"
             )
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "neuroid", "repetition").values
         counts = draws(trials.shape[0], self.resamples, self.seed)
         half, replicates = split_half_correlations(trials, self.splits, self.seed, counts)
@@ -92,6 +95,7 @@ def split_half_correlations(
     r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
     """
     n, q = trials.shape[:2]
+    trials = trials if trials.dtype.str[1:] in ("f4", "f8") else trials.astype(np.float64)
     counts = np.empty((0, n)) if counts is None else counts
     r, replicates = np.full(q, np.nan), np.full((len(counts), q), np.nan)
     for columns, measured in _alike(trials):
@@ -99,13 +103,16 @@ def split_half_correlations(
         if len(rows) < 3:
             continue
         whole = len(rows) == n and len(columns) == q and bool(measured.all())
-        part = trials if whole else np.nan_to_num(trials[rows[:, None], columns])
+        part = np.swapaxes(trials if whole else np.nan_to_num(trials[rows[:, None], columns]), 1, 2)
+        everything = part.sum(1, dtype=np.float64)
         generator = np.random.default_rng([seed, 2])
         total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
         for done in range(0, splits, _TOGETHER):
-            halves = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
-            first, second = (np.swapaxes(h @ np.swapaxes(part, 1, 2), 0, 1) for h in halves)
-            for a, b in zip(first, second, strict=True):
+            first, sizes = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
+            sums = first.astype(part.dtype) @ part
+            for k, (size, rest) in enumerate(zip(*sizes, strict=True)):
+                a = sums[:, k].astype(np.float64)
+                a, b = a / size[:, None], (everything - a) / rest[:, None]
                 total += pearson(a, b)
                 if len(counts):
                     total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
@@ -124,12 +131,13 @@ def _alike(trials: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(columns, ~missing[:, columns[0]]) for columns in groups]
 
 
-def _halves(measured: np.ndarray, splits: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Averaging weights (n, splits, repetitions) of two random halves of the measured repetitions."""
+def _halves(
+    measured: np.ndarray, splits: int, generator: np.random.Generator
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Which measured repetitions fall into the first half (n, splits, repetitions); sizes of both (splits, n)."""
     n, repetitions = measured.shape
     keys = np.where(measured[:, None], generator.random((n, splits, repetitions)), 2.0)
-    rank = np.argsort(np.argsort(keys, axis=2), axis=2)
-    count = measured.sum(1)[:, None, None]
-    size = (count + generator.integers(2, size=(n, splits, 1))) // 2  # the odd one falls to either half
-    first, second = rank < size, (rank >= size) & (rank < count)
-    return first / size, second / (count - size)
+    count = measured.sum(1)[:, None]
+    size = (count + generator.integers(2, size=(n, splits, 1))[:, :, 0]) // 2  # the odd one falls to either half
+    last = np.take_along_axis(np.sort(keys, axis=2), size[:, :, None] - 1, axis=2)
+    return keys <= last, (size.T, (count - size).T)

@@ -16,10 +16,18 @@ def pearson(x: Array, y: Array) -> Array:
     """Pearson correlation of the columns of `x` with those of `y`, (n, q) each -> (q,); NaN if one is constant."""
     x, y = as_float64(x), as_float64(y)
     xp = namespace(x, y)
-    xc, yc = x - xp.mean(x, axis=0), y - xp.mean(y, axis=0)
-    xx, yy = xp.sum(xc * xc, axis=0), xp.sum(yc * yc, axis=0)
-    flat = (xx <= _FLAT * xp.sum(x * x, axis=0)) | (yy <= _FLAT * xp.sum(y * y, axis=0))
-    return _ratio(xp.sum(xc * yc, axis=0), xx, yy, flat)
+    x_mean, y_mean = xp.mean(x, axis=0), xp.mean(y, axis=0)
+    xc, yc = x - x_mean, y - y_mean
+    xx, yy, n = _column_products(xc, xc), _column_products(yc, yc), x.shape[0]
+    flat = (xx <= _FLAT * (xx + n * x_mean**2)) | (yy <= _FLAT * (yy + n * y_mean**2))
+    return _ratio(_column_products(xc, yc), xx, yy, flat)
+
+
+def _column_products(x: Array, y: Array) -> Array:
+    """Sum of the products of two arrays (n, q) along the first axis."""
+    if isinstance(x, np.ndarray):
+        return np.einsum("nq,nq->q", x, y)  # makes no array of products
+    return namespace(x, y).sum(x * y, axis=0)
 
 
 def fold_pearson(x: Array, y: Array, sizes: Sequence[int]) -> Array:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import (
-    BLOCK,
     Array,
-    as_float64,
+    all_finite,
+    block_width,
     centred,
     check_memory,
     gram,
@@ -47,17 +47,18 @@ class Features:
     def take(self, rows: Array) -> Features:
         """Return the features of some presentations, centred anew, in the form in which they are held."""
         if self.kernel is not None:
-            return Features(_centre_kernel(self.kernel[rows][:, rows]), None, len(rows), self.p)
+            return Features(centred_products(self.kernel[rows][:, rows]), None, len(rows), self.p)
         return Features(None, centred(self.array[rows]), len(rows), self.p)
 
 
-def prepare(x: Array | Features, dual: bool | None = None) -> Features:
+def prepare(x: Array | Features, dual: bool | None = None, wide: bool = False) -> Features:
     """Compute what every regression on these features shares.
 
     Parameters
     ----------
     x : (n, p) features; float32 stays float32 until products are added up in float64. `Features` pass unchanged.
     dual : form; None takes the smaller one.
+    wide : take products of presentations in float64, whatever the features come in.
 
     Raises
     ------
@@ -70,21 +71,26 @@ def prepare(x: Array | Features, dual: bool | None = None) -> Features:
     n, p = int(x.shape[0]), int(x.shape[1])
     if n < 3 or p < 1:
         raise InvalidMeasurement(f"features of {n} presentations and {p} units cannot be regressed on")
-    xp = namespace(x)
-    if not xp.all(xp.isfinite(x)):
+    if not all_finite(x):
         raise InvalidMeasurement("features hold NaN or infinite values; a model must answer every presentation")
     if dual is None:
         dual = p >= n
     check_memory(memory_needed(n, p, 0, dual=dual), x, f"regression on features ({n}, {p})")
     if dual:
-        return Features(gram(x), None, n, p)
-    return Features(None, as_float64(centred(x)), n, p)
+        return Features(gram(x, wide), None, n, p)
+    wide_x = namespace(x).astype(x, namespace(x).float64, copy=True)
+    wide_x -= namespace(x).mean(wide_x, axis=0)
+    return Features(None, wide_x, n, p)
 
 
-def _centre_kernel(kernel: Array) -> Array:
-    xp = namespace(kernel)
-    mean = xp.mean(kernel, axis=0)
-    return kernel - mean[None, :] - mean[:, None] + xp.mean(mean)
+def centred_products(products: Array) -> Array:
+    """Return the products (n, n) of rows of which the mean row has been taken off."""
+    xp = namespace(products)
+    mean = xp.mean(products, axis=0)
+    mean = mean - 0.5 * xp.mean(mean)
+    made = products - mean
+    made -= mean[:, None]
+    return made
 
 
 def memory_needed(n: int, p: int, q: int, folds: int = 10, dual: bool | None = None) -> int:
@@ -96,5 +102,5 @@ def memory_needed(n: int, p: int, q: int, folds: int = 10, dual: bool | None = N
     if dual is None:
         dual = p >= n
     m = min(n, p)
-    products = n * n + n * min(p, BLOCK) if dual else n * p + folds * min(m * m, 2**25)
+    products = n * n + n * min(p, block_width(n)) if dual else n * p + folds * min(m * m, 2**25)
     return 8 * (products + 3 * m * m + 4 * n * q)

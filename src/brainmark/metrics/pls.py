@@ -26,6 +26,7 @@ _EXHAUSTED = 1e-10  # a weight vector that much shorter than the first one is ro
 _BATCH = 2**25  # float64 numbers that the folds done together may hold in one array (256 MiB)
 _SMALL = 48  # up to this many targets a full eigendecomposition is faster than Lanczos
 _NIPALS_TOL, _NIPALS_ITERATIONS = 1e-6, 500  # of scikit-learn's PLSRegression
+_STRIDE = 8  # power iterations between looks at what they changed
 
 
 def pls_predictions(
@@ -134,9 +135,10 @@ def _dual(kernel: Array, y: Array, folds: Sequence[Fold], components: int, searc
         t = product - _combine(scores[:, :a], _project(scores[:, :a], product * train))
         t = t - _combine(scores[:, :a], _project(scores[:, :a], t * train))  # again: rounding (Kahan)
         length = xp.sum(t * t * train, axis=1)
-        t = t * alive(xp.sum(beta * product, axis=1), length)[:, None]
+        scale = alive(xp.sum(beta * product, axis=1), length)[:, None]
+        t = t * scale
         inside = t * train
-        v = inside @ y
+        v = (m @ c[:, :, None])[:, :, 0] * scale  # = Y't
         u = times_kernel(inside)
         u = train * (u - _combine(scores[:, :a], _project(scores[:, :a], u * train)))
         scores[:, a], loadings[:, a] = t, v
@@ -145,12 +147,12 @@ def _dual(kernel: Array, y: Array, folds: Sequence[Fold], components: int, searc
 
 
 def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: _Search) -> _Fit:
-    """Fit in the space of features, on the products X'X and X'Y of each fold."""
+    """Fit in the space of features: two products with them per component, for all folds together, and X'Y of each."""
     xp = namespace(x)
     train = _mask(folds, x)
     means, s = _primal_products(x, y, train)
-    times_gram = _PrimalGram(x, train, means)
     m = transpose(s) @ s
+    scores = _zeros(x, len(folds), components, x.shape[0])
     rotations = _zeros(x, len(folds), components, x.shape[1])
     x_loadings, loadings = rotations * 0.0, _zeros(x, len(folds), components, y.shape[1])
     alive = _Alive(components)
@@ -159,14 +161,14 @@ def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: 
         before = x_loadings[:, :a]
         w = (s @ c[:, :, None])[:, :, 0] - _combine(before, _project(loadings[:, :a], c))
         r = w - _combine(rotations[:, :a], _project(before, w))
-        p = times_gram(r)
-        scale = alive(xp.sum(w * w, axis=1), xp.sum(r * p, axis=1))[:, None]
-        r, p = r * scale, p * scale
-        v = (r[:, None, :] @ s)[:, 0, :]
+        t = r @ transpose(x) - xp.sum(r * means, axis=1)[:, None]
+        inside = t * train
+        scale = alive(xp.sum(w * w, axis=1), xp.sum(inside * t, axis=1))[:, None]
+        r, p = r * scale, (inside @ x - xp.sum(inside, axis=1)[:, None] * means) * scale
+        v = (m @ c[:, :, None])[:, :, 0] * scale  # = Y't: r'S is the deflated w'S, and that is c'M
         h = (p[:, None, :] @ s)[:, 0, :] - _combine(loadings[:, :a], _project(before, p))
-        rotations[:, a], x_loadings[:, a], loadings[:, a] = r, p, v
+        scores[:, a], rotations[:, a], x_loadings[:, a], loadings[:, a] = t * scale, r, p, v
         m = _rank_two(m, h, v, xp.sum(p * p, axis=1))
-    scores = rotations @ transpose(x) - rotations @ means[:, :, None]
     return _Fit(scores, train, alive.used)
 
 
@@ -190,29 +192,16 @@ def _dual_products(kernel: Array, y: Array, train: Array) -> Array:
 def _primal_products(x: Array, y: Array, train: Array) -> tuple[Array, Array]:
     """Mean of X and X'Y of each fold, centred over its training rows: (F, p), (F, p, q)."""
     xp = namespace(x)
-    xy = transpose(x) @ y
+    xy = transpose(transpose(y) @ x)
     size = xp.sum(train, axis=1)[:, None]
     means, y_means = (train @ x) / size, (train @ y) / size
-    s = _zeros(x, len(train), *xy.shape)
+    s = xp.empty((len(train), *xy.shape), dtype=xp.float64, device=x.device)
     for f in range(len(train)):
         out = xp.nonzero(train[f] == 0)[0]
-        s[f] = xy - transpose(x[out]) @ y[out] - (size[f] * means[f])[:, None] * y_means[f]
+        s[f] = xy
+        s[f] -= transpose(x[out]) @ y[out]
+        s[f] -= (size[f] * means[f])[:, None] * y_means[f]
     return means, s
-
-
-class _PrimalGram:
-    """Multiplies X'X of each fold, centred over its training rows, with a vector; X'X itself is that of all rows."""
-
-    def __init__(self, x: Array, train: Array, means: Array) -> None:
-        xp = namespace(x)
-        self.whole, self.means, self.size = transpose(x) @ x, means, xp.sum(train, axis=1)
-        self.left_out = [x[xp.nonzero(rows == 0)[0]] for rows in train]
-
-    def __call__(self, r: Array) -> Array:
-        """(F, p) -> (F, p)."""
-        xp = namespace(r)
-        product = r @ self.whole - (self.size * xp.sum(self.means * r, axis=1))[:, None] * self.means
-        return product - xp.stack([transpose(rows) @ (rows @ v) for rows, v in zip(self.left_out, r, strict=True)])
 
 
 class _Alive:
@@ -249,26 +238,43 @@ def nipals_vectors(m: Array, start: Array) -> Array:
     """Power iteration on `m` (F, q, q) from `start` (q,), stopped as NIPALS stops.
 
     NIPALS compares successive unit weight vectors w = Sc / |Sc|, with M = S'S: |w - w'|^2 = 2 - 2 c'Mc' / (|Sc| |Sc'|).
+    Several steps are taken before they are looked at, and folds that have stopped are left out.
     """
     xp = namespace(m)
-    c = xp.zeros(m.shape[:2], dtype=m.dtype, device=m.device) + start
-    mc = (m @ c[:, :, None])[:, :, 0]
-    square = xp.sum(c * mc, axis=1)
-    going = square > 0
-    for _ in range(_NIPALS_ITERATIONS - 1):
-        new = mc / xp.sqrt(xp.where(going, xp.sum(mc * mc, axis=1), 1.0))[:, None]
-        new_mc = (m @ new[:, :, None])[:, :, 0]
-        new_square = xp.sum(new * new_mc, axis=1)
-        going = going & (new_square > 0)  # what is left is rounding error: the rank is used up
-        norm = xp.sqrt(xp.where(going, square * new_square, 1.0))
-        step = 2 - 2 * xp.sum(new * mc, axis=1) / xp.where(norm > 0, norm, 1.0)
-        take = going[:, None]
-        c, mc = xp.where(take, new, c), xp.where(take, new_mc, mc)
-        square = xp.where(going, new_square, square)
-        going = going & (step >= _NIPALS_TOL) & (m.shape[1] > 1)
-        if not bool(xp.any(going)):
-            break
-    return c
+    found = xp.zeros(m.shape[:2], dtype=m.dtype, device=m.device) + start
+    going = xp.arange(m.shape[0], device=m.device)
+    done, most = 0, _NIPALS_ITERATIONS - 1 if m.shape[1] > 1 else 1
+    trace = xp.sum(xp.linalg.diagonal(m), axis=1)[:, None, None]
+    m = m / xp.where(trace > 0, trace, 1.0)  # keeps powers from overflowing
+    while done < most and going.shape[0]:
+        steps = min(_STRIDE, most - done)
+        v, at, stopped = _nipals_steps(m, found[going], steps)
+        found[going] = v[at, xp.arange(len(going), device=m.device)]
+        if bool(xp.any(stopped)):
+            m, going = m[~stopped], going[~stopped]
+        done += steps
+    return found
+
+
+def _nipals_steps(m: Array, v: Array, steps: int) -> tuple[Array, Array, Array]:
+    """Unit vectors after 0, 1, ... steps (steps + 2, F, q); at which of them to go on or stop (F,); whether to stop."""
+    xp = namespace(m)
+    powers = _zeros(m, steps + 2, *v.shape, 1)
+    powers[0, :, :, 0] = v
+    for k in range(steps + 1):
+        powers[k + 1] = m @ powers[k]
+    powers = powers[:, :, :, 0]
+    squares = xp.sum(powers * powers, axis=2)
+    steep = xp.sum(powers[:-1] * powers[1:], axis=2)  # c'Mc; not above 0 when what is left is rounding error
+    product = steep[:-1] * steep[1:]
+    last = (product <= 0) | (steep[:-1] <= 0)
+    change = 2 - 2 * squares[1:-1] / xp.sqrt(xp.where(last, 1.0, product))
+    halt = last | (change < _NIPALS_TOL)
+    stopped = xp.any(halt, axis=0)
+    first = xp.argmax(xp.astype(halt, xp.int64), axis=0)
+    exhausted = last[first, xp.arange(v.shape[0], device=m.device)]
+    at = xp.where(stopped, first + 1 - xp.astype(exhausted & stopped, xp.int64), steps)
+    return powers / xp.sqrt(xp.where(squares > 0, squares, 1.0))[:, :, None], at, stopped
 
 
 def dominant_eigenvectors(m: Array, steps: int = 24, restarts: int = 12, tol: float = 1e-11) -> Array:
@@ -313,10 +319,11 @@ def _lanczos(m: Array, start: Array, steps: int) -> tuple[Array, Array, Array]:
 
 
 def _rank_two(m: Array, h: Array, v: Array, s: Array) -> Array:
-    """M - hv' - vh' + s vv' for each fold."""
+    """M - hv' - vh' + s vv' for each fold, in the place of M."""
     left = h - 0.5 * s[:, None] * v
-    change = left[:, :, None] * v[:, None, :]
-    return m - change - transpose(change)
+    m -= left[:, :, None] * v[:, None, :]
+    m -= v[:, :, None] * left[:, None, :]  # not the transpose of the above, which would be read across the cache
+    return m
 
 
 def _project(rows: Array, v: Array) -> Array:

@@ -50,7 +50,8 @@ Known faults, reproduced here and nowhere else:
 - The threshold ceiling draws people with a new seed each time: some are never left out.
 
 Not reproduced: state that a metric object keeps between calls (thresholds reuse the first inflection accuracy), draws
-without a seed (`property_similarity` takes one), rounding of features kept in float32. PLS with fewer units than
+without a seed (`property_similarity` takes one), rounding of features kept in float32, or far from 0 (unbiased CKA is
+then 0), or of a rank below the components of PLS. PLS with fewer units than
 components, which the published code refuses, uses what there is and says so. NaN is refused. Absent: ``ost``, whose
 decoder TensorFlow trains (`brainmark.metrics.temporal` has object solution times), and metrics of single studies
 (``mask_regression``, ``baker_accuracy_delta``, ``kato_*``, ``tasks_consistency``, ``confusion_similarity``,
@@ -88,6 +89,7 @@ from brainmark.metrics.brainscore.regression import (
     neuron_to_neuron_split,
     pls,
     pls_split,
+    prepared,
     reverse_pls,
     ridge,
     ridge_split,

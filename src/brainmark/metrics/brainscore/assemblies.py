@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import all_finite
 from brainmark.metrics.predictivity import unit_coordinates
 
 Recording = xr.DataArray | np.ndarray
@@ -75,13 +76,21 @@ def paired(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.nda
     ------
     InvalidMeasurement : presentations that do not correspond or stand twice, NaN.
     """
-    x, y = (matrix(a, name) for a, name in ((prediction, "prediction"), (target, "target")))
+    x, y, order = aligned(prediction, target)
+    return x if order is None else x[order], y
+
+
+def aligned(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the values (presentation, neuroid) of both as they stand, and where the prediction has the target's rows.
+
+    The order is None where both have the same. Raises as `paired`.
+    """
+    x, y = matrix(prediction, "prediction"), matrix(target, "target")
     if isinstance(prediction, xr.DataArray) and isinstance(target, xr.DataArray):
-        order = _positions(_ids(prediction, "prediction"), _ids(target, "target"))
-        x = x if order is None else x[order]
-    elif len(x) != len(y):
+        return x, y, positions(stimulus_ids(prediction, "prediction"), stimulus_ids(target, "target"))
+    if len(x) != len(y):
         raise InvalidMeasurement(f"prediction has {len(x)} presentations, target {len(y)}")
-    return x, y
+    return x, y, None
 
 
 def matrix(recording: Recording, name: str) -> np.ndarray:
@@ -97,8 +106,10 @@ def matrix(recording: Recording, name: str) -> np.ndarray:
         values = np.asarray(recording)
         if values.ndim != 2:
             raise InvalidMeasurement(f"{name} has {values.ndim} dimensions; expected (presentation, neuroid)")
+    if not values.size:
+        raise InvalidMeasurement(f"{name} has shape {values.shape}: there is nothing to compare")
     values = values if values.dtype.str[1:] in ("f4", "f8") else values.astype(float)
-    if not np.isfinite(values).all():
+    if not all_finite(values):
         raise InvalidMeasurement(f"{name} holds NaN or infinite values, which the published metrics do not accept")
     return values
 
@@ -110,14 +121,15 @@ def labels(recording: Recording, coordinate: str | None) -> np.ndarray | None:
     return np.asarray(recording.coords[coordinate].values)
 
 
-def _ids(recording: xr.DataArray, name: str) -> np.ndarray:
+def stimulus_ids(recording: xr.DataArray, name: str) -> np.ndarray:
+    """Return the ``stimulus_id`` of each presentation."""
     if "stimulus_id" not in recording.coords:
         raise InvalidMeasurement(f"{name} has no coordinate 'stimulus_id' to align presentations by")
     return np.asarray(recording.coords["stimulus_id"].values)
 
 
-def _positions(given: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
-    """Where `wanted` stand in `given`; None: in the same order."""
+def positions(given: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+    """Return where `wanted` stimuli stand among `given` ones; None: in the same order."""
     index = pd.Index(wanted)
     if index.has_duplicates:
         twice = index[index.duplicated()][0]

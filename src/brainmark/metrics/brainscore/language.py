@@ -13,6 +13,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, paired, single
 from brainmark.metrics.brainscore.regression import Mapping, Predicted, in_published_order, ols_mapping, ridgecv_mapping
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits
+from brainmark.metrics.features import Features
 from brainmark.metrics.splits import Fold
 
 ALPHAS = tuple(np.logspace(-3, 3, 7).tolist())
@@ -62,7 +63,7 @@ class Linear:
 def linear_pearsonr(group: str | None = None, splits: int = 10) -> Linear:
     """Return ``linear_pearsonr``: least squares."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return ols_mapping(x, y, folds, _CUTOFF)
 
     return Linear(mapping, group, splits)
@@ -71,7 +72,7 @@ def linear_pearsonr(group: str | None = None, splits: int = 10) -> Linear:
 def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[float] = ALPHAS) -> Linear:
     """Return ``ridge_pearsonr``: one penalty for all voxels, chosen by leave-one-out on the training rows."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return ridgecv_mapping(x, y, folds, alphas)
 
     return Linear(mapping, group, splits)

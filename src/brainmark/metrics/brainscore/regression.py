@@ -14,14 +14,21 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import BLOCK, gram
-from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, matrix, paired
-from brainmark.metrics.brainscore.smoothers import Spectrum, best_alpha
+from brainmark.metrics.backend import block_width
+from brainmark.metrics.brainscore.assemblies import (
+    Recording,
+    aligned,
+    by_split,
+    labels,
+    matrix,
+    positions,
+    stimulus_ids,
+)  # fmt: skip
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
 from brainmark.metrics.correlation import pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import left_out_least_squares, ridge_predictions
+from brainmark.metrics.ridge import Spectrum, left_out_least_squares, ridge_predictions
 from brainmark.metrics.splits import Fold
 
 ALPHAS = (
@@ -32,13 +39,35 @@ ALPHAS = (
 )
 """The 99 penalties of the published RidgeCV."""
 
-_MANY = 2**24  # features times presentations up to which products are taken in float64
+_MANY = 2**22  # features times presentations up to which products are taken in float64
 
 _FEW = 2**17  # features times presentations up to which the rounding of published scores is reproduced
 
 Predicted = tuple[list[np.ndarray], tuple[str, ...]]
-Mapping = Callable[[np.ndarray, np.ndarray, Sequence[Fold]], Predicted]
-"""features (n, p), targets (n, q), folds -> predictions (test, q) of each fold, notes."""
+Mapping = Callable[[np.ndarray | Features, np.ndarray, Sequence[Fold]], Predicted]
+"""features (n, p) or their products, targets (n, q), folds -> predictions (test, q) of each fold, notes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Model units with the products that regressions on them share: for several regions on the same units.
+
+    features : the products; identifiers : ``stimulus_id`` of each presentation, None for plain arrays.
+    """
+
+    features: Features
+    identifiers: np.ndarray | None
+
+
+def prepared(prediction: Recording) -> Prepared:
+    """Compute once what `pls`, `ridge` and `ridgecv` need of model units (presentation, neuroid).
+
+    Pass the result in the place of the prediction; the units themselves are not kept where they outnumber
+    presentations.
+    """
+    labelled = isinstance(prediction, xr.DataArray) and "stimulus_id" in prediction.coords
+    ids = stimulus_ids(prediction, "prediction") if labelled else None  # pyright: ignore[reportArgumentType]
+    return Prepared(_prepared(matrix(prediction, "prediction")), ids)
 
 
 @dataclass(frozen=True)
@@ -61,23 +90,25 @@ class CrossValidated:
     seed: int = 1
     reverse: bool = False
 
-    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
-        """Compare two recordings (presentation, neuroid), labelled or as arrays.
+    def __call__(self, prediction: Recording | Prepared, target: Recording) -> Comparison:
+        """Compare two recordings (presentation, neuroid), labelled or as arrays; the first one may be `prepared`.
 
         Raises
         ------
         InvalidMeasurement : different presentations, NaN, too few presentations.
         """
         if self.reverse:
+            if isinstance(prediction, Prepared):
+                raise InvalidMeasurement("reverse regression predicts model units: pass them, not their products")
             prediction, target = target, prediction
-        x, y = paired(prediction, target)
+        x, y, order = _sides(prediction, target)
         names = labels(target, self.stratify)
         if names is None:
             folds = shuffle_splits(len(y), self.splits, self.train_size, self.seed)
         else:
             folds = stratified_splits(names, self.splits, self.train_size, self.seed)
         folds = in_published_order(folds, target)
-        predictions, notes = self.mapping(x, y, folds)
+        predictions, notes = self.mapping(x, *_as_given(y, folds, order))
         r = [fold_r(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)]
         return by_split(np.stack(r), target, notes)
 
@@ -98,12 +129,40 @@ class TrainTest:
         """Compare; every argument is a recording (presentation, neuroid)."""
         if self.reverse:
             train, test, target_train, target_test = target_train, target_test, train, test
-        (x, y), (x_test, y_test) = paired(train, target_train), paired(test, target_test)
+        (x, y, order), (x_test, y_test, order_test) = aligned(train, target_train), aligned(test, target_test)
         if x.shape[1] != x_test.shape[1] or y.shape[1] != y_test.shape[1]:
             raise InvalidMeasurement("training and test recordings have different neuroids")
-        fold = Fold(np.arange(len(x)), np.arange(len(x), len(x) + len(x_test)))
-        predictions, notes = self.mapping(np.concatenate([x, x_test]), np.concatenate([y, y_test]), [fold])
+        places = [np.arange(len(part)) if at is None else at for part, at in ((y, order), (y_test, order_test))]
+        fold = Fold(places[0], len(x) + places[1])
+        both = np.concatenate([x, x_test])
+        targets = np.empty((len(both), y.shape[1]), np.result_type(y, y_test))
+        targets[fold.train], targets[fold.test] = y, y_test
+        predictions, notes = self.mapping(both, targets, [fold])
         return by_split(fold_r(predictions[0], y_test)[None], target_test, notes)
+
+
+def _sides(
+    prediction: Recording | Prepared, target: Recording
+) -> tuple[np.ndarray | Features, np.ndarray, np.ndarray | None]:
+    """Return features and targets as they stand, and where the features have the target's rows (see `aligned`)."""
+    if not isinstance(prediction, Prepared):
+        return aligned(prediction, target)
+    y = matrix(target, "target")
+    if prediction.identifiers is not None and isinstance(target, xr.DataArray):
+        return prediction.features, y, positions(prediction.identifiers, stimulus_ids(target, "target"))
+    if prediction.features.n != len(y):
+        raise InvalidMeasurement(f"prediction has {prediction.features.n} presentations, target {len(y)}")
+    return prediction.features, y, None
+
+
+def _as_given(y: np.ndarray, folds: Sequence[Fold], order: np.ndarray | None) -> tuple[np.ndarray, Sequence[Fold]]:
+    """Bring targets and folds into the order of the features, which are the larger array.
+
+    `order` tells where the features have the target's rows; None: they stand in the same order.
+    """
+    if order is None:
+        return y, folds
+    return y[np.argsort(order)], [Fold(order[fold.train], order[fold.test]) for fold in folds]
 
 
 def in_published_order(folds: Sequence[Fold], target: Recording) -> list[Fold]:
@@ -122,53 +181,43 @@ def _by_fold(stacked: np.ndarray, folds: Sequence[Fold]) -> list[np.ndarray]:
     return np.split(stacked, np.cumsum([len(f.test) for f in folds])[:-1])
 
 
-def pls_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], components: int = 25) -> Predicted:
+def pls_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], components: int = 25) -> Predicted:
     """Partial least squares, unscaled, with the stopping rule of scikit-learn's NIPALS."""
-    predictions, used = pls_predictions(x, y, folds, components, "nipals")
+    try:
+        with np.errstate(over="raise"):
+            predictions, used = pls_predictions(x, y, folds, components, "nipals")
+    except FloatingPointError:
+        raise InvalidMeasurement("values are so large that their products overflow: rescale them") from None
     few = (f"PLS used {used} of {components} components: the data do not carry more",)
     return _by_fold(predictions, folds), few if used < components else ()
 
 
-def ridge_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], alpha: float = 1.0) -> Predicted:
+def ridge_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], alpha: float = 1.0) -> Predicted:
     """Ridge regression with a fixed penalty."""
     return _by_fold(ridge_predictions(_prepared(x), y, folds, [alpha])[0], folds), ()
 
 
-def _prepared(x: np.ndarray) -> Features:
+def _prepared(x: np.ndarray | Features) -> Features:
     """Prepare features, with products in float64 unless there are very many.
 
     Penalties far below the largest eigenvalue, or none, bring out the rounding of products in float32; with thousands
     of presentations its share in a score is below 1e-6.
     """
-    if x.dtype == float or x.size > _MANY or x.shape[1] < x.shape[0]:
-        return prepare(x.astype(float) if x.size <= _MANY else x)
-    blocks = (x[:, start : start + BLOCK] for start in range(0, x.shape[1], BLOCK))
-    return Features(sum(gram(block.astype(float)) for block in blocks), None, *x.shape)
+    return x if isinstance(x, Features) else prepare(x, wide=x.size <= _MANY)
 
 
-def ridgecv_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], alphas: Sequence[float] = ALPHAS) -> Predicted:
+def ridgecv_mapping(
+    x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], alphas: Sequence[float] = ALPHAS
+) -> Predicted:
     """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
-    features, y = _prepared(x), np.asarray(y, float)
-    predictions: list[np.ndarray] = []
-    chosen: list[float] = []
-    whole = y @ y.T if features.dual and len(folds) > 1 else None
-    for fold in folds:
-        mean = y[fold.train].mean(axis=0)
-        centred = y[fold.train] - mean
-        spectrum = Spectrum(features, fold)
-        products = None if whole is None else _recentred(whole[np.ix_(fold.train, fold.train)])
-        chosen.append(best_alpha(spectrum, centred, alphas, products))
-        predictions.append(spectrum.matrix(chosen[-1]) @ centred + mean)
-    listed = ", ".join(f"{a:g}" for a in sorted(set(chosen)))
-    return predictions, (f"penalties chosen: {listed}",)
+    predictions, chosen = ridge_predictions(_prepared(x), y, folds, alphas, per_target=False, selection="loo")
+    listed = ", ".join(f"{a:g}" for a in np.unique(chosen[:, 0]))
+    return _by_fold(predictions, folds), (f"penalties chosen: {listed}",)
 
 
-def _recentred(products: np.ndarray) -> np.ndarray:
-    mean = products.mean(axis=0)
-    return products - mean - mean[:, None] + mean.mean()
-
-
-def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: float | None = None) -> Predicted:
+def ols_mapping(
+    x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], cutoff: float | None = None
+) -> Predicted:
     """Least squares of least norm; singular values below `cutoff` of the largest do not count.
 
     None: the precision of the features, as LAPACK has it. Where the products of the features cannot tell how small a
@@ -177,41 +226,47 @@ def ols_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold], cutoff: flo
     scores hold what rounding then makes of it (3e-4 with 60 presentations in float32, 1e-5 with hundreds), and the
     same steps on the same rows bring it back.
     """
-    if min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _FEW:
+    few = not isinstance(x, Features) and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _FEW
+    if few:
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
-    features = _prepared(x)
-    if not features.dual:
-        quick = left_out_least_squares(features, y.astype(float), folds)
-        if quick is not None:
-            return _by_fold(quick, folds), ()
-        return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
+    features = x if isinstance(x, Features) else prepare(x, wide=True)
+    quick = left_out_least_squares(features, y.astype(float), folds)
+    if quick is not None:
+        return _by_fold(quick, folds), ()
     predictions: list[np.ndarray] = []
     for fold in folds:
-        spectrum = Spectrum(features, fold)
-        if not spectrum.sure:
-            predictions.append(_least_squares(x, y, fold, cutoff))
-            continue
         mean = y[fold.train].mean(axis=0, dtype=float)
-        predictions.append(spectrum.matrix(0.0) @ (y[fold.train] - mean) + mean)
+        spectrum = Spectrum(features, fold.train, y[fold.train] - mean) if features.dual else None
+        if spectrum is None or not spectrum.determined:
+            predictions.append(_least_squares(x, y, fold, cutoff))
+        else:
+            predictions.append(spectrum.predict(features, *fold, np.zeros(1)) + mean)
     return predictions, ()
 
 
-def _least_squares(x: np.ndarray, y: np.ndarray, fold: Fold, cutoff: float | None) -> np.ndarray:
+def _units(x: np.ndarray | Features) -> np.ndarray:
+    if isinstance(x, Features):
+        raise InvalidMeasurement("this regression needs the model units themselves, not their products: pass them")
+    return x
+
+
+def _least_squares(x: np.ndarray | Features, y: np.ndarray, fold: Fold, cutoff: float | None) -> np.ndarray:
     from scipy.linalg import lstsq
 
+    x = _units(x)
     train, target = x[fold.train], y[fold.train].astype(x.dtype)
     mean, offset = train.mean(axis=0), target.mean(axis=0)
     weights: np.ndarray = lstsq(train - mean, target - offset, cond=cutoff)[0]  # pyright: ignore
     return x[fold.test] @ weights + (offset - mean @ weights)
 
 
-def single_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+def single_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
     """Each neuroid is predicted by the unit that correlates best with it on the training rows; constant units never."""
-    y = np.asarray(y, float) - y.mean(axis=0, dtype=float)
+    x, y = _units(x), np.asarray(y, float) - y.mean(axis=0, dtype=float)
     shape = (len(folds), y.shape[1])
     best, where = np.full(shape, -np.inf), np.zeros(shape, int)
-    for start in range(0, x.shape[1], BLOCK):
-        block = x[:, start : start + BLOCK].astype(float)
+    for start in range(0, x.shape[1], step := block_width(len(x))):
+        block = x[:, start : start + step].astype(float)
         block -= block.mean(axis=0)
         sums, squares, cross = block.sum(axis=0), np.einsum("np,np->p", block, block), block.T @ y
         for f, (train, test) in enumerate(folds):
@@ -239,7 +294,7 @@ def single_mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predi
 def pls(components: int = 25, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``pls`` (``reverse_pls``): 25 components, features as they are."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return pls_mapping(x, y, folds, components)
 
     return CrossValidated(mapping, stratify, reverse=reverse)
@@ -248,7 +303,7 @@ def pls(components: int = 25, stratify: str | None = "object_name", reverse: boo
 def ridge(alpha: float = 1.0, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``ridge``, which is also ``ridge_cv``: the penalty is fixed."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return ridge_mapping(x, y, folds, alpha)
 
     return CrossValidated(mapping, stratify, reverse=reverse)
@@ -259,7 +314,7 @@ def ridgecv(
 ) -> CrossValidated:
     """Return RidgeCV within the ten splits: one penalty for all neuroids, chosen by leave-one-out."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return ridgecv_mapping(x, y, folds, alphas)
 
     return CrossValidated(mapping, stratify, reverse=reverse)
@@ -283,7 +338,7 @@ def reverse_pls(components: int = 25, stratify: str | None = "object_name") -> C
 def pls_split(components: int = 25, reverse: bool = False) -> TrainTest:
     """Return ``pls_split`` (``reverse_pls_split``)."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return pls_mapping(x, y, folds, components)
 
     return TrainTest(mapping, reverse)
@@ -292,7 +347,7 @@ def pls_split(components: int = 25, reverse: bool = False) -> TrainTest:
 def ridge_split(alpha: float = 1.0, reverse: bool = False) -> TrainTest:
     """Return ``ridge_split``, which is also ``dual_ridge_split``: both forms give the same predictions."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return ridge_mapping(x, y, folds, alpha)
 
     return TrainTest(mapping, reverse)
@@ -301,7 +356,7 @@ def ridge_split(alpha: float = 1.0, reverse: bool = False) -> TrainTest:
 def ridgecv_split(alphas: Sequence[float] = ALPHAS, reverse: bool = False) -> TrainTest:
     """Return ``ridgecv_split``, which is also ``dual_ridgecv_split``."""
 
-    def mapping(x: np.ndarray, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
         return ridgecv_mapping(x, y, folds, alphas)
 
     return TrainTest(mapping, reverse)
