@@ -7,6 +7,7 @@ of theirs is used: install this package into the environment that has theirs.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -384,10 +385,10 @@ class _StimulusSet(pd.DataFrame):
 def _their_stimuli(stimuli: Stimuli, paths: Sequence[Path]) -> Any:
     """Their table of stimuli, without a name: under a name they would keep activations from one call to the next."""
     table = stimuli.table.reset_index()
-    try:
-        shown = _theirs("stimuli").StimulusSet(table)
-    except MissingDependency:  # the model keeps to their interface, and does without their package
-        shown = _StimulusSet(table)
+    kind: Any = _StimulusSet  # if the model keeps to their interface, and does without their package
+    with contextlib.suppress(MissingDependency):
+        kind = _theirs("stimuli").StimulusSet
+    shown = kind(table)
     shown.stimulus_paths = dict(zip(table["stimulus_id"].tolist(), map(str, paths), strict=True))
     shown.identifier = None
     return shown
