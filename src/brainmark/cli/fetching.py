@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from brainmark.cli import tables
-from brainmark.core import registry
+from brainmark.core import DatasetCard, registry
 from brainmark.core.errors import UnknownName
 
 
@@ -25,7 +25,7 @@ def status(names: Sequence[str]) -> list[dict[str, Any]]:
                 "dataset": name,
                 "states": origins(name),
                 "files": len(card.sources),
-                "size": sum(s.size for s in card.sources),
+                "size": _total(card),
                 "licence": card.licence,
             }
         )
@@ -38,7 +38,7 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
 
     for name in _datasets(names):
         card = registry.datasets[name].card
-        total = tables.size(sum(s.size for s in card.sources))
+        total = tables.size(_total(card))
         files = f"{len(card.sources)} file{'' if len(card.sources) == 1 else 's'}, {total}"
         console.print(f"[bold]{name}[/]: {files}; licence: {card.licence}", highlight=False, soft_wrap=True)
         paths = fetch_all(card.sources, progress=True)
@@ -46,6 +46,12 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
             console.print(f"  {where(source).state}: {path}", highlight=False, soft_wrap=True)
         if "many files" in card.tags:  # the card names a table of them; loading gets those that are not at hand
             registry.datasets[name].load()
+
+
+def _total(card: DatasetCard) -> int | None:
+    """Bytes of all files; None if those of one are not known."""
+    sizes = [s.size for s in card.sources if s.size is not None]
+    return sum(sizes) if len(sizes) == len(card.sources) else None
 
 
 def _datasets(names: Sequence[str]) -> list[str]:

@@ -60,7 +60,8 @@ def sheet(shown: Mapping[str, Any]) -> RenderableType:
     for key, value in shown.get("facts", {}).items():
         table.add_row(key, _plain(value))
     for source in sources or []:
-        table.add_row("source", f"{escape(source['url'])}\nsha256 {source['sha256']}, {size(source['size'])}")
+        known = f"sha256 {source['sha256']}" if source["sha256"] else f"sha1 {source['sha1']}"
+        table.add_row("source", f"{escape(source['url'])}\n{known}, {size(source['size'])}")
     head = Text.assemble((shown["name"], "bold"), f"  ({shown['kind']})")
     return Group(head, table, Text(cite, style="dim"), Text(""))
 
@@ -175,8 +176,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def size(count: int) -> str:
+def size(count: int | None) -> str:
     """Return 12 kB, 3.4 MB."""
+    if count is None:
+        return "size unknown"
     value = float(count)
     for unit in ("B", "kB", "MB"):
         if value < 1000:

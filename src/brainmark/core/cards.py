@@ -23,6 +23,7 @@ def _bibtex(text: str) -> str:
 
 BibTeX = Annotated[str, AfterValidator(_bibtex)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha1 = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Line = Annotated[str, Field(min_length=1, pattern=r"^\S")]
 
 
@@ -31,11 +32,33 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    """One published file: where it is, and which bytes it must have."""
+    """One published file: where it is, and which bytes it must have.
+
+    A sha256 comes with the size. Files that their publisher registered with a sha1 alone may be registered so.
+    """
 
     url: Line
-    sha256: Sha256
-    size: int = Field(ge=0, description="bytes")
+    sha256: Sha256 | None = None
+    size: int | None = Field(default=None, ge=0, description="bytes")
+    sha1: Sha1 | None = None
+
+    @model_validator(mode="after")
+    def _identified(self) -> Source:
+        if self.sha256 is None and self.sha1 is None:
+            raise ValueError("a source names a sha256 (with the size), or the sha1 under which it was published")
+        if self.sha256 is not None and self.size is None:
+            raise ValueError("a source with a sha256 names its size")
+        return self
+
+    @property
+    def algorithm(self) -> Literal["sha256", "sha1"]:
+        """The hash by which the file is known; sha256 where there are both."""
+        return "sha256" if self.sha256 else "sha1"
+
+    @property
+    def digest(self) -> str:
+        """The hash itself, hexadecimal."""
+        return self.sha256 or self.sha1 or ""
 
 
 class Card(_Strict):

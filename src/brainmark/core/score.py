@@ -29,7 +29,7 @@ class Stamp:
     brainmark, commit, code : version; Git commit of a checkout ("+": with changes); sha256 of all source files.
     python, packages, hardware : what it ran on.
     experiment, target : sha256 over content, see `Experiment.digest`; over the values of the target.
-    sources : URL -> sha256 of the data files; empty for simulated data.
+    sources : URL -> sha256 (or published sha1) of the data files; empty for simulated data.
     model : sha256 of the model's registration and source file; for an object, its type.
     weights : sha256 over parameters and buffers; None: the model has none.
     seed : of the benchmark.

@@ -45,6 +45,10 @@ class ZipImages:
         if missing:
             raise DataError(f"{self.path}: has no member {min(missing)!r} ({len(missing)} of {len(self)} are missing)")
 
+    def names(self) -> list[str]:
+        """Names of all files inside, whether they are among the members or not."""
+        return [name for name in self._zip().namelist() if not name.endswith("/")]
+
     def __len__(self) -> int:
         return len(self.members)
 

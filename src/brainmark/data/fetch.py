@@ -1,4 +1,4 @@
-"""From a registered file (URL, sha256, size) to a path with exactly those bytes.
+"""From a registered file (URL, hash, size) to a path with exactly those bytes.
 
 Order: a table shipped with the package, the cache, mirror folders (used in place, nothing is copied), mirror URLs,
 the network. Every copy is hashed before it is used. The cache is ``<home>/files`` and is laid out like a mirror
@@ -51,7 +51,7 @@ def fetch(source: Source, *, progress: bool = False) -> Path:
 
     Parameters
     ----------
-    source : URL, sha256 and size of the file.
+    source : URL, hash and size of the file.
     progress : show a bar, if this is a terminal.
 
     Raises
@@ -67,7 +67,7 @@ def fetch(source: Source, *, progress: bool = False) -> Path:
         if not fault(target, source):  # another process was faster
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.{source.sha256[:8]}.part")
+        part = target.with_name(f"{target.name}.{source.digest[:8]}.part")
         _room_for(source, part)
         for origin in _origins(source):
             reason = _try(origin, source, part, target, progress)
@@ -89,7 +89,7 @@ def where(source: Source, *, ask: bool = False) -> Whereabouts:
     if at_hand:
         if at_hand == target:
             return Whereabouts(source, "cached", at_hand)
-        state: State = "shipped" if shipped(source.sha256) else "mirrored"
+        state: State = "shipped" if shipped(source.digest) else "mirrored"
         return Whereabouts(source, state, at_hand, str(at_hand))
     urls = [m.url for m in settings.mirrors() if m.url and not m.problem]
     if ask:
@@ -111,7 +111,7 @@ def cached_path(source: Source) -> Path:
 
 def _at_hand(source: Source) -> tuple[Path | None, list[tuple[str, str]]]:
     """Look where no network is needed: the copy, or the places that were tried with the reason of each."""
-    own = shipped(source.sha256)
+    own = shipped(source.digest)
     if own:
         return own, []
     target = cached_path(source)
@@ -171,7 +171,7 @@ def _bar(source: Source, progress: bool) -> Generator[Bar | None]:
         return
     from brainmark.data.progress import bar
 
-    with bar(_name(source), source.size) as shown:
+    with bar(_name(source), source.size or 0) as shown:
         yield shown
 
 
@@ -181,7 +181,7 @@ def _locked(source: Source) -> Generator[None]:
 
     locks = settings.home() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"{source.sha256}.lock"):
+    with FileLock(locks / f"{source.digest}.lock"):
         yield
 
 
@@ -200,7 +200,7 @@ def _room_for(source: Source, part: Path) -> None:
     """Refuse before the download what cannot fit."""
     part.unlink(missing_ok=True)  # of a process that was killed
     free = shutil.disk_usage(part.parent).free
-    if free < source.size:
+    if source.size is not None and free < source.size:
         raise DataError(
             f"cannot keep {_name(source)!r} in the cache {part.parent}: it has {readable(source.size)}, "
             f"the disk has {readable(free)} left: free some space, or set BRAINMARK_HOME to a folder on another disk"
@@ -209,11 +209,14 @@ def _room_for(source: Source, part: Path) -> None:
 
 def _nowhere(source: Source, tried: Sequence[tuple[str, str]]) -> str:
     lines = "".join(f"\n  - {place}: {reason}" for place, reason in tried)
-    wrong = [place for place, reason in tried if "sha256" in reason and place.startswith(("mirror", "cache"))]
+    wrong = [place for place, reason in tried if "wrong content" in reason and place.startswith(("mirror", "cache"))]
     mend = f"Replace or remove the copy with other content ({wrong[0]}); otherwise connect" if wrong else "Connect"
+    refused = any(reason.startswith(("HTTP 401", "HTTP 403")) for _, reason in tried)
+    login = "; if its host wants credentials, download it with yours into such a folder" * refused
     return (
         f"cannot get {_name(source)!r} ({readable(source.size)}); tried:{lines}\n"
         f"{mend} to the network, or set {settings.MIRROR} to a folder or base URL that holds {places(source.url)[0]}"
+        f"{login}"
     )
 
 
@@ -221,8 +224,10 @@ def _name(source: Source) -> str:
     return places(source.url)[0].name
 
 
-def readable(size: int) -> str:
+def readable(size: int | None) -> str:
     """Return a number of bytes as people read it: 512 B, 2.6 MB, 1.2 GB."""
+    if size is None:
+        return "of unknown size"
     amount, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if amount < 1000:

@@ -187,6 +187,6 @@ def result_key(model: _Model, benchmark: _Benchmark) -> str | None:
     fingerprints = [entry_fingerprint(e) for e in (model.entry, benchmark.entry, *data, *metric)]
     if None in fingerprints:
         return None
-    sources = [s.sha256 for entry in data for s in entry.card.sources]
+    sources = [s.digest for entry in data for s in entry.card.sources]
     parts = [fingerprints, sources, code_digest(), versions(), model.choices]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

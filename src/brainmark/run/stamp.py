@@ -56,7 +56,7 @@ def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: floa
 def source_digests(names: Iterable[str]) -> dict[str, str]:
     """Return URL -> sha256 of the registered files of these datasets."""
     sources = [s for name in names if name in registry.datasets for s in registry.datasets[name].card.sources]
-    return {source.url: source.sha256 for source in sources}
+    return {source.url: source.digest for source in sources}
 
 
 def versions() -> dict[str, str]:
