@@ -11,7 +11,7 @@ from brainmark.core import datasets
 from brainmark.models.zoo import NETS
 from brainmark.testing import Case, cases, check_model
 
-TWINS = ("squeezenet1_1:random", "mobilenet_v2_0.35_96:random", "vit_tiny_patch16_224:random")
+TWINS = ("squeezenet1_1:random", "mobilenet_v2_0.35_96:random")
 
 
 def _marks(case: Case) -> list[pytest.MarkDecorator]:
