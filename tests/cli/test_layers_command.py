@@ -12,6 +12,7 @@ from brainmark.core.errors import NotApplicable, ResourceError, UnknownName
 from brainmark.run.layers import kept
 
 BENCHMARK = "Simulated.IT-ridge"
+MODEL = "cifar-resnet:random"  # small: the images have 32 x 32 pixels
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +28,20 @@ def run(*words: str) -> Result:
 def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
     page, toml = tmp_path / "layers.html", tmp_path / "models.toml"
     done = run(
-        "gabor", "-b", BENCHMARK, "-l", "energy", "-l", "v1", "--json", "--figure", str(page), "--toml", str(toml)
+        MODEL, "-b", BENCHMARK, "-l", "stem", "-l", "stage2", "--json", "--figure", str(page), "--toml", str(toml)
     )
     assert done.exit_code == 0, done.output
     choice = json.loads(done.stdout)["IT"]
-    assert {c["layer"] for c in choice["candidates"]} == {"energy", "v1"}
+    assert {c["layer"] for c in choice["candidates"]} == {"stem", "stage2"}
     assert choice["chosen"]["value"] == max(c["value"] for c in choice["candidates"])
-    assert kept("gabor")["IT"].value == choice["value"]
+    assert kept(MODEL)["IT"].value == choice["value"]
     assert page.read_text("utf-8").count("<svg") == 1
-    assert "energy" in page.read_text("utf-8")
-    described = tomllib.loads(toml.read_text("utf-8"))["gabor-chosen"]
-    assert described["network"] == "gabor"
+    assert "stage2" in page.read_text("utf-8")
+    described = tomllib.loads(toml.read_text("utf-8"))[f"{MODEL}-chosen"]
+    assert described["network"] == MODEL
     assert described["regions"]["IT"]["layer"] == choice["chosen"]["layer"]
     assert set(described["regions"]) == {"V1", "V2", "V4", "IT"}
-    scored = CliRunner().invoke(app, ["score", "gabor", "-b", BENCHMARK, "--layers", "chosen", "--json"])
+    scored = CliRunner().invoke(app, ["score", MODEL, "-b", BENCHMARK, "--layers", "chosen", "--json"])
     assert scored.exit_code == 0, scored.output
     assert any("chosen among 2" in note for note in json.loads(scored.stdout)[0]["notes"])
 
