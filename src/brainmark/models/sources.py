@@ -87,7 +87,8 @@ class Transformers:
 
     The module's answer becomes one tensor, `answer` of the library's record (``logits``, ``pooler_output``, ...);
     with `skip`, without that many first columns (such as the class "background").
-    `hub` None: no weights of this configuration are published for it.
+    `hub` None: no weights of this configuration are published for it. `he`: untrained convolutions are drawn with the
+    variance of He et al. 2015 (2 / inputs), where the library's small one would let answers vanish with depth.
     """
 
     model: str
@@ -95,11 +96,18 @@ class Transformers:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     answer: str = "logits"
     skip: int = 0
+    he: bool = False
 
     def untrained(self) -> nn.Module:
-        """Return it as transformers initialises it."""
+        """Return it as transformers initialises it, or as He et al. do."""
+        from torch import nn
+
         model = getattr(torch_libraries.transformers(), self.model)
-        return self._answering(model(model.config_class(**self.config)))
+        network: nn.Module = model(model.config_class(**self.config))
+        for layer in network.modules() if self.he else ():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        return self._answering(network)
 
     def trained(self) -> nn.Module:
         """Return it with the weights of the hub."""

@@ -1,7 +1,7 @@
 """Every network of the zoo, untrained, scores on recordings: 6 of the 92 objects of Kriegeskorte et al. 2008.
 
-Memory and processor time of each are printed (``pytest -s``). Networks of more than 250 million parameters are left out unless
-``BRAINMARK_TEST_LARGE`` is set; `test_zoo_architectures` looks at them without making their weights.
+Processor time and memory of each are printed (``pytest -s``). Networks of more than 250 million parameters are left out
+unless ``BRAINMARK_TEST_LARGE`` is set; `test_zoo_architectures` looks at them without making their weights.
 """
 
 from __future__ import annotations

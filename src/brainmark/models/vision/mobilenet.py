@@ -36,6 +36,7 @@ def _add(version: int, width: str, size: str, layers: tuple[str, str, str, str],
         f"google/{name}" if name in ON_THE_HUB else None,
         {"depth_multiplier": float(width), "image_size": int(size), "num_labels": 1001},
         skip=1,  # the class "background"
+        he=True,
     )
     net = Net(source, layers, f"mobilenet_v{version}.pooler", size=int(size), channels=CENTRED)
     weights = "" if name in ON_THE_HUB else "; its weights are published for TensorFlow only"
