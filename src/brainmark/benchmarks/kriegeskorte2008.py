@@ -1,30 +1,44 @@
-"""Kriegeskorte 2008: dissimilarities of 92 objects in the inferior temporal cortex of monkeys and humans."""
+"""Kriegeskorte 2008: dissimilarities of 92 objects in IT of monkeys and humans, and as judged by people (Mur 2013)."""
 
 from __future__ import annotations
 
-from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
-from brainmark.data.studies.kriegeskorte2008 import CITE
+from typing import NamedTuple
 
-SPECIES = {"monkeyIT": "macaque", "humanIT": "human"}
+from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
+
+
+class Part(NamedTuple):
+    """Whose dissimilarities: as the summary says it, and where they belong in the tree."""
+
+    whose: str
+    parent: str
+
+
+PARTS = {
+    "monkeyIT": Part("macaque IT", "IT"),
+    "humanIT": Part("human IT", "IT"),
+    "judgements": Part("people who arrange them by similarity", "behavior"),
+}
 
 
 def _register(part: str) -> None:
     name, dataset = f"Kriegeskorte2008.{part}-rdm", f"Kriegeskorte2008.{part}"
+    source = datasets[dataset].card
     card = BenchmarkCard(
-        summary=f"Which of 92 objects are alike to {SPECIES[part]} IT and to the model (RSA).",
-        licence="MIT (rsatoolbox); published with the paper",
-        cite=CITE,
+        summary=f"Which of 92 objects are alike to {PARTS[part].whose} and to the IT of the model (RSA).",
+        licence=source.licence,
+        cite=source.cite,
         domain="vision",
-        species=(SPECIES[part],),
-        region="IT",
-        parent="IT",
+        species=source.species,
+        region=PARTS[part].parent,
+        parent=PARTS[part].parent,
         datasets=(dataset,),
         metric="rdm",
     )
 
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
-        """Spearman correlation of model and brain RDM; ceiling between subjects where there are several."""
+        """Spearman correlation of two RDMs, subject by subject; ceiling between subjects where there are several."""
         from brainmark.core.experiment import Experiment, Record
         from brainmark.metrics.similarity import rdm_ceiling
 
@@ -40,5 +54,5 @@ def _register(part: str) -> None:
         )
 
 
-for _part in SPECIES:
+for _part in PARTS:
     _register(_part)
