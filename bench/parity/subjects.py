@@ -66,7 +66,7 @@ def vision(folder: Path) -> Rows:
     rows: Rows = []
     for what, ask, allowed in (
         ("activations of IT", Record("IT"), 1e-5),
-        ("probabilities learnt from examples", Choose(fitting=stimuli), 1e-4),
+        ("probabilities learnt from examples", Choose(fitting=stimuli), 1e-3),  # theirs stops at a tolerance of 1e-4
     ):
         experiment = Experiment(stimuli, ask, setting)
         one, other = here.perform(experiment), ours.perform(experiment)
