@@ -127,6 +127,7 @@ def cases() -> list[Case]:
         for metric in ("pls", "ridge", "linear_predictivity", "neuron_to_neuron", "rdm", "cka")
         for n, p in ((120, 200),)
         if not (twist == "low rank" and metric in ("pls", "linear_predictivity"))  # rounding decides what they fit
+        if not (twist == "large numbers" and metric == "cka")  # rounding makes the published one 0
     ]
     found += [
         Case(metric, n=n, p=p, q=q, small=n == 60)
@@ -201,7 +202,7 @@ def cases() -> list[Case]:
 
 
 def _precise(twist: str) -> str:
-    """In float32 the incumbent's similarity of such data is lost to rounding (CKA is 0 with large numbers)."""
+    """In float32 some scores of the incumbent on such data are rounding error."""
     return "float64" if twist in ("large numbers", "low rank", "constant units") else "float32"
 
 
