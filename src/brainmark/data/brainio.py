@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Modality, Stimuli
+from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Stimuli
+from brainmark.core.cards import Modality
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.archive import ZipImages
 from brainmark.data.verify import digest_of
