@@ -19,7 +19,6 @@ from brainmark.metrics.choices import (
     error_consistency_ceiling,
     kappa,
     kappa_bounds,
-    shape_bias,
 )
 from brainmark.metrics.resampling import draws
 
@@ -204,17 +203,6 @@ def test_scores_have_intervals(trials: tuple[np.ndarray, ...]) -> None:
     score = make_score("b", "s", error_consistency()(model(guess), target), error_consistency_ceiling()(target), {})
     assert score.interval is not None
     assert score.interval[0] < score.value < score.interval[1]
-
-
-def test_shape_bias_counts_decisions_for_shape_or_texture() -> None:
-    shape, texture = np.array(["cat", "cat", "dog", "dog", "dog"]), np.array(["dog", "dog", "cat", "pear", "dog"])
-    chosen = np.eye(3)[[0, 1, 1, 0, 1]]  # shape, texture, shape, neither, no conflict
-    found = shape_bias(chosen, LABELS, shape, texture)
-    assert found.value == pytest.approx(2 / 3)
-    assert found.decided == pytest.approx(3 / 4)
-    assert found.by_shape == {"cat": 0.5, "dog": 1.0}
-    with pytest.raises(ValueError, match="no image has a shape that conflicts"):
-        shape_bias(chosen, LABELS, shape, shape)
 
 
 def test_refusals(trials: tuple[np.ndarray, ...]) -> None:

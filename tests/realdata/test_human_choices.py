@@ -9,6 +9,7 @@ from brainmark.core import datasets
 from brainmark.data import Study, where
 from brainmark.data.studies import geirhos2021, kar2022
 from brainmark.metrics.choices import error_consistency_ceiling
+from brainmark.metrics.shape_bias import shape_bias, shape_bias_ceiling
 
 pytestmark = pytest.mark.realdata
 
@@ -57,6 +58,20 @@ def test_conflicting_cues_have_a_shape_and_a_texture():
     assert shape == pytest.approx(0.80, abs=0.01)  # of all 1280: .776
     assert shape / (shape + texture) > 0.9
     assert found.setting.degrees == 3.0
+
+
+def test_people_decide_by_shape_and_an_observer_of_textures_does_not():
+    choices = study("Geirhos2021.cue-conflict").measurement
+    ceiling = shape_bias_ceiling(resamples=0)(choices)
+    assert ceiling.aggregate() > 0.95
+    person = choices.isel(subject=0, drop=True).fillna(0.0)
+    one = shape_bias(resamples=0)(person, choices.isel(subject=slice(1, None)))
+    assert one.details["shape bias of subjects"] == pytest.approx(0.96, abs=0.01)
+    assert one.aggregate() > 0.95
+    textures = (choices.texture.values[:, None] == choices.choice.values).astype(float)
+    other = shape_bias(resamples=0)(person.copy(data=textures), choices)
+    assert other.details["shape bias"] == 0
+    assert other.aggregate() < 0.05
 
 
 @pytest.mark.parametrize(("group", "people", "reliable"), [("control", 15, 0.988), ("autism", 18, 0.990)])

@@ -11,6 +11,7 @@ from brainmark.data.studies.geirhos2021 import CITE, FOLDERS, LICENCE, OBJECTS
 MEASURES = {
     "error_consistency": ("error_consistency", "behavior", "Whether errors are made on the same images as by people"),
     "accuracy_distance": ("accuracy_distance", "behavior", "How near the accuracy is to people's"),
+    "shape_bias": ("shape_bias", "behavior", "Whether shape or texture decides as often as it does for people"),
     "top1": ("accuracy", "engineering", "Share of images recognised"),
 }
 
@@ -35,8 +36,13 @@ def _register(condition: str, measure: str) -> None:
         """Ceiling: each of ten people against the others; of the accuracy itself there is none."""
         from brainmark.core.experiment import Choose, Experiment
         from brainmark.metrics.choices import accuracy_distance_ceiling, error_consistency_ceiling
+        from brainmark.metrics.shape_bias import shape_bias_ceiling
 
-        ceilings = {"error_consistency": error_consistency_ceiling, "accuracy_distance": accuracy_distance_ceiling}
+        ceilings = {
+            "error_consistency": error_consistency_ceiling,
+            "accuracy_distance": accuracy_distance_ceiling,
+            "shape_bias": shape_bias_ceiling,
+        }
         study = datasets[dataset].load()
         return Benchmark(
             name,
@@ -51,4 +57,5 @@ def _register(condition: str, measure: str) -> None:
 
 for _condition in FOLDERS:
     for _measure in MEASURES:
-        _register(_condition, _measure)
+        if _measure != "shape_bias" or _condition == "cue-conflict":
+            _register(_condition, _measure)

@@ -9,7 +9,6 @@ is a coordinate of the target, ``label``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -59,7 +58,7 @@ def error_consistency(truth: str = "label", within: str | None = None, resamples
             "lowest possible": float(np.nanmean(low)),
             "highest possible": float(np.nanmean(high)),
         }
-        return _comparison(values, target, len(model), resamples, seed, details)
+        return by_subject(values, target, len(model), resamples, seed, details)
 
     return metric
 
@@ -74,7 +73,7 @@ def error_consistency_ceiling(
 
     def ceiling(target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
-        _several(people)
+        check_several(people)
         strata = _strata(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
@@ -85,7 +84,7 @@ def error_consistency_ceiling(
                 rows.append(_mean(each))
             return np.stack(rows, axis=1)
 
-        return _comparison(values, target, len(people), resamples, seed)
+        return by_subject(values, target, len(people), resamples, seed)
 
     return ceiling
 
@@ -104,7 +103,7 @@ def accuracy_distance(truth: str = "label", within: str | None = None, resamples
         def values(counts: np.ndarray) -> np.ndarray:
             return _averaged([_nearness(model[:, None], people, counts * stratum) for stratum in strata])
 
-        return _comparison(values, target, len(model), resamples, seed, {"accuracy": float(model.mean())})
+        return by_subject(values, target, len(model), resamples, seed, {"accuracy": float(model.mean())})
 
     return metric
 
@@ -116,7 +115,7 @@ def accuracy_distance_ceiling(
 
     def ceiling(target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
-        _several(people)
+        check_several(people)
         strata = _strata(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
@@ -127,7 +126,7 @@ def accuracy_distance_ceiling(
                 rows.append(_averaged(near)[:, 0])
             return np.stack(rows, axis=1)
 
-        return _comparison(values, target, len(people), resamples, seed)
+        return by_subject(values, target, len(people), resamples, seed)
 
     return ceiling
 
@@ -141,7 +140,7 @@ def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int 
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        table, chosen = _table(target, truth), _chosen(target)
+        table, chosen = one_hot(target, truth), chosen_labels(target)
         guess = aligned_choices(prediction, target)
         guess = guess / np.maximum(guess.sum(axis=1, keepdims=True), 1e-300)
 
@@ -149,7 +148,7 @@ def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int 
             model = confusions(guess[:, :, None], table, counts)
             return _correlated(model, confusions(chosen, table, counts), table)
 
-        return _comparison(values, target, len(guess), resamples, seed)
+        return by_subject(values, target, len(guess), resamples, seed)
 
     return metric
 
@@ -158,8 +157,8 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
     """Return the correlation of each subject's confusions with those of the others together."""
 
     def ceiling(target: xr.DataArray) -> Comparison:
-        table, chosen = _table(target, truth), _chosen(target)
-        _several(chosen[:, 0])
+        table, chosen = one_hot(target, truth), chosen_labels(target)
+        check_several(chosen[:, 0])
 
         def values(counts: np.ndarray) -> np.ndarray:
             rows: list[np.ndarray] = []
@@ -168,7 +167,7 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
                 rows.append(_correlated(others, confusions(chosen[..., s, None], table, counts), table)[:, 0])
             return np.stack(rows, axis=1)
 
-        return _comparison(values, target, len(chosen), resamples, seed)
+        return by_subject(values, target, len(chosen), resamples, seed)
 
     return ceiling
 
@@ -226,50 +225,8 @@ def confusions(chosen: np.ndarray, table: np.ndarray, counts: np.ndarray) -> np.
     return result
 
 
-@dataclass(frozen=True)
-class ShapeBias:
-    """Share of decisions for the shape among those for shape or texture.
-
-    Attributes
-    ----------
-    value : 0 to 1; NaN without any such decision.
-    decided : share of all trials that went to shape or texture: what the bias rests on.
-    by_shape : the bias for each shape.
-    """
-
-    value: float
-    decided: float
-    by_shape: dict[str, float]
-
-
-def shape_bias(chosen: np.ndarray, choices: np.ndarray, shape: np.ndarray, texture: np.ndarray) -> ShapeBias:
-    """Shape bias on images whose shape and texture belong to different labels (Geirhos et al. 2019, ICLR).
-
-    Parameters
-    ----------
-    chosen : (presentation, choice), shares or one-hot decisions.
-    choices : (choice,) labels.
-    shape, texture : (presentation,) labels; images of equal shape and texture do not count.
-    """
-    conflict = np.asarray(shape) != np.asarray(texture)
-    if not conflict.any():
-        raise ValueError("no image has a shape that conflicts with its texture")
-    for_shape = (chosen * (np.asarray(shape)[:, None] == choices)).sum(axis=1)[conflict]
-    for_texture = (chosen * (np.asarray(texture)[:, None] == choices)).sum(axis=1)[conflict]
-
-    def share(which: np.ndarray) -> float:
-        both = float((for_shape + for_texture)[which].sum())
-        return float(for_shape[which].sum()) / both if both > 0 else float("nan")
-
-    names = np.asarray(shape)[conflict]
-    return ShapeBias(
-        value=share(np.ones(len(names), bool)),
-        decided=float((for_shape + for_texture).mean()),
-        by_shape={str(name): share(names == name) for name in np.unique(names)},
-    )
-
-
 def _nearness(model: np.ndarray, people: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """1 - |a - h| / max(h, 1 - h) of mean shares under weights, (draw, subject)."""
     model, people = np.broadcast_arrays(model, people)
     known = np.isfinite(people) & np.isfinite(model)
     size = counts @ known.astype(float)
@@ -291,7 +248,7 @@ def _correlated(model: np.ndarray, people: np.ndarray, table: np.ndarray) -> np.
     return np.where(length > 1e-12, (x * y).sum(axis=1) / np.where(length > 1e-12, length, 1), np.nan)
 
 
-def _comparison(
+def by_subject(
     values: ByWeight,
     target: xr.DataArray,
     size: int,
@@ -299,6 +256,7 @@ def _comparison(
     seed: int,
     details: dict[str, float] | None = None,
 ) -> Comparison:
+    """Values of subjects, and under `resamples` draws of `size` presentations."""
     return Comparison(
         values=xr.DataArray(values(np.ones((1, size)))[0], dims=("subject",), coords=subject_names(target)),
         replicates=values(draws(size, resamples, seed).astype(float)) if resamples else None,
@@ -337,8 +295,8 @@ def _along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
     return np.asarray(target.coords[name].values)
 
 
-def _table(target: xr.DataArray, truth: str) -> np.ndarray:
-    """The right label of each presentation, one-hot (presentation, choice)."""
+def one_hot(target: xr.DataArray, truth: str) -> np.ndarray:
+    """The label of each presentation in the coordinate `truth`, one-hot (presentation, choice)."""
     labels, choices = _along_presentations(target, truth), np.asarray(target.coords["choice"].values)
     table = labels[:, None] == choices[None, :]
     lost = np.flatnonzero(~table.any(axis=1))
@@ -347,7 +305,7 @@ def _table(target: xr.DataArray, truth: str) -> np.ndarray:
     return table.astype(float)
 
 
-def _chosen(target: xr.DataArray) -> np.ndarray:
+def chosen_labels(target: xr.DataArray) -> np.ndarray:
     """What was chosen, (presentation, choice, subject)."""
     if not {"presentation", "choice"} <= set(target.dims) <= {"presentation", "choice", "subject"}:
         raise InvalidMeasurement(f"choices have (presentation, choice[, subject]), not {tuple(target.dims)}")
@@ -357,10 +315,10 @@ def _chosen(target: xr.DataArray) -> np.ndarray:
 
 def _correctness(target: xr.DataArray, truth: str) -> np.ndarray:
     """Whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
-    return np.einsum("pcs,pc->ps", _chosen(target), _table(target, truth))
+    return np.einsum("pcs,pc->ps", chosen_labels(target), one_hot(target, truth))
 
 
-def _decisions(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
+def decisions(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
     """The model's choices, one-hot in the order of the target's, (presentation, choice); ties are shared out evenly."""
     values = aligned_choices(prediction, target)
     best = values == values.max(axis=1, keepdims=True)
@@ -368,9 +326,10 @@ def _decisions(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
 
 
 def _model_correctness(prediction: xr.DataArray, target: xr.DataArray, truth: str) -> np.ndarray:
-    return (_decisions(prediction, target) * _table(target, truth)).sum(axis=1)
+    return (decisions(prediction, target) * one_hot(target, truth)).sum(axis=1)
 
 
-def _several(people: np.ndarray) -> None:
+def check_several(people: np.ndarray) -> None:
+    """Refuse a single subject (last axis): there is nobody to agree with."""
     if people.shape[1] < 2:
         raise InvalidMeasurement("a ceiling between subjects needs at least two; the target has one")

@@ -16,6 +16,12 @@ RAJALINGHAM_2018 = """@article{rajalingham2018large,
   title = {Large-Scale, High-Resolution Comparison of the Core Visual Object Recognition Behavior of Humans, Monkeys,
            and State-of-the-Art Deep Artificial Neural Networks},
   journal = {Journal of Neuroscience}, volume = {38}, pages = {7255--7269}, year = {2018}}"""
+GEIRHOS_2019 = """@inproceedings{geirhos2019imagenet,
+  author = {Geirhos, Robert and Rubisch, Patricia and Michaelis, Claudio and Bethge, Matthias and
+            Wichmann, Felix A. and Brendel, Wieland},
+  title = {{ImageNet}-Trained {CNNs} Are Biased Towards Texture; Increasing Shape Bias Improves Accuracy and
+           Robustness},
+  booktitle = {ICLR}, year = {2019}}"""
 GEIRHOS_2020 = """@inproceedings{geirhos2020beyond,
   author = {Geirhos, Robert and Meding, Kristof and Wichmann, Felix A.},
   title = {Beyond Accuracy: Quantifying Trial-by-Trial Behaviour of {CNNs} and Humans by Measuring Error Consistency},
@@ -170,6 +176,24 @@ def accuracy_distance(truth: str = "label", within: str | None = None, resamples
     from brainmark.metrics import choices
 
     return choices.accuracy_distance(truth, within, resamples, seed)
+
+
+@metrics.add(
+    "shape_bias",
+    card=MetricCard(
+        summary="How near a model's preference for shape over texture is to each subject's, on conflicting cues.",
+        licence="MIT",
+        cite=f"{GEIRHOS_2019}\n{GEIRHOS_2021}",
+        compares="choices",
+        chance=None,
+        tags=("behavior",),
+    ),
+)
+def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Metric:
+    """Nearness of shape biases, see `brainmark.metrics.shape_bias.shape_bias`."""
+    from brainmark.metrics import shape_bias as module
+
+    return module.shape_bias(shape, texture, resamples, seed)
 
 
 @metrics.add(
