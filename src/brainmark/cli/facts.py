@@ -54,7 +54,7 @@ def _benchmark_facts(benchmark: Benchmark) -> dict[str, Any]:
     ceiling = benchmark.ceiling_comparison
     if ceiling is None:
         return facts | {"ceiling": "none: these data do not allow to measure one"}
-    facts["ceiling"] = ceiling.aggregate()
+    facts["ceiling"] = benchmark.published.center(ceiling) if benchmark.published else ceiling.aggregate()
     if ceiling.bounds:
         facts["ceiling bounds"] = f"{ceiling.bounds[0]:.3f} – {ceiling.bounds[1]:.3f}"
     return facts | ceiling.details | ({"notes": list(ceiling.notes)} if ceiling.notes else {})

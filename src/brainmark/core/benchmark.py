@@ -19,7 +19,7 @@ from brainmark.core.subject import Subject
 if TYPE_CHECKING:
     import xarray as xr
 
-    from brainmark.core.comparison import Ceiling, Comparison, Metric
+    from brainmark.core.comparison import Ceiling, Comparison, Metric, Published
     from brainmark.core.experiment import Experiment
     from brainmark.core.score import Score
 
@@ -51,6 +51,7 @@ class Benchmark:
     ceiling : target -> comparison in the units of the metric; None: these data allow none.
     controls : things that should score badly, run on the same data.
     seed : of the interval.
+    published : how a published convention puts units together and normalises; None: as `make_score` does.
     """
 
     identifier: str
@@ -61,6 +62,7 @@ class Benchmark:
     ceiling: Ceiling | None = None
     controls: tuple[Control, ...] = ()
     seed: int = 0
+    published: Published | None = None
 
     def __post_init__(self) -> None:
         from brainmark.core.measurement import check_measurement
@@ -138,7 +140,8 @@ class Benchmark:
             if control.per_model:
                 with _named(f"{where}: the control {control.name!r} failed"):
                     controls[control.name] = control.compare(self, answer)
-        return make_score(self.identifier, subject.identifier, raw, self.ceiling_comparison, controls, self.seed)
+        top, names = self.ceiling_comparison, (self.identifier, subject.identifier)
+        return make_score(*names, raw, top, controls, self.seed, self.published)
 
     def prepare(self) -> None:
         """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""

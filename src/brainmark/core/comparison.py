@@ -72,6 +72,20 @@ def center(values: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
     return np.where(none, np.nan, result)
 
 
+@dataclass(frozen=True)
+class Published:
+    """How a published convention makes one number of a comparison, and divides it by the ceiling.
+
+    Attributes
+    ----------
+    center : comparison (of a metric, a control or a ceiling) -> number.
+    normalised : (metric's comparison, ceiling's) -> value of the score.
+    """
+
+    center: Callable[[Comparison], float]
+    normalised: Callable[[Comparison, Comparison], float]
+
+
 Metric = Callable[[xr.DataArray, xr.DataArray], Comparison]
 """prediction, target -> comparison."""
 

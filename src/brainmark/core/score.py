@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from brainmark.core.comparison import UNDEFINED, Comparison, center
+from brainmark.core.comparison import UNDEFINED, Comparison, Published, center
 from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
 
 Interval = tuple[float, float]
@@ -149,6 +149,7 @@ def make_score(
     ceiling: Comparison | None,
     controls: Mapping[str, Comparison],
     seed: int = 0,
+    published: Published | None = None,
 ) -> Score:
     """Put a metric's comparison, its ceiling and its controls together.
 
@@ -157,6 +158,7 @@ def make_score(
     their median is moved to the value: resampling with replacement shifts some statistics (distances between
     distributions grow, duplicated stimuli agree), and that shift is no error of the value.
     Units without a ceiling (no reliable signal) count in neither centre.
+    With a `published` convention, centre and value are its own, and there is no interval.
 
     Raises
     ------
@@ -164,15 +166,19 @@ def make_score(
     InvalidMeasurement : the ceiling is not above 0.
     """
     value_of, ceiling_of = _aligned(raw, ceiling)
-    raw_value = float(center(value_of[None], raw.center)[0])
+    raw_value = published.center(raw) if published else float(center(value_of[None], raw.center)[0])
     if not math.isfinite(raw_value):
         why = "; ".join(_explained(raw.notes)) or "constant predictions?"
         raise ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
     top = None if ceiling is None else float(center(ceiling_of[None], ceiling.center)[0])
+    if published and ceiling is not None:
+        top = published.center(ceiling)
     if top is not None and not top > 0:
         raise InvalidMeasurement(
             f"{benchmark}: the ceiling is {top:.3g}, so these data hold no reliable signal to compare models with"
         )
+    if published:
+        return _as_published(benchmark, subject, (raw, raw_value), (ceiling, top), controls, published)
     value = raw_value if top is None else raw_value / top
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
     ratios = draws[0]
@@ -200,6 +206,38 @@ def make_score(
         units=_units(raw, ceiling),
         controls=scores,
         details={**raw.details, **(ceiling.details if ceiling else {})},
+        notes=notes,
+    )
+
+
+def _as_published(
+    benchmark: str,
+    subject: str,
+    raw: tuple[Comparison, float],
+    ceiling: tuple[Comparison | None, float | None],
+    controls: Mapping[str, Comparison],
+    published: Published,
+) -> Score:
+    """Score in a published convention, from comparisons with their centres: no interval, no units left out."""
+
+    def value(comparison: Comparison) -> float:
+        return published.center(comparison) if top is None else published.normalised(comparison, top)
+
+    top = ceiling[0]
+    scores = {name: ControlScore(value(c), published.center(c)) for name, c in controls.items()}
+    undefined = [name for name, score in scores.items() if not math.isfinite(score.value)]
+    notes = raw[0].notes + (top.notes if top else ("no ceiling: the value is not normalised",))
+    notes += (f"controls without a value: {', '.join(undefined)}",) if undefined else ()
+    return Score(
+        benchmark=benchmark,
+        subject=subject,
+        value=value(raw[0]),
+        raw=raw[1],
+        ceiling=ceiling[1],
+        interval=None,
+        units=_units(raw[0], top),
+        controls={name: score for name, score in scores.items() if name not in undefined},
+        details={**(top.details if top else {}), **raw[0].details},
         notes=notes,
     )
 

@@ -264,7 +264,8 @@ def _scored(
 def _compared(subject: VisionSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
     answer = with_stimulus_columns(check_answer(answer, benchmark.experiment, subject.identifier), benchmark.experiment)
     raw = benchmark.metric(answer, benchmark.mean_target)
-    return make_score(benchmark.identifier, subject.identifier, raw, benchmark.ceiling_comparison, {}, benchmark.seed)
+    names, top = (benchmark.identifier, subject.identifier), benchmark.ceiling_comparison
+    return make_score(*names, raw, top, {}, benchmark.seed, benchmark.published)
 
 
 def _score_of(subject: VisionSubject, benchmark: Benchmark, readout: Readout) -> Score:

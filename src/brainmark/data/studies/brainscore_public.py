@@ -17,7 +17,7 @@ from brainmark.data.studies.geirhos2021 import CITE as GEIRHOS_2021
 if TYPE_CHECKING:
     import xarray as xr
 
-    from brainmark.core import Setting
+    from brainmark.core import Setting, Stimuli
     from brainmark.data.study import Study
 
 LICENCE = "not stated; see the publication"
@@ -163,6 +163,12 @@ def study_of(name: str, trials: xr.DataArray) -> Study:
     stimuli = stimulus_set(found.stimuli)
     shown = stimuli.table.index.get_indexer(measurement.coords["stimulus_id"].values)
     return Study(name, datasets[name].card, measurement, stimuli.take(shown, found.stimuli), setting_of(found.family))
+
+
+def shown_in(study: Study) -> Stimuli:
+    """Return the stimuli of a study of this collection; all have some."""
+    assert study.stimuli is not None
+    return study.stimuli
 
 
 def _register(found: Listed, family: Family) -> None:
