@@ -139,6 +139,7 @@ def test_an_untrained_twin_has_other_weights(checkpoint: Path) -> None:
         entry.load(weights=w).perform(Experiment(stimuli(), Record("V4"))) for w in ("published", "random")
     )
     assert entry.load(weights="random").identifier == f"checkpoint:{checkpoint}:random"
+    assert models[f"checkpoint:{checkpoint}:random=2"].load().identifier == f"checkpoint:{checkpoint}:random=2"
     assert trained.shape == twin.shape
     assert not np.allclose(trained, twin)
 
