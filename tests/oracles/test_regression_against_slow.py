@@ -12,7 +12,8 @@ from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
 from brainmark.metrics.features import prepare
 from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import Spectrum, gcv_errors, loo_errors, ols_predictions, ridge_predictions
+from brainmark.metrics.ridge import ols_predictions, ridge_predictions
+from brainmark.metrics.spectrum import Spectrum, gcv_errors, loo_errors
 from brainmark.metrics.splits import Contiguous, Fold, Random, Shuffled
 
 

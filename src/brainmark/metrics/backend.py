@@ -53,8 +53,9 @@ def all_finite(x: Array) -> bool:
     """Whether `x` holds neither NaN nor infinity."""
     if isinstance(x, np.ndarray) and x.flags.c_contiguous and x.dtype.kind == "f":
         flat = x.reshape(-1)
-        if np.isfinite(flat @ flat):  # reads once and writes nothing; squares of large numbers may overflow
-            return True
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(flat @ flat):  # reads once and writes nothing; squares of large numbers may overflow
+                return True
     xp = namespace(x)
     return bool(xp.all(xp.isfinite(x)))
 

@@ -19,7 +19,7 @@ from brainmark.metrics.backend import Array, as_float64, like, namespace
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired, unit_coordinates
 from brainmark.metrics.resampling import draws
-from brainmark.metrics.ridge import Spectrum, gcv_errors
+from brainmark.metrics.spectrum import Spectrum, gcv_errors
 from brainmark.metrics.splits import Fold, Splitter
 
 

@@ -25,8 +25,9 @@ Stop = Literal["exact", "nipals"]
 _EXHAUSTED = 1e-10  # a weight vector that much shorter than the first one is rounding error: the rank is used up
 _BATCH = 2**25  # float64 numbers that the folds done together may hold in one array (256 MiB)
 _SMALL = 48  # up to this many targets a full eigendecomposition is faster than Lanczos
+_CACHED = 2**21  # numbers of the features that are read twice in a row (16 MiB)
 _NIPALS_TOL, _NIPALS_ITERATIONS = 1e-6, 500  # of scikit-learn's PLSRegression
-_STRIDE = 8  # power iterations between looks at what they changed
+_STRIDE = 12  # power iterations between looks at what they changed
 
 
 def pls_predictions(
@@ -161,15 +162,29 @@ def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: 
         before = x_loadings[:, :a]
         w = (s @ c[:, :, None])[:, :, 0] - _combine(before, _project(loadings[:, :a], c))
         r = w - _combine(rotations[:, :a], _project(before, w))
-        t = r @ transpose(x) - xp.sum(r * means, axis=1)[:, None]
-        inside = t * train
-        scale = alive(xp.sum(w * w, axis=1), xp.sum(inside * t, axis=1))[:, None]
-        r, p = r * scale, (inside @ x - xp.sum(inside, axis=1)[:, None] * means) * scale
+        t, p = _scores_and_loadings(x, r, means, train)
+        scale = alive(xp.sum(w * w, axis=1), xp.sum(t * t * train, axis=1))[:, None]
+        r, p = r * scale, p * scale
         v = (m @ c[:, :, None])[:, :, 0] * scale  # = Y't: r'S is the deflated w'S, and that is c'M
         h = (p[:, None, :] @ s)[:, 0, :] - _combine(loadings[:, :a], _project(before, p))
         scores[:, a], rotations[:, a], x_loadings[:, a], loadings[:, a] = t * scale, r, p, v
         m = _rank_two(m, h, v, xp.sum(p * p, axis=1))
     return _Fit(scores, train, alive.used)
+
+
+def _scores_and_loadings(x: Array, r: Array, means: Array, train: Array) -> tuple[Array, Array]:
+    """Scores t = Xr of all rows (F, n) and loadings X't of the training rows (F, p), X centred over these."""
+    xp = namespace(x)
+    offset = xp.sum(r * means, axis=1)[:, None]
+    t, p, total = _zeros(x, *train.shape), _zeros(x, *means.shape), 0.0
+    step = max(1, _CACHED // x.shape[1])
+    for start in range(0, x.shape[0], step):
+        rows = slice(start, start + step)
+        t[:, rows] = r @ transpose(x[rows]) - offset
+        inside = t[:, rows] * train[:, rows]
+        p += inside @ x[rows]
+        total = total + xp.sum(inside, axis=1)[:, None]
+    return t, p - total * means
 
 
 def _dual_products(kernel: Array, y: Array, train: Array) -> Array:

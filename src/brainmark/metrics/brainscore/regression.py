@@ -28,7 +28,8 @@ from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_split
 from brainmark.metrics.correlation import pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import Spectrum, left_out_least_squares, ridge_predictions
+from brainmark.metrics.ridge import left_out_least_squares, ridge_predictions
+from brainmark.metrics.spectrum import Spectrum
 from brainmark.metrics.splits import Fold
 
 ALPHAS = (

@@ -1,0 +1,135 @@
+"""Products and factorisations that regressions share: over folds, penalties, targets and regions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics import brainscore as bs
+from brainmark.metrics.backend import all_finite, gram, inverse_cholesky
+from brainmark.metrics.ceilings import split_half_correlations
+from brainmark.metrics.features import prepare
+from brainmark.metrics.ridge import left_out_least_squares
+from brainmark.metrics.spectrum import Spectrum, loo_errors, summed_loo_errors
+from brainmark.metrics.splits import Fold, Random
+
+
+def population(n: int, p: int, q: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([n, p, q])
+    x = rng.standard_normal((n, p)) + 2
+    return x, x[:, :5] @ rng.standard_normal((5, q)) + 3 * rng.standard_normal((n, q))
+
+
+def recording(values: np.ndarray, order: np.ndarray) -> xr.DataArray:
+    coords = {"stimulus_id": ("presentation", [f"s{i:03d}" for i in order])}
+    return xr.DataArray(values[order], dims=("presentation", "neuroid"), coords=coords)
+
+
+@pytest.mark.parametrize("p", [30, 200])
+@pytest.mark.parametrize("name", ["pls", "ridge", "ridgecv"])
+def test_prepared_units_serve_several_regions(name: str, p: int) -> None:
+    metric = {"pls": bs.pls(5, None), "ridge": bs.ridge(1.0, None), "ridgecv": bs.ridgecv(stratify=None)}[name]
+    (x, y), rng = population(90, p, 8), np.random.default_rng(0)
+    units = recording(x, rng.permutation(90))
+    shared = bs.prepared(units)
+    for region in (y[:, :3], y[:, 3:]):
+        target = recording(region, rng.permutation(90))
+        apart, together = metric(units, target), metric(shared, target)
+        np.testing.assert_allclose(together.values, apart.values, atol=1e-9)
+        assert together.notes == apart.notes
+
+
+def test_the_order_of_the_model_does_not_matter() -> None:
+    x, y = population(80, 120, 6)
+    target = recording(y, np.random.default_rng(3).permutation(80))
+    orders = np.arange(80), np.random.default_rng(4).permutation(80)
+    for metric in (bs.pls(5, None), bs.linear_predictivity(None), bs.neuron_to_neuron(None), bs.ridgecv(stratify=None)):
+        first, second = (metric(recording(x, order), target).values for order in orders)
+        np.testing.assert_allclose(first, second, atol=1e-9)
+
+
+def test_what_prepared_units_cannot_do_is_said() -> None:
+    x, y = population(60, 100, 4)
+    shared = bs.prepared(x)
+    with pytest.raises(InvalidMeasurement, match="pass them, not their products"):
+        bs.reverse_pls(stratify=None)(shared, y)
+    with pytest.raises(InvalidMeasurement, match="units themselves"):
+        bs.neuron_to_neuron(None)(shared, y)
+    with pytest.raises(InvalidMeasurement, match="60 presentations, target 59"):
+        bs.pls(5, None)(shared, y[1:])
+
+
+@pytest.mark.parametrize("shape", [(60, 25, 4), (60, 25, 90), (50, 120, 7), (50, 120, 200)], ids=str)
+@pytest.mark.parametrize("count", [5, 99])
+@pytest.mark.parametrize("torched", [False, True])
+def test_summed_errors_are_those_of_the_targets(shape: tuple[int, int, int], count: int, torched: bool) -> None:
+    x, y = population(*shape)
+    y = y - y.mean(axis=0)
+    alphas = np.geomspace(1e-2, 1e6, count)
+    expected = loo_errors(Spectrum(prepare(x), np.arange(len(y)), y), alphas).sum(axis=1) * len(y)
+    if torched:
+        x, y = torch.from_numpy(x), torch.from_numpy(y)
+    spectrum = Spectrum(prepare(x), torch.arange(len(y)) if torched else np.arange(len(y)), y)
+    np.testing.assert_allclose(summed_loo_errors(spectrum, alphas), expected, rtol=1e-8)
+    np.testing.assert_allclose(summed_loo_errors(spectrum, alphas, y @ y.T), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("p", [20, 150])
+def test_least_squares_from_one_factorisation(p: int) -> None:
+    x, y = population(70, p, 3)
+    folds = Random(4, 0.8, seed=1)(70)
+    expected = []
+    for train, test in folds:
+        mean, offset = x[train].mean(axis=0), y[train].mean(axis=0)
+        weights = np.linalg.lstsq(x[train] - mean, y[train] - offset, rcond=None)[0]
+        expected.append((x[test] - mean) @ weights + offset)
+    found = left_out_least_squares(prepare(x), y, folds)
+    assert found is not None
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-9)
+
+
+@pytest.mark.parametrize("p", [20, 150])
+def test_one_factorisation_is_not_trusted_where_rounding_decides(p: int) -> None:
+    x, y = population(70, p, 3)
+    folds = Random(4, 0.8, seed=1)(70)
+    same = np.concatenate([x[:, :-1], x[:, :1]], axis=1) if p == 20 else np.concatenate([x[:1], x[:-1]])
+    same = same if p == 20 else np.concatenate([same[1:2], same[1:]])  # two equal features, or presentations
+    assert left_out_least_squares(prepare(same), y, folds) is None
+    assert left_out_least_squares(prepare(x), y, [Fold(np.arange(30), np.arange(40, 50))]) is None
+
+
+def test_finite_numbers_whose_squares_are_not() -> None:
+    large = np.full((4, 3), 1e30, np.float32)
+    assert all_finite(large)
+    for bad in (np.nan, np.inf):
+        spoiled = large.copy()
+        spoiled[2, 1] = bad
+        assert not all_finite(spoiled)
+        assert not all_finite(spoiled.T[::-1])
+    assert all_finite(np.arange(6).reshape(2, 3))
+
+
+def test_products_of_features_far_from_zero() -> None:
+    x = (1e3 + np.random.default_rng(1).standard_normal((50, 9000))).astype(np.float32)
+    centred = x.astype(float) - x.astype(float).mean(axis=0)
+    expected = centred @ centred.T
+    for found, digits in ((gram(x), 1e-5), (gram(x, wide=True), 1e-12), (gram(torch.from_numpy(x)).numpy(), 1e-5)):
+        assert np.abs(found - expected).max() < digits * expected.max()
+
+
+@pytest.mark.parametrize("n", [5, 300])
+def test_inverse_cholesky_factor(n: int) -> None:
+    a = np.cov(np.random.default_rng(n).standard_normal((n, 3 * n)))
+    expected = np.linalg.inv(np.linalg.cholesky(a))
+    for made in (np.array, torch.from_numpy):
+        np.testing.assert_allclose(inverse_cholesky(made(a)), expected, atol=1e-9)
+        assert inverse_cholesky(made(a - 10 * a[0, 0] * np.eye(n))) is None
+
+
+def test_counts_of_spikes_are_halved_as_numbers() -> None:
+    counts = np.random.default_rng(5).poisson(90, (40, 6, 9)).astype(np.int8)  # their sums do not fit
+    for halved, same in zip(split_half_correlations(counts, 4), split_half_correlations(counts * 1.0, 4), strict=True):
+        np.testing.assert_array_equal(halved, same)
