@@ -9,11 +9,9 @@ from itertools import groupby
 
 from brainmark.core.cards import BenchmarkCard, Card
 from brainmark.core.score import Failure, Score
+from brainmark.core.tree import REGIONS
 
 Outcome = Score | Failure
-
-REGIONS = ("retina", "LGN", "V1", "V2", "V3", "V4", "MT", "IT")
-"""The visual hierarchy; other regions follow in alphabetical order."""
 
 NO_REGION = "region not stated"
 

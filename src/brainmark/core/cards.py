@@ -117,5 +117,7 @@ class BenchmarkCard(Card):
     metric: Line
     convention: Literal["default", "brainscore"] = "default"
     simulated: bool = False
-    superseded_by: str | None = None
+    visibility: Literal["public", "private"] = "public"
+    version: int = Field(default=1, ge=1, description="counts changes after which older scores cannot be compared")
+    superseded_by: str | None = Field(default=None, description="the benchmark that counts in its place")
     tags: tuple[str, ...] = ()

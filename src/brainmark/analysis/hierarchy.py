@@ -1,0 +1,155 @@
+"""Means at the nodes of the tree of benchmarks, explicit about what is missing.
+
+A study is the mean over its benchmarks, a region over its studies, and so on upwards: a study with many metrics
+weighs no more than one with a single metric. What has no value is left out and counted by its reason; it is never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from brainmark.analysis.leaderboard import Outcome, best_control, normalised
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.score import Interval, Score
+from brainmark.core.tree import Node, study
+
+NO_CEILING = "without a ceiling"
+
+
+@dataclass(frozen=True)
+class NodeScore:
+    """A model at a node.
+
+    Attributes
+    ----------
+    value : mean over the children that have one; None: none has.
+    interval : 95 %, see `node_scores`; None: some benchmark has none.
+    control : the same mean of the best controls; None: some benchmark has no control.
+    known, total : benchmarks with a value, and all below the node.
+    missing : why the others have none, with how many.
+    """
+
+    node: Node
+    subject: str
+    value: float | None
+    interval: Interval | None
+    control: float | None
+    known: int
+    total: int
+    missing: Mapping[str, int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing but what no model can have: a ceiling."""
+        return self.known > 0 and not set(self.missing) - {NO_CEILING}
+
+    @property
+    def beaten(self) -> bool:
+        """Whether the value is no better than that of the best controls."""
+        return self.value is not None and self.control is not None and self.value <= self.control
+
+    def says(self) -> str:
+        """Return e.g. "3 of 5 benchmarks, 2 not applicable"."""
+        missing = "".join(f", {count} {reason}" for reason, count in self.missing.items())
+        return f"{self.known} of {self.total} benchmark{'s' if self.total != 1 else ''}{missing}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a plain dictionary, ready for JSON."""
+        return {
+            "node": "/".join(self.node.path), "subject": self.subject, "value": self.value, "interval": self.interval,
+            "control": self.control, "known": self.known, "total": self.total, "missing": dict(self.missing),
+        }  # fmt: skip
+
+
+def node_scores(
+    roots: Sequence[Node], outcomes: Iterable[Outcome], cards: Mapping[str, BenchmarkCard]
+) -> dict[tuple[tuple[str, ...], str], NodeScore]:
+    """Return the score of every subject at every node, by (path, subject).
+
+    Benchmarks that share a study or a dataset share animals, stimuli and noise: how far their errors go together is
+    not known, so they are taken to go together entirely, the widest case. Errors of different data are independent.
+    With weights w, values v and interval ends l below them, the lower end of a mean m is therefore
+    ``m - sqrt(sum over data (sum over benchmarks w (v - l))**2)``, and the upper end likewise.
+    """
+    table = {(o.subject, o.benchmark): o for o in outcomes}
+    subjects = list(dict.fromkeys(subject for subject, _ in table))
+    sources = _sources([name for root in roots for name in root.leaves()], cards)
+    scores: dict[tuple[tuple[str, ...], str], NodeScore] = {}
+    for subject in subjects:
+        own = {benchmark: o for (of, benchmark), o in table.items() if of == subject}
+        for root in roots:
+            for node in root.walk():
+                scores[node.path, subject] = _score(node, subject, own, sources)
+    return scores
+
+
+def _score(node: Node, subject: str, own: Mapping[str, Outcome], sources: Mapping[str, str]) -> NodeScore:
+    leaves = node.leaves()
+    why = {name: _why_missing(own.get(name), node.raw) for name in leaves}
+    known = {name: o for name in leaves if not why[name] and isinstance(o := own.get(name), Score)}
+    weights = _weights(node, set(known))
+    controls = {name: best_control(score) for name, score in known.items()}
+    floor = [weights[name] * c for name, c in controls.items() if c is not None]
+    return NodeScore(
+        node=node,
+        subject=subject,
+        value=math.fsum(w * known[name].value for name, w in weights.items()) if known else None,
+        interval=_interval(weights, known, sources),
+        control=math.fsum(floor) if known and len(floor) == len(known) else None,
+        known=len(known),
+        total=len(leaves),
+        missing=dict(Counter(reason for reason in why.values() if reason).most_common()),
+    )
+
+
+def _why_missing(outcome: Outcome | None, raw: bool) -> str:
+    """Why an outcome does not enter the mean; "" where it does."""
+    if outcome is None:
+        return "not run"
+    if not isinstance(outcome, Score):
+        return "not applicable" if outcome.kind == "not_applicable" else f"failed ({outcome.kind})"
+    if not math.isfinite(outcome.value):
+        return "undefined"
+    return "" if raw or normalised(outcome) else NO_CEILING
+
+
+def _weights(node: Node, known: set[str]) -> dict[str, float]:
+    """Weight of each benchmark in the mean of means; they add up to 1."""
+    parts = [{name: 1.0} for name in node.benchmarks if name in known]
+    parts += [below for child in node.children if (below := _weights(child, known))]
+    return {name: weight / len(parts) for part in parts for name, weight in part.items()}
+
+
+def _interval(weights: Mapping[str, float], known: Mapping[str, Score], sources: Mapping[str, str]) -> Interval | None:
+    mean = math.fsum(w * known[name].value for name, w in weights.items())
+    below: Counter[str] = Counter()
+    above: Counter[str] = Counter()
+    for name, weight in weights.items():
+        ends, value = known[name].interval, known[name].value
+        if ends is None:
+            return None
+        below[sources[name]] += weight * (value - ends[0])  # pyright: ignore[reportArgumentType]
+        above[sources[name]] += weight * (ends[1] - value)  # pyright: ignore[reportArgumentType]
+    return (mean - math.hypot(*below.values()), mean + math.hypot(*above.values())) if weights else None
+
+
+def _sources(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[str, str]:
+    """Benchmark -> a name that it shares with all that have a study or a dataset in common with it."""
+    first: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while first.setdefault(name, name) != name:
+            name = first[name]
+        return name
+
+    for leaf in leaves:
+        for shared in (f"study {study(leaf)}", *(f"dataset {d}" for d in cards[leaf].datasets)):
+            first[root(shared)] = root(leaf)
+    return {leaf: root(leaf) for leaf in leaves}
+
+
+__all__ = ["NO_CEILING", "NodeScore", "node_scores"]
