@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
+from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.products import Patterns, complement, cross
 
 
@@ -46,7 +47,7 @@ def linear_ckas(x: Any, y: Any, subsets: Sequence[np.ndarray | None], unbiased: 
     x, y = _paired(x, y, fewest)
     small = next((rows for rows in subsets if rows is not None and len(rows) < fewest), None)
     if small is not None:
-        raise ValueError(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
+        raise InvalidMeasurement(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
     if y.dtype != x.dtype:  # products are as precise as the less precise side
         x, y = (a.astype(np.float32) if isinstance(a, np.ndarray) else a.float() for a in (x, y))
     one = Patterns(x)
@@ -301,9 +302,11 @@ def _paired(x: Any, y: Any, fewest: int) -> tuple[Any, Any]:
     """Check and centre two sets of patterns; whole numbers become float64."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0]:
         shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
-        raise ValueError(f"patterns have shapes {shapes}; expected (stimulus, neuroid) twice, of the same stimuli")
+        raise InvalidMeasurement(
+            f"patterns have shapes {shapes}; expected (stimulus, neuroid) twice, of the same stimuli"
+        )
     if x.shape[0] < fewest:
-        raise ValueError(f"{x.shape[0]} stimuli; at least {fewest} are needed")
+        raise InvalidMeasurement(f"{x.shape[0]} stimuli; at least {fewest} are needed")
     same = x is y
     xp = array_namespace(x, y)
     x, y = (a if xp.isdtype(a.dtype, "real floating") else xp.astype(a, xp.float64) for a in (x, y))
