@@ -288,8 +288,15 @@ def _attributes(assembly: xr.DataArray) -> dict[str, Any]:
 def assembly_of(measurement: xr.DataArray) -> xr.DataArray:
     """Return the trials of a recording: ``repetition`` becomes a coordinate along presentation, unmade trials go.
 
-    Rows stand stimulus after stimulus within each repetition.
+    Rows stand stimulus after stimulus within each repetition. A time bin that was put into attributes is one again.
     """
+    edges = [measurement.attrs.get(f"time_bin_{edge}") for edge in ("start", "end")]
+    if "time_bin" not in measurement.dims and None not in edges:
+        attributes = {k: v for k, v in measurement.attrs.items() if k not in ("time_bin_start", "time_bin_end")}
+        measurement = measurement.expand_dims(time_bin=1, axis=-1).assign_coords(
+            time_bin_start=("time_bin", edges[:1]), time_bin_end=("time_bin", edges[1:])
+        )
+        measurement.attrs = attributes
     if "repetition" not in measurement.dims:
         return measurement
     slots = measurement.transpose("repetition", "presentation", ...)
