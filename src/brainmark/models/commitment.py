@@ -188,7 +188,8 @@ class VisionSubject:
         ask = experiment.ask
         assert isinstance(ask, Record)
         degrees, dims = experiment.setting.degrees, ("presentation", "neuroid", "time_bin")
-        read = self._read(experiment.stimuli.media, readouts, degrees, seed, ask.eccentricity, ask.time_bins)
+        stimuli = experiment.stimuli
+        read = self._read(stimuli.media, readouts, degrees, seed, ask.eccentricity, ask.time_bins, stimuli.ids.tolist())
         return [recording(values, units, experiment, dims[: values.ndim]) for values, units in read]
 
     def _behave(self, experiment: Experiment, seed: int | None) -> xr.DataArray:
@@ -215,6 +216,7 @@ class VisionSubject:
         seed: int | None,
         eccentricity: float | None = None,
         time_bins: Sequence[TimeBin] = (),
+        ids: Sequence[str] | None = None,
     ) -> list[tuple[np.ndarray, Units]]:
         """Activations (stimuli, units) and units of each readout, with time bins (stimuli, units, bin) if it has Steps.
 
@@ -231,7 +233,7 @@ class VisionSubject:
             where, reduce = self._units(readout, probed.shapes[of_readout[0]], eccentricity)
             units.append(where)
             wanted |= dict.fromkeys(of_readout, reduce)
-        found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress)
+        found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress, ids=ids)
         return [
             (_over_time([found.pop(n).reshape(len(media), -1) for n in of_readout], readout.time, time_bins), where)
             for readout, of_readout, where in zip(readouts, calls, units, strict=True)
