@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.metrics.alignment import cka, cka_ceiling
 from brainmark.metrics.splits import Fold
 from brainmark.metrics.temporal import (
@@ -60,8 +60,8 @@ def test_known_latencies_are_recovered(ramp: tuple[np.ndarray, np.ndarray, np.nd
 def test_a_static_model_has_no_solution_times(ramp: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     values, labels, onset = ramp
     static = np.repeat(values[:, :, -1:], len(BINS), axis=2)
-    comparison = solution_times(resamples=10)(recording(static), solved_by(onset, labels))
-    assert np.isnan(comparison.aggregate())
+    with pytest.raises(NotApplicable, match="alike in all time bins"):
+        solution_times(resamples=10)(recording(static), solved_by(onset, labels))
 
 
 def test_images_that_one_side_never_solves_do_not_count(ramp: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from brainmark.core import Comparison, Experiment, Record, Setting, Stimuli
+from brainmark.core import Comparison, Experiment, NotApplicable, Record, Setting, Stimuli
 from brainmark.metrics.temporal import solution_times
 from brainmark.models.commitment import Readout, Steps, VisionSubject
 
@@ -78,4 +78,5 @@ def test_solution_times_of_a_ramping_it_are_recovered(shown: tuple[Stimuli, np.n
 
 
 def test_an_it_without_dynamics_has_none(shown: tuple[Stimuli, np.ndarray, np.ndarray]):
-    assert np.isnan(times_of(shown, ramps=False).aggregate())
+    with pytest.raises(NotApplicable, match="alike in all time bins"):
+        times_of(shown, ramps=False)

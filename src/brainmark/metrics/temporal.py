@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric, center
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.metrics.behavior import pairwise_shares, sensitivities
 from brainmark.metrics.judgements import judgement_correlation
 from brainmark.metrics.splits import Fold, Splitter, Stratified
@@ -89,8 +89,12 @@ def solution_times(
 
     Returns
     -------
-    Comparison with one value; NaN for a model that answers alike in all bins. ``details`` has the share of images that
-    the model solves: a weak one is judged on easy images only.
+    Comparison with one value; NaN if fewer than three images are solved, or all at once. ``details`` has the share of
+    images that the model solves: a weak one is judged on easy images only.
+
+    Raises
+    ------
+    NotApplicable : the answer is alike in all time bins: a model without dynamics has no solution times.
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
@@ -100,6 +104,8 @@ def solution_times(
             )
         labels, needed = _column(target, truth), _column(target, threshold).astype(float)
         values = prediction.transpose("time_bin", "presentation", "neuroid").values
+        if len(values) < 2 or (values == values[:1]).all():
+            raise NotApplicable("the model answers alike in all time bins: without dynamics it has no solution times")
         middle = _middle(prediction)
         reached = sensitivity_over_time(values, labels, splits)
         solved = first_crossing(reached, needed, middle)
@@ -107,7 +113,10 @@ def solution_times(
         # Draws are over all images, so that they pair with those of other metrics; images not solved drop out of them.
         measured = target.copy(data=np.where(both, target.values.astype(float), np.nan))
         filled = target.copy(data=np.where(both, solved, 0.0))
-        found = judgement_correlation("spearman", resamples, seed)(filled, measured)
+        nothing = Comparison(
+            xr.DataArray([np.nan], dims=("judgement",)), np.full((resamples, 1), np.nan) if resamples else None
+        )
+        found = judgement_correlation("spearman", resamples, seed)(filled, measured) if both.any() else nothing
         return Comparison(
             found.values,
             replicates=found.replicates,

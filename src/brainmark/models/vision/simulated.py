@@ -1,4 +1,4 @@
-"""The network behind the simulated brain, as a subject: the known answer of the whole chain."""
+"""The networks behind the simulated brains, as subjects: the known answers of the whole chain."""
 
 from __future__ import annotations
 
@@ -42,6 +42,37 @@ class SimulatedTruth:
         )
 
 
+class SimulatedTruthOverTime:
+    """The responses that the neurons simulated over time read out."""
+
+    identifier = "simulated-truth-over-time"
+
+    def perform(self, experiment: Experiment) -> xr.DataArray:
+        """Return presentation x 20 units x time_bin for region IT."""
+        import numpy as np
+        import xarray as xr
+
+        from brainmark.core.errors import NotApplicable
+        from brainmark.core.experiment import Record
+        from brainmark.data.simulated_time import units_over_time
+
+        ask, stimuli = experiment.ask, experiment.stimuli
+        if stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT" or not ask.time_bins:
+            raise NotApplicable(f"{self.identifier} only answers recordings of IT, in time bins, to images")
+        units = units_over_time(stimuli.media, ask.time_bins)
+        return xr.DataArray(
+            units,
+            dims=("presentation", "neuroid", "time_bin"),
+            coords={
+                "stimulus_id": ("presentation", stimuli.ids),
+                "neuroid_id": ("neuroid", np.arange(units.shape[1])),
+                "region": ("neuroid", ["IT"] * units.shape[1]),
+                "time_bin_start": ("time_bin", [start for start, _ in ask.time_bins]),
+                "time_bin_end": ("time_bin", [end for _, end in ask.time_bins]),
+            },
+        )
+
+
 @models.add(
     "simulated-truth",
     card=ModelCard(
@@ -58,3 +89,21 @@ class SimulatedTruth:
 def simulated_truth() -> Subject:
     """Return the network behind the dataset Simulated.IT."""
     return SimulatedTruth()
+
+
+@models.add(
+    "simulated-truth-over-time",
+    card=ModelCard(
+        summary="The known responses over time that simulated neurons read out; nothing does better there.",
+        licence="MIT",
+        cite=BRAINMARK,
+        domain="vision",
+        family="simulated",
+        regions=("IT",),
+        degrees=8,
+        tags=("simulated", "recurrent"),
+    ),
+)
+def simulated_truth_over_time() -> Subject:
+    """Return the network behind the dataset Simulated.IT-temporal."""
+    return SimulatedTruthOverTime()
