@@ -117,14 +117,25 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric.")],
+    name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric, or a node of the tree.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Show what is known of a name: its card, and for data at hand what was measured and its ceiling.
 
-    Example: [bold]brainmark show Cowley2023.V4-pls[/]
+    A node of the tree of benchmarks is shown with all that stands below it.
+
+    Examples: [bold]brainmark show Cowley2023.V4-pls[/], [bold]brainmark show average_vision[/]
     """
+    from brainmark.cli import trees
+    from brainmark.cli.selecting import benchmark_cards, nodes_named
+
     found = [r[name] for r in REGISTRIES.values() if name in r]
+    if not found and (nodes := nodes_named(name)):
+        if as_json:
+            _print_json([trees.node_sheet(node) for node in nodes])
+        else:
+            out.print(*(trees.sketch(node, benchmark_cards()) for node in nodes))
+        return
     if not found and any(c in name for c in ":/#."):
         found = [registry.models[name]]
     if not found:
@@ -150,8 +161,14 @@ def score(
         ),
     ],
     benchmark: Annotated[
-        list[str], typer.Option("--benchmark", "-b", help="Benchmarks by name or pattern; may be given several times.")
+        list[str],
+        typer.Option(
+            "--benchmark", "-b", help="Benchmarks by name, pattern or node of their tree; may be given several times."
+        ),
     ],
+    split: Annotated[
+        str | None, typer.Option(help="public or private: of nodes, only the benchmarks of this split.")
+    ] = None,
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
@@ -168,26 +185,32 @@ def score(
     """Score models on benchmarks.
 
     Examples: [bold]brainmark score gabor -b Cowley2023.V4-ridge[/],
-    [bold]brainmark score pixels gabor hmax -b 'Cowley2023.*' --html report.html[/]
+    [bold]brainmark score pixels gabor hmax -b 'Cowley2023.*' --html report.html[/],
+    [bold]brainmark score gabor -b average_vision[/]
+
+    A node of the tree (see [bold]brainmark show average_vision[/]) stands for all benchmarks below it; then the table
+    is the tree, with means at its nodes.
 
     Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
     """
-    from brainmark.cli.scoring import check_report_path, report, run_and_show
+    from brainmark.cli.scoring import at_nodes, check_report_path, report, run_and_show
+    from brainmark.cli.selecting import select_benchmarks, selected
 
     wanted = list(models)
     if models_file is not None:
         from brainmark.models.toml_models import in_file
 
         wanted = in_file(models_file, wanted)
-    chosen = _selected(registry.models, wanted)
+    chosen = selected(registry.models, wanted)
     if random_weights:
-        chosen = _selected(registry.models, [f"{name}:random" for name in chosen])
-    names = chosen, _selected(registry.benchmarks, benchmark)
+        chosen = selected(registry.models, [f"{name}:random" for name in chosen])
+    names, nodes = select_benchmarks(benchmark, split)
     if html is not None:
         check_report_path(html)
-    outcomes = run_and_show(*names, console=err if as_json else out, cache=cache, layers=layers)
+    console = err if as_json else out
+    outcomes = run_and_show(chosen, names, nodes=nodes, console=console, cache=cache, layers=layers)
     if as_json:
-        _print_json([o.to_dict() for o in outcomes])
+        _print_json([o.to_dict() for o in outcomes] + at_nodes(nodes, outcomes))
     if html is not None:
         err.print(f"report: {report(outcomes, html)}", soft_wrap=True)
     if any(getattr(o, "kind", "not_applicable") != "not_applicable" for o in outcomes):
@@ -319,22 +342,6 @@ def doctor(as_json: JsonFlag = False) -> None:
     _print_json([f.__dict__ for f in findings]) if as_json else out.print(tables.findings(findings))
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
-
-
-def _selected(known: registry.Registry[Any, Any], wanted: list[str]) -> list[str]:
-    """Names and patterns -> names, in order, each once."""
-    from fnmatch import fnmatchcase
-
-    chosen: dict[str, None] = {}
-    for name in wanted:
-        if any(c in name for c in "*?["):
-            hits = [n for n in known if fnmatchcase(n, name)]
-            if not hits:
-                raise UnknownName(f"{known.kind} pattern", name, known, f" ('brainmark list {known.kind}s' shows all)")
-            chosen |= dict.fromkeys(hits)
-        else:
-            chosen[known[name].name] = None
-    return list(chosen)
 
 
 def _print_json(value: Any) -> None:

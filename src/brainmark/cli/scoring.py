@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from brainmark.cli import tables
+from brainmark.cli import tables, trees
+from brainmark.cli.selecting import benchmark_cards
 from brainmark.core import registry
 from brainmark.core.errors import ResourceError, UnknownName
+from brainmark.core.tree import Node
 from brainmark.run.scoring import Layers, Outcome, score_all
 
 
@@ -21,11 +23,13 @@ def run_and_show(
     benchmarks: Sequence[str],
     *,
     console: Console,
+    nodes: Sequence[Node] = (),
     cache: bool = True,
     layers: str = "committed",
 ) -> list[Outcome]:
     """Score all, print the leaderboard, and return the outcomes.
 
+    What stands below one of `nodes` is printed as their tree, with means; the rest benchmark by benchmark.
     Interrupted, it prints what is finished and raises KeyboardInterrupt. Raises UnknownName for unknown `layers`.
     """
     if layers not in get_args(Layers):
@@ -43,9 +47,17 @@ def run_and_show(
 
             outcomes.extend(score_all(models, benchmarks, cache=cache, layers=cast(Layers, layers), started=started))
     finally:
-        if outcomes:
-            console.print(tables.leaderboard(outcomes, console.width))
+        below = {leaf for node in nodes for leaf in node.leaves()}
+        if alone := [o for o in outcomes if o.benchmark not in below]:
+            console.print(tables.leaderboard(alone, console.width))
+        if len(alone) < len(outcomes):
+            console.print(trees.Board(nodes, outcomes, benchmark_cards()).render(console.width))
     return outcomes
+
+
+def at_nodes(nodes: Sequence[Node], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return the means at these nodes and all below them, ready for JSON."""
+    return trees.Board(nodes, outcomes, benchmark_cards()).to_json() if nodes else []
 
 
 def check_report_path(path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What names on the command line choose: registered things, all that fit a pattern, or all below a node of the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any, cast, get_args
+
+from brainmark.core import registry
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.errors import UnknownName
+from brainmark.core.tree import Node, Visibility, find, names, tree
+
+
+def selected(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[str]:
+    """Return the names that names and patterns choose, in order, each once. Raises UnknownName."""
+    chosen: dict[str, None] = {}
+    for name in wanted:
+        if _is_pattern(name):
+            hits = [n for n in known if fnmatchcase(n, name)]
+            if not hits:
+                raise UnknownName(f"{known.kind} pattern", name, known, f" ('brainmark list {known.kind}s' shows all)")
+            chosen |= dict.fromkeys(hits)
+        else:
+            chosen[known[name].name] = None
+    return list(chosen)
+
+
+def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[list[str], list[Node]]:
+    """Return the benchmarks that names, patterns and nodes choose, in order, each once; and the nodes among them.
+
+    Of nodes, only the benchmarks of the `split` ("public" or "private") are chosen, if given. Raises UnknownName.
+    """
+    if split not in (None, *get_args(Visibility)):
+        raise UnknownName("split", split, get_args(Visibility), " (public or private)")
+    chosen: dict[str, None] = {}
+    nodes: dict[tuple[str, ...], Node] = {}
+    for name in wanted:
+        if _is_pattern(name) or name in registry.benchmarks:
+            chosen |= dict.fromkeys(selected(registry.benchmarks, [name]))
+            continue
+        found = nodes_named(name, cast("Visibility | None", split))
+        if not found:
+            raise _unknown(name, split)
+        nodes |= {node.path: node for node in found}
+        chosen |= dict.fromkeys(leaf for node in found for leaf in node.leaves())
+    return list(chosen), _outermost(nodes)
+
+
+def benchmark_cards() -> dict[str, BenchmarkCard]:
+    """Return the cards of all registered benchmarks, by name."""
+    return {e.name: e.card for e in registry.benchmarks.entries()}
+
+
+def nodes_named(name: str, split: Visibility | None = None) -> list[Node]:
+    """Return the nodes of this name that hold a benchmark (of the split)."""
+    return [node for node in find(tree(benchmark_cards(), split), name) if node.leaves()]
+
+
+def _outermost(nodes: dict[tuple[str, ...], Node]) -> list[Node]:
+    """Leave out nodes that stand below another one."""
+    return [node for path, node in nodes.items() if not any(path[:n] in nodes for n in range(1, len(path)))]
+
+
+def _unknown(name: str, split: str | None) -> UnknownName:
+    if split and nodes_named(name):
+        return UnknownName(f"{split} node", name, (), f": no benchmark below it is {split}")
+    known = [*registry.benchmarks, *names(tree(benchmark_cards()))]
+    hint = " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree)"
+    return UnknownName("benchmark", name, known, hint)
+
+
+def _is_pattern(name: str) -> bool:
+    return any(c in name for c in "*?[")

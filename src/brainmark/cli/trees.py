@@ -1,0 +1,144 @@
+"""The tree of benchmarks in a terminal: what stands where, and the means at its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.tree import Node
+
+if TYPE_CHECKING:
+    from brainmark.analysis.hierarchy import NodeScore
+    from brainmark.core.score import Failure, Score
+
+CELL = 17  # columns of a model in the table
+LEFT = 64  # columns left of the models
+
+
+def sketch(node: Node, cards: Mapping[str, BenchmarkCard]) -> RenderableType:
+    """Return a node with all that stands below, a line each."""
+    lines: list[RenderableType] = []
+    for each in node.walk():
+        indent = "  " * (len(each.path) - len(node.path))
+        count = len(each.leaves())
+        said = f"  {count} benchmark{'s' if count != 1 else ''}"
+        lines.append(Text.assemble(f"{indent}{each.name}", (said, "dim"), style="bold"))
+        for name in each.benchmarks:
+            private = "  private" if cards[name].visibility == "private" else ""
+            lines.append(Text.assemble(f"{indent}  {name}", (private, "yellow")))
+        lines += [Text(f"{indent}  {n}  superseded by {after}", style="dim") for n, after in each.superseded]
+    return Group(*lines, Text(""))
+
+
+def node_sheet(node: Node) -> dict[str, Any]:
+    """Return a node ready for JSON."""
+    return {
+        "kind": "node", "name": node.name, "path": "/".join(node.path), "benchmarks": node.leaves(),
+        "children": [child.name for child in node.children],
+        "superseded": {n: after for each in node.walk() for n, after in each.superseded},
+    }  # fmt: skip
+
+
+class Board:
+    """Outcomes under the nodes that were asked for: one table, as many models beside each other as fit."""
+
+    def __init__(
+        self, nodes: Sequence[Node], outcomes: Sequence[Score | Failure], cards: Mapping[str, BenchmarkCard]
+    ) -> None:
+        from brainmark.analysis.hierarchy import node_scores
+
+        self.nodes = nodes
+        self.table = {(o.subject, o.benchmark): o for o in outcomes}
+        self.models = list(dict.fromkeys(o.subject for o in outcomes))
+        self.scores = node_scores(nodes, outcomes, cards)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the scores at nodes, parents first."""
+        return [score.to_dict() for score in self.scores.values()]
+
+    def render(self, width: int) -> RenderableType:
+        """Return the table, the reasons of what is missing, and how to read it."""
+        fit = max((width - LEFT) // (CELL + 2), 1)
+        tables = [self._table(self.models[i : i + fit]) for i in range(0, len(self.models), fit)]
+        reasons: dict[str, int] = {}
+        for outcome in self.table.values():
+            if (reason := getattr(outcome, "reason", None)) is not None:
+                line = f"{outcome.subject}: {reason}"
+                reasons[line] = reasons.get(line, 0) + 1
+        causes = [Text(f"{line} ({n} benchmark{'s' if n != 1 else ''})", style="dim") for line, n in reasons.items()]
+        how = Text(
+            "Values are raw / ceiling, with 95 % intervals below; a node is the mean of the nodes below it that have a "
+            "value. k/n: only k of n benchmarks have one, so it compares with no other. ≤: not above the best control. "
+            "raw: no ceiling, outside the mean (engineering is all raw).",
+            style="dim",
+        )
+        return Group(*tables, how, *causes)
+
+    def _table(self, models: Sequence[str]) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+        table.add_column("", overflow="fold", min_width=30, max_width=LEFT - 26)
+        table.add_column("ceiling", justify="right", no_wrap=True)
+        table.add_column("control", justify="right")
+        for model in models:
+            table.add_column(model, justify="right", overflow="fold", max_width=CELL)
+        for top in self.nodes:
+            for node in top.walk():
+                self._add_node(table, node, "  " * (len(node.path) - len(top.path)), models)
+        return table
+
+    def _add_node(self, table: Table, node: Node, indent: str, models: Sequence[str]) -> None:
+        scores = [self.scores[node.path, model] for model in models]
+        floors = [s.control for s in scores if s.control is not None]
+        floor = f"{max(floors):.3f}" if floors else ""
+        cells = [_node_cell(s) for s in scores]
+        table.add_row(f"[bold]{indent}{escape(node.name)}[/]", "", f"[dim]{floor}[/]", *cells)
+        for name in node.benchmarks:
+            outcomes = [self.table.get((model, name)) for model in models]
+            cells = [_cell(outcome) for outcome in outcomes]
+            table.add_row(f"{indent}  {escape(name)}", *_ceiling_and_control(outcomes), *cells)
+        for name, after in node.superseded:
+            table.add_row(f"[dim]{indent}  {escape(name)}: superseded by {escape(after)}[/]")
+
+
+def _ceiling_and_control(outcomes: Sequence[Score | Failure | None]) -> tuple[str, str]:
+    """The ceiling that models share, and the highest control of any of them."""
+    from brainmark.core.score import Score
+
+    scores = [o for o in outcomes if isinstance(o, Score)]
+    if not scores:
+        return "", ""
+    controls = max(((c.value, n) for s in scores for n, c in s.controls.items() if n != s.subject), default=None)
+    ceiling = "none" if scores[0].ceiling is None else f"{scores[0].ceiling:.3f}"
+    return ceiling, f"{controls[0]:.3f}\n[dim]{escape(controls[1])}[/]" if controls else ""
+
+
+def _node_cell(score: NodeScore) -> str:
+    if score.value is None:
+        return f"[dim]0/{score.total}[/]"
+    mark = "" if score.complete else f" [yellow]{score.known}/{score.total}[/]"
+    return f"[bold]{'≤ ' if score.beaten else ''}{score.value:.3f}[/]{mark}{_spread(score.interval)}"
+
+
+def _cell(outcome: Score | Failure | None) -> str:
+    from brainmark.analysis.leaderboard import best_control
+    from brainmark.core.score import Score
+
+    if outcome is None:
+        return "[dim]not run[/]"
+    if not isinstance(outcome, Score):
+        return "[dim]n/a[/]" if outcome.kind == "not_applicable" else f"[red]failed[/]\n{outcome.kind}"
+    floor = best_control(outcome)
+    beaten = "≤ " if floor is not None and outcome.value <= floor else ""
+    raw = " raw" if outcome.ceiling is None else ""
+    return f"{beaten}{outcome.value:.3f}{raw}{_spread(outcome.interval)}"
+
+
+def _spread(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"\n[dim]{interval[0]:.2f} – {interval[1]:.2f}[/]"
