@@ -29,6 +29,7 @@ def test_the_network_over_time_reaches_the_ceiling_and_a_static_one_does_not(tem
 def test_solution_times_are_recovered_and_a_static_model_has_none(ost: Benchmark) -> None:
     score = ost(models["simulated-truth-over-time"].load())
     assert score.value > 0.8
+    assert score.interval is not None
     assert score.interval[0] > 0.75
     assert abs(score.controls["shuffled times"].value) < 0.2
     with pytest.raises(NotApplicable, match="without dynamics"):

@@ -70,11 +70,13 @@ def test_images_that_one_side_never_solves_do_not_count(ramp: tuple[np.ndarray, 
     comparison = solution_times(resamples=0)(recording(values), brain)
     assert comparison.details["images compared"] <= 180
     noise = np.random.default_rng(2).normal(size=values.shape)
-    nothing = solution_times(resamples=0)(
+    nothing = solution_times(resamples=7)(
         recording(noise), brain.assign_coords(threshold=("presentation", np.full(200, 9.0)))
     )
     assert np.isnan(nothing.aggregate())
     assert nothing.details["share of images solved"] == 0
+    assert nothing.replicates is not None
+    assert nothing.replicates.shape == (7, 1)
 
 
 def test_first_crossing_interpolates() -> None:

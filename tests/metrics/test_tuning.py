@@ -58,6 +58,7 @@ def test_von_mises_unit(preferred: float, kappa: float) -> None:
     assert turned == pytest.approx(0, abs=1.5)
     assert found["circular_variance"] == pytest.approx(1 - i1(kappa) / i0(kappa), abs=0.003)
     assert found["orthogonal_preferred"] == pytest.approx(np.exp(-2 * kappa), abs=0.01)
+    assert found["orthogonal_less_variance"] == found["orthogonal_preferred"] - found["circular_variance"]
     width = np.rad2deg(np.arccos(1 - np.log(np.sqrt(2)) / kappa)) / 2
     narrow = width < 15  # less than the step between orientations: the spline fills in
     assert found["orientation_bandwidth"] == pytest.approx(width, rel=0.08 if narrow else 0.04)

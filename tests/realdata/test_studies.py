@@ -137,6 +137,7 @@ def test_ringach_properties_are_in_their_range_and_related() -> None:
     assert 0 < float(bandwidth.min()) <= float(bandwidth.max()) <= 180
     np.testing.assert_array_equal(variance.coords["neuroid_id"], ratio.coords["neuroid_id"])
     assert spearmanr(variance, ratio).statistic == pytest.approx(0.942, abs=0.001)
+    np.testing.assert_allclose(study("Ringach2002.orthogonal_less_variance").measurement, ratio - variance)
     simple = study("Ringach2002.modulation_ratio").measurement > 1
     assert float(simple.mean()) == pytest.approx(0.398, abs=0.0005)
 

@@ -7,8 +7,10 @@ from brainmark.benchmarks.tuning import register_tuning
 CELLS = {
     "circular_variance": "circular variance of orientation tuning",
     "orthogonal_preferred": "the response at the orientation orthogonal to the preferred one, over that at it,",
+    "orthogonal_less_variance": "the same share, less circular variance: two measures of selectivity compared,",
     "orientation_bandwidth": "the half width of orientation tuning at 1/sqrt(2) of the peak",
     "modulation_ratio": "the modulation by drifting gratings (F1/F0)",
+    "max_dc": "the mean rate at the best grating, with the model's median mapped on that of the cells,",
 }
 SUMMARY = ("circular_variance", "modulation_ratio")
 

@@ -51,6 +51,7 @@ PROPERTIES: dict[str, Property] = {
     "preferred_orientation": Property((-22.5, 22.5, 67.5, 112.5, 157.5), period=180.0),
     "circular_variance": Property(_linear(0, 1)),
     "orthogonal_preferred": Property(_linear(0, 1)),
+    "orthogonal_less_variance": Property(_linear(-1, 1, 20)),
     "orientation_selectivity": Property(_linear(0, 1)),
     "orientation_bandwidth": Property(_linear(0, 90), broad=True),
     "preferred_spatial_frequency": Property((0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0), log=True),

@@ -114,7 +114,8 @@ def solution_times(
         measured = target.copy(data=np.where(both, target.values.astype(float), np.nan))
         filled = target.copy(data=np.where(both, solved, 0.0))
         nothing = Comparison(
-            xr.DataArray([np.nan], dims=("judgement",)), np.full((resamples, 1), np.nan) if resamples else None
+            xr.DataArray([np.nan], dims=("judgement",)),
+            replicates=np.full((resamples, 1), np.nan) if resamples else None,
         )
         found = judgement_correlation("spearman", resamples, seed)(filled, measured) if both.any() else nothing
         return Comparison(

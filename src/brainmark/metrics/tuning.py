@@ -185,6 +185,7 @@ def tuning_statistics(recording: xr.DataArray, harmonic: Harmonic = "larger", ra
       spline-interpolated curve through the best grating;
     - ``circular_variance``: 1 - |sum r exp(2 i theta)| / sum r (Ringach et al. 2002, eq. 1);
     - ``orthogonal_preferred``: response 90 degrees from the preferred orientation over that at it;
+      ``orthogonal_less_variance``: this less circular variance;
     - ``orientation_bandwidth`` (degrees): half the width of the curve at 1/sqrt(2) of its peak;
     - ``spatial_frequency_bandwidth`` (octaves): full width at 1/sqrt(2) of the peak;
     - ``spatial_frequency_selectivity``: low over high cut-off of that width, x 100 (Schiller et al. 1976);
@@ -263,10 +264,12 @@ def _orientation(curve: np.ndarray, orientations: np.ndarray) -> dict[str, np.nd
     flat = ~(np.ptp(curve, axis=0) > 1e-12 * np.abs(curve).max(axis=0))
     level = peak / np.sqrt(2)
     width = (_reach(fine[half:], level) + _reach(fine[half::-1], level)) / 2 * _STEP
+    variance, share = circular_variance(curve, orientations), _over(orthogonal, peak)
     return {
         "preferred_orientation": np.where(flat, np.nan, angles[top] % 180),
-        "circular_variance": circular_variance(curve, orientations),
-        "orthogonal_preferred": _over(orthogonal, peak),
+        "circular_variance": variance,
+        "orthogonal_preferred": share,
+        "orthogonal_less_variance": share - variance,
         "orientation_selectivity": _over(peak - orthogonal, peak + orthogonal),
         "orientation_bandwidth": np.where(flat, np.nan, width),
     }

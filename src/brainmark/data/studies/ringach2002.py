@@ -48,12 +48,13 @@ THRESHOLD = 5.0  # spikes/s above the spontaneous rate
 
 
 class Property(NamedTuple):
-    """A property of a cell: what it is, in which unit, from which fields of the file."""
+    """A property of a cell: what it is, in which unit, from which fields of the file: field / divisor - less."""
 
     meaning: str
     units: str
     field: str
     divisor: str | None = None
+    less: str | None = None
 
 
 PROPERTIES = {
@@ -69,6 +70,12 @@ PROPERTIES = {
         "response at the orientation orthogonal to the preferred one, as a share of the response at the preferred one",
         "1",
         "po",
+    ),
+    "orthogonal_less_variance": Property(
+        "response at the orthogonal orientation, as a share of that at the preferred one, less circular variance",
+        "1",
+        "po",
+        less="orivar",
     ),
     "modulation_ratio": Property("F1/F0: first harmonic over mean rate, best grating", "1", "maxfirst", "maxdc"),
     "max_dc": Property("mean rate at the best orientation", "spikes/s", "maxdc"),
@@ -133,6 +140,7 @@ def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Stu
 
     cells = _cells()
     values = cells[prop.field] / cells[prop.divisor] if prop.divisor else cells[prop.field]
+    values = values - cells[prop.less] if prop.less else values
     chosen = np.flatnonzero((cells["maxdc"] > cells["spont"] + THRESHOLD) & np.isfinite(values))
     measurement = xr.DataArray(
         values[chosen],
