@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from brainmark.core import datasets
@@ -58,6 +59,20 @@ def test_conflicting_cues_have_a_shape_and_a_texture():
     assert shape == pytest.approx(0.80, abs=0.01)  # of all 1280: .776
     assert shape / (shape + texture) > 0.9
     assert found.setting.degrees == 3.0
+
+
+def test_people_agree_on_all_pictures_of_conflicting_cues():
+    """Of most of the 1280 only the answers are registered, not the pictures; names are those of shape and texture."""
+    study("Geirhos2021.cue-conflict")  # or skip
+    trials = geirhos2021.answers("cue-conflict")
+    names = sorted(set(trials["image"]))
+    assert len(names) == 1280
+    label = [name.partition("-")[0].rstrip("0123456789") for name in names]
+    choices = geirhos2021.choices(trials, pd.DataFrame({"label": label}, index=pd.Index(names, name="stimulus_id")))
+    right = (choices.values * (choices.label.values[:, None] == choices.choice.values)[:, :, None]).sum(1)
+    assert right.mean() == pytest.approx(0.776, abs=5e-4)
+    assert error_consistency_ceiling(resamples=0)(choices).aggregate() == pytest.approx(0.331, abs=5e-4)
+    assert reliability(right) == pytest.approx(0.838, abs=5e-3)
 
 
 def test_people_decide_by_shape_and_an_observer_of_textures_does_not():

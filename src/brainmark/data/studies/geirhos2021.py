@@ -143,9 +143,9 @@ def _study(condition: str) -> Study:
     paths = files.fetch_all()
     table = _labels(list(paths), condition == "cue-conflict")
     stimuli = Stimuli(name, "image", table, ImageFiles(tuple(paths.values())))
-    trials = _answers(condition)
+    trials = answers(condition)
     setting = Setting(degrees=DEGREES, duration=DURATION)
-    return Study(name, CARDS[condition], _choices(trials, table), stimuli, setting)
+    return Study(name, CARDS[condition], choices(trials, table), stimuli, setting)
 
 
 def _images(condition: str) -> GitFolder:
@@ -171,7 +171,7 @@ def _labels(paths: list[str], conflicting: bool) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(names, name="stimulus_id"))
 
 
-def _answers(condition: str) -> pd.DataFrame:
+def answers(condition: str) -> pd.DataFrame:
     """Trials of all people: subject, image, answer.
 
     Raises
@@ -196,7 +196,8 @@ def _answers(condition: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
+def choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
+    """Choices (presentation, choice, subject) of the images that index `table`, its columns; NaN: not shown."""
     import numpy as np
     import pandas as pd
     import xarray as xr
