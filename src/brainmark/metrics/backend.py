@@ -51,13 +51,20 @@ def transpose(x: Array) -> Array:
 
 def all_finite(x: Array) -> bool:
     """Whether `x` holds neither NaN nor infinity."""
-    if isinstance(x, np.ndarray) and x.flags.c_contiguous and x.dtype.kind == "f":
-        flat = x.reshape(-1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(flat @ flat):  # reads once and writes nothing; squares of large numbers may overflow
-                return True
+    if isinstance(x, np.ndarray) and np.isfinite(sum_of_squares(x)):
+        return True
     xp = namespace(x)
     return bool(xp.all(xp.isfinite(x)))
+
+
+def sum_of_squares(x: np.ndarray) -> float:
+    """Sum of squares in the precision of `x`, which may overflow; NaN where that takes more than reading it once."""
+    strides = x.strides
+    stored = x.transpose(sorted(range(x.ndim), key=lambda axis: -strides[axis]))
+    if x.dtype.kind != "f" or not stored.flags.c_contiguous:
+        return float("nan")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(stored.reshape(-1) @ stored.reshape(-1))
 
 
 def block_width(n: int) -> int:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import all_finite
 from brainmark.metrics.correlation import pearson, resampled_pearson
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
@@ -104,12 +105,12 @@ def split_half_correlations(
             continue
         whole = len(rows) == n and len(columns) == q and bool(measured.all())
         part = np.swapaxes(trials if whole else np.nan_to_num(trials[rows[:, None], columns]), 1, 2)
-        everything = part.sum(1, dtype=np.float64)
         generator = np.random.default_rng([seed, 2])
         total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
         for done in range(0, splits, _TOGETHER):
             first, sizes = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
-            sums = first.astype(part.dtype) @ part
+            sums = np.concatenate([first, measured[rows, None]], axis=1).astype(part.dtype) @ part
+            everything = sums[:, -1].astype(np.float64)
             for k, (size, rest) in enumerate(zip(*sizes, strict=True)):
                 a = sums[:, k].astype(np.float64)
                 a, b = a / size[:, None], (everything - a) / rest[:, None]
@@ -122,9 +123,9 @@ def split_half_correlations(
 
 def _alike(trials: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Group neuroids by the trials in which they were measured: (columns, measured (n, repetitions))."""
-    missing = np.isnan(trials)
-    if not missing.any():
-        return [(np.arange(trials.shape[1]), np.ones((trials.shape[0], trials.shape[2]), bool))]
+    everything = np.ones((trials.shape[0], trials.shape[2]), bool)
+    if all_finite(trials) or not (missing := np.isnan(trials)).any():
+        return [(np.arange(trials.shape[1]), everything)]
     flat = np.packbits(np.swapaxes(missing, 0, 1).reshape(trials.shape[1], -1), axis=1)
     patterns, group = np.unique(flat, axis=0, return_inverse=True)
     groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(len(patterns))]

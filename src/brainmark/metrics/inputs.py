@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import sum_of_squares
 
 LARGEST = 1e100
 """Values beyond it cannot be compared in double precision: their squares overflow."""
@@ -32,8 +33,7 @@ def check_numbers(values: np.ndarray, name: str, missing: bool = False) -> None:
     """
     if values.dtype.kind != "f" or not values.size:
         return
-    peak = float(np.abs(values).max())  # NaN if there is one: a single pass where all is well
-    if peak <= LARGEST:
+    if sum_of_squares(values) <= LARGEST**2 or float(np.abs(values).max()) <= LARGEST:  # neither if there is NaN
         return
     unknown = np.isnan(values)
     if missing and unknown.all():

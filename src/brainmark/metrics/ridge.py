@@ -103,10 +103,14 @@ def _left_out_primal(features: Features, y: Array, tests: Sequence[Array], alpha
     parts: list[Array] = []
     for test in tests:
         rows = _times_upper(a[test], inverse)
-        block = inverse_cholesky(_eye(len(test), a) - rows @ transpose(rows) - 1 / n)
-        if block is None or float(xp.sum(block * block)) > DETERMINED**-0.5:  # its smallest eigenvalue is above 3e-5
+        block = _eye(len(test), a) - rows @ transpose(rows) - 1 / n
+        if alpha:
+            parts.append(y[test] - xp.linalg.solve(block, error[test]))
+            continue
+        lower = inverse_cholesky(block)
+        if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
             return None
-        parts.append(y[test] - transpose(block) @ (block @ error[test]))
+        parts.append(y[test] - transpose(lower) @ (lower @ error[test]))
     return xp.concat(parts, axis=0)
 
 
@@ -144,7 +148,13 @@ def _sure_inverse(products: Array, alpha: float) -> Array | None:
     inverse = inverse_cholesky(products)
     if inverse is None:
         return None
-    return inverse if float(xp.sum(inverse * inverse)) * largest < 1 / DETERMINED else None
+    return inverse if _squares(inverse) * largest < 1 / DETERMINED else None
+
+
+def _squares(x: Array) -> float:
+    """Sum of squares."""
+    flat = namespace(x).reshape(x, (-1,))
+    return float(flat @ flat)
 
 
 def _times_upper(a: Array, lower: Array) -> Array:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import all_finite
 from brainmark.metrics.brainscore.assemblies import Aggregate, by_split, grouped, means, single
 from brainmark.metrics.brainscore.splits import shuffle_splits
 from brainmark.metrics.correlation import pearson
@@ -51,10 +52,10 @@ def _averages(trials: np.ndarray, halves: Sequence[np.ndarray]) -> np.ndarray:
     for row, half in zip(weights, halves, strict=True):
         row[half] = 1
     flat = trials.reshape(len(trials), -1)
-    known = np.isfinite(flat)
-    if known.all():
+    if all_finite(flat):
         averages = (weights / weights.sum(axis=1, keepdims=True)) @ flat
     else:
+        known = np.isfinite(flat)
         count = weights @ known.astype(trials.dtype)
         averages = np.where(count > 0, weights @ np.where(known, flat, 0) / np.maximum(count, 1), np.nan)
     return averages.reshape(len(halves), *trials.shape[1:])
