@@ -62,7 +62,7 @@ def _card(summary: str, dataset: str, family: str, region: str, metric: str, par
         datasets=(dataset,),
         metric=metric,
         convention="brainscore",
-        tags=("brainscore",),
+        tags=("brainscore", "many stimuli"),
     )
 
 
