@@ -119,6 +119,9 @@ def list_(
 def show(
     name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric, or a node of the tree.")],
     as_json: JsonFlag = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Of a benchmark, also write a page with stimuli and the ceiling's spread.")
+    ] = None,
 ) -> None:
     """Show what is known of a name: its card, and for data at hand what was measured and its ceiling.
 
@@ -142,13 +145,20 @@ def show(
         known = [n for r in REGISTRIES.values() for n in r]
         raise UnknownName("name", name, known, " ('brainmark list benchmarks' shows all benchmarks)")
     from brainmark.cli.facts import facts_of
+    from brainmark.cli.scoring import check_report_path
+    from brainmark.cli.showing import check_has_page, write_page
 
+    if html is not None:
+        check_report_path(html)
+        check_has_page(found[0])
     shown = [{"kind": e.kind, "name": e.name, "card": e.card.model_dump(mode="json"), **facts_of(e)} for e in found]
     if as_json:
         _print_json(shown if len(shown) > 1 else shown[0])
-        return
-    for one in shown:
-        out.print(tables.sheet(one))
+    else:
+        for one in shown:
+            out.print(tables.sheet(one))
+    if html is not None:
+        err.print(f"page: {write_page(found[0], shown[0], html)}", soft_wrap=True)
 
 
 @app.command()

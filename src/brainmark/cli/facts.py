@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from brainmark.cli.showing import ceiling_spread
 from brainmark.core.errors import BrainmarkError
-from brainmark.core.registry import Entry
+from brainmark.core.registry import Entry, metrics
+from brainmark.core.tree import place
 
 if TYPE_CHECKING:
     from brainmark.core.benchmark import Benchmark
@@ -19,9 +21,20 @@ def facts_of(entry: Entry[Any, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {"registered by": entry.module}
     if entry.options:
         facts["options"] = [f"{name}={value!r}" for name, value in entry.options.items()]
+    if entry.kind == "benchmark":
+        facts |= _registered(entry)
     if entry.kind in ("benchmark", "dataset"):
         facts |= _data_facts(entry)
     return {"facts": facts}
+
+
+def _registered(entry: Entry[Any, Any]) -> dict[str, Any]:
+    """Place in the tree, and what the metric gives without any relation."""
+    facts: dict[str, Any] = {"stands under": " / ".join(place(entry.name, entry.card))}
+    if entry.card.metric in metrics:
+        chance = metrics[entry.card.metric].card.chance
+        facts["chance"] = "depends on the data: see the controls" if chance is None else chance
+    return facts
 
 
 def _data_facts(entry: Entry[Any, Any]) -> dict[str, Any]:
@@ -57,4 +70,5 @@ def _benchmark_facts(benchmark: Benchmark) -> dict[str, Any]:
     facts["ceiling"] = benchmark.published.center(ceiling) if benchmark.published else ceiling.aggregate()
     if ceiling.bounds:
         facts["ceiling bounds"] = f"{ceiling.bounds[0]:.3f} – {ceiling.bounds[1]:.3f}"
+    facts |= ceiling_spread(ceiling)
     return facts | ceiling.details | ({"notes": list(ceiling.notes)} if ceiling.notes else {})

@@ -1,0 +1,114 @@
+"""One HTML page about a benchmark: what was measured on whom, samples of the stimuli, and the spread of the ceiling."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainmark.analysis.bibtex import citations
+from brainmark.analysis.figures import CEILING, CEILING_SOFT, WIDTH, house_style
+from brainmark.analysis.svg import Sheet, inline_svg
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.errors import MissingDependency
+from brainmark.core.stimuli import Stimuli
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise MissingDependency("jinja2", "report", "writing a page") from error
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+SAMPLES = 12
+SIDE = 160  # pixels of a sample's longer side
+
+
+def render_page(benchmark: Benchmark, facts: Mapping[str, Any]) -> str:
+    """Return the page as text; it loads nothing from elsewhere.
+
+    Parameters
+    ----------
+    facts : what else is known, by name, in the order of the page.
+    """
+    sheet = Sheet()
+    drawn = ceiling_figure(benchmark)
+    label = f"Histogram of the ceiling of {benchmark.identifier} over its units"
+    figure = Markup(inline_svg(drawn, "ceiling", label, sheet)) if drawn else None
+    environment = Environment(
+        loader=PackageLoader("brainmark.analysis"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    style = resources.files("brainmark.analysis").joinpath("templates/style.css").read_text(encoding="utf-8")
+    return environment.get_template("benchmark.html.j2").render(
+        name=benchmark.identifier,
+        card=benchmark.card,
+        facts=[(name, _plain(value)) for name, value in facts.items()],
+        samples=samples(benchmark.experiment.stimuli),
+        count=len(benchmark.experiment.stimuli),
+        figure=figure,
+        citations=citations([benchmark.card.cite]),
+        style=Markup(style + sheet.css()),
+    )
+
+
+def samples(stimuli: Stimuli, most: int = SAMPLES) -> list[tuple[str, str | None, str]]:
+    """Return (stimulus_id, image as a data URL or None, text) of stimuli spread evenly over the set."""
+    positions = np.unique(np.linspace(0, len(stimuli) - 1, min(most, len(stimuli))).round().astype(int))
+    made: list[tuple[str, str | None, str]] = []
+    for position in positions:
+        name, medium = str(stimuli.ids[position]), stimuli.media[int(position)]
+        if isinstance(medium, np.ndarray) and stimuli.modality == "image":
+            made.append((name, _data_url(medium), ""))
+        elif isinstance(medium, str):
+            made.append((name, None, medium))
+        else:
+            made.append((name, None, f"{stimuli.modality}, {getattr(medium, 'shape', '')}"))
+    return made
+
+
+def _data_url(pixels: np.ndarray) -> str:
+    from PIL import Image
+
+    small: PillowImage = Image.fromarray(pixels)
+    small.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def ceiling_figure(benchmark: Benchmark) -> Figure | None:
+    """Draw how the ceiling is spread over its units; None where there is one unit, or no ceiling."""
+    ceiling = benchmark.ceiling_comparison
+    if ceiling is None:
+        return None
+    values = np.asarray(ceiling.values.values, float).ravel()
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return None
+    with house_style():
+        figure = Figure(figsize=(WIDTH, 2.4))
+        axes = figure.add_axes((0.08, 0.22, 0.9, 0.72))
+        axes.hist(values, bins=min(30, max(5, len(values) // 3)), color=CEILING_SOFT, edgecolor=CEILING, linewidth=0.7)
+        axes.axvline(ceiling.aggregate(), color=CEILING, linewidth=1.4)
+        axes.set_xlabel(f"ceiling, per {ceiling.unit}")
+        axes.set_ylabel(f"{ceiling.unit}s")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    return figure
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+__all__ = ["ceiling_figure", "render_page", "samples"]

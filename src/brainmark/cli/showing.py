@@ -1,0 +1,64 @@
+"""``brainmark show BENCHMARK``: the spread of its ceiling, in the terminal; and a page with samples of its stimuli."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainmark.core.errors import ResourceError, UnknownName
+from brainmark.core.registry import Entry
+
+if TYPE_CHECKING:
+    from brainmark.core.comparison import Comparison
+
+BARS = "▁▂▃▄▅▆▇█"
+BINS = 24
+
+
+def ceiling_spread(ceiling: Comparison) -> dict[str, Any]:
+    """Return units, quartiles and histogram of a ceiling over its units; nothing where there are not two."""
+    import numpy as np
+
+    values = np.asarray(ceiling.values.values, float).ravel()
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return {}
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return {
+        "ceiling over": f"{len(values)} {ceiling.unit}s, quartiles {low:.3f}, {middle:.3f}, {high:.3f}",
+        "ceiling spread": f"{values.min():.2f} {histogram(values)} {values.max():.2f}",
+    }
+
+
+def histogram(values: Any, bins: int = BINS) -> str:
+    """Return counts from least to greatest value as a line of blocks; an empty bin is a space."""
+    import numpy as np
+
+    counts, _ = np.histogram(values, bins=bins)
+    heights = np.ceil(counts / counts.max() * len(BARS)).astype(int)
+    return "".join(BARS[h - 1] if h else " " for h in heights)
+
+
+def check_has_page(entry: Entry[Any, Any]) -> None:
+    """Refuse what is no benchmark, before anything is computed. Raises UnknownName."""
+    if entry.kind != "benchmark":
+        raise UnknownName("benchmark", entry.name, (), f": it is a {entry.kind}, and pages are made of benchmarks")
+
+
+def write_page(entry: Entry[Any, Any], shown: dict[str, Any], path: Path) -> Path:
+    """Write what is known of a benchmark as a self-contained page.
+
+    Raises
+    ------
+    DataError : its data cannot be had.
+    ResourceError : the page cannot be written.
+    """
+    from brainmark.analysis.benchmark_page import render_page
+    from brainmark.data.whole import write_whole
+
+    page = render_page(entry.load(), shown["facts"])
+    try:
+        write_whole(path, page.encode())
+    except OSError as error:
+        raise ResourceError(f"cannot write the page {path}: {error.strerror or error}") from error
+    return path
