@@ -100,3 +100,15 @@ def test_one_benchmark_without_an_interval_leaves_the_mean_without():
     scores = node_scores(ROOTS, [*FULL[:2], made("B2002.V4-pls", 0.9, half=None)], CARDS)
     assert scores[V4, "m"].interval is None
     assert scores[(*V4, "A2001"), "m"].interval is not None
+
+
+def test_the_report_shows_means_at_nodes_and_what_is_missing():
+    from brainmark.analysis.report import render_report
+
+    outcomes = [*FULL[:2], Failure("B2002.V4-pls", "m", "not_applicable", "no such region")]
+    page = render_report(outcomes, cards=CARDS)
+    table = page[page.index('<section id="tree"') : page.index('<section id="reading"')]
+    assert "neural_<wbr>vision" in table
+    assert "0.500<small>[0.400, 0.700]</small>" in table
+    assert "2 of 3 benchmarks, 1 not applicable" in table
+    assert '<section id="tree"' not in render_report(outcomes, cards={})

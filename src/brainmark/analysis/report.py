@@ -27,11 +27,13 @@ from brainmark.analysis.figures import (
     unit_name,
     unit_rows,
 )
+from brainmark.analysis.hierarchy import NodeScore, node_scores
 from brainmark.analysis.leaderboard import Column, Leaderboard, Outcome, arrange
 from brainmark.analysis.svg import Sheet, inline_svg
 from brainmark.core.cards import Card, DatasetCard, ModelCard
 from brainmark.core.errors import MissingDependency, ResourceError
 from brainmark.core.score import Failure, Score, Stamp
+from brainmark.core.tree import Node, tree
 from brainmark.data.whole import write_whole
 
 try:
@@ -152,6 +154,7 @@ def render_report(
         title=title,
         board=board,
         sections=sections,
+        levels=_levels(board, outcomes),
         problems=problems,
         scores=[o for o in outcomes if isinstance(o, Score)],
         models=[(row.model, _model_card(cards, row.model)) for row in board.rows],
@@ -162,6 +165,14 @@ def render_report(
         figure_css=Markup(sheet.css()),
     )  # fmt: skip
     return re.sub(r"\n\s*\n+", "\n", page)
+
+
+def _levels(board: Leaderboard, outcomes: Sequence[Outcome]) -> list[tuple[Node, tuple[NodeScore, ...]]]:
+    """Nodes over the benchmarks of this report, parents first, each with the models in the order of the leaderboard."""
+    cards = {c.name: c.card for c in board.columns if c.card}
+    roots = tree(cards)
+    scores = node_scores(roots, outcomes, cards)
+    return [(n, tuple(scores[n.path, row.model] for row in board.rows)) for root in roots for n in root.walk()]
 
 
 def _section(

@@ -98,7 +98,8 @@ class Board:
         floors = [s.control for s in scores if s.control is not None]
         floor = f"{max(floors):.3f}" if floors else ""
         cells = [_node_cell(s) for s in scores]
-        table.add_row(f"[bold]{indent}{escape(node.name)}[/]", "", f"[dim]{floor}[/]", *cells)
+        name = node.name if indent else "/".join(node.path[-2:])
+        table.add_row(f"[bold]{indent}{escape(name)}[/]", "", f"[dim]{floor}[/]", *cells)
         for name in node.benchmarks:
             outcomes = [self.table.get((model, name)) for model in models]
             cells = [_cell(outcome) for outcome in outcomes]
