@@ -89,6 +89,7 @@ class Both:
         self.folder, self.assemblies, self.packaging, self.stimuli = folder, assemblies, packaging, stimuli
         self.failed: list[str] = []
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.made: dict[tuple[str, str], tuple[Path, Path, Path]] = {}
 
     def check(self, what: str, holds: bool, more: str = "") -> None:
         """Print a line; remember what failed."""
@@ -322,7 +323,9 @@ def compare(
     local = name.replace("-", "_").replace(".", "_")
     behaves = "neuroid" not in parts["dims"]
     cls = BehavioralAssembly if behaves else NeuronRecordingAssembly
-    files = both.write_theirs(table, parts, local, cls)
+    if registered not in both.made:
+        both.made[registered] = both.write_theirs(table, parts, local, cls)
+    files = both.made[registered]
     plugin = {"M": "majajhong2015", "F": "freemanziemba2013", "R": "rajalingham2018", "G": "geirhos2021"}[name[0]]
     importlib.import_module(f"brainscore_vision.data.{plugin}")
     brainscore_vision.stimulus_set_registry[registered[1]] = lambda: both.stimuli_of_them(files, registered[1])
