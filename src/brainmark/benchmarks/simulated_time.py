@@ -33,8 +33,8 @@ def _card(summary: str, dataset: str, metric: str) -> BenchmarkCard:
     )
 
 
-TEMPORAL = _card("neurons of a network over time, predicted bin by bin.", "Simulated.IT-temporal", "ridge_over_time")
-TIMES = _card("when each object is told from the others.", "Simulated.solution_times", "solution_times")
+TEMPORAL = _card("neurons of a network over time, predicted bin by bin.", "Simulated.IT-temporal", "ridge")
+TIMES = _card("when each object is told from the others.", "Simulated.solution_times", "judgement_correlation")
 
 
 @benchmarks.add("Simulated.IT-temporal-ridge", card=TEMPORAL)
@@ -43,7 +43,7 @@ def temporal_ridge() -> Benchmark:
     from brainmark.core.experiment import Experiment, Record
     from brainmark.data.simulated_time import WIDE
     from brainmark.metrics.ceilings import split_half
-    from brainmark.metrics.temporal import each_time_bin_ceiling
+    from brainmark.metrics.temporal import each_time_bin, each_time_bin_ceiling
 
     study = datasets["Simulated.IT-temporal"].load()
     return Benchmark(
@@ -51,7 +51,7 @@ def temporal_ridge() -> Benchmark:
         TEMPORAL,
         Experiment(study.stimuli, Record("IT", WIDE), study.setting),
         study.measurement,
-        metric=metrics["ridge_over_time"].load(resamples=200),
+        metric=each_time_bin(metrics["ridge"].load(resamples=200)),
         ceiling=each_time_bin_ceiling(split_half(splits=10, resamples=200)),
         controls=(control_model("pixels"), shuffled()),
     )
@@ -62,6 +62,7 @@ def solution_times() -> Benchmark:
     """Solution times of 240 images, without noise: there is no ceiling to divide by."""
     from brainmark.core.experiment import Experiment, Record
     from brainmark.data.simulated_time import BINS
+    from brainmark.metrics import temporal
 
     study = datasets["Simulated.solution_times"].load()
     return Benchmark(
@@ -69,7 +70,7 @@ def solution_times() -> Benchmark:
         TIMES,
         Experiment(study.stimuli, Record("IT", BINS), study.setting),
         study.measurement,
-        metric=metrics["solution_times"].load(),
+        metric=temporal.solution_times(),
         controls=(shuffled_times(),),
     )
 

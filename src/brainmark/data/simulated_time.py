@@ -13,7 +13,7 @@ import numpy as np
 from brainmark.core.experiment import TimeBin
 from brainmark.core.stimuli import Media
 from brainmark.data.leaves import dead_leaves
-from brainmark.data.simulated import FEATURES, PIXELS, network_features
+from brainmark.data.simulated import FEATURES, PIXELS, network_features, sized
 
 OBJECTS = ("bear", "car", "dog", "elk", "fox")
 BINS: tuple[TimeBin, ...] = tuple((float(t), float(t + 10)) for t in range(70, 250, 10))
@@ -77,5 +77,5 @@ def _blind() -> np.ndarray:
 
 def _fast(media: Media) -> np.ndarray:
     """What the noise of an image, and its contrast, drive, (image, 20)."""
-    seen = np.stack([np.asarray(media[i], float).reshape(-1) for i in range(len(media))])
+    seen = np.stack([255.0 * sized(media[i]).reshape(-1) for i in range(len(media))])
     return (seen - GREY) @ _blind() + _contrast(media)[:, None]

@@ -37,7 +37,8 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        model = cue_decisions(decisions(prediction, target)[:, :, None], target, shape, texture)
+        single = (decisions(prediction, target) == 1).astype(float)  # choices that tie decide for nothing
+        model = cue_decisions(single[:, :, None], target, shape, texture)
         people = cue_decisions(chosen_labels(target), target, shape, texture)
         size = target.sizes["presentation"]
 

@@ -138,6 +138,7 @@ def _choices(count: int, generator: np.random.Generator) -> MetricExample:
         coords={
             "stimulus_id": ("presentation", _numbered(count).ids),
             "label": ("presentation", labels[np.arange(count) % 4]),
+            "texture": ("presentation", labels[(np.arange(count) + 1 + np.arange(count) // 4 % 3) % 4]),
             "choice": labels,
         },
     )
