@@ -30,7 +30,8 @@ def _entry(entry: Entry) -> str:
     lines = [f"## `{entry.name}`", "", entry.card.summary, ""]
     for name, value in card.items():
         if name == "sources":
-            lines += [f"- source: <{s['url']}> ({s['size']:,} bytes)" for s in value[:3]]
+            sizes = [f" ({s['size']:,} bytes)" if s.get("size") is not None else "" for s in value[:3]]
+            lines += [f"- source: <{s['url']}>{size}" for s, size in zip(value[:3], sizes, strict=True)]
             lines += [f"- and {len(value) - 3} more sources"] if len(value) > 3 else []
         elif value not in ((), None):
             shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -113,8 +113,9 @@ def normalised(score: Score) -> bool:
 
 
 def best_control(score: Score) -> float | None:
-    """Return the greatest value of its controls; None: it has none."""
-    values = [c.value for c in score.controls.values() if math.isfinite(c.value)]
+    """Return the greatest value of its controls, of which it may be one itself; None: it has none."""
+    others = [c for name, c in score.controls.items() if name != score.subject]
+    values = [c.value for c in others if math.isfinite(c.value)]
     return max(values) if values else None
 
 

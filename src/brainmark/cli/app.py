@@ -213,7 +213,7 @@ def score(
         wanted = in_file(models_file, wanted)
     chosen = selected(registry.models, wanted)
     if random_weights:
-        chosen = selected(registry.models, [f"{name}:random" for name in chosen])
+        chosen = selected(registry.models, [n if ":random" in n else f"{n}:random" for n in chosen])
     names, nodes = select_benchmarks(benchmark, split)
     if html is not None:
         check_report_path(html)

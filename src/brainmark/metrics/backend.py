@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import array_namespace, device, is_torch_array
 
 from brainmark.core.errors import ResourceError
 
@@ -81,7 +81,7 @@ def gram(x: Array, wide: bool = False) -> Array:
     if is_torch_array(x) and x.device.type == "cpu":
         return like(gram(as_numpy(x), wide), x)  # OpenBLAS has a symmetric product (half the work), torch has none
     xp = namespace(x)
-    total = xp.zeros((x.shape[0], x.shape[0]), dtype=xp.float64, device=x.device)
+    total = xp.zeros((x.shape[0], x.shape[0]), dtype=xp.float64, device=device(x))
     width = block_width(x.shape[0])
     for start in range(0, x.shape[1], width):
         block = x[:, start : start + width]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
@@ -104,10 +105,10 @@ def _fold(
     mean = xp.mean(y[train], axis=0)
     centred = y[train] - mean
     q = y.shape[1]
-    best = xp.full((q,), float("inf"), dtype=xp.float64, device=y.device)
-    weights = xp.zeros((len(fold.train), q), dtype=xp.float64, device=y.device)
-    shares = xp.zeros((len(kernels), q), dtype=xp.float64, device=y.device)
-    penalties = xp.zeros(q, dtype=xp.float64, device=y.device)
+    best = xp.full((q,), float("inf"), dtype=xp.float64, device=device(y))
+    weights = xp.zeros((len(fold.train), q), dtype=xp.float64, device=device(y))
+    shares = xp.zeros((len(kernels), q), dtype=xp.float64, device=device(y))
+    penalties = xp.zeros(q, dtype=xp.float64, device=device(y))
     for share in grid:
         joint = sum(float(w) * k for w, k in zip(share, kernels, strict=True) if w > 0)
         spectrum = Spectrum(Features(joint, None, len(y), len(y)), train, centred)
@@ -146,7 +147,7 @@ def explained_variance(predictions: Array, y: Array, sizes: Sequence[int], count
     """
     xp = namespace(y)
     weights = np.ones((1, len(y))) if counts is None else np.asarray(counts, float)
-    error = total = xp.zeros((len(weights), y.shape[1]), dtype=xp.float64, device=y.device)
+    error = total = xp.zeros((len(weights), y.shape[1]), dtype=xp.float64, device=device(y))
     start = 0
     for size in sizes:
         w = like(weights[:, start : start + size], y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from array_api_compat import device
 
 from brainmark.metrics.backend import Array, as_float64, as_numpy, like, namespace
 
@@ -51,7 +52,7 @@ def fold_pearson(x: Array, y: Array, sizes: Sequence[int]) -> Array:
     xp = namespace(x, y)
     parts = [unbiased(pearson(x[a:b], y[a:b]), b - a) for a, b in _segments(sizes) if b - a > 2]
     if not parts:
-        return xp.full((x.shape[1],), float("nan"), dtype=xp.float64, device=x.device)
+        return xp.full((x.shape[1],), float("nan"), dtype=xp.float64, device=device(x))
     return _average(xp.stack(parts), like(np.array([s for s in sizes if s > 2], float)[:, None], x))
 
 
@@ -79,7 +80,7 @@ def resampled_pearson(
     total = [np.empty((len(counts), 0))]
     for start in range(0, q, block):
         left, right = as_float64(x[:, start : start + block]), as_float64(y[:, start : start + block])
-        summed = weight = xp.zeros((len(counts), left.shape[1]), dtype=xp.float64, device=x.device)
+        summed = weight = xp.zeros((len(counts), left.shape[1]), dtype=xp.float64, device=device(x))
         for a, b in _segments(sizes):
             w = like(counts[:, a:b].astype(np.float64), x)
             r, size = _weighted_pearson(left[a:b], right[a:b], w)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.products import Patterns, complement, cross
@@ -93,7 +93,7 @@ def hsic(k: Any, m: Any, unbiased: bool = True) -> float:
         rows_k, rows_m = xp.mean(k, axis=1), xp.mean(m, axis=1)
         centred = k - rows_k[:, None] - rows_k[None, :] + xp.mean(rows_k)
         return _sum(xp, centred * (m - rows_m[:, None])) / count**2
-    hollow = 1 - xp.eye(count, dtype=k.dtype, device=k.device)
+    hollow = 1 - xp.eye(count, dtype=k.dtype, device=device(k))
     k, m = k * hollow, m * hollow
     rows_k, rows_m = xp.sum(k, axis=1), xp.sum(m, axis=1)
     return _song(count, _sum(xp, k * m), _sum(xp, rows_k * rows_m), _sum(xp, rows_k), _sum(xp, rows_m))
@@ -164,7 +164,7 @@ def _products_of_stimuli(x: Patterns, y: Patterns, hollow: bool) -> Callable[[np
             kernel = kernel - mean[:, None] - mean[None, :] + xp.mean(mean)
         if hollow:
             kernel = kernel + 0 if rows is None else kernel  # other subsets need the diagonal
-            index = xp.arange(kernel.shape[0], device=kernel.device)
+            index = xp.arange(kernel.shape[0], device=device(kernel))
             kernel[index, index] = 0
         return kernel
 
@@ -283,7 +283,7 @@ def mutual_neighbors(x: Any, y: Any, neighbors: int = 10) -> float:
     near: list[Any] = []
     for side in (x, y):
         closeness = side @ side.T - xp.sum(side * side, axis=1)[None, :] / 2
-        closeness = xp.where(xp.eye(count, device=side.device) > 0, -xp.inf, closeness)
+        closeness = xp.where(xp.eye(count, device=device(side)) > 0, -xp.inf, closeness)
         order = xp.argsort(xp.argsort(closeness, axis=1, descending=True, stable=True), axis=1)
         near.append(xp.astype(order < neighbors, xp.float64))
     return float(xp.sum(near[0] * near[1])) / (count * neighbors)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import Array, as_float64, like, namespace, transpose
@@ -87,7 +88,7 @@ def _compact(y: Array) -> tuple[Array, Array]:
     spread = xp.sum(y * y, axis=0)
     first = int(xp.argmax(xp.astype(spread > 0, xp.int64)))
     if q <= n:
-        start = xp.zeros(q, dtype=xp.float64, device=y.device)
+        start = xp.zeros(q, dtype=xp.float64, device=device(y))
         start[first] = 1.0
         return y, start
     values, vectors = xp.linalg.eigh(y @ transpose(y))
@@ -210,7 +211,7 @@ def _primal_products(x: Array, y: Array, train: Array) -> tuple[Array, Array]:
     xy = transpose(transpose(y) @ x)
     size = xp.sum(train, axis=1)[:, None]
     means, y_means = (train @ x) / size, (train @ y) / size
-    s = xp.empty((len(train), *xy.shape), dtype=xp.float64, device=x.device)
+    s = xp.empty((len(train), *xy.shape), dtype=xp.float64, device=device(x))
     for f in range(len(train)):
         out = xp.nonzero(train[f] == 0)[0]
         s[f] = xy
@@ -256,15 +257,15 @@ def nipals_vectors(m: Array, start: Array) -> Array:
     Several steps are taken before they are looked at, and folds that have stopped are left out.
     """
     xp = namespace(m)
-    found = xp.zeros(m.shape[:2], dtype=m.dtype, device=m.device) + start
-    going = xp.arange(m.shape[0], device=m.device)
+    found = xp.zeros(m.shape[:2], dtype=m.dtype, device=device(m)) + start
+    going = xp.arange(m.shape[0], device=device(m))
     done, most = 0, _NIPALS_ITERATIONS - 1 if m.shape[1] > 1 else 1
     trace = xp.sum(xp.linalg.diagonal(m), axis=1)[:, None, None]
     m = m / xp.where(trace > 0, trace, 1.0)  # keeps powers from overflowing
     while done < most and going.shape[0]:
         steps = min(_STRIDE, most - done)
         v, at, stopped = _nipals_steps(m, found[going], steps)
-        found[going] = v[at, xp.arange(len(going), device=m.device)]
+        found[going] = v[at, xp.arange(len(going), device=device(m))]
         if bool(xp.any(stopped)):
             m, going = m[~stopped], going[~stopped]
         done += steps
@@ -287,7 +288,7 @@ def _nipals_steps(m: Array, v: Array, steps: int) -> tuple[Array, Array, Array]:
     halt = last | (change < _NIPALS_TOL)
     stopped = xp.any(halt, axis=0)
     first = xp.argmax(xp.astype(halt, xp.int64), axis=0)
-    exhausted = last[first, xp.arange(v.shape[0], device=m.device)]
+    exhausted = last[first, xp.arange(v.shape[0], device=device(m))]
     at = xp.where(stopped, first + 1 - xp.astype(exhausted & stopped, xp.int64), steps)
     return powers / xp.sqrt(xp.where(squares > 0, squares, 1.0))[:, :, None], at, stopped
 
@@ -303,7 +304,7 @@ def dominant_eigenvectors(m: Array, steps: int = 24, restarts: int = 12, tol: fl
     if q <= _SMALL:
         return xp.linalg.eigh(m)[1][:, :, -1]
     noise = np.random.default_rng(0).standard_normal(q)  # never orthogonal to the eigenvector sought
-    v = xp.zeros((count, q), dtype=m.dtype, device=m.device) + like(noise, m)
+    v = xp.zeros((count, q), dtype=m.dtype, device=device(m)) + like(noise, m)
     for _ in range(restarts):
         v, residual, value = _lanczos(m, v, steps)
         if bool(xp.all(residual <= tol * value)):
@@ -360,4 +361,4 @@ def _mask(folds: Sequence[Fold], other: Array) -> Array:
 
 def _zeros(other: Array, *shape: int) -> Array:
     xp = namespace(other)
-    return xp.zeros(shape, dtype=xp.float64, device=other.device)
+    return xp.zeros(shape, dtype=xp.float64, device=device(other))

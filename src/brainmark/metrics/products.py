@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 _FEATURES = 8192  # at a time: bounds the centred copy to (stimuli x 8192)
 _STIMULI = 4096  # at a time: products of single precision are summed in double precision
@@ -38,7 +38,7 @@ def gram(features: Any, offset: Any | None = None) -> Any:
 
 
 def _empty(xp: Any, like: Any, shape: tuple[int, ...]) -> Any:
-    return xp.empty(shape, dtype=like.dtype, device=like.device)
+    return xp.empty(shape, dtype=like.dtype, device=device(like))
 
 
 def cross(one: Any, other: Any) -> Any:
@@ -46,7 +46,7 @@ def cross(one: Any, other: Any) -> Any:
     xp = array_namespace(one, other)
     if one.dtype == xp.float64:
         return one.T @ other
-    total = xp.zeros((one.shape[1], other.shape[1]), dtype=xp.float64, device=one.device)
+    total = xp.zeros((one.shape[1], other.shape[1]), dtype=xp.float64, device=device(one))
     for start in range(0, one.shape[0], _STIMULI):
         block = one[start : start + _STIMULI]
         total += block.T @ (block if other is one else other[start : start + _STIMULI])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from brainmark.metrics.products import gram
 from brainmark.metrics.ranks import rank_products
@@ -48,7 +48,7 @@ def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
             matrix[rows] = xp.clip(1 - matrix[rows], min=0, max=2)
     else:
         matrix = _squared_distances(xp, features, root=distance == "euclidean")
-    index = xp.arange(matrix.shape[0], device=matrix.device)
+    index = xp.arange(matrix.shape[0], device=device(matrix))
     matrix[index, index] = 0
     return matrix
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import Array, as_float64, as_numpy, inverse_cholesky, like, namespace, transpose
@@ -143,7 +144,7 @@ def _sure_inverse(products: Array, alpha: float) -> Array | None:
     """
     xp = namespace(products)
     largest = float(xp.sum(xp.linalg.diagonal(products))) + alpha
-    along = xp.arange(products.shape[0], device=products.device)
+    along = xp.arange(products.shape[0], device=device(products))
     products[along, along] += alpha
     inverse = inverse_cholesky(products)
     if inverse is None:
@@ -193,7 +194,7 @@ def _each_fold(
             part = judged[train] if len(alphas) > 1 else judged[train, :1]
             spectrum = Spectrum(features, train, part - xp.mean(part, axis=0))
             best = _best(spectrum, alphas, per_target, selection)
-        penalty = xp.zeros(q, dtype=xp.float64, device=y.device) + like(alphas, y)[best if per_target else best[:1]]
+        penalty = xp.zeros(q, dtype=xp.float64, device=device(y)) + like(alphas, y)[best if per_target else best[:1]]
         if together:
             predictions.append(_smoother(spectrum, features, train, test, float(penalty[0])))
         elif len(np.unique(as_numpy(best))) * len(fold.test) < q:
@@ -220,7 +221,7 @@ def _same_products(y: Array) -> Array:
 def _smooth(spectrum: Spectrum, features: Features, train: Array, test: Array, y: Array, penalty: Array) -> Array:
     """Predict rows `test` of many targets with few penalties: one smoother matrix for each penalty."""
     xp = namespace(y)
-    found = xp.empty((test.shape[0], y.shape[1]), dtype=xp.float64, device=y.device)
+    found = xp.empty((test.shape[0], y.shape[1]), dtype=xp.float64, device=device(y))
     for alpha in np.unique(as_numpy(penalty)):
         columns = penalty == float(alpha)
         found[:, columns] = _smoother(spectrum, features, train, test, float(alpha)) @ y[:, columns]
@@ -230,7 +231,7 @@ def _smooth(spectrum: Spectrum, features: Features, train: Array, test: Array, y
 def _smoother(spectrum: Spectrum, features: Features, train: Array, test: Array, alpha: float) -> Array:
     """Matrix (test, n) that takes targets to their predictions."""
     xp = namespace(features.array)
-    smoother = xp.zeros((test.shape[0], features.n), dtype=xp.float64, device=features.array.device)
+    smoother = xp.zeros((test.shape[0], features.n), dtype=xp.float64, device=device(features.array))
     smoother[:, train] = spectrum.hat(features, train, test, alpha) + 1 / spectrum.n
     return smoother
 
@@ -239,13 +240,13 @@ def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: S
     """Position (q,) of the best penalty for each target, the same for all unless `per_target`."""
     xp, q = namespace(spectrum.z), spectrum.z.shape[1]
     if len(alphas) == 1:
-        return xp.zeros(q, dtype=xp.int64, device=spectrum.z.device)
+        return xp.zeros(q, dtype=xp.int64, device=device(spectrum.z))
     if per_target:
         return xp.argmin((gcv_errors if selection == "gcv" else loo_errors)(spectrum, alphas), axis=0)
     total = summed_loo_errors(spectrum, alphas) if selection == "loo" else xp.sum(gcv_errors(spectrum, alphas), axis=1)
-    return xp.zeros(q, dtype=xp.int64, device=total.device) + xp.argmin(total)
+    return xp.zeros(q, dtype=xp.int64, device=device(total)) + xp.argmin(total)
 
 
 def _eye(n: int, other: Array) -> Array:
     xp = namespace(other)
-    return xp.eye(n, dtype=xp.float64, device=other.device)
+    return xp.eye(n, dtype=xp.float64, device=device(other))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
+from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import Array, like, namespace, transpose
@@ -118,7 +119,7 @@ def summed_loo_errors(spectrum: Spectrum, alphas: np.ndarray, products: Array | 
     xp, left = namespace(spectrum.left), spectrum.left
     n, r = left.shape
     if not r:  # no feature varies: penalties make no difference
-        return xp.zeros(len(alphas), dtype=xp.float64, device=left.device)
+        return xp.zeros(len(alphas), dtype=xp.float64, device=device(left))
     complete = r == n - 1  # nothing but the mean lies outside the components: what does is rounding error
     squared = left * left
     unexplained = like(alphas, left) / (spectrum.values[:, None] + like(alphas, left))
@@ -131,7 +132,7 @@ def summed_loo_errors(spectrum: Spectrum, alphas: np.ndarray, products: Array | 
         inner, step = _of_targets(spectrum, basis, complete), max(1, _TOGETHER // (spectrum.z.shape[1] * len(weights)))
     else:
         inner, step = _of_products(left, basis, products), n
-    errors = xp.zeros(len(alphas), dtype=xp.float64, device=left.device)
+    errors = xp.zeros(len(alphas), dtype=xp.float64, device=device(left))
     for start in range(0, n, step):
         rows = slice(start, start + step)
         quadratic, linear, constant = inner(rows)
@@ -147,7 +148,7 @@ def _smooth_basis(unexplained: Array) -> tuple[Array, Array]:
     """Factors (r, b) and (b, k) of functions (r, k) of the eigenvalues, b no more than their number needs."""
     xp = namespace(unexplained)
     if unexplained.shape[1] <= _FEW:
-        return unexplained, xp.eye(unexplained.shape[1], dtype=xp.float64, device=unexplained.device)
+        return unexplained, xp.eye(unexplained.shape[1], dtype=xp.float64, device=device(unexplained))
     u, values, v = xp.linalg.svd(unexplained, full_matrices=False)
     keep = values > values[0] * 1e-12
     return u[:, keep] * values[keep], v[keep]
