@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brainmark.core import BenchmarkCard, registry
-from brainmark.core.tree import find, names, place, study, tree
+from brainmark.core.tree import REGIONS, find, names, place, study, tree
 
 CITE = "@article{a, title = {T}, year = {2000}}"
 
@@ -97,3 +97,10 @@ def test_every_registered_benchmark_stands_in_the_tree_once_and_successors_exist
     (average,) = find(tree(cards), "average_vision")
     assert [child.name for child in average.children] == ["neural_vision", "behavior_vision"]
     assert {"V1", "V4", "IT"} <= {node.name for node in average.children[0].children}
+
+
+def test_every_registered_benchmark_stands_under_a_region_or_a_branch():
+    from brainmark.core import benchmarks
+
+    odd = {e.name for e in benchmarks.entries() if e.card.parent not in (*REGIONS, "behavior", "neural", "engineering")}
+    assert not {name for name in odd if not benchmarks[name].card.simulated}

@@ -35,7 +35,7 @@ def _register(corruption: str | None) -> None:
         domain="vision",
         species=("none",),
         region="behavior",
-        parent="CIFAR10C" if corruption else "engineering",
+        parent="engineering",
         datasets=("CIFAR10.test",),
         metric="accuracy",
         tags=("engineering", "many stimuli", *(("robustness",) if corruption else ())),
