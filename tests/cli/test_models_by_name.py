@@ -53,3 +53,18 @@ def test_show_says_what_a_name_from_elsewhere_stands_for():
     shown = json.loads(runner.invoke(cli.app, ["show", "alexnet:random=2", "--json"]).stdout)
     assert (shown["kind"], shown["name"]) == ("model", "alexnet:random=2")
     assert shown["card"]["summary"] == "Untrained twin of alexnet: random weights, seed 2."
+
+
+def test_random_weights_leaves_twins_as_they_are(scored):
+    assert score("alexnet:random=3", "vgg-16", "--random-weights") == 0
+    assert scored == ["alexnet:random=3", "vgg-16:random"]
+
+
+def test_verbose_announces_the_memory_of_a_run(monkeypatch, tmp_path):
+    import logging
+
+    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path))
+    monkeypatch.setattr(logging.getLogger("brainmark"), "handlers", [])
+    done = runner.invoke(cli.app, ["score", "cifar-resnet:random", "-b", "Simulated.IT-ridge", "-v"])
+    assert done.exit_code == 0
+    assert "of memory" in " ".join(done.output.split())

@@ -191,6 +191,9 @@ def score(
     models_file: Annotated[
         Path | None, typer.Option(help="A TOML file that describes models; they go by their names in it.")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say before each run of a network how much memory it will need.")
+    ] = False,
 ) -> None:
     """Score models on benchmarks.
 
@@ -206,6 +209,8 @@ def score(
     from brainmark.cli.scoring import at_nodes, check_report_path, report, run_and_show
     from brainmark.cli.selecting import select_benchmarks, selected
 
+    if verbose:
+        _announce()
     wanted = list(models)
     if models_file is not None:
         from brainmark.models.toml_models import in_file
@@ -352,6 +357,17 @@ def doctor(as_json: JsonFlag = False) -> None:
     _print_json([f.__dict__ for f in findings]) if as_json else out.print(tables.findings(findings))
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
+
+
+def _announce() -> None:
+    """Print what the package logs, such as plans of extractions, on standard error."""
+    import logging
+
+    from rich.logging import RichHandler
+
+    log = logging.getLogger("brainmark")
+    log.setLevel(logging.INFO)
+    log.addHandler(RichHandler(console=err, show_path=False, show_level=False))
 
 
 def _print_json(value: Any) -> None:
