@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.comparison import Comparison
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.errors import InvalidMeasurement, ResourceError
 from brainmark.metrics.backend import Array, as_float64, as_numpy, like, namespace, transpose
 from brainmark.metrics.correlation import fold_pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
@@ -96,6 +96,10 @@ def _assigned(r: np.ndarray) -> np.ndarray:
     return units[np.argsort(neuroids)]
 
 
+MOST_PAIRS = 500_000
+"""Pairs of units and neuroids of a soft matching; more take minutes for each fold."""
+
+
 @dataclass(frozen=True)
 class SoftMatching:
     """Metric: correlation under the best soft matching of units and neuroids (Khosla & Williams 2024).
@@ -120,15 +124,21 @@ class SoftMatching:
         Raises
         ------
         InvalidMeasurement : NaN in either, presentations that do not correspond.
+        ResourceError : more pairs than can be matched in minutes.
         """
         x, y = paired(prediction, target)
         x = np.asarray(x, float)
         for name, values in (("prediction", x), ("target", y)):
             if not np.isfinite(values).all():
                 raise InvalidMeasurement(f"{name} holds values that were not measured; soft matching needs all")
+        q = y.shape[1]
+        if x.shape[1] != q and x.shape[1] * q > MOST_PAIRS:
+            raise ResourceError(
+                f"soft matching of {x.shape[1]} units with {q} neuroids is a linear program over > {MOST_PAIRS} "
+                "pairs: give fewer units (pool or project the layer), or use single_unit"
+            )
         folds = self.splits(len(y), labels_of(prediction, target))
         counts = draws(len(y), self.resamples, self.seed)
-        q = y.shape[1]
         per_fold, sizes = np.full((len(folds), q), np.nan), np.array([len(f.test) for f in folds], float)
         replicates, weight = np.zeros((self.resamples, q)), np.zeros((self.resamples, q))
         for k, fold in enumerate(folds):
