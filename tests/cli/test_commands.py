@@ -210,7 +210,10 @@ def test_ctrl_c_leaves_nothing_half_written_and_says_how_to_go_on(tmp_path):
     import time
 
     home = tmp_path / "cache"
-    code = "from brainmark.cli import main; main()"
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a background job ignores it
+        "from brainmark.cli import main; main()"
+    )
     words = ["score", "pixels", "simulated-truth", "-b", "Simulated.IT-ridge", "--json"]
     started = subprocess.Popen(
         [sys.executable, "-c", code, *words],

@@ -48,8 +48,8 @@ DEGREES, DURATION = 3.0, 200.0
 _COMMIT = "ccd0c01d42c0a8a834e90ec141e7f24fa915dc23"
 IMAGES = Source(  # shipped: sha256 and bytes of each image
     url=f"https://github.com/rgeirhos/texture-vs-shape/tree/{_COMMIT}/stimuli",
-    sha256="a0f1243d506088efb1eded28b784881283d01a9693df49671448fdf9271ed3dd",
-    size=49305,
+    sha256="6665b530e12beec1931e5acd8bf142aeec7630eb398ca08c0bd6127fb97250a2",
+    size=49353,
 )
 TRIALS: dict[str, tuple[tuple[str, int], ...]] = {  # one file for each of ten people: sha256, bytes
     "edge": (
