@@ -50,7 +50,7 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
 def in_another_process() -> Iterator[Callable[[Source], subprocess.Popen[str]]]:
     """Fetch in a process of its own, which prints the path; none of them outlives the test."""
     code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # also below a shell that ignores it
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a background job ignores it
         "from brainmark.core import Source; from brainmark.data.fetch import fetch;"
         "print(fetch(Source(url=sys.argv[1], sha256=sys.argv[2], size=int(sys.argv[3]))))"
     )

@@ -82,7 +82,7 @@ class MetricExample:
 
 
 def metric_example(
-    compares: Literal["recordings", "dissimilarities", "choices", "judgements", "distributions"],
+    compares: Literal["recordings", "dissimilarities", "choices", "shares", "judgements", "distributions"],
     count: int = 96,
     seed: int = 0,
 ) -> MetricExample:
@@ -91,6 +91,7 @@ def metric_example(
     recordings : 24 model units that span 6 latent signals; 12 neuroids, linear mixtures of the same signals.
     dissimilarities : the same units, and the dissimilarities (1 - Pearson) of their answers, twice as two subjects.
     choices : probabilities of 4 choices, and the same probabilities.
+    shares : probabilities of "no" and "yes" along a scale of 8 levels, and the share of "yes".
     judgements : one number a stimulus, and the same numbers.
     distributions : 48 orientation-tuned units answering to gratings, and the circular variances of their tuning.
     """
@@ -98,6 +99,7 @@ def metric_example(
         "recordings": _recordings,
         "dissimilarities": _dissimilarities,
         "choices": _choices,
+        "shares": _shares,
         "judgements": _judgements,
         "distributions": _distributions,
     }
@@ -143,6 +145,17 @@ def _choices(count: int, generator: np.random.Generator) -> MetricExample:
         },
     )
     return MetricExample(target, target)
+
+
+def _shares(count: int, generator: np.random.Generator) -> MetricExample:
+    level = np.arange(count) % 8
+    share = 1 / (1 + np.exp(3.5 - level + generator.normal(0, 0.5, count)))
+    coords = {"stimulus_id": ("presentation", _numbered(count).ids), "level": ("presentation", level.astype(float))}
+    target = xr.DataArray(share, dims="presentation", coords=coords)
+    both = np.stack([1 - share, share], axis=1)
+    return MetricExample(
+        xr.DataArray(both, dims=("presentation", "choice"), coords={**coords, "choice": ["no", "yes"]}), target
+    )
 
 
 def _judgements(count: int, generator: np.random.Generator) -> MetricExample:

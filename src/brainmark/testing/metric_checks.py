@@ -105,6 +105,8 @@ def compares(metric: MetricUnderTest) -> None:
 
 def perfect_prediction_scores_best(metric: MetricUnderTest) -> None:
     """The right prediction scores higher than the same with little or much noise."""
+    if metric.card.compares in ("choices", "shares") and metric.card.chance is None:
+        raise CheckSkipped("the card states no chance level: any choices have a value, and the target's are not best")
     right = metric.value(metric.example.prediction)
     for level in (0.5, 2.0):
         noisy = metric.value(metric.with_noise(level))
@@ -211,6 +213,8 @@ def missing_values_are_handled_or_refused(metric: MetricUnderTest) -> None:
 
 def constant_prediction_gets_no_value(metric: MetricUnderTest) -> None:
     """A prediction that never changes is undefined (NaN), refused, or exactly at chance: no number in disguise."""
+    if metric.card.compares in ("choices", "shares") and metric.card.chance is None:
+        raise CheckSkipped("the card states no chance level: any choices have a value, and the target's are not best")
     if not metric.example.paired:
         raise CheckSkipped("distributions are compared")
     metric.comparison()

@@ -202,7 +202,7 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
         summary="Correlates a model's probability of one of two answers with the share of people's trials.",
         licence="MIT",
         cite=GALTON_1888,
-        compares="choices",
+        compares="shares",
         tags=("behavior",),
     ),
 )
@@ -221,7 +221,7 @@ def share_correlation(
         summary="How near a model's psychometric curve is to each subject's, level by level.",
         licence="MIT",
         cite=GEIRHOS_2021,
-        compares="choices",
+        compares="shares",
         chance=None,
         tags=("behavior", "psychophysics"),
     ),
