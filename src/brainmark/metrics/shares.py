@@ -11,6 +11,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.inputs import check_filled, check_numbers, check_pair, check_same_stimuli
 from brainmark.metrics.judgements import Method, judgement_correlation
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.similarity import subject_names
@@ -27,6 +28,7 @@ def share_correlation(choice: str, method: Method = "pearson", resamples: int = 
     correlate = judgement_correlation(method, resamples, seed)
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        _check(prediction, target)
         return correlate(_probability(prediction, choice), target)
 
     return metric
@@ -51,13 +53,12 @@ def curve_similarity(choice: str, level: str = "level", resamples: int = 1000, s
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        _check(prediction, target)
         people, levels = _shares(target), _levels(target, level)
         model = _probability(prediction, choice).values.astype(float)
-        if len(model) != len(people):
-            raise InvalidMeasurement(f"{len(model)} predicted presentations for {len(people)} measured ones")
         counts = draws(len(people), resamples, seed)
         own = np.broadcast_to(model[:, None], people.shape)
-        details = _curve("", model, levels) | _curve(" of people", np.nanmean(people, axis=1), levels)
+        details = _curve("", model, levels) | _curve(" of people", _mean(people), levels)
         return _comparison(own, people, levels, counts, target, details)
 
     return metric
@@ -67,10 +68,12 @@ def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: 
     """Return the similarity of each subject's psychometric curve with that of all others together."""
 
     def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         people, levels = _shares(target), _levels(target, level)
         if people.shape[1] < 2:
             raise InvalidMeasurement("a ceiling between subjects needs at least two; the target has one")
-        others = np.stack([np.nanmean(np.delete(people, s, axis=1), axis=1) for s in range(people.shape[1])], axis=1)
+        others = np.stack([_mean(np.delete(people, s, axis=1)) for s in range(people.shape[1])], axis=1)
         return _comparison(others, people, levels, draws(len(people), resamples, seed), target, {})
 
     return ceiling
@@ -109,18 +112,34 @@ def _similar(one: np.ndarray, people: np.ndarray, levels: np.ndarray, counts: np
     return np.where(number > 0, np.where(measured, stacked, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
 
 
+def _mean(people: np.ndarray) -> np.ndarray:
+    """Mean over people who were asked (presentation,); NaN where nobody was."""
+    known = np.isfinite(people)
+    number = known.sum(axis=1)
+    return np.where(number > 0, np.where(known, people, 0).sum(axis=1) / np.maximum(number, 1), np.nan)
+
+
 def _curve(whose: str, shares: np.ndarray, levels: np.ndarray) -> dict[str, float]:
     """Threshold and slope of the psychometric function; nothing for shares that do not rise with the level."""
     from brainmark.metrics.psychophysics import fit_psychometric
 
+    shares, levels = shares[np.isfinite(shares)], levels[np.isfinite(shares)]
     steps = np.unique(levels)
     each = np.array([(levels == step).sum() for step in steps], float)
-    sums = np.array([np.nansum(shares[levels == step]) for step in steps])
+    sums = np.array([shares[levels == step].sum() for step in steps])
     try:
         fitted = fit_psychometric(steps, sums, each, guess=None)
     except ValueError:
         return {}
     return {f"threshold{whose}": fitted.threshold, f"slope{whose}": fitted.slope}
+
+
+def _check(prediction: xr.DataArray, target: xr.DataArray) -> None:
+    for side in (prediction, target):
+        if "presentation" not in side.dims:
+            raise InvalidMeasurement(f"shares of an answer lie along presentations, not along {tuple(side.dims)}")
+    check_pair(prediction, target)
+    check_same_stimuli(prediction, target)
 
 
 def _probability(prediction: xr.DataArray, choice: str) -> xr.DataArray:
