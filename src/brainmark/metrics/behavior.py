@@ -55,7 +55,7 @@ def sensitivities(
         hits = 1 - (errors if level.startswith("i") else by_pair)
         alarms = by_pair.T if level.startswith("o") else by_pair.T[truth]
     else:
-        image = _nanmean(errors)
+        image = known_mean(errors)
         own = image if level.startswith("i") else _weighted_mean(member, image[:, None])[:, 0]
         hits = 1 - own
         # Over the images of all other objects, on which this one was offered.
@@ -66,7 +66,7 @@ def sensitivities(
         return values - _weighted_mean(member, values)[truth]
     if level == "i1n":
         return values - _weighted_mean(member, values[:, None])[truth, 0]
-    return values - _nanmean(values)[:, None] if level == "o2n" else values
+    return values - known_mean(values)[:, None] if level == "o2n" else values
 
 
 def _z(rate: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)
 
 
-def _nanmean(values: np.ndarray) -> np.ndarray:
+def known_mean(values: np.ndarray) -> np.ndarray:
     """Mean over the last axis of what is not NaN; NaN where nothing is."""
     known = np.isfinite(values)
     return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
@@ -182,7 +182,7 @@ def _split(trials: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarr
     number = made.sum(axis=2, keepdims=True)
     size = (number + (generator.random(number.shape) < 0.5)) // 2
     first = made & (rank < size)
-    return _nanmean(np.where(first, trials, np.nan)), _nanmean(np.where(made & ~first, trials, np.nan))
+    return known_mean(np.where(first, trials, np.nan)), known_mean(np.where(made & ~first, trials, np.nan))
 
 
 def _pattern(

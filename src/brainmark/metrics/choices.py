@@ -15,7 +15,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior import aligned_choices
+from brainmark.metrics.behavior import aligned_choices, known_mean
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.similarity import subject_names
 
@@ -45,10 +45,10 @@ def error_consistency(truth: str = "label", within: str | None = None, resamples
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
         model = _model_correctness(prediction, target, truth)
-        strata = _strata(target, within)
+        strata = strata_of(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
-            return _averaged([kappa(model[:, None], people, counts * stratum) for stratum in strata])
+            return averaged([kappa(model[:, None], people, counts * stratum) for stratum in strata])
 
         accuracy = np.nanmean(people, axis=0)
         low, high = kappa_bounds(float(model.mean()), accuracy)
@@ -74,14 +74,14 @@ def error_consistency_ceiling(
     def ceiling(target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
         check_several(people)
-        strata = _strata(target, within)
+        strata = strata_of(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
             rows: list[np.ndarray] = []
             for s in range(people.shape[1]):
                 own, others = people[:, s, None], np.delete(people, s, axis=1)
-                each = _averaged([kappa(own, others, counts * stratum) for stratum in strata])
-                rows.append(_mean(each))
+                each = averaged([kappa(own, others, counts * stratum) for stratum in strata])
+                rows.append(known_mean(each))
             return np.stack(rows, axis=1)
 
         return by_subject(values, target, len(people), resamples, seed)
@@ -98,10 +98,10 @@ def accuracy_distance(truth: str = "label", within: str | None = None, resamples
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
         model = _model_correctness(prediction, target, truth)
-        strata = _strata(target, within)
+        strata = strata_of(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
-            return _averaged([_nearness(model[:, None], people, counts * stratum) for stratum in strata])
+            return averaged([nearness(model[:, None], people, counts * stratum) for stratum in strata])
 
         return by_subject(values, target, len(model), resamples, seed, {"accuracy": float(model.mean())})
 
@@ -116,14 +116,14 @@ def accuracy_distance_ceiling(
     def ceiling(target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
         check_several(people)
-        strata = _strata(target, within)
+        strata = strata_of(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
             rows: list[np.ndarray] = []
             for s in range(people.shape[1]):
-                others = _pooled(np.delete(people, s, axis=1))
-                near = [_nearness(others[:, None], people[:, s, None], counts * stratum) for stratum in strata]
-                rows.append(_averaged(near)[:, 0])
+                others = known_mean(np.delete(people, s, axis=1))
+                near = [nearness(others[:, None], people[:, s, None], counts * stratum) for stratum in strata]
+                rows.append(averaged(near)[:, 0])
             return np.stack(rows, axis=1)
 
         return by_subject(values, target, len(people), resamples, seed)
@@ -163,7 +163,7 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
         def values(counts: np.ndarray) -> np.ndarray:
             rows: list[np.ndarray] = []
             for s in range(chosen.shape[2]):
-                others = confusions(_pooled(np.delete(chosen, s, axis=2))[..., None], table, counts)
+                others = confusions(known_mean(np.delete(chosen, s, axis=2))[..., None], table, counts)
                 rows.append(_correlated(others, confusions(chosen[..., s, None], table, counts), table)[:, 0])
             return np.stack(rows, axis=1)
 
@@ -225,7 +225,7 @@ def confusions(chosen: np.ndarray, table: np.ndarray, counts: np.ndarray) -> np.
     return result
 
 
-def _nearness(model: np.ndarray, people: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def nearness(model: np.ndarray, people: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """1 - |a - h| / max(h, 1 - h) of mean shares under weights, (draw, subject)."""
     model, people = np.broadcast_arrays(model, people)
     known = np.isfinite(people) & np.isfinite(model)
@@ -265,30 +265,20 @@ def by_subject(
     )
 
 
-def _averaged(parts: list[np.ndarray]) -> np.ndarray:
+def averaged(parts: list[np.ndarray]) -> np.ndarray:
     """Mean over strata of what is defined, (draw, subject)."""
-    return _mean(np.moveaxis(np.stack(parts), 0, -1))
+    return known_mean(np.moveaxis(np.stack(parts), 0, -1))
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is not NaN; NaN where nothing is left."""
-    known = np.isfinite(values)
-    number = known.sum(axis=-1)
-    return np.where(number > 0, np.where(known, values, 0).sum(axis=-1) / np.maximum(number, 1), np.nan)
-
-
-_pooled = _mean
-
-
-def _strata(target: xr.DataArray, within: str | None) -> list[np.ndarray]:
+def strata_of(target: xr.DataArray, within: str | None) -> list[np.ndarray]:
     """One 0/1 row (presentation,) for each value of the coordinate `within`."""
     if within is None:
         return [np.ones(target.sizes["presentation"])]
-    values = _along_presentations(target, within)
+    values = along_presentations(target, within)
     return [(values == value).astype(float) for value in np.unique(values)]
 
 
-def _along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
+def along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
     if name not in target.coords or target.coords[name].dims != ("presentation",):
         has = sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",))
         raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {', '.join(has)}")
@@ -297,7 +287,7 @@ def _along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
 
 def one_hot(target: xr.DataArray, truth: str) -> np.ndarray:
     """The label of each presentation in the coordinate `truth`, one-hot (presentation, choice)."""
-    labels, choices = _along_presentations(target, truth), np.asarray(target.coords["choice"].values)
+    labels, choices = along_presentations(target, truth), np.asarray(target.coords["choice"].values)
     table = labels[:, None] == choices[None, :]
     lost = np.flatnonzero(~table.any(axis=1))
     if len(lost):

@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.behavior import known_mean
 from brainmark.metrics.inputs import check_pair, check_same_stimuli
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.resampling import draws
@@ -40,7 +41,7 @@ def judgement_correlation(method: Method = "pearson", resamples: int = 1000, see
         judged = _judgements(target)
         check_pair(prediction, target)
         check_same_stimuli(prediction, target)
-        people, model = _nanmean(judged), prediction.values.astype(float)
+        people, model = known_mean(judged), prediction.values.astype(float)
         known = np.isfinite(people)
         counts = draws(len(people), resamples, seed)[:, known]
         return _compared(model[known], people[known], counts, method)
@@ -68,7 +69,7 @@ def judgement_ceiling(method: Method = "pearson", splits: int = 100, resamples: 
         for k in range(splits):
             order = generator.permutation(people.shape[1])
             half = len(order) // 2
-            one, other = (_nanmean(people[:, part]) for part in (order[:half], order[half:]))
+            one, other = (known_mean(people[:, part]) for part in (order[:half], order[half:]))
             known = np.isfinite(one) & np.isfinite(other)
             # Replicates average ten splits: their scatter is small next to that of the stimuli.
             part = _compared(one[known], other[known], counts[:, known] if k < 10 else counts[:0], method)
@@ -204,12 +205,6 @@ def _triplets(target: xr.DataArray) -> np.ndarray:
     if not (total > 0).all() or (counts < 0).any():
         raise InvalidMeasurement("every triplet needs a choice, and no negative share")
     return counts / total
-
-
-def _nanmean(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    number = known.sum(axis=1)
-    return np.where(number > 0, np.where(known, values, 0).sum(axis=1) / np.maximum(number, 1), np.nan)
 
 
 def _root(r: np.ndarray) -> np.ndarray:

@@ -11,10 +11,10 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.behavior import known_mean
+from brainmark.metrics.choices import along_presentations, averaged, by_subject, check_several, nearness, strata_of
 from brainmark.metrics.inputs import check_filled, check_numbers, check_pair, check_same_stimuli
 from brainmark.metrics.judgements import Method, judgement_correlation
-from brainmark.metrics.resampling import draws
-from brainmark.metrics.similarity import subject_names
 
 
 def share_correlation(choice: str, method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
@@ -54,12 +54,15 @@ def curve_similarity(choice: str, level: str = "level", resamples: int = 1000, s
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         _check(prediction, target)
-        people, levels = _shares(target), _levels(target, level)
+        people, levels = _shares(target), along_presentations(target, level).astype(float)
         model = _probability(prediction, choice).values.astype(float)
-        counts = draws(len(people), resamples, seed)
-        own = np.broadcast_to(model[:, None], people.shape)
-        details = _curve("", model, levels) | _curve(" of people", _mean(people), levels)
-        return _comparison(own, people, levels, counts, target, details)
+        strata = strata_of(target, level)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            return averaged([nearness(model[:, None], people, counts * stratum) for stratum in strata])
+
+        details = _curve("", model, levels) | _curve(" of people", known_mean(people), levels)
+        return by_subject(values, target, len(people), resamples, seed, details)
 
     return metric
 
@@ -70,53 +73,16 @@ def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: 
     def ceiling(target: xr.DataArray) -> Comparison:
         check_filled(target, "target")
         check_numbers(target.values, "target", missing=True)
-        people, levels = _shares(target), _levels(target, level)
-        if people.shape[1] < 2:
-            raise InvalidMeasurement("a ceiling between subjects needs at least two; the target has one")
-        others = np.stack([_mean(np.delete(people, s, axis=1)) for s in range(people.shape[1])], axis=1)
-        return _comparison(others, people, levels, draws(len(people), resamples, seed), target, {})
+        people, strata = _shares(target), strata_of(target, level)
+        check_several(people)
+        others = np.stack([known_mean(np.delete(people, s, axis=1)) for s in range(people.shape[1])], axis=1)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            return averaged([nearness(others, people, counts * stratum) for stratum in strata])
+
+        return by_subject(values, target, len(people), resamples, seed)
 
     return ceiling
-
-
-def _comparison(
-    one: np.ndarray,
-    people: np.ndarray,
-    levels: np.ndarray,
-    counts: np.ndarray,
-    target: xr.DataArray,
-    details: dict[str, float],
-) -> Comparison:
-    values = _similar(one, people, levels, np.ones((1, len(people))))[0]
-    return Comparison(
-        xr.DataArray(values, dims=("subject",), coords=subject_names(target)),
-        replicates=_similar(one, people, levels, counts) if len(counts) else None,
-        center="mean",
-        details=details,
-    )
-
-
-def _similar(one: np.ndarray, people: np.ndarray, levels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Similarity (draw, subject) of curves; levels of which a draw has no stimulus do not count in it."""
-    known = np.isfinite(people)
-    near: list[np.ndarray] = []
-    for level in np.unique(levels):
-        weights = counts * (levels == level)
-        size = weights @ known.astype(float)
-        asked = np.where(size > 0, size, np.nan)
-        m, h = (weights @ np.where(known, side, 0.0) / asked for side in (one, people))
-        near.append(1 - np.abs(m - h) / np.maximum(h, 1 - h))
-    stacked = np.stack(near)
-    measured = np.isfinite(stacked)
-    number = measured.sum(axis=0)
-    return np.where(number > 0, np.where(measured, stacked, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
-
-
-def _mean(people: np.ndarray) -> np.ndarray:
-    """Mean over people who were asked (presentation,); NaN where nobody was."""
-    known = np.isfinite(people)
-    number = known.sum(axis=1)
-    return np.where(number > 0, np.where(known, people, 0).sum(axis=1) / np.maximum(number, 1), np.nan)
 
 
 def _curve(whose: str, shares: np.ndarray, levels: np.ndarray) -> dict[str, float]:
@@ -165,10 +131,3 @@ def _shares(target: xr.DataArray) -> np.ndarray:
     if np.nanmin(values) < 0 or np.nanmax(values) > 1:
         raise InvalidMeasurement("shares of an answer lie between 0 and 1")
     return values
-
-
-def _levels(target: xr.DataArray, level: str) -> np.ndarray:
-    if level not in target.coords or target.coords[level].dims != ("presentation",):
-        has = sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",))
-        raise InvalidMeasurement(f"target has no coordinate {level!r} along 'presentation'; it has {', '.join(has)}")
-    return np.asarray(target.coords[level].values, float)
