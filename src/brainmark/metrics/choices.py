@@ -279,6 +279,7 @@ def strata_of(target: xr.DataArray, within: str | None) -> list[np.ndarray]:
 
 
 def along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
+    """Values of a coordinate along presentations, or an error that names those there are."""
     if name not in target.coords or target.coords[name].dims != ("presentation",):
         has = sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",))
         raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {', '.join(has)}")
