@@ -65,12 +65,14 @@ class Benchmark:
     published: Published | None = None
 
     def __post_init__(self) -> None:
+        from brainmark.core.experiment import group_of
         from brainmark.core.measurement import check_measurement
 
         check_measurement(self.target, f"target of {self.identifier!r}")
         if "presentation" not in self.target.dims:
             return
-        ids, shown = self.target.coords["stimulus_id"].values.astype(str), self.experiment.stimuli.ids
+        shown = self.experiment.stimuli.ids[:: group_of(self.experiment.ask)]
+        ids = self.target.coords["stimulus_id"].values.astype(str)
         if ids.shape != shown.shape or (ids != shown).any():
             i = next(
                 (i for i, (a, b) in enumerate(zip(ids, shown, strict=False)) if a != b),

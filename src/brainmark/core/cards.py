@@ -101,7 +101,10 @@ class MetricCard(Card):
     """A way to compare a model's measurement with a brain's."""
 
     domain: Domain | Literal["any"] = "any"
-    compares: Literal["recordings", "dissimilarities", "choices", "shares", "judgements", "distributions"]
+    compares: Literal[
+        "recordings", "series", "dissimilarities", "choices", "shares", "judgements", "distributions", "surprisals",
+        "words",
+    ]  # fmt: skip
     chance: float | None = Field(default=0.0, description="expected value without any relation; None: depends")
     tags: tuple[str, ...] = ()
 

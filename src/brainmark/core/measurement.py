@@ -5,6 +5,8 @@ kind           dimensions (any order; [] may be absent)          coordinates tha
 ============== ================================================= =======================================
 recording      presentation, neuroid, [time_bin], [repetition]   stimulus_id; neuroid_id, region;
                                                                  time_bin_start, time_bin_end (ms)
+series         time_bin, neuroid, [repetition]                   time_bin_start, time_bin_end (ms);
+               (one run, during which the presentations went on) neuroid_id, region
 behavior       presentation, [choice], [subject], [repetition]   stimulus_id; choice
 movement       presentation, effector, time_bin, [repetition]    stimulus_id; effector
 dissimilarity  presentation, other, [subject], [repetition]      stimulus_id, other_id
@@ -39,10 +41,11 @@ from brainmark.core.experiment import (
     group_of,
 )  # fmt: skip
 
-Kind = Literal["recording", "behavior", "movement", "dissimilarity", "property", "histogram"]
+Kind = Literal["recording", "series", "behavior", "movement", "dissimilarity", "property", "histogram"]
 
 _DIMS: dict[Kind, tuple[set[str], set[str]]] = {  # required, optional
     "recording": ({"presentation", "neuroid"}, {"time_bin", "repetition"}),
+    "series": ({"time_bin", "neuroid"}, {"repetition"}),
     "dissimilarity": ({"presentation", "other"}, {"subject", "repetition"}),
     "movement": ({"presentation", "effector", "time_bin"}, {"repetition"}),
     "behavior": ({"presentation"}, {"choice", "subject", "repetition"}),
