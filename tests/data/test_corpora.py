@@ -1,0 +1,50 @@
+"""Running text: printed form restored, and what is held out is never trained on."""
+
+from __future__ import annotations
+
+import pytest
+
+from brainmark.data import corpora
+
+
+@pytest.mark.parametrize(
+    ("apart", "printed"),
+    [
+        ("It was 2 @.@ 5 km , and 1 @,@ 000 people .", "It was 2.5 km, and 1,000 people."),
+        ("a well @-@ known ( and old ) man", "a well-known (and old) man"),
+        ('He said , " no " . " Yes ! " she said .', 'He said, "no". "Yes!" she said.'),
+        ("`` No '' , he did n't say .", '"No", he didn\'t say.'),
+        ("the man 's dog , they 're gone", "the man's dog, they're gone"),
+        ("it cost $ 5 and 3 % more", "it cost $5 and 3% more"),
+        ('an open " mark is left', 'an open "mark is left'),
+        ("", ""),
+    ],
+)
+def test_printed_form_is_restored(apart: str, printed: str) -> None:
+    assert corpora.detokenised(apart) == printed
+
+
+def test_tagged_sentences_become_paragraphs() -> None:
+    content = "\n\n\n\tThe/at jury/nn said/vbd ,/, ``/`` no/rb ''/'' ./.\nWhy/wrb ??/?? \n\n\n\tNew/jj and/or/cc\n"
+    assert list(corpora._tagged(content)) == [['The jury said, "no".', "Why?"], ["New and/or"]]
+
+
+def test_books_lose_titles_and_chapter_headings() -> None:
+    text = "# Title: A\n\n## Author: B\n\n-------\n\n## CHAPTER I\n\nOne _fine_ day,\nthey left.\n\nTHE END\n"
+    assert list(corpora._prose(text)) == ["One fine day, they left."]
+
+
+@pytest.mark.realdata
+def test_training_and_held_out_text_are_apart() -> None:
+    trained, held_out = corpora.brown_files("train"), corpora.brown_files("held out")
+    assert (len(trained), len(held_out)) == (450, 50)
+    assert not set(trained) & set(held_out)
+    assert list(held_out)[:2] == ["ca10", "ca20"]
+    assert not set(corpora.wikitext("train")) & set(corpora.wikitext("held out"))
+
+
+@pytest.mark.realdata
+def test_alice_is_not_in_the_books() -> None:
+    books = corpora.books()
+    assert len(books) > 6000
+    assert not any("White Rabbit" in paragraph or "Alice" in paragraph.split() for paragraph in books)
