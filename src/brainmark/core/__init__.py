@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Move,
         NextWord,
         OddOneOut,
+        Prefer,
         Rate,
         Read,
         Record,
@@ -52,7 +53,7 @@ _HOMES = {
         "BrainmarkError DataError InvalidMeasurement InvalidModel InvalidRegistration InvalidStimuli MissingDependency "
         "MethodError ModelError NotApplicable ResourceError UnknownName"
     ),
-    "experiment": "Ask Choose Decide Experiment Match Move NextWord OddOneOut Rate Read Record Setting",
+    "experiment": "Ask Choose Decide Experiment Match Move NextWord OddOneOut Prefer Rate Read Record Setting",
     "measurement": "check_answer check_measurement",
     "registry": "Entry Registry benchmarks datasets discover metrics models",
     "score": "ControlScore Failure Score Stamp",

@@ -13,6 +13,8 @@ from brainmark.core.errors import InvalidStimuli
 from brainmark.core.stimuli import Stimuli
 
 TimeBin = tuple[float, float]
+SPACE_BEFORE = "space_before"
+"""Column of texts in parts: whether a space stands before the part (see `models.tokens.join_parts`)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,16 @@ class Match:
     """Sample, then alternatives, in consecutive groups of `group` stimuli: probability of each alternative."""
 
     group: int = 3
+
+
+@dataclass(frozen=True)
+class Prefer:
+    """Stimuli come in consecutive groups of `group` alternatives: probability that each is the better one.
+
+    Each alternative stands alone. Of sentences, the better one is the one that is more acceptable.
+    """
+
+    group: int = 2
 
 
 @dataclass(frozen=True)
@@ -98,10 +110,10 @@ def group_of(ask: Ask) -> int:
     """Return how many consecutive stimuli one answer is about."""
     if isinstance(ask, OddOneOut):
         return 3
-    return ask.group if isinstance(ask, Match | Rate) else 1
+    return ask.group if isinstance(ask, Match | Prefer | Rate) else 1
 
 
-Ask = Record | Choose | OddOneOut | Match | Read | NextWord | Rate | Move | Decide
+Ask = Record | Choose | OddOneOut | Match | Prefer | Read | NextWord | Rate | Move | Decide
 
 
 @dataclass(frozen=True)
@@ -156,6 +168,8 @@ class Experiment:
         """sha256 over the content of the stimuli, the question and the setting."""
         together = self.contexts if self.setting.context is not None else None
         parts = [self.stimuli.digest, type(self.ask).__name__, _plain(self.ask), _plain(self.setting), together]
+        if together and SPACE_BEFORE in self.stimuli.table.columns:
+            parts.append(self.stimuli.table[SPACE_BEFORE].astype(str).tolist())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -176,6 +190,6 @@ def _plain(value: Any) -> Any:
 
 
 __all__ = [
-    "Ask", "Choose", "Decide", "Experiment", "Match", "Move", "NextWord", "OddOneOut", "Rate", "Read", "Record",
-    "Setting", "TimeBin", "group_of",
+    "SPACE_BEFORE", "Ask", "Choose", "Decide", "Experiment", "Match", "Move", "NextWord", "OddOneOut", "Prefer",
+    "Rate", "Read", "Record", "Setting", "TimeBin", "group_of",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ from brainmark.core.experiment import (
     Move,
     NextWord,
     OddOneOut,
+    Prefer,
     Rate,
     Read,
     Record,
@@ -235,7 +236,7 @@ def _dims_asked(experiment: Experiment) -> tuple[set[str], set[str]]:
     match ask:
         case Record():
             return {"presentation", "neuroid"} | ({"time_bin"} if ask.time_bins else set()), {"repetition"}
-        case Choose() | Match():
+        case Choose() | Match() | Prefer():
             return {"presentation", "choice"}, {"repetition"}
         case Move():
             return {"presentation", "effector", "time_bin"}, {"repetition"}

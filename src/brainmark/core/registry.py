@@ -34,6 +34,7 @@ ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.metrics.catalogue",
     "brainmark.data.studies",
     "brainmark.models.vision",
+    "brainmark.models.language",
     "brainmark.models.resolve",
     "brainmark.benchmarks",
 )

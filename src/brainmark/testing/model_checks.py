@@ -20,6 +20,7 @@ from brainmark.core.experiment import (
     Move,
     NextWord,
     OddOneOut,
+    Prefer,
     Rate,
     Read,
     Record,
@@ -232,7 +233,7 @@ def other_questions_are_answered_or_refused(model: ModelUnderTest) -> None:
     """Every other question gives a valid answer, or NotApplicable with a reason; never zeros."""
     six = repeated(model.stimuli, [0, 1, 2, 2, 1, 0])
     questions: tuple[Ask, ...] = (
-        Choose(("ant", "bee")), OddOneOut(), Match(), Read("reading_time"), Read("surprisal"), NextWord(),
+        Choose(("ant", "bee")), OddOneOut(), Match(), Prefer(), Read("reading_time"), Read("surprisal"), NextWord(),
         Rate("How pleasant?", 1, 7), Move(("hand",), "mm"), Decide(("left", "right")),
     )  # fmt: skip
     for ask in questions:
