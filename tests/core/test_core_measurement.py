@@ -36,6 +36,7 @@ from brainmark.testing import Noise, images
 KINDS = {  # required and optional dimensions
     "recording": (("presentation", "neuroid"), ("time_bin", "repetition")),
     "behavior": (("presentation",), ("choice", "repetition")),
+    "series": (("time_bin", "neuroid"), ("repetition",)),
     "movement": (("presentation", "effector", "time_bin"), ("repetition",)),
     "dissimilarity": (("presentation", "other"), ("subject", "repetition")),
     "property": (("neuroid",), ()),
@@ -153,6 +154,7 @@ MESSAGES = [
     (with_values([["a", "b"]] * 3), "values are <U1, not numbers"),
     (with_values([[1, 2], [NAN, NAN], [3, 4]]), "1 of 3 along 'presentation' hold only NaN, .* stimulus_id 'p1'"),
     (with_values([[1, NAN], [2, NAN], [3, NAN]]), "1 of 2 along 'neuroid' hold only NaN, .* neuroid_id 'n1'; leave"),
+    (make({"presentation": 2}, np.array([NAN, NAN])), "all 2 values are NaN"),
     (make({"bin": 2}, np.array([NAN, 1.0])), "1 of 2 along 'bin' hold only NaN, the first is bin_start '0.0'"),
     (
         make({**RECORDING, "time_bin": 2}).assign_coords(time_bin_end=("time_bin", [10.0, 10.0])),
@@ -169,6 +171,11 @@ MESSAGES = [
 def test_messages(broken, message):
     with pytest.raises(InvalidMeasurement, match=message):
         check_measurement(broken, "data")
+
+
+def test_a_word_may_be_read_and_not_be_measured():
+    read = make({"presentation": 3}, np.array([NAN, 1.0, 2.0]))
+    assert check_measurement(read) is read
 
 
 def test_stacked_coordinates_are_refused():

@@ -14,8 +14,9 @@ property       neuroid (one value a cell)                        neuroid_id, reg
 histogram      bin (counts of cells)                             bin_start, bin_end
 ============== ================================================= =======================================
 
-NaN means "not measured". It may stand in single cells of a target, never for a whole neuroid or presentation,
-and never in what a model answers, but for the first part of a text that is read (no surprisal without a context).
+NaN means "not measured". It may stand in single cells of a target, never for a whole neuroid or presentation
+(but in behavior: a word may be read for its context alone), and never in what a model answers, but for the first part
+of a text that is read (no surprisal without a context).
 """
 
 from __future__ import annotations
@@ -159,8 +160,10 @@ def _check_values(measurement: xr.DataArray, name: str) -> None:
     missing = np.isnan(values)
     if not missing.any():
         return
+    if missing.all():
+        raise InvalidMeasurement(f"{name}: all {values.size} values are NaN")
     for dim in ("neuroid", "presentation", "bin"):
-        if dim in measurement.dims:
+        if dim in measurement.dims and not (dim == "presentation" and kind_of(measurement) == "behavior"):
             axis = measurement.dims.index(dim)
             gone = missing.all(axis=tuple(a for a in range(values.ndim) if a != axis))
             if gone.any():

@@ -1,0 +1,102 @@
+"""Futrell 2018 (Natural Stories): how long people look at each of 10,256 words of ten stories, self-paced.
+
+Means and standard deviations over the 62 to 97 readers of each word; single readers are not in these files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainmark.core import DatasetCard, datasets
+from brainmark.data.git import GitFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brainmark.data.study import Study
+
+CITE = """
+@article{Futrell2021,
+  title = {The {Natural Stories} corpus: a reading-time corpus of {English} texts containing rare syntactic
+           constructions},
+  author = {Futrell, Richard and Gibson, Edward and Tily, Harry J. and Blank, Idan and Vishnevetsky, Anastasia and
+            Piantadosi, Steven T. and Fedorenko, Evelina},
+  journal = {Language Resources and Evaluation},
+  volume = {55},
+  pages = {63--77},
+  year = {2021},
+  doi = {10.1007/s10579-020-09503-7}
+}
+@inproceedings{Futrell2018,
+  title = {The {Natural Stories} Corpus},
+  author = {Futrell, Richard and Gibson, Edward and Tily, Harry J. and Blank, Idan and Vishnevetsky, Anastasia and
+            Piantadosi, Steven T. and Fedorenko, Evelina},
+  booktitle = {LREC},
+  year = {2018}
+}
+"""
+LICENCE = "CC-BY-NC-SA-4.0"
+FILES = GitFolder(
+    owner="languageMIT",
+    repo="naturalstories",
+    commit="4700daad696e942f5aba23c957a7423d0de66612",
+    folder="naturalstories_RTS",
+    files={
+        "all_stories.tok": ("0e4e9bd4708aaa01d8bea342696bb83cedff679c09184545483f6f3f4ba8aca3", 119005),
+        "processed_wordinfo.tsv": ("047d2a0b84eff99d90535d1517f7fa7d466b81fbd60e990f2f08caac04d8aa56", 901515),
+    },
+)
+CARD = DatasetCard(
+    summary="Self-paced reading times of 10,256 words in ten stories, means over 62 to 97 readers.",
+    licence=LICENCE,
+    cite=CITE,
+    domain="language",
+    species=("human",),
+    regions=(),
+    modality="text",
+    sources=FILES.sources,
+)
+
+
+@datasets.add("Futrell2018.natural_stories", card=CARD)
+def load() -> Study:
+    """Reading times: presentation, ms; coordinates ``error_variance`` (of the mean), ``readers``, ``story``."""
+    import xarray as xr
+
+    from brainmark.core import Setting, Stimuli
+    from brainmark.data.study import Study
+
+    name, table = "Futrell2018.natural_stories", _words()
+    measurement = xr.DataArray(
+        table["meanItemRT"].to_numpy(float),
+        dims="presentation",
+        coords={
+            "stimulus_id": ("presentation", table.index.to_numpy(str)),
+            "story": ("presentation", table["item"].to_numpy(int)),
+            "readers": ("presentation", table["nItem"].to_numpy(int)),
+            "error_variance": ("presentation", (table["sdItemRT"] ** 2 / table["nItem"]).to_numpy(float)),
+        },
+        attrs={"units": "ms"},
+    )
+    shown = table[["word", "item", "zone"]].set_axis(["text", "story", "position"], axis=1)
+    stimuli = Stimuli(name, "text", shown.assign(length=[len(word) for word in shown["text"]]))
+    return Study(name, CARD, measurement, stimuli, Setting(context="story"))
+
+
+def _words() -> pd.DataFrame:
+    """All words in the order of reading, with what was measured."""
+    import pandas as pd
+
+    from brainmark.core import DataError
+
+    shown, measured = (
+        pd.read_csv(FILES.fetch(file), sep="\t", quoting=3, keep_default_na=False)
+        for file in ("all_stories.tok", "processed_wordinfo.tsv")
+    )
+    both = shown.merge(measured, on=["item", "zone"], how="left", suffixes=("", "_measured"), validate="one_to_one")
+    lost = both["word"] != both["word_measured"]
+    if lost.any() or len(both) != 10256:
+        raise DataError(f"{FILES.repo}: {int(lost.sum())} of {len(both)} words (of 10256) have no reading time")
+    both = both.sort_values(["item", "zone"], kind="stable")
+    ids = [f"Futrell2018/{story}.{zone}" for story, zone in zip(both["item"], both["zone"], strict=True)]
+    return both.set_axis(pd.Index(ids, name="stimulus_id"), axis=0)
