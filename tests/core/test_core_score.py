@@ -206,6 +206,37 @@ def test_bounds_of_the_ceiling_are_its_own_or_those_of_its_draws():
     assert 0.6 < low < 0.8 < high < 1.0
 
 
+# -------------------------------------------------------------------------------------------------------- draws
+def test_the_interval_spans_the_draws():
+    found = scored(replicated(0.4, 0.05, 15, 200, 1), replicated(0.8, 0.05, 15, 200, 2))
+    assert np.median(found.draws) == pytest.approx(found.value)
+    assert np.percentile(found.draws, [2.5, 97.5]) == pytest.approx(found.interval)
+    assert scored(comparison(0.2, 0.4)).draws is None
+
+
+def test_a_draw_without_signal_keeps_its_place():
+    top = np.full((100, 1), 0.8)
+    top[3] = 0.0
+    raw = comparison(0.4, replicates=np.linspace(0.3, 0.5, 100)[:, None])
+    found = scored(raw, comparison(0.8, replicates=top))
+    assert np.flatnonzero(np.isnan(found.draws)).tolist() == [3]
+    assert np.isfinite(found.interval).all()
+
+
+def test_units_of_the_same_names_are_drawn_together_and_others_apart():
+    values = np.linspace(0.1, 0.9, 12)
+    still = np.tile(values, (300, 1))  # no stimulus matters: what moves is the choice of units
+
+    def drawn(names: str) -> np.ndarray:
+        array = xr.DataArray(
+            values, dims="neuroid", coords={"neuroid_id": ("neuroid", [f"{names}{i}" for i in range(12)])}
+        )
+        return scored(Comparison(array, replicates=still)).draws
+
+    np.testing.assert_array_equal(drawn("a"), drawn("a"))
+    assert abs(np.corrcoef(drawn("a"), drawn("b"))[0, 1]) < 0.2
+
+
 # ------------------------------------------------------------------------------------------------------ controls
 def test_controls_are_on_the_scale_of_the_value_and_over_the_same_units():
     ceiling = comparison(0.8, 0.8, NAN)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,16 @@ def test_a_score_comes_back_whole(tmp_path, score):
     again = store.get(KEY)
     assert again is not None
     assert again.to_dict() == score.to_dict()
+    xr.testing.assert_identical(again.units, score.units)
+
+
+def test_draws_come_back_beside_the_units(tmp_path, score):
+    drawn = replace(score, draws=np.array([0.4, np.nan, 0.6]))
+    store = ResultStore(tmp_path)
+    store.put(KEY, drawn)
+    again = store.get(KEY)
+    assert again is not None
+    np.testing.assert_array_equal(again.draws, drawn.draws)
     xr.testing.assert_identical(again.units, score.units)
 
 

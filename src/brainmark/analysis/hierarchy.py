@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from brainmark.analysis.leaderboard import Outcome, best_control, normalised
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.score import Interval, Score
+from brainmark.core.score import Interval, Score, interval_of
 from brainmark.core.tree import Node, study
 
 NO_CEILING = "without a ceiling"
+DRAWS = 10_000  # pairings of the draws of different data
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class NodeScore:
     Attributes
     ----------
     value : mean over the children that have one; None: none has.
-    interval : 95 %, see `node_scores`; None: some benchmark has none.
+    interval : 95 %, see `node_scores`; None: some benchmark has no draws.
     control : the same mean of the best controls; None: some benchmark has no control.
     known, total : benchmarks with a value, and all below the node.
     missing : why the others have none, with how many.
@@ -70,10 +73,10 @@ def node_scores(
 ) -> dict[tuple[tuple[str, ...], str], NodeScore]:
     """Return the score of every subject at every node, by (path, subject).
 
-    Benchmarks that share a study or a dataset share animals, stimuli and noise: how far their errors go together is
-    not known, so they are taken to go together entirely, the widest case. Errors of different data are independent.
-    With weights w, values v and interval ends l below them, the lower end of a mean m is therefore
-    ``m - sqrt(sum over data (sum over benchmarks w (v - l))**2)``, and the upper end likewise.
+    Errors enter jointly: draw k of the mean is the mean of draw k of the scores, and the interval spans the draws of
+    the mean as that of a score does. Benchmarks that share a study or a dataset were drawn together (the same stimuli
+    and units under the same k, where they have them in common), so their errors go together as far as they do in the
+    data; of different data, draws are paired at random. Animals and people whom no draw replaces stay as they are.
     """
     table = {(o.subject, o.benchmark): o for o in outcomes}
     subjects = list(dict.fromkeys(subject for subject, _ in table))
@@ -125,16 +128,26 @@ def _weights(node: Node, known: set[str]) -> dict[str, float]:
 
 
 def _interval(weights: Mapping[str, float], known: Mapping[str, Score], sources: Mapping[str, str]) -> Interval | None:
-    mean = math.fsum(w * known[name].value for name, w in weights.items())
-    below: Counter[str] = Counter()
-    above: Counter[str] = Counter()
+    together: dict[str, list[np.ndarray]] = {}
     for name, weight in weights.items():
-        ends, value = known[name].interval, known[name].value
-        if ends is None:
+        draws = known[name].draws
+        if draws is None:
             return None
-        below[sources[name]] += weight * (value - ends[0])  # pyright: ignore[reportArgumentType]
-        above[sources[name]] += weight * (ends[1] - value)  # pyright: ignore[reportArgumentType]
-    return (mean - math.hypot(*below.values()), mean + math.hypot(*above.values())) if weights else None
+        together.setdefault(sources[name], []).append(weight * (draws - known[name].value))
+    if not weights:
+        return None
+    errors = [_sum(each) for each in together.values()]
+    if len(errors) > 1:
+        generator = np.random.default_rng(len(errors))
+        errors = [e[generator.integers(len(e), size=DRAWS)] for e in errors]
+    mean = math.fsum(w * known[name].value for name, w in weights.items())
+    return interval_of(mean + _sum(errors), mean)
+
+
+def _sum(errors: Sequence[np.ndarray]) -> np.ndarray:
+    """Draw by draw, as far as all have draws; NaN where one has none."""
+    count = min(map(len, errors))
+    return np.sum([e[:count] for e in errors], axis=0)
 
 
 def _sources(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -79,6 +80,9 @@ class Score:
     controls : by name.
     details : further figures of metric and ceiling, by name.
     notes : what the reader must know.
+    draws : (draw,) `value` under the joint draws of stimuli and units that `interval` spans, their median moved to
+        it; NaN: no signal under this draw. Draw k of two scores rests on the same stimuli where they have the same
+        stimuli, and on the same units where these bear the same names. None: no interval.
     """
 
     benchmark: str
@@ -94,6 +98,7 @@ class Score:
     details: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     stamp: Stamp | None = None
+    draws: np.ndarray | None = None
 
     def __repr__(self) -> str:
         spread = f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]" if self.interval else ""
@@ -101,14 +106,16 @@ class Score:
         return f"Score({self.subject} on {self.benchmark}: {self.value:.3f}{spread}, raw {self.raw:.3f}, {ceiling})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the units, ready for JSON."""
-        plain = {k: v for k, v in self.__dict__.items() if k not in ("units", "controls", "stamp")}
+        """Return everything but units and draws, ready for JSON."""
+        plain = {k: v for k, v in self.__dict__.items() if k not in ("units", "draws", "controls", "stamp")}
         plain["controls"] = {k: asdict(v) for k, v in self.controls.items()}
         plain["stamp"] = asdict(self.stamp) if self.stamp else None
         return plain
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any], units: xr.Dataset | None = None) -> Score:
+    def from_dict(
+        cls, plain: Mapping[str, Any], units: xr.Dataset | None = None, draws: np.ndarray | None = None
+    ) -> Score:
         """Inverse of `to_dict`."""
         values = dict(plain)
         for name in ("interval", "raw_interval", "ceiling_bounds"):
@@ -116,7 +123,7 @@ class Score:
         values["notes"] = tuple(values["notes"])
         values["controls"] = {k: ControlScore(**v) for k, v in values["controls"].items()}
         values["stamp"] = Stamp(**values["stamp"]) if values.get("stamp") else None
-        return cls(**values, units=units)
+        return cls(**values, units=units, draws=draws)
 
     def stamped(self, stamp: Stamp) -> Score:
         """Return the same score with a stamp."""
@@ -183,8 +190,9 @@ def make_score(
     draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
     ratios = draws[0]
     if top is not None:  # a draw without any signal is left out of the interval
-        ratios = draws[0][draws[1] > 1e-9 * top] / draws[1][draws[1] > 1e-9 * top]
-    bounds = None if ceiling is None or top is None else ceiling.bounds or _interval(draws[1], top)
+        ratios = np.divide(*draws, out=np.full(len(ratios), np.nan), where=draws[1] > 1e-9 * top)
+    interval = interval_of(ratios, value)
+    bounds = None if ceiling is None or top is None else ceiling.bounds or interval_of(draws[1], top)
     notes = _explained(raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",)))
     left_out = int(np.isnan(value_of).sum())
     if left_out:
@@ -200,13 +208,14 @@ def make_score(
         value=value,
         raw=raw_value,
         ceiling=top,
-        interval=_interval(ratios, value),
-        raw_interval=_interval(draws[0], raw_value),
+        interval=interval,
+        raw_interval=interval_of(draws[0], raw_value),
         ceiling_bounds=bounds,
         units=_units(raw, ceiling),
         controls=scores,
         details={**raw.details, **(ceiling.details if ceiling else {})},
         notes=notes,
+        draws=ratios - np.nanmedian(ratios) + value if interval else None,
     )
 
 
@@ -276,7 +285,7 @@ def _draws(
     if ceiling is not None and ceiling.replicates is not None:
         resampled.append((ceiling, ceiling_of))
     shifts = shared_errors([_replicates(c, count) - values for c, values in resampled])
-    generator = np.random.default_rng([seed, 1])
+    generator = np.random.default_rng([seed, 1, *_names_of_units(raw)])
     units = generator.integers(value_of.size, size=(count, value_of.size))
     raw_draws = _drawn(value_of, units, raw.center) + shifts[0]
     if ceiling is None:
@@ -286,6 +295,14 @@ def _draws(
     if ceiling_of.size != value_of.size:
         units = generator.integers(ceiling_of.size, size=(count, ceiling_of.size))
     return raw_draws, _drawn(ceiling_of, units, ceiling.center) + shifts[1]
+
+
+def _names_of_units(comparison: Comparison) -> list[int]:
+    """A number that tells units of different names apart, so that only the same units are drawn together."""
+    name = f"{comparison.unit}_id" if f"{comparison.unit}_id" in comparison.values.coords else comparison.unit
+    if name not in comparison.values.coords:
+        return []
+    return [zlib.crc32("\n".join(comparison.values.coords[name].values.astype(str)).encode())]
 
 
 def _drawn(values: np.ndarray, units: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
@@ -336,7 +353,8 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
-def _interval(draws: np.ndarray, at: float) -> Interval | None:
+def interval_of(draws: np.ndarray, at: float) -> Interval | None:
+    """95 % interval of a figure `at` from its draws, their median moved to it; None: fewer than 20 are finite."""
     draws = draws[np.isfinite(draws)]
     if len(draws) < 20:
         return None

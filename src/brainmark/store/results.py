@@ -1,4 +1,4 @@
-"""Scores on disk: one JSON file, and one netCDF file of units, for each key. Never half-written."""
+"""Scores on disk: one JSON file, and one netCDF file of units and draws, for each key. Never half-written."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import xarray as xr
 from brainmark.core.errors import DataError
 from brainmark.core.score import Score
 from brainmark.data.whole import write_whole
+
+DRAWS = "draws"
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,12 @@ class ResultStore:
         try:
             plain = json.loads(record.read_text(encoding="utf-8"))
             units = self._path(key, ".nc")
-            loaded = None
-            if units.exists():
-                with xr.open_dataset(units, engine="h5netcdf") as opened:
-                    loaded = opened.load()
-            return Score.from_dict(plain, loaded)
+            if not units.exists():
+                return Score.from_dict(plain)
+            with xr.open_dataset(units, engine="h5netcdf") as opened:
+                loaded = opened.load()
+            draws = loaded[DRAWS].values if DRAWS in loaded else None
+            return Score.from_dict(plain, loaded.drop_vars(DRAWS, errors="ignore"), draws)
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
@@ -44,7 +47,8 @@ class ResultStore:
         text = json.dumps(score.to_dict(), indent=1, allow_nan=False)
         try:
             if score.units is not None:
-                write_whole(self._path(key, ".nc"), bytes(score.units.to_netcdf(engine="h5netcdf")))
+                arrays = score.units if score.draws is None else score.units.assign({DRAWS: (DRAWS, score.draws)})
+                write_whole(self._path(key, ".nc"), bytes(arrays.to_netcdf(engine="h5netcdf")))
             write_whole(record, text.encode())
         except OSError as error:
             raise DataError(
