@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -125,14 +124,9 @@ class VisionSubject:
     @property
     def weights_digest(self) -> str:
         """sha256 over names and values of all parameters and buffers."""
-        from torch import uint8
+        from brainmark.models.outputs import digest_of_weights
 
-        whole = hashlib.sha256()
-        for name, tensor in [*self.module.named_parameters(), *self.module.named_buffers()]:
-            values = tensor.detach().cpu().contiguous()
-            whole.update(f"{name}{values.dtype}{tuple(values.shape)}".encode())
-            whole.update(values.flatten().view(uint8).numpy().tobytes())
-        return whole.hexdigest()
+        return digest_of_weights(self.module)
 
     @property
     def screen(self) -> Screen:

@@ -21,6 +21,7 @@ from brainmark.models import torch_libraries
 from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, VisionSubject, as_subject
 from brainmark.models.depth import guess_layers
 from brainmark.models.networks.seeds import twin
+from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import Factory, ModelEntry, card_for
 from brainmark.models.sources import Hub, Source, Timm, Torchvision
 from brainmark.models.zoo import POOL, network
@@ -166,7 +167,7 @@ def hf(name: str, wanted: str) -> ModelEntry:
         degrees=DEGREES,
     )
     # what a name of the hub stands for can change there: the weights themselves say what they are
-    return Entry("model", name, make, card, lambda: digest_of(module("published", 0)))
+    return Entry("model", name, make, card, lambda: digest_of_weights(module("published", 0)))
 
 
 def _words(module: nn.Module) -> Head | None:
@@ -221,7 +222,7 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
         """Digest of the weights, which the function may have read from a file; None for a subject of its own kind."""
         thing = made()
         if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
-            return digest_of(thing)
+            return digest_of_weights(thing)
         digest = getattr(thing, "weights_digest", None)
         return digest if isinstance(digest, str) else None
 
@@ -254,17 +255,11 @@ def _imported(name: str, module: str) -> Any:
         raise ModelError(f"{name}: importing {module} failed: {type(error).__name__}: {error}") from error
 
 
-def digest_of(module: nn.Module) -> str:
-    """sha256 over the weights of a network."""
-    return VisionSubject("network", module, {"IT": "output"}).weights_digest
-
-
 __all__ = [
     "DEGREES",
     "Preprocessing",
     "Regions",
     "as_vision_subject",
-    "digest_of",
     "found_factory",
     "function",
     "hf",

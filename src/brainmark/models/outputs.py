@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, ModelError
@@ -70,6 +72,16 @@ def one_tensor(output: Any, name: str, *, only: bool) -> Tensor:
             "name a layer that yields one, or wrap the module"
         )
     return tensor
+
+
+def digest_of_weights(module: nn.Module) -> str:
+    """sha256 over names and values of all parameters and buffers."""
+    whole = hashlib.sha256()
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        values = tensor.detach().cpu().contiguous()
+        whole.update(f"{name}{values.dtype}{tuple(values.shape)}".encode())
+        whole.update(values.flatten().view(torch.uint8).numpy().tobytes())
+    return whole.hexdigest()
 
 
 def _described(output: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -122,9 +123,24 @@ class TokenReader:
         ------
         ModelError : the tokenizer has no offsets, and its tokens do not spell the text.
         """
-        text, spans = join_parts(parts, space_before)
+        return self._of(*join_parts(parts, space_before))
+
+    def words(self, text: str) -> Tokens:
+        """Return the tokens of a text whose parts are its words, as white space parts them."""
+        return self._of(text, [match.span() for match in re.finditer(r"\S+", text)] or [(0, len(text))])
+
+    def _of(self, text: str, spans: Sequence[Span]) -> Tokens:
         ids, offsets = self.encode(text)
         return Tokens(ids, parts_of_tokens(text, spans, offsets), len(spans))
+
+    @cached_property
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What the tokenizer itself puts before and after a text."""
+        bare, framed = (self.tokenizer("a", add_special_tokens=s)["input_ids"] for s in (False, True))
+        place = next((i for i in range(len(framed)) if framed[i : i + len(bare)] == bare), None)
+        if place is None:
+            raise ModelError(f"{type(self.tokenizer).__name__} splits 'a' in two ways, with special tokens and without")
+        return tuple(framed[:place]), tuple(framed[place + len(bare) :])
 
     def encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the ids (tokens,) of a text, and the characters (tokens, 2) that each token stands for."""

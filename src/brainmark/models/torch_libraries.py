@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import threading
 import warnings
@@ -60,7 +61,8 @@ def timm() -> ModuleType:
 @cache
 def transformers() -> ModuleType:
     """Return the module, or raise MissingDependency, UnusableLibrary."""
-    torchvision()  # its image models import it
+    if importlib.util.find_spec("torchvision"):
+        torchvision()  # its image models import it, where it is
     return _imported("transformers")
 
 

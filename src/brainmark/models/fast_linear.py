@@ -1,0 +1,50 @@
+"""Products of matrices by oneDNN on the CPU, where torch would take a library that is slower on some processors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_SMALLEST = 2**16  # numbers in a matrix of weights: smaller ones gain nothing
+
+
+class _OneDNN(TorchFunctionMode):
+    """Within the context, linear layers in float32 on the CPU run by oneDNN; sums are rounded in another order."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run a function of torch."""
+        if func is F.linear and len(args) >= 2 and _fits(args[0], args[1]):
+            bias = args[2] if len(args) > 2 else (kwargs or {}).get("bias")
+            return torch.ops.mkldnn._linear_pointwise(args[0], args[1], bias, "none", [], "")
+        if func is torch.addmm and len(args) == 3 and not kwargs and args[0].ndim == 1 and _fits(args[1], args[2].t()):
+            return torch.ops.mkldnn._linear_pointwise(args[1], args[2].t(), args[0], "none", [], "")
+        return func(*args, **(kwargs or {}))
+
+
+def _fits(x: Tensor, weight: Tensor) -> bool:
+    return (
+        x.dtype is weight.dtype is torch.float32
+        and x.device.type == "cpu" == weight.device.type
+        and weight.ndim == 2
+        and weight.numel() >= _SMALLEST
+        and x.numel() > 0
+        and not torch.is_grad_enabled()
+    )
+
+
+def fast_linear() -> AbstractContextManager[Any]:
+    """Return a context in which linear layers are as fast as this machine can; nothing changes without oneDNN."""
+    return _OneDNN() if _AVAILABLE else nullcontext()
+
+
+_AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+__all__ = ["fast_linear"]

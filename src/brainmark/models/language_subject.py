@@ -1,0 +1,441 @@
+"""A network that reads texts and whose layers stand for regions. Loads torch when it first reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, NotApplicable
+from brainmark.core.experiment import (
+    SPACE_BEFORE,
+    Experiment,
+    NextWord,
+    Prefer,
+    Rate,
+    Read,
+    Record,
+    group_of,
+)
+from brainmark.core.stimuli import Media
+from brainmark.models.arguments import check_count, check_name, refuse
+from brainmark.models.text_readout import Pool, TextReadout, as_text_readout
+from brainmark.models.tokens import TokenReader, Tokens
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from brainmark.models.masked import Frame
+    from brainmark.models.reading import Reading
+    from brainmark.models.token_networks import TokenNetwork
+
+LANGUAGE_REGIONS = (
+    "language_system",
+    "language_system_left_hemisphere",
+    "language_system_right_hemisphere",
+    "LATL",
+    "RATL",
+    "LPTL",
+    "LIPL",
+    "LIFG",
+    "LPreM",
+)
+"""Regions that data sets name: the language network as a whole, and areas of it (anterior and posterior temporal,
+inferior parietal, inferior frontal, premotor)."""
+DEPTH = 2 / 3
+"""Share of the blocks that have run: where maps found on recordings usually lie, past the middle (stated, not fitted)."""
+RATED = ("plausibility", "acceptability", "grammaticality", "well-formedness", "predictability")
+"""Questions that are answered by the probability of a text."""
+HALF_BITS = 10.0
+"""Bits for each word at which a rating is in the middle of its scale: what words cost that are known by frequency."""
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageSubject:
+    """A network that reads texts in parts, each after all that came before it in its context.
+
+    Attributes
+    ----------
+    identifier : name.
+    network : a model of transformers, a `TokenNetwork`, or a function that makes one when it is first needed.
+    tokenizer : of transformers, or a function that makes it.
+    regions : region -> layer or `TextReadout`.
+    window : most tokens in one pass; None: as many as the network has positions.
+    overlap : tokens that consecutive windows of longer texts share: so many each token sees at least; None: half.
+    begin : whether a token of the beginning stands before each text. None: where the tokenizer itself puts one, and,
+        if it has one, for all that is about probabilities, since without it the first token has none.
+    link : (ms, ms for each bit), how long a part is read by its surprisal. Correlations do not depend on it.
+    behavior : what choices, matches, odd ones out and ratings learnt from fitting stimuli are read from; None: what
+        stands for the language system.
+    silenced : layer -> units whose output is set to zero.
+    budget : tokens in a batch.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no such network.
+    """
+
+    identifier: str
+    network: nn.Module | TokenNetwork | Callable[[], Any]
+    tokenizer: Any
+    regions: Mapping[str, str | TextReadout]
+    window: int | None = None
+    overlap: int | None = None
+    begin: bool | None = None
+    link: tuple[float, float] = (0.0, 1.0)
+    behavior: str | TextReadout | None = None
+    silenced: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+    budget: int = 4096
+
+    def __post_init__(self) -> None:
+        check_name("LanguageSubject", "identifier", self.identifier, "give the model a name")
+        owner = f"LanguageSubject {self.identifier!r}"
+        if not isinstance(self.regions, Mapping) or not self.regions:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse(owner, "regions", self.regions, "map each region to a layer, e.g. {'language_system': 'h.8'}")
+        for region, readout in self.regions.items():
+            check_name(owner, "a key of regions", region, "regions are named by text, e.g. 'language_system'")
+            as_text_readout(readout)
+        for name in ("window", "budget"):
+            if getattr(self, name) is not None:
+                check_count(owner, name, getattr(self, name), "give a number of tokens")
+        if self.overlap is not None and not (isinstance(self.overlap, int) and self.overlap >= 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse(owner, "overlap", self.overlap, "give a number of tokens, less than the window")
+
+    # --- what it is made of ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def reader(self) -> TokenNetwork:
+        """The network, made once."""
+        from torch import nn
+
+        from brainmark.models.token_networks import TokenNetwork, TransformersNetwork
+
+        made: Any = self.network
+        if not isinstance(made, nn.Module | TokenNetwork):
+            made = made()
+        if not isinstance(made, TokenNetwork):
+            if not isinstance(made, nn.Module):
+                raise ModelError(f"{self.identifier}: its factory made a {type(made).__name__}, not a network")
+            made = TransformersNetwork(made, self.window)
+        limit = made.window
+        if self.overlap is not None and limit is not None and self.overlap >= limit:
+            raise refuse(
+                f"LanguageSubject {self.identifier!r}", "overlap", self.overlap, f"its window is {limit} tokens"
+            )
+        return made
+
+    @property
+    def module(self) -> nn.Module:
+        """The layers, by name."""
+        return self.reader.module
+
+    @cached_property
+    def tokens(self) -> TokenReader:
+        """The tokenizer."""
+        made = self.tokenizer if callable(getattr(self.tokenizer, "decode", None)) else self.tokenizer()
+        return TokenReader(made)
+
+    @property
+    def weights_digest(self) -> str:
+        """sha256 over names and values of all parameters and buffers."""
+        from brainmark.models.outputs import digest_of_weights
+
+        return digest_of_weights(self.module)
+
+    @property
+    def _reading(self) -> Reading:
+        from brainmark.models.reading import Reading
+
+        return Reading(self.reader, self.overlap, self.budget, self.silenced)
+
+    # --- answers -----------------------------------------------------------------------------------------------------
+
+    def perform(self, experiment: Experiment) -> xr.DataArray:
+        """Record: presentation x neuroid [x time_bin], float32. Prefer: x choice. Read, Rate: values; NextWord: words.
+
+        A network without a course of time holds the same values in every time bin.
+
+        Raises
+        ------
+        NotApplicable : a question, modality or region that it does not commit to; no head where one is needed.
+        InvalidStimuli : an empty text, where the model has no token of the beginning to stand for it.
+        ModelError : the network fails, or the tokenizer does not say which text its tokens stand for.
+        """
+        ask, stimuli = experiment.ask, experiment.stimuli
+        if stimuli.modality != "text":
+            raise NotApplicable(
+                f"{self.identifier} reads texts, it cannot take stimuli of modality {stimuli.modality!r}"
+            )
+        match ask:
+            case Record():
+                return self._record(experiment, ask)
+            case Read():
+                bits = self._bits(experiment)
+                values = bits if ask.measure == "surprisal" else self.link[0] + self.link[1] * bits
+                return _answer(experiment, values)
+            case NextWord():
+                return _answer(experiment, self._next_words(experiment))
+            case Prefer():
+                return self._prefer(experiment, ask)
+            case Rate(fitting=None, group=1) if ask.question in RATED:
+                return _answer(experiment, self._rated(experiment, ask))
+            case _:
+                return self._behave(experiment)
+
+    def record_from(self, experiment: Experiment, readouts: Sequence[TextReadout]) -> list[xr.DataArray]:
+        """Return what it would answer if the region were read from each of these, in one pass where pools agree."""
+        layers = list(dict.fromkeys(layer for r in readouts for layer in r.layers))
+        answers: dict[Pool, tuple[np.ndarray, list[int]]] = {}
+        for pool in dict.fromkeys(r.pool for r in readouts):
+            answers[pool] = self._represented(experiment, TextReadout(tuple(layers), pool))
+        return [self._recording(experiment, *_taken(answers[r.pool], layers, r)) for r in readouts]
+
+    def _record(self, experiment: Experiment, ask: Record) -> xr.DataArray:
+        can = f"it records {', '.join(self.regions)} while it reads"
+        if ask.region not in self.regions:
+            raise NotApplicable(f"{self.identifier} commits no layer to region {ask.region!r}; {can}")
+        if ask.eccentricity is not None:
+            raise NotApplicable(f"{self.identifier}: its units have no receptive fields; {can}")
+        readout = as_text_readout(self.regions[ask.region])
+        return self._recording(experiment, *_taken(self._represented(experiment, readout), readout.layers, readout))
+
+    def _represented(self, experiment: Experiment, readout: TextReadout) -> tuple[np.ndarray, list[int]]:
+        """Values (presentations, units of all layers), and the units of each layer."""
+        contexts = self._contexts(experiment)
+        values, sizes = self._of_texts([t for t, _ in contexts], readout)
+        return _placed(values, [c for _, c in contexts], len(experiment.stimuli)), sizes
+
+    def _of_texts(self, texts: Sequence[Tokens], readout: TextReadout) -> tuple[np.ndarray, list[int]]:
+        """Representations (parts of all texts, units), and the units of each layer; equal texts are read once."""
+        from brainmark.models.masked import part_representations
+        from brainmark.models.reading import last_tokens, mean_tokens, representations
+
+        frame = self.frame(False)
+        if not self.reader.causal:
+            return part_representations(self._reading, texts, readout.layers, frame, readout.pool)
+        if readout.pool not in ("last", "mean"):
+            raise InvalidModel(f"{self.identifier}: pool is {readout.pool!r}; a causal network takes 'last' or 'mean'")
+        known = {(t.ids.tobytes(), t.part.tobytes(), t.parts): t for t in texts}
+        sequences = [np.concatenate([np.array(frame.before, np.int64), t.ids]) for t in known.values()]
+        before = len(frame.before)
+        weights = [
+            last_tokens(t.ends, before) if readout.pool == "last" else mean_tokens(t.part, t.ends, before)
+            for t in known.values()
+        ]
+        made, sizes = representations(self._reading, sequences, readout.layers, weights)
+        firsts = dict(zip(known, np.cumsum([0, *(t.parts for t in known.values())])[:-1].tolist(), strict=True))
+        rows = [firsts[t.ids.tobytes(), t.part.tobytes(), t.parts] + np.arange(t.parts) for t in texts]
+        return made[np.concatenate(rows)], sizes
+
+    def _bits(self, experiment: Experiment) -> np.ndarray:
+        """Surprisal (presentations,) of each part, in bits."""
+        contexts = self._contexts(experiment)
+        values = np.concatenate(self._bits_of([t for t, _ in contexts]))
+        return _placed(values, [c for _, c in contexts], len(experiment.stimuli))
+
+    def _bits_of(self, texts: Sequence[Tokens]) -> list[np.ndarray]:
+        """Bits of the parts of each text, given all before them."""
+        from brainmark.models.masked import prefix_bits
+        from brainmark.models.reading import bits_of_parts, token_bits
+
+        self._needs_head()
+        frame = self.frame(True)
+        if not self.reader.causal:
+            found = prefix_bits(self._reading, texts, frame)
+        else:
+            before = len(frame.before)
+            sequences = [np.concatenate([np.array(frame.before, np.int64), t.ids]) for t in texts]
+            found = [bits[before:] for bits in token_bits(self._reading, sequences)]
+        return [bits_of_parts(b, t.part, t.parts) for b, t in zip(found, texts, strict=True)]
+
+    def _prefer(self, experiment: Experiment, ask: Prefer) -> xr.DataArray:
+        """Probability of each alternative in proportion to the probability of its text."""
+        from brainmark.models.logistic import softmax
+
+        self._alone(experiment)
+        bits = self._text_bits(experiment).reshape(-1, ask.group)
+        return _answer(experiment, softmax(-bits * np.log(2)), np.arange(ask.group))
+
+    def _text_bits(self, experiment: Experiment) -> np.ndarray:
+        """Bits (presentations,) of texts that stand alone; of a masked network by pseudo-log-likelihood."""
+        from brainmark.models.masked import both_sided_bits
+
+        if self.reader.causal:
+            return np.nan_to_num(self._bits(experiment), nan=0.0)  # one token and no beginning: nothing is predicted
+        self._needs_head()
+        media = experiment.stimuli.media
+        texts = [self.tokens.words(str(media[i])) for i in range(len(media))]
+        return np.array([b.sum() for b in both_sided_bits(self._reading, texts, self.frame(True))])
+
+    def _rated(self, experiment: Experiment, ask: Rate) -> np.ndarray:
+        """Ratings: the top of the scale for texts that are certain, its middle at `HALF_BITS` for each word."""
+        alone = experiment.setting.context is None
+        bits = self._text_bits(experiment) if alone else np.nan_to_num(self._bits(experiment), nan=0.0)
+        media = experiment.stimuli.media
+        words = np.array([max(1, len(str(media[i]).split())) for i in range(len(media))])
+        return ask.low + (ask.high - ask.low) / (1 + bits / words / HALF_BITS)
+
+    def _next_words(self, experiment: Experiment) -> np.ndarray:
+        from brainmark.models.next_word import next_words
+
+        self._needs_head()
+        if not self.reader.causal:
+            raise NotApplicable(f"{self.identifier} sees both sides of a word: it predicts none that has not begun")
+        contexts = self._contexts(experiment)
+        values = next_words(self._reading, self.tokens.tokenizer, [t for t, _ in contexts], self.frame(True).before)
+        return _placed(values, [c for _, c in contexts], len(experiment.stimuli))
+
+    def _behave(self, experiment: Experiment) -> xr.DataArray:
+        from brainmark.models.behavior import Observer
+
+        self._alone(experiment)
+        given = self.behavior or self.regions.get(LANGUAGE_REGIONS[0])
+        readout = None if given is None else as_text_readout(given)
+
+        def features(media: Media) -> np.ndarray:
+            assert readout is not None
+            texts = [self.tokens([str(media[i])]) for i in range(len(media))]
+            return _taken(self._of_texts(texts, readout), readout.layers, readout)[0]
+
+        def logits(media: Media) -> np.ndarray:
+            raise NotApplicable(f"{self.identifier} names no classes")
+
+        return Observer(self.identifier, None, logits, None if readout is None else features).answer(experiment)
+
+    # --- texts -------------------------------------------------------------------------------------------------------
+
+    def frame(self, probable: bool) -> Frame:
+        """Return what stands around a text, for probabilities or for recordings.
+
+        Raises
+        ------
+        NotApplicable : probabilities are asked of a network that sees both sides, whose tokenizer has no mask.
+        """
+        from brainmark.models.masked import Frame
+
+        own, after = self.tokens.frame
+        first = getattr(self.tokens.tokenizer, "bos_token_id", None)
+        before = own or (
+            (int(first),) if first is not None and (self.begin or (self.begin is None and probable)) else ()
+        )
+        if self.reader.causal:
+            return Frame(() if self.begin is False else before)
+        mask = getattr(self.tokens.tokenizer, "mask_token_id", None)
+        if probable and mask is None:
+            raise NotApplicable(
+                f"{self.identifier} sees both sides of a word, and its tokenizer has no mask to hide it"
+            )
+        return Frame(own, after, mask)
+
+    def _contexts(self, experiment: Experiment) -> list[tuple[Tokens, list[int]]]:
+        """Tokens of each context, and the presentations that it is made of."""
+        stimuli = experiment.stimuli
+        media, table = stimuli.media, stimuli.table
+        spaces = table[SPACE_BEFORE].astype(bool).tolist() if SPACE_BEFORE in table.columns else None
+        made: list[tuple[Tokens, list[int]]] = []
+        for context in experiment.contexts:
+            before = None if spaces is None else [spaces[i] for i in context]
+            tokens = self.tokens([str(media[i]) for i in context], before)
+            if not len(tokens.part) or tokens.part[0] > 0:
+                self._can_be_empty(experiment, context)
+            made.append((tokens, context))
+        return made
+
+    def _can_be_empty(self, experiment: Experiment, context: Sequence[int]) -> None:
+        """Refuse to record from a part without tokens, if neither text nor a token of the beginning comes before it."""
+        if (
+            isinstance(experiment.ask, Record | NextWord)
+            and not self.frame(isinstance(experiment.ask, NextWord)).before
+        ):
+            name = str(experiment.stimuli.ids[context[0]])
+            raise InvalidStimuli(
+                f"stimulus {name!r} holds nothing that {self.identifier} reads, nothing comes before it, and its "
+                "tokenizer puts no token at the beginning: nothing represents it; leave it out, or give begin=True"
+            )
+
+    def _needs_head(self) -> None:
+        if not self.reader.has_head:
+            raise NotApplicable(
+                f"{self.identifier} has no head that gives words probabilities; it records representations"
+            )
+
+    def _alone(self, experiment: Experiment) -> None:
+        if experiment.setting.context is not None:
+            raise NotApplicable(
+                f"{self.identifier} answers {type(experiment.ask).__name__} about texts that stand alone, "
+                f"not in a context (column {experiment.setting.context!r})"
+            )
+
+    def _recording(
+        self, experiment: Experiment, values: np.ndarray, layer: np.ndarray, unit: np.ndarray
+    ) -> xr.DataArray:
+        ask = experiment.ask
+        assert isinstance(ask, Record)
+        coords: dict[str, tuple[str, np.ndarray]] = {
+            "stimulus_id": ("presentation", experiment.stimuli.ids),
+            "neuroid_id": ("neuroid", np.arange(values.shape[1])),
+            "region": ("neuroid", np.broadcast_to(ask.region, values.shape[1])),
+            "layer": ("neuroid", layer),
+            "unit": ("neuroid", unit),
+        }
+        dims = ["presentation", "neuroid"]
+        if ask.time_bins:
+            values = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
+            start, end = np.asarray(ask.time_bins, float).T
+            coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
+            dims.append("time_bin")
+        return xr.DataArray(values, dims=dims).assign_coords(coords)
+
+
+def as_language_subject(
+    identifier: str, network: nn.Module, tokenizer: Any, regions: Mapping[str, str | TextReadout] | None = None
+) -> LanguageSubject:
+    """Return the subject; without `regions` all `LANGUAGE_REGIONS` are read from the block at `DEPTH`."""
+    from brainmark.models.token_networks import TokenNetwork, TransformersNetwork
+
+    reader = network if isinstance(network, TokenNetwork) else TransformersNetwork(network)
+    if regions is None:
+        regions = dict.fromkeys(LANGUAGE_REGIONS, block_at(reader.blocks()))
+    return LanguageSubject(identifier, reader, tokenizer, regions)
+
+
+def block_at(blocks: Sequence[str], depth: float = DEPTH) -> str:
+    """Return the block that ends nearest to a depth, of blocks that follow one another."""
+    return blocks[max(0, min(len(blocks), round(depth * len(blocks))) - 1)]
+
+
+def _placed(values: np.ndarray, contexts: Sequence[Sequence[int]], count: int) -> np.ndarray:
+    """Put what comes context by context into the order of the presentations."""
+    order = np.concatenate([np.asarray(c) for c in contexts])
+    placed = np.empty((count, *values.shape[1:]), values.dtype)
+    placed[order] = values
+    return placed
+
+
+def _taken(
+    given: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: TextReadout
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, layers and numbers of a readout's units, out of those of several layers side by side."""
+    values, sizes = given
+    first = dict(zip(layers, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    size = dict(zip(layers, sizes, strict=True))
+    units = [np.arange(size[n]) if u is None else np.asarray(u, int) for n, u in readout.chosen()]
+    columns = np.concatenate([first[n] + u for n, u in zip(readout.layers, units, strict=True)])
+    names = np.repeat(np.array(readout.layers), [len(u) for u in units])
+    whole = len(columns) == values.shape[1] and bool((columns == np.arange(len(columns))).all())
+    return values if whole else values[:, columns], names, np.concatenate(units)
+
+
+def _answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
+    ids = experiment.stimuli.ids[:: group_of(experiment.ask)]
+    coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", ids)}
+    if choices is None:
+        return xr.DataArray(values, dims="presentation", coords=coords)
+    return xr.DataArray(values, dims=("presentation", "choice"), coords=coords | {"choice": ("choice", choices)})
+
+
+__all__ = ["DEPTH", "HALF_BITS", "LANGUAGE_REGIONS", "RATED", "LanguageSubject", "as_language_subject", "block_at"]

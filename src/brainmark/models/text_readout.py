@@ -1,0 +1,56 @@
+"""What the layers of a network that reads stand for. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from brainmark.models.arguments import check_name, refuse
+
+Pool = Literal["last", "mean", "all", "first"]
+
+
+@dataclass(frozen=True, eq=False)
+class TextReadout:
+    """Where a region is read from.
+
+    Attributes
+    ----------
+    layers : dotted name of a layer, or several, whose units stand side by side.
+    pool : the last token of a part or the mean of its tokens; of networks that see both sides also the mean of all
+        tokens of the pass with those of its frame ("all", as sentence encoders are trained), or the first ("first").
+    units : layer -> its units that are read; None: all.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no readout.
+    """
+
+    layers: tuple[str, ...]
+    pool: Pool = "last"
+    units: Mapping[str, Sequence[int]] | None = None
+
+    def __post_init__(self) -> None:
+        given: Any = (self.layers,) if isinstance(self.layers, str) else tuple(self.layers)
+        for name in given:
+            check_name("TextReadout", "layers", name, "name layers of the network")
+        if not given or len(set(given)) < len(given):
+            raise refuse("TextReadout", "layers", self.layers, "name at least one layer, each once")
+        object.__setattr__(self, "layers", given)
+        if self.pool not in get_args(Pool):
+            raise refuse("TextReadout", "pool", self.pool, f"give one of {', '.join(get_args(Pool))}")
+        if self.units is not None and not any(len(self.units.get(n, ())) for n in given):
+            raise refuse("TextReadout", "units", self.units, "name at least one unit of its layers, or None for all")
+
+    def chosen(self) -> list[tuple[str, Sequence[int] | None]]:
+        """Each layer, and its units that are read (None: all)."""
+        return [(n, None if self.units is None else self.units.get(n, ())) for n in self.layers]
+
+
+def as_text_readout(given: str | TextReadout) -> TextReadout:
+    """Return the readout, or that of the layer with this name."""
+    return given if isinstance(given, TextReadout) else TextReadout((given,))
+
+
+__all__ = ["Pool", "TextReadout", "as_text_readout"]
