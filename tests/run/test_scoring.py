@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import tomllib
 import warnings
 
 import numpy as np
@@ -23,6 +25,7 @@ from brainmark.core import (
     UnknownName,
     registry,
 )  # fmt: skip
+from brainmark.run import stamp
 from brainmark.run.scoring import score, score_all
 
 CITE = "@misc{a, title={b}}"
@@ -273,6 +276,28 @@ def test_a_class_in_place_of_an_object_and_other_slips_are_named():
         score(Answers("mine"), 42)
     with pytest.raises(TypeError, match="takes lists"):
         score_all("pixels", ["Toy.V4-mean"])
+
+
+def test_code_that_scoring_cannot_import_is_no_part_of_a_result(tmp_path, monkeypatch):
+    for room in ("metrics", "analysis"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "one.py").write_text("1")
+    monkeypatch.setattr(stamp, "PACKAGE_FOLDER", tmp_path)
+    digest = stamp.code_digest.__wrapped__
+    before = digest()
+    (tmp_path / "analysis" / "one.py").write_text("2")
+    assert digest() == before
+    (tmp_path / "metrics" / "one.py").write_text("2")
+    assert digest() != before
+
+
+def test_the_rooms_left_out_of_the_digest_are_those_above_scoring():
+    """The contract of the rooms, which CI enforces, is what makes it safe to leave them out."""
+    root = stamp.PACKAGE_FOLDER.parents[1]
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c["type"] == "layers")
+    above = layers[: layers.index("run")]
+    assert {name for layer in above for name in re.findall(r"\w+", layer)} == stamp.ABOVE
 
 
 def test_any_change_in_an_outside_package_is_another_result(tmp_path, monkeypatch):

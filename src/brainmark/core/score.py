@@ -27,7 +27,8 @@ class Stamp:
     Attributes
     ----------
     created : time, UTC.
-    brainmark, commit, code : version; Git commit of a checkout ("+": with changes); sha256 of all source files.
+    brainmark, commit, code : version; Git commit of a checkout ("+": with changes); sha256 of the source files
+        that a score may depend on.
     python, packages, hardware : what it ran on.
     experiment, target : sha256 over content, see `Experiment.digest`; over the values of the target.
     sources : URL -> sha256 (or published sha1) of the data files; empty for simulated data.
