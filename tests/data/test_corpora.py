@@ -32,19 +32,3 @@ def test_tagged_sentences_become_paragraphs() -> None:
 def test_books_lose_titles_and_chapter_headings() -> None:
     text = "# Title: A\n\n## Author: B\n\n-------\n\n## CHAPTER I\n\nOne _fine_ day,\nthey left.\n\nTHE END\n"
     assert list(corpora._prose(text)) == ["One fine day, they left."]
-
-
-@pytest.mark.realdata
-def test_training_and_held_out_text_are_apart() -> None:
-    trained, held_out = corpora.brown_files("train"), corpora.brown_files("held out")
-    assert (len(trained), len(held_out)) == (450, 50)
-    assert not set(trained) & set(held_out)
-    assert list(held_out)[:2] == ["ca10", "ca20"]
-    assert not set(corpora.wikitext("train")) & set(corpora.wikitext("held out"))
-
-
-@pytest.mark.realdata
-def test_alice_is_not_in_the_books() -> None:
-    books = corpora.books()
-    assert len(books) > 6000
-    assert not any("White Rabbit" in paragraph or "Alice" in paragraph.split() for paragraph in books)
