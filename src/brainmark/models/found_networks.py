@@ -23,7 +23,7 @@ from brainmark.models.depth import guess_layers
 from brainmark.models.networks.seeds import twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import Factory, ModelEntry, card_for
-from brainmark.models.sources import Hub, Source, Timm, Torchvision
+from brainmark.models.sources import Hub, HubText, Source, Timm, Torchvision
 from brainmark.models.zoo import POOL, network
 
 DEGREES = 8.0
@@ -148,6 +148,10 @@ def hf(name: str, wanted: str) -> ModelEntry:
     torch_libraries.transformers()
     repository, _, revision = wanted.partition("@")
     source = Hub(repository, revision or None)
+    if HubText(repository, revision or None).reads():
+        from brainmark.models.found_language import reading_model
+
+        return reading_model(name, HubText(repository, revision or None))
 
     @functools.lru_cache(1)  # its content is asked for before it is
     def module(weights: Weights, seed: int) -> nn.Module:

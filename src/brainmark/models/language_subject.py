@@ -24,6 +24,7 @@ from brainmark.core.experiment import (
 from brainmark.core.stimuli import Media
 from brainmark.models.arguments import check_count, check_name, refuse
 from brainmark.models.text_readout import Pool, TextReadout, as_text_readout
+from brainmark.models.text_regions import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.tokens import TokenReader, Tokens
 
 if TYPE_CHECKING:
@@ -33,21 +34,6 @@ if TYPE_CHECKING:
     from brainmark.models.reading import Reading
     from brainmark.models.token_networks import TokenNetwork
 
-LANGUAGE_REGIONS = (
-    "language_system",
-    "language_system_left_hemisphere",
-    "language_system_right_hemisphere",
-    "LATL",
-    "RATL",
-    "LPTL",
-    "LIPL",
-    "LIFG",
-    "LPreM",
-)
-"""Regions that data sets name: the language network as a whole, and areas of it (anterior and posterior temporal,
-inferior parietal, inferior frontal, premotor)."""
-DEPTH = 2 / 3
-"""Share of the blocks that have run: where maps found on recordings usually lie, past the middle (stated, not fitted)."""
 RATED = ("plausibility", "acceptability", "grammaticality", "well-formedness", "predictability")
 """Questions that are answered by the probability of a text."""
 HALF_BITS = 10.0
@@ -427,7 +413,10 @@ def _taken(
     columns = np.concatenate([first[n] + u for n, u in zip(readout.layers, units, strict=True)])
     names = np.repeat(np.array(readout.layers), [len(u) for u in units])
     whole = len(columns) == values.shape[1] and bool((columns == np.arange(len(columns))).all())
-    return values if whole else values[:, columns], names, np.concatenate(units)
+    values = values if whole else values[:, columns]
+    if readout.unit_length:
+        values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
+    return values, names, np.concatenate(units)
 
 
 def _answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:

@@ -5,6 +5,7 @@
 ``timm/resnet18.a1_in1k``           a network and weights of timm (without a tag: its usual ones)
 ``torchvision/resnet18``            the same of torchvision (``torchvision/resnet50.IMAGENET1K_V2``)
 ``hf/facebook/dinov2-small``        a network of the Hugging Face hub, or of a folder (``hf/./folder``)
+``hf/openai-community/gpt2``        the same for networks that read, with their tokenizer
 ``my_module:make_model``            what a function returns: a torch module or a subject
 ``path/to/network.pt2``             an exported program; ``network.toml`` beside it may describe it
 ``models.toml#name``                a description; see `brainmark.models.toml_models`
@@ -79,7 +80,7 @@ def _twin(base: str, seed: int) -> ModelEntry:
     return Entry("model", name, make, card, entry.content)
 
 
-def card_for(name: str, *, what: str, where: str, licence: str, degrees: float, **changes: Any) -> ModelCard:
+def card_for(name: str, *, what: str, where: str, licence: str, degrees: float | None, **changes: Any) -> ModelCard:
     """Return the card of a model that nobody registered: it says what is known, and how its layers were chosen."""
     key = re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
     title = what.replace("{", "(").replace("}", ")")

@@ -186,6 +186,77 @@ class Hub:
 
 
 @dataclass(frozen=True)
+class HubText:
+    """A network that reads, with its tokenizer, of the Hugging Face hub or of a folder.
+
+    It is made with the head that its configuration names: causal, masked, or none.
+    """
+
+    repository: str
+    revision: str | None = None
+
+    def untrained(self) -> nn.Module:
+        """Return it as transformers initialises it; even that needs the configuration."""
+        config = self.config()
+        return self._class(config).from_config(config)
+
+    def trained(self) -> nn.Module:
+        """Return it with its weights, in single precision."""
+        import torch
+
+        made = self._class(self.config())
+        with _fetching(f"the weights of {self.repository}", f"https://huggingface.co/{self.repository}"):
+            return made.from_pretrained(self.repository, revision=self.revision, dtype=torch.float32)
+
+    def tokenizer(self) -> Any:
+        """Return its tokenizer."""
+        transformers = torch_libraries.transformers()
+        with _fetching(f"the tokenizer of {self.repository}", f"https://huggingface.co/{self.repository}", _FOLDER):
+            return transformers.AutoTokenizer.from_pretrained(self.repository, revision=self.revision)
+
+    def config(self) -> Any:
+        """Return its configuration."""
+        transformers = torch_libraries.transformers()
+        with _fetching(f"the configuration of {self.repository}", f"https://huggingface.co/{self.repository}", _FOLDER):
+            return transformers.AutoConfig.from_pretrained(self.repository, revision=self.revision)
+
+    def reads(self) -> bool:
+        """Whether it is a network that reads, by the kind that its configuration says; False where there is none."""
+        try:
+            config = self.config()
+        except DataError:
+            return False
+        known: Any = importlib.import_module("transformers.models.auto.modeling_auto")
+        tables = ("CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "FOR_TEXT_ENCODING")
+        names = [
+            getattr(known, f"MODEL_{t}_MAPPING_NAMES", getattr(known, f"MODEL_FOR_{t}_MAPPING_NAMES", {}))
+            for t in tables
+        ]
+        shown = any("Image" in n or "Vision" in n for n in config.architectures or ())
+        return not shown and any(config.model_type in table for table in names)
+
+    def described(self, file: str) -> Any:
+        """Return what a JSON file beside the weights says, such as ``modules.json`` of a sentence encoder, or None."""
+        import json
+        from pathlib import Path
+
+        torch_libraries.transformers()
+        cached: Any = importlib.import_module("transformers.utils").cached_file
+        with _fetching(file, f"https://huggingface.co/{self.repository}", _FOLDER):
+            found = cached(self.repository, file, revision=self.revision, _raise_exceptions_for_missing_entries=False)
+        return None if found is None else json.loads(Path(found).read_text("utf-8"))
+
+    def _class(self, config: Any) -> Any:
+        transformers = torch_libraries.transformers()
+        named = tuple(config.architectures or ())
+        if any(n.endswith(("ForCausalLM", "LMHeadModel")) for n in named):
+            return transformers.AutoModelForCausalLM
+        if any(n.endswith(("ForMaskedLM", "ForPreTraining")) for n in named):
+            return transformers.AutoModelForMaskedLM
+        return transformers.AutoModel
+
+
+@dataclass(frozen=True)
 class Built:
     """A network that no library has, by the function that builds it."""
 
@@ -309,4 +380,4 @@ def _can_be_reached(url: str) -> bool:
     return True
 
 
-__all__ = ["Built", "Hub", "Published", "Source", "Timm", "Torchvision", "Transformers", "hub"]
+__all__ = ["Built", "Hub", "HubText", "Published", "Source", "Timm", "Torchvision", "Transformers", "hub"]

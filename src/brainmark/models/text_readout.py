@@ -21,6 +21,7 @@ class TextReadout:
     pool : the last token of a part or the mean of its tokens; of networks that see both sides also the mean of all
         tokens of the pass with those of its frame ("all", as sentence encoders are trained), or the first ("first").
     units : layer -> its units that are read; None: all.
+    unit_length : whether each representation is divided by its length, as sentence encoders are trained.
 
     Raises
     ------
@@ -30,6 +31,7 @@ class TextReadout:
     layers: tuple[str, ...]
     pool: Pool = "last"
     units: Mapping[str, Sequence[int]] | None = None
+    unit_length: bool = False
 
     def __post_init__(self) -> None:
         given: Any = (self.layers,) if isinstance(self.layers, str) else tuple(self.layers)
