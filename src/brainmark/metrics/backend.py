@@ -67,6 +67,15 @@ def sum_of_squares(x: np.ndarray) -> float:
         return float(stored.reshape(-1) @ stored.reshape(-1))
 
 
+def take_rows(x: Array, rows: Array, out: Array) -> Array:
+    """Return some rows of `x` in an array that is there already."""
+    if isinstance(x, np.ndarray):
+        return np.take(x, rows, axis=0, out=out, mode="clip")  # other modes make a copy first
+    import torch
+
+    return torch.index_select(x, 0, rows, out=out)
+
+
 def block_width(n: int) -> int:
     """Return how many columns of a matrix with `n` rows are processed together."""
     return min(_WIDE, max(64, _BLOCK // n))
@@ -80,15 +89,18 @@ def gram(x: Array, wide: bool = False) -> Array:
     """
     if is_torch_array(x) and x.device.type == "cpu":
         return like(gram(as_numpy(x), wide), x)  # OpenBLAS has a symmetric product (half the work), torch has none
-    xp = namespace(x)
-    total = xp.zeros((x.shape[0], x.shape[0]), dtype=xp.float64, device=device(x))
-    width = block_width(x.shape[0])
+    xp, n, made = namespace(x), x.shape[0], {"device": device(x)}
+    kept = x.dtype if not wide and xp.isdtype(x.dtype, "real floating") else xp.float64
+    width = min(x.shape[1], block_width(n))
+    total = xp.zeros((n, n), dtype=xp.float64, **made)
+    spare = xp.empty((n, width), dtype=kept, **made)
+    product = xp.empty((n, n), dtype=kept, **made)
     for start in range(0, x.shape[1], width):
-        block = x[:, start : start + width]
-        if wide or not xp.isdtype(block.dtype, "real floating"):
-            block = as_float64(block)
-        block = block - xp.mean(block, axis=0)  # nearly centred: what rounding leaves of the means goes below
-        total += block @ transpose(block)
+        part = x[:, start : start + width]
+        part = part if part.dtype == kept else xp.astype(part, kept)
+        # nearly centred: what rounding leaves of the means goes below
+        block = xp.subtract(part, xp.mean(part, axis=0), out=spare[:, : part.shape[1]])
+        total += xp.matmul(block, transpose(block), out=product)
     mean = xp.mean(total, axis=0)
     mean -= 0.5 * xp.mean(mean)
     total -= mean
@@ -97,25 +109,49 @@ def gram(x: Array, wide: bool = False) -> Array:
 
 
 def inverse_cholesky(a: Array) -> Array | None:
-    """Return the inverse of the lower Cholesky factor of `a` (n, n); None where `a` is not positive definite."""
+    """Return the inverse of the lower Cholesky factor of `a` (n, n); None where `a` is not positive definite.
+
+    Factor and inverse are made together, by halves: but for small blocks on the diagonal, all work is in products.
+    """
+    made = namespace(a).zeros(a.shape, dtype=a.dtype, device=device(a))
     try:
-        lower = namespace(a).linalg.cholesky(a)
+        _invert_factor(a, made)
     except (np.linalg.LinAlgError, RuntimeError):  # torch raises a RuntimeError
         return None
-    _invert_lower(lower)
-    return lower
+    return made
 
 
-def _invert_lower(lower: Array) -> None:
-    """Invert a lower triangle in its place, by halves: most of the work of a general inverse are products with 0."""
-    n = lower.shape[0]
+def _invert_factor(a: Array, made: Array) -> None:
+    """Write the inverse into the lower triangle of `made`."""
+    xp, n = namespace(a), a.shape[0]
     if n <= _LEAF:
-        lower[...] = namespace(lower).linalg.inv(lower)
+        made[...] = xp.linalg.inv(xp.linalg.cholesky(a))
         return
     half = n // 2
-    _invert_lower(lower[:half, :half])
-    _invert_lower(lower[half:, half:])
-    lower[half:, :half] = -(lower[half:, half:] @ lower[half:, :half]) @ lower[:half, :half]
+    upper, lower, between = made[:half, :half], made[half:, half:], made[half:, :half]
+    _invert_factor(a[:half, :half], upper)
+    below = times_upper(a[half:, :half], upper)  # of the factor itself
+    spare = below @ transpose(below)
+    _invert_factor(xp.subtract(a[half:, half:], spare, out=spare), lower)
+    product = spare[:, :half]
+    for start, end in _steps(n - half):
+        product[start:end] = lower[start:end, :end] @ below[:end]
+    product *= -1
+    for start, end in _steps(half):
+        between[:, start:end] = product[:, start:] @ upper[start:, start:end]
+
+
+def times_upper(a: Array, lower: Array, out: Array | None = None) -> Array:
+    """Return ``a @ lower.T`` for a lower triangle, by blocks: half of the products are with zeros."""
+    made = namespace(a).empty_like(a) if out is None else out
+    for start, end in _steps(lower.shape[0]):
+        made[:, start:end] = a[:, :end] @ transpose(lower[start:end, :end])
+    return made
+
+
+def _steps(n: int) -> list[tuple[int, int]]:
+    step = max(64, -(-n // 4))
+    return [(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def centred(x: Array) -> Array:
@@ -123,8 +159,13 @@ def centred(x: Array) -> Array:
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "real floating"):
         x = xp.astype(x, xp.float64)
-    mean = xp.mean(x, axis=0, dtype=xp.float64) if not is_torch_array(x) else x.mean(0, dtype=xp.float64)
-    return x - xp.astype(mean, x.dtype)
+    return x - xp.astype(column_means(x), x.dtype)
+
+
+def column_means(x: Array) -> Array:
+    """Return the mean (p,) of each column of `x` (n, p) in float64."""
+    xp = namespace(x)
+    return x.mean(0, dtype=xp.float64) if is_torch_array(x) else xp.mean(x, axis=0, dtype=xp.float64)
 
 
 def available_memory(x: Array) -> int:

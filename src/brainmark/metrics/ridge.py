@@ -9,7 +9,19 @@ import numpy as np
 from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import Array, as_float64, as_numpy, inverse_cholesky, like, namespace, transpose
+from brainmark.metrics.backend import (
+    Array,
+    as_float64,
+    as_numpy,
+    column_means,
+    gram,
+    inverse_cholesky,
+    like,
+    namespace,
+    take_rows,
+    times_upper,
+    transpose,
+)  # fmt: skip
 from brainmark.metrics.features import Features, centred_products, prepare
 from brainmark.metrics.spectrum import DETERMINED, Spectrum, gcv_errors, loo_errors, summed_loo_errors
 from brainmark.metrics.splits import Fold
@@ -47,12 +59,16 @@ def ridge_predictions(
 
     Returns
     -------
-    predictions (m, q) float64, rows in the order of the folds' test rows; chosen penalties (folds, q).
+    predictions (m, q), rows in the order of the folds' test rows; chosen penalties (folds, q). In float64; predictions
+    of more targets than presentations, which one penalty serves, have the targets' precision.
     """
     penalties = np.sort(np.atleast_1d(np.asarray(alphas, float)))[::-1]
     if penalties.size == 0 or not (np.isfinite(penalties) & (penalties >= 0)).all():
         raise InvalidMeasurement("ridge needs finite penalties that are not negative")
-    features, y = prepare(features), as_float64(y)
+    features = prepare(features)
+    if selection == "loo" and not per_target and len(penalties) > 1 and y.shape[1] > features.n:
+        return _one_for_many(features, _single_or_double(y), folds, penalties)
+    y = as_float64(y)
     if len(penalties) == 1 and penalties[0] > 0 and _complementary(folds, features.n):
         left_out = _left_out_dual if features.dual else _left_out_primal
         found = left_out(features, y, [like(fold.test, y) for fold in folds], float(penalties[0]))
@@ -81,8 +97,13 @@ def left_out_least_squares(features: Features, y: Array, folds: Sequence[Fold]) 
     """
     if not _complementary(folds, features.n):
         return None
-    tests = [like(fold.test, y) for fold in folds]
+    y, tests = _single_or_double(y), [like(fold.test, y) for fold in folds]
     return _left_out_dual(features, y, tests, 0.0) if features.dual else _left_out_primal(features, y, tests, 0.0)
+
+
+def _single_or_double(y: Array) -> Array:
+    xp = namespace(y)
+    return y if y.dtype in (xp.float32, xp.float64) else as_float64(y)
 
 
 def _complementary(folds: Sequence[Fold], n: int) -> bool:
@@ -99,16 +120,15 @@ def _left_out_primal(features: Features, y: Array, tests: Sequence[Array], alpha
     inverse = _sure_inverse(transpose(a) @ a, alpha)
     if inverse is None:
         return None
-    error = y - xp.mean(y, axis=0)
+    error = y - column_means(y)
     error = error - a @ (transpose(inverse) @ (inverse @ transpose(transpose(error) @ a)))
+    largest = max(len(test) for test in tests)
+    spare = [xp.empty((largest, features.p), dtype=xp.float64, device=device(a)) for _ in range(2)]
     parts: list[Array] = []
     for test in tests:
-        rows = _times_upper(a[test], inverse)
-        block = _eye(len(test), a) - rows @ transpose(rows) - 1 / n
-        if alpha:
-            parts.append(y[test] - xp.linalg.solve(block, error[test]))
-            continue
-        lower = inverse_cholesky(block)
+        part, rows = (array[: len(test)] for array in spare)
+        times_upper(take_rows(a, test, part), inverse, rows)
+        lower = inverse_cholesky(_eye(len(test), a) - rows @ transpose(rows) - 1 / n)
         if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
             return None
         parts.append(y[test] - transpose(lower) @ (lower @ error[test]))
@@ -120,21 +140,46 @@ def _left_out_dual(features: Features, y: Array, tests: Sequence[Array], alpha: 
 
     M is (I - H) / alpha, and without a penalty the limit of that: the pseudoinverse of the centred products.
     """
-    xp, n = namespace(y), features.n
+    xp, n = namespace(features.array), features.n
     kernel = features.array
     share = float(xp.sum(xp.linalg.diagonal(kernel))) / n / n  # fills the direction that centring leaves empty
     inverse = _sure_inverse(kernel + share, alpha)
     if inverse is None:
         return None
     constant = 1 / (n * (share * n + alpha))
-    centred = y - xp.mean(y, axis=0)
-    many = y.shape[1] > n
-    error = (transpose(inverse) @ inverse) @ centred if many else transpose(inverse) @ (inverse @ centred)
+    mean = column_means(y)
+    if y.shape[1] > n:
+        return _smoothed(inverse, constant, y, mean, tests)
+    error = transpose(inverse) @ (inverse @ (y - mean))
     parts: list[Array] = []
     for test in tests:
         columns = inverse[:, test]
         parts.append(y[test] - xp.linalg.inv(transpose(columns) @ columns - constant) @ error[test])
     return xp.concat(parts, axis=0)
+
+
+def _smoothed(inverse: Array, constant: float, y: Array, mean: Array, tests: Sequence[Array]) -> Array:
+    """The same for very many targets: one product for all folds."""
+    xp = namespace(inverse)
+    whole = transpose(inverse) @ inverse
+    parts: list[Array] = []
+    for test in tests:
+        smoother = -xp.linalg.inv(whole[test][:, test] - constant) @ whole[test]
+        smoother[xp.arange(len(test), device=device(y)), test] += 1
+        parts.append(smoother)
+    return _product(xp.concat(parts, axis=0), y, mean)
+
+
+def _product(smoothers: Array, y: Array, mean: Array) -> Array:
+    """Product of smoothers (m, n), whose rows add up to 1, with targets (n, q) that have a mean (q,).
+
+    In the precision of the targets: rounded once more they would not lose more, and there are many.
+    """
+    xp = namespace(y)
+    mean = xp.astype(mean, y.dtype)
+    made = xp.astype(smoothers, y.dtype) @ (y - mean)
+    made += mean
+    return made
 
 
 def _sure_inverse(products: Array, alpha: float) -> Array | None:
@@ -158,17 +203,6 @@ def _squares(x: Array) -> float:
     return float(flat @ flat)
 
 
-def _times_upper(a: Array, lower: Array) -> Array:
-    """Return ``a @ lower.T`` for a lower triangle, by blocks: half of the products are with zeros."""
-    xp = namespace(a)
-    made = xp.empty_like(a)
-    step = max(64, -(-lower.shape[0] // 4))
-    for start in range(0, lower.shape[0], step):
-        end = min(start + step, lower.shape[0])
-        made[:, start:end] = a[:, :end] @ transpose(lower[start:end, :end])
-    return made
-
-
 def _each_fold(
     features: Features,
     y: Array,
@@ -180,20 +214,15 @@ def _each_fold(
     xp = namespace(y)
     q = y.shape[1]
     summed = selection == "loo" and not per_target and len(alphas) > 1
-    whole = y @ transpose(y) if summed and q > y.shape[0] else None
     judged = y if per_target or summed or len(alphas) == 1 else _same_products(y)
     together = not per_target and max(len(fold.test) for fold in folds) < q  # one product for all folds, at the end
     predictions: list[Array] = []
     chosen: list[Array] = []
     for fold in folds:
         train, test = like(fold.train, y), like(fold.test, y)
-        if whole is not None:
-            spectrum = Spectrum(features, train)
-            best = xp.argmin(summed_loo_errors(spectrum, alphas, centred_products(whole[train][:, train])))[None]
-        else:
-            part = judged[train] if len(alphas) > 1 else judged[train, :1]
-            spectrum = Spectrum(features, train, part - xp.mean(part, axis=0))
-            best = _best(spectrum, alphas, per_target, selection)
+        part = judged[train] if len(alphas) > 1 else judged[train, :1]
+        spectrum = Spectrum(features, train, part - xp.mean(part, axis=0))
+        best = _best(spectrum, alphas, per_target, selection)
         penalty = xp.zeros(q, dtype=xp.float64, device=device(y)) + like(alphas, y)[best if per_target else best[:1]]
         if together:
             predictions.append(_smoother(spectrum, features, train, test, float(penalty[0])))
@@ -201,12 +230,29 @@ def _each_fold(
             predictions.append(_smooth(spectrum, features, train, test, y, penalty))
         else:
             mean = xp.mean(y[train], axis=0)
-            if whole is not None or spectrum.y.shape[1] != q:
+            if spectrum.y.shape[1] != q:
                 spectrum = Spectrum(features, train, y[train] - mean)
             predictions.append(spectrum.predict(features, train, test, penalty) + mean)
         chosen.append(penalty)
     stacked = xp.concat(predictions, axis=0)
     return stacked @ y if together else stacked, xp.stack(chosen)
+
+
+def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array]:
+    """One penalty for all of more targets than presentations, by leave-one-out error, which their products decide."""
+    xp = namespace(y)
+    whole = gram(y, wide=True)
+    smoothers: list[Array] = []
+    chosen: list[Array] = []
+    for fold in folds:
+        train, test = like(fold.train, y), like(fold.test, y)
+        spectrum = Spectrum(features, train)
+        errors = summed_loo_errors(spectrum, alphas, centred_products(whole[train][:, train]))
+        alpha = float(alphas[int(xp.argmin(errors))])
+        smoothers.append(_smoother(spectrum, features, train, test, alpha))
+        chosen.append(xp.full((y.shape[1],), alpha, dtype=xp.float64, device=device(y)))
+    mean = column_means(y)
+    return _product(xp.concat(smoothers, axis=0), y, mean), xp.stack(chosen)
 
 
 def _same_products(y: Array) -> Array:

@@ -231,7 +231,7 @@ def ols_mapping(
     if few:
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = x if isinstance(x, Features) else prepare(x, wide=True)
-    quick = left_out_least_squares(features, y.astype(float), folds)
+    quick = left_out_least_squares(features, y, folds)
     if quick is not None:
         return _by_fold(quick, folds), ()
     predictions: list[np.ndarray] = []
