@@ -102,8 +102,8 @@ class MetricCard(Card):
 
     domain: Domain | Literal["any"] = "any"
     compares: Literal[
-        "recordings", "series", "dissimilarities", "choices", "shares", "judgements", "distributions", "surprisals",
-        "words",
+        "recordings", "series", "timed judgements", "dissimilarities", "choices", "shares", "judgements",
+        "distributions", "surprisals", "words",
     ]  # fmt: skip
     chance: float | None = Field(default=0.0, description="expected value without any relation; None: depends")
     tags: tuple[str, ...] = ()

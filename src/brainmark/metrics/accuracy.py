@@ -11,19 +11,21 @@ from brainmark.metrics.behavior import aligned_choices
 from brainmark.metrics.resampling import draws
 
 
-def accuracy(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
+def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """Share of presentations on which the model's first choice is the right label (top-1).
 
     Parameters
     ----------
     truth : coordinate of the target along presentation with the right label, one of its choices.
+    by : coordinate of the target along presentation; each of its labels has a value of its own, and the centre is their
+        mean. None: one value over all presentations.
     resamples : bootstrap draws of presentations; 0: no replicates.
     seed : of the draws.
 
     Returns
     -------
-    Comparison with one value; choices that tie share the presentation evenly. ``details`` has chance (one over the
-    number of choices) and the mean log2 probability of the right label.
+    Comparison with one value (or one a label); choices that tie share the presentation evenly. ``details`` has chance
+    (one over the number of choices) and the mean log2 probability of the right label.
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
@@ -31,12 +33,15 @@ def accuracy(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metr
         right = _right(target, truth)
         best = values == values.max(axis=1, keepdims=True)
         solved = (best * right).sum(axis=1) / best.sum(axis=1)
-        counts = draws(len(solved), resamples, seed).astype(float) if resamples else None
+        groups = {"top-1": np.arange(len(solved))} if by is None else _positions(target, by)
+        counts = draws(len(solved), resamples, seed) if resamples else None
         total = values.sum(axis=1)
         shares = (values * right).sum(axis=1) / np.where(total > 0, total, 1)
         return Comparison(
-            xr.DataArray([solved.mean()], dims=("pattern",), coords={"pattern": ["top-1"]}),
-            replicates=None if counts is None else (counts @ solved / len(solved))[:, None],
+            xr.DataArray(
+                [solved[at].mean() for at in groups.values()], dims=("pattern",), coords={"pattern": list(groups)}
+            ),
+            replicates=None if counts is None else np.stack([_drawn(solved, counts, at) for at in groups.values()], 1),
             center="mean",
             details={
                 "chance": 1 / values.shape[1],
@@ -45,6 +50,21 @@ def accuracy(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metr
         )
 
     return metric
+
+
+def _positions(target: xr.DataArray, by: str) -> dict[str, np.ndarray]:
+    """Presentations with each label of a coordinate."""
+    if by not in target.coords or target.coords[by].dims != ("presentation",):
+        raise InvalidMeasurement(f"target has no coordinate {by!r} along 'presentation' to average by")
+    names = target.coords[by].values.astype(str)
+    return {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
+
+
+def _drawn(solved: np.ndarray, counts: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Accuracy on some presentations under draws of all; NaN where a draw has none of them."""
+    drawn = counts[:, at].astype(float)
+    number = drawn.sum(axis=1)
+    return np.where(number > 0, drawn @ solved[at] / np.maximum(number, 1), np.nan)
 
 
 def _right(target: xr.DataArray, truth: str) -> np.ndarray:

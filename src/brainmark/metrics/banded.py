@@ -177,6 +177,7 @@ class UniqueVariance:
     nuisance : by name (n, p) arrays, rows in the order of the presentations (`nuisances` makes them).
     splits, resamples, seed : as in `predictivity.Predictivity`.
     candidates : shares of the spaces to search.
+    block : neighbouring presentations that are drawn together.
     """
 
     nuisance: Mapping[str, np.ndarray]
@@ -184,6 +185,7 @@ class UniqueVariance:
     resamples: int = 1000
     seed: int = 0
     candidates: int = 20
+    block: int = 1
 
     def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         """Compare recordings (presentation, neuroid); the target must be measured throughout."""
@@ -193,7 +195,7 @@ class UniqueVariance:
         folds = self.splits(len(y), labels_of(prediction, target))
         test = np.concatenate([f.test for f in folds])
         sizes, truth = [len(f.test) for f in folds], y[test]
-        counts = draws(len(y), self.resamples, self.seed)[:, test]
+        counts = draws(len(y), self.resamples, self.seed, self.block)[:, test]
         spaces = {"model": prepare(x, dual=True)} | {k: prepare(v, dual=True) for k, v in self.nuisance.items()}
         parts = {
             "joint": spaces,

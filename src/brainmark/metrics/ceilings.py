@@ -38,11 +38,13 @@ class SplitHalf:
     splits : random halvings.
     resamples : bootstrap samples of presentations, on the draws that metrics use; 0: none.
     seed : of draws and halvings.
+    block : neighbouring presentations that are drawn together.
     """
 
     splits: int = 30
     resamples: int = 1000
     seed: int = 0
+    block: int = 1
 
     def __call__(self, target: xr.DataArray) -> Comparison:
         """Return the ceiling of each neuroid of a target (presentation, neuroid, repetition); NaN: not measured.
@@ -61,7 +63,7 @@ class SplitHalf:
         check_filled(target, "target")
         check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "neuroid", "repetition").values
-        counts = draws(trials.shape[0], self.resamples, self.seed)
+        counts = draws(trials.shape[0], self.resamples, self.seed, self.block)
         half, replicates = split_half_correlations(trials, self.splits, self.seed, counts)
         reliability = spearman_brown(half)
         lost = int(np.isnan(reliability).sum())

@@ -42,6 +42,7 @@ class Predictivity:
     seed : of the draws.
     device : torch device such as "cuda"; None computes with NumPy.
     dual : form of the features that the mapping needs; None: the smaller one.
+    block : neighbouring presentations that are drawn together.
     """
 
     predict: Predict
@@ -50,6 +51,7 @@ class Predictivity:
     seed: int = 0
     device: str | None = None
     dual: bool | None = None
+    block: int = 1
 
     def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         """Compare a model's answer (presentation, neuroid) with recordings (presentation, neuroid).
@@ -71,7 +73,7 @@ class Predictivity:
     def compare(self, features: Features, y: np.ndarray, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         """Compare prepared features with values `y` (presentation, neuroid) in the place of those of `target`."""
         folds = self.splits(len(y), labels_of(prediction, target))
-        counts = draws(len(y), self.resamples, self.seed)
+        counts = draws(len(y), self.resamples, self.seed, self.block)
         values, per_fold = np.full(y.shape[1], np.nan), np.full((len(folds), y.shape[1]), np.nan)
         replicates = np.full((self.resamples, y.shape[1]), np.nan)
         notes: dict[str, None] = {}

@@ -27,10 +27,12 @@ class LeaveOneSubjectOut:
     Attributes
     ----------
     resamples, seed : of presentations, on the draws that metrics use.
+    block : neighbouring presentations that are drawn together.
     """
 
     resamples: int = 1000
     seed: int = 0
+    block: int = 1
 
     def __call__(self, target: xr.DataArray) -> Comparison:
         """Return the ceiling of a target (presentation, subject); NaN: not measured.
@@ -45,7 +47,7 @@ class LeaveOneSubjectOut:
                 "and two subjects at least"
             )
         y = np.asarray(target.transpose("presentation", "subject").values, float)
-        counts = draws(len(y), self.resamples, self.seed)
+        counts = draws(len(y), self.resamples, self.seed, self.block)
         count = y.shape[1]
         lower, upper = np.full(count, np.nan), np.full(count, np.nan)
         replicates = np.full((self.resamples, count), np.nan)

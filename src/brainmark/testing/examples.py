@@ -82,21 +82,39 @@ class MetricExample:
 
 
 def metric_example(
-    compares: Literal["recordings", "dissimilarities", "choices", "shares", "judgements", "distributions"],
+    compares: Literal[
+        "recordings",
+        "series",
+        "dissimilarities",
+        "choices",
+        "shares",
+        "judgements",
+        "distributions",
+        "surprisals",
+        "words",
+    ],
     count: int = 96,
     seed: int = 0,
 ) -> MetricExample:
     """Return a prediction and a target of the kind a metric compares, without noise.
 
     recordings : 24 model units that span 6 latent signals; 12 neuroids, linear mixtures of the same signals.
+    series : 24 units that span 4 signals, word by word; 6 time courses, the delayed sums of the same signals.
+    timed judgements : one number a word, and 6 noisy time courses of its delayed sum.
     dissimilarities : the same units, and the dissimilarities (1 - Pearson) of their answers, twice as two subjects.
     choices : probabilities of 4 choices, and the same probabilities.
     shares : probabilities of "no" and "yes" along a scale of 8 levels, and the share of "yes".
     judgements : one number a stimulus, and the same numbers.
     distributions : 48 orientation-tuned units answering to gratings, and the circular variances of their tuning.
+    surprisals : one number a region of a sentence, lower in condition "a" than in "b"; the same with its coordinates.
+    words : a word a stimulus; its target names the words as the coordinate ``next_word``.
     """
     make = {
         "recordings": _recordings,
+        "series": _series,
+        "timed judgements": _timed,
+        "surprisals": _surprisals,
+        "words": _words,
         "dissimilarities": _dissimilarities,
         "choices": _choices,
         "shares": _shares,
@@ -117,6 +135,64 @@ def _recordings(count: int, generator: np.random.Generator) -> MetricExample:
     units = latent @ generator.standard_normal((6, 24)) + 1.0
     neuroids = latent @ generator.standard_normal((6, 12)) + 3.0
     return MetricExample(recording(stimuli, units, name="unit"), recording(stimuli, neuroids, name="neuroid"))
+
+
+def _series(count: int, generator: np.random.Generator) -> MetricExample:
+    stimuli, bins = _numbered(2 * count), 2 * count
+    onset = 1000.0 * np.arange(2 * count)
+    latent = generator.standard_normal((2 * count, 4))
+    course = _course(onset) @ latent
+    names = [f"course-{k}" for k in range(6)]
+    target = xr.DataArray(
+        course @ generator.standard_normal((4, 6)),
+        dims=("time_bin", "neuroid"),
+        coords={
+            "time_bin_start": ("time_bin", 1000.0 * np.arange(bins)),
+            "time_bin_end": ("time_bin", 1000.0 * np.arange(1, bins + 1)),
+            "neuroid_id": ("neuroid", names),
+            "region": ("neuroid", ["V1"] * 6),
+        },
+    )
+    units = recording(stimuli, latent @ generator.standard_normal((4, 24)))
+    return MetricExample(units.assign_coords(onset=("presentation", onset)), target)
+
+
+def _course(onset: np.ndarray) -> np.ndarray:
+    """Response (time_bin, word) in bins of one second: a gamma function with its mode after 5 s."""
+    seconds = np.arange(len(onset))[:, None] - onset / 1000
+    return np.where(seconds >= 0, np.maximum(seconds, 0) ** 5 * np.exp(-np.maximum(seconds, 0)), 0.0)
+
+
+def _timed(count: int, generator: np.random.Generator) -> MetricExample:
+    series = _series(count, generator)
+    one = series.prediction.isel(neuroid=0, drop=True)
+    course = _course(one.coords["onset"].values) @ one.values
+    gains = generator.uniform(0.5, 2.0, 6)
+    return MetricExample(one, series.target.copy(data=course[:, None] * gains + np.arange(6.0)))
+
+
+def _surprisals(count: int, generator: np.random.Generator) -> MetricExample:
+    expected = np.arange(count) % 2 == 0
+    columns = {
+        "item": np.arange(count) // 2,
+        "condition": np.where(expected, "a", "b"),
+        "region_number": np.ones(count, int),
+        "characters": np.full(count, 5),
+    }
+    target = xr.DataArray(
+        np.where(expected, 2.0, 6.0) + generator.random(count),
+        dims="presentation",
+        coords={"stimulus_id": ("presentation", _numbered(count).ids)}
+        | {name: ("presentation", values) for name, values in columns.items()},
+    )
+    return MetricExample(target, target)
+
+
+def _words(count: int, generator: np.random.Generator) -> MetricExample:
+    words = np.array([f"word-{k}" for k in generator.permutation(count)])
+    known = {"stimulus_id": ("presentation", _numbered(count).ids)}
+    target = xr.DataArray(np.ones(count), dims="presentation", coords={**known, "next_word": ("presentation", words)})
+    return MetricExample(xr.DataArray(words, dims="presentation", coords=known), target)
 
 
 def _dissimilarities(count: int, generator: np.random.Generator) -> MetricExample:

@@ -55,12 +55,15 @@ class MetricUnderTest:
         """Return the right prediction, each unit with noise of `level` times its standard deviation."""
         prediction = self.example.prediction
         generator = np.random.default_rng([17, int(level * 1000)])
+        if self.card.compares == "words":
+            wrong = generator.random(prediction.shape) < level / (1 + level)
+            return prediction.copy(data=np.where(wrong, "something else", prediction.values))
         noise = prediction.copy(data=generator.standard_normal(prediction.shape))
         noisy = prediction + level * prediction.std("presentation") * noise
         if self.card.compares == "choices":
             noisy = abs(noisy)
             noisy = noisy / noisy.sum("choice")
-        if self.card.compares == "distributions":
+        if self.card.compares in ("distributions", "surprisals"):
             noisy = abs(noisy)
         return noisy.transpose(*prediction.dims)
 
@@ -105,7 +108,7 @@ def compares(metric: MetricUnderTest) -> None:
 
 def perfect_prediction_scores_best(metric: MetricUnderTest) -> None:
     """The right prediction scores higher than the same with little or much noise."""
-    if metric.card.compares in ("choices", "shares") and metric.card.chance is None:
+    if metric.card.compares in ("choices", "shares", "surprisals") and metric.card.chance is None:
         raise CheckSkipped("the card states no chance level: any choices have a value, and the target's are not best")
     right = metric.value(metric.example.prediction)
     for level in (0.5, 2.0):
@@ -193,8 +196,9 @@ def missing_values_are_handled_or_refused(metric: MetricUnderTest) -> None:
         raise CheckSkipped("values are not per neuroid")
     before = metric.comparison().values.values
     for rows, where in ((slice(None), "a neuroid of NaN"), (slice(0, 1), "one NaN")):
-        target = metric.example.target.astype(float).transpose("presentation", ...).copy(deep=True)
-        target[{"presentation": rows, "neuroid": 1}] = np.nan
+        time = "presentation" if "presentation" in metric.example.target.dims else "time_bin"
+        target = metric.example.target.astype(float).transpose(time, ...).copy(deep=True)
+        target[{time: rows, "neuroid": 1}] = np.nan
         try:
             after = metric.metric(metric.noisy_prediction, target).values.values
         except BrainmarkError:
@@ -213,7 +217,7 @@ def missing_values_are_handled_or_refused(metric: MetricUnderTest) -> None:
 
 def constant_prediction_gets_no_value(metric: MetricUnderTest) -> None:
     """A prediction that never changes is undefined (NaN), refused, or exactly at chance: no number in disguise."""
-    if metric.card.compares in ("choices", "shares") and metric.card.chance is None:
+    if metric.card.compares in ("choices", "shares", "surprisals") and metric.card.chance is None:
         raise CheckSkipped("the card states no chance level: any choices have a value, and the target's are not best")
     if not metric.example.paired:
         raise CheckSkipped("distributions are compared")

@@ -134,11 +134,11 @@ def soft_labels(
         tags=("behavior", "engineering"),
     ),
 )
-def accuracy(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
+def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """Accuracy, see `brainmark.metrics.accuracy.accuracy`."""
     from brainmark.metrics import accuracy as module
 
-    return module.accuracy(truth, resamples, seed)
+    return module.accuracy(truth, by, resamples, seed)
 
 
 @metrics.add(

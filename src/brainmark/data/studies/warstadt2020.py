@@ -1,0 +1,136 @@
+"""Warstadt 2020 (BLiMP): 67 paradigms of 1000 pairs of sentences, one acceptable in English and one minimally not.
+
+Pairs were generated from grammars. How often people (20, a majority of them, for each of some pairs) preferred the
+acceptable one is published as one number a paradigm.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from brainmark.core import DatasetCard, datasets
+from brainmark.data.git import GitFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brainmark.data.study import Study
+
+CITE = """
+@article{Warstadt2020,
+  title = {{BLiMP}: The Benchmark of Linguistic Minimal Pairs for {English}},
+  author = {Warstadt, Alex and Parrish, Alicia and Liu, Haokun and Mohananey, Anhad and Peng, Wei and Wang, Sheng-Fu and
+            Bowman, Samuel R.},
+  journal = {Transactions of the Association for Computational Linguistics},
+  volume = {8},
+  pages = {377--392},
+  year = {2020},
+  doi = {10.1162/tacl_a_00321}
+}
+"""
+LICENCE = "CC-BY-4.0"
+FILES = GitFolder(
+    owner="alexwarstadt",
+    repo="blimp",
+    commit="3e56b06fcabca9b30822fc66435fca6b1aa40bb1",
+    folder="",
+    files={
+        "BLiMP.zip": ("172a1a714d72e72a89e8384dd531483f3d0f8a9aee3d33dccaf7992d8cecbb73", 2354164),
+        "raw_results/summary/human_validation_summary.csv": (
+            "ea0e7c21de6b9df2fd8a94d0b175e84ea57627e4cbfa1fcba4ef8b3d0fba1b2d",
+            3057,
+        ),
+    },
+)
+PHENOMENA = (
+    "anaphor_agreement", "argument_structure", "binding", "control_raising", "determiner_noun_agreement", "ellipsis",
+    "filler_gap_dependency", "irregular_forms", "island_effects", "npi_licensing", "quantifiers", "s-selection",
+    "subject_verb_agreement",
+)  # fmt: skip
+FIELDS = ("morphology", "semantics", "syntax", "syntax_semantics")
+CARD = DatasetCard(
+    summary="67 paradigms of 1000 pairs of English sentences, one of which is not acceptable.",
+    licence=LICENCE,
+    cite=CITE,
+    domain="language",
+    species=("human",),
+    regions=(),
+    modality="text",
+    sources=FILES.sources,
+)
+
+
+@datasets.add("BLiMP", card=CARD)
+def load() -> Study:
+    """Acceptability: presentation (a sentence), 1 or 0; both sentences of a pair follow each other, in random order.
+
+    Coordinates along presentation: ``paradigm``, ``phenomenon``, ``field``, and ``people``, the share of people's
+    choices in the paradigm that were right.
+    """
+    import xarray as xr
+
+    from brainmark.core import Setting, Stimuli
+    from brainmark.data.study import Study
+
+    table = _sentences()
+    columns = ("paradigm", "phenomenon", "field", "people")
+    measurement = xr.DataArray(
+        table["acceptable"].to_numpy(float),
+        dims="presentation",
+        coords={
+            "stimulus_id": ("presentation", table.index.to_numpy(str)),
+            **{c: ("presentation", table[c].to_numpy(float if c == "people" else str)) for c in columns},
+        },
+        attrs={"units": "1: acceptable"},
+    )
+    shown = table.drop(columns=["acceptable", "people"])
+    return Study("BLiMP", CARD, measurement, Stimuli("BLiMP", "text", shown), Setting())
+
+
+def _sentences() -> pd.DataFrame:
+    """All sentences by paradigm and pair; which of a pair comes first is drawn once, with a seed."""
+    import numpy as np
+    import pandas as pd
+
+    pairs = _pairs()
+    acceptable_first = np.random.default_rng(2020).random(len(pairs)) < 0.5
+    good, bad = pairs["sentence_good"].to_numpy(object), pairs["sentence_bad"].to_numpy(object)
+    both = np.stack([np.where(acceptable_first, good, bad), np.where(acceptable_first, bad, good)], axis=1)
+    names = (pairs["UID"] + "/" + pairs["pairID"].astype(str)).to_numpy(object)
+    table = pd.DataFrame(
+        {
+            "text": both.reshape(-1),
+            "pair": np.repeat(names, 2),
+            "acceptable": np.stack([acceptable_first, ~acceptable_first], axis=1).reshape(-1).astype(int),
+            **{new: np.repeat(pairs[old].to_numpy(object), 2) for new, old in _COLUMNS.items()},
+        },
+        index=pd.Index([f"BLiMP/{name}.{k}" for name in names for k in (1, 2)], name="stimulus_id"),
+    )
+    people = pd.read_csv(FILES.fetch("raw_results/summary/human_validation_summary.csv"))
+    return table.assign(people=table["paradigm"].map(dict(zip(people["Condition"], people["total_mean"], strict=True))))
+
+
+_COLUMNS = {"paradigm": "UID", "phenomenon": "linguistics_term", "field": "field"}
+
+
+def _pairs() -> pd.DataFrame:
+    from zipfile import BadZipFile, ZipFile
+
+    import pandas as pd
+
+    from brainmark.core import DataError
+
+    path = FILES.fetch("BLiMP.zip")
+    try:
+        with ZipFile(path) as archive:
+            names = sorted(n for n in archive.namelist() if n.startswith("data/") and n.endswith(".jsonl"))
+            rows = [json.loads(line) for n in names for line in archive.read(n).decode("utf-8").splitlines()]
+    except (BadZipFile, OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    pairs = pd.DataFrame(rows, columns=["UID", "pairID", "linguistics_term", "field", "sentence_good", "sentence_bad"])
+    counts = pairs.groupby("UID").size()
+    if len(counts) != 67 or set(counts) != {1000}:
+        raise DataError(f"{path}: {len(pairs)} pairs of {len(counts)} paradigms; expected 67 paradigms of 1000")
+    pairs["field"] = pairs["field"].str.replace("/", "_")  # both spellings of syntax_semantics are in the files
+    return pairs
