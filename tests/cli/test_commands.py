@@ -107,7 +107,7 @@ def test_data_that_cannot_be_had_fail_with_the_way_out():
     )  # fmt: skip
     assert done.returncode == 1
     (row,) = json.loads(done.stdout)
-    assert row["failure"] == "environment"
+    assert row["failure"] == "no_data"
     assert "BRAINMARK_MIRROR" in row["reason"]
 
 

@@ -126,3 +126,22 @@ def test_a_sketch_marks_what_is_private_or_superseded():
     text = printed(sketch(find(tree(CARDS), "V4")[0], CARDS))
     assert "A2001.V4-b  private" in text
     assert "A2001.V4-old  superseded by A2001.V4-a" in text
+
+
+def test_score_writes_one_table_and_refuses_a_bad_place_before_it_computes(monkeypatch, tmp_path):
+    asked = []
+
+    def scored(models, benchmarks, **_):
+        asked.append(benchmarks)
+        return [Score(b, m, 0.2, 0.2, 0.5, None) for b in benchmarks for m in models]
+
+    monkeypatch.setattr("brainmark.cli.scoring.score_all", scored)
+    words = ["score", "pixels", "-b", "DeValois1982", "--table"]
+    done = runner.invoke(cli.app, [*words, str(tmp_path / "all.md")])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "all.md").read_text()
+    assert text.count("0.200") == 3  # two benchmarks and their study
+    assert "DeValois1982.V1-orientation" in text
+    for place in (tmp_path / "all.txt", tmp_path / "gone" / "all.md"):
+        assert runner.invoke(cli.app, [*words, str(place)]).exit_code == 1
+    assert len(asked) == 1

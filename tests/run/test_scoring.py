@@ -14,9 +14,9 @@ from brainmark.core import (
     Benchmark,
     BenchmarkCard,
     Comparison,
-    DataError,
     Experiment,
     Failure,
+    MissingData,
     ModelCard,
     NotApplicable,
     Record,
@@ -156,11 +156,11 @@ def test_data_that_cannot_be_had_are_asked_for_once(registered, monkeypatch):
 
     def broken():
         tried.append(1)
-        raise DataError("no mirror has it")
+        raise MissingData("no mirror has it")
 
     registry.benchmarks.add("Gone.V4-mean", card=make_benchmark().card)(broken)
     outcomes = list(score_all([Answers("a"), Answers("b"), "toy"], ["Gone.V4-mean"]))
-    assert [o.kind for o in outcomes] == ["environment"] * 3
+    assert [o.kind for o in outcomes] == ["no_data"] * 3
     assert len(tried) == 1
 
 

@@ -92,7 +92,7 @@ def node_scores(
 
 def _score(node: Node, subject: str, own: Mapping[str, Outcome], sources: Mapping[str, str]) -> NodeScore:
     leaves = node.leaves()
-    why = {name: _why_missing(own.get(name), node.raw) for name in leaves}
+    why = {name: why_missing(own.get(name), node.raw) for name in leaves}
     known = {name: o for name in leaves if not why[name] and isinstance(o := own.get(name), Score)}
     weights = _weights(node, set(known))
     controls = {name: best_control(score) for name, score in known.items()}
@@ -109,12 +109,13 @@ def _score(node: Node, subject: str, own: Mapping[str, Outcome], sources: Mappin
     )
 
 
-def _why_missing(outcome: Outcome | None, raw: bool) -> str:
-    """Why an outcome does not enter the mean; "" where it does."""
+def why_missing(outcome: Outcome | None, raw: bool) -> str:
+    """Return why an outcome does not enter the mean, "" where it does; `raw` values enter if the node counts them."""
     if outcome is None:
         return "not run"
     if not isinstance(outcome, Score):
-        return "not applicable" if outcome.kind == "not_applicable" else f"failed ({outcome.kind})"
+        said = {"not_applicable": "not applicable", "no_data": "no data"}
+        return said.get(outcome.kind, f"failed ({outcome.kind})")
     if not math.isfinite(outcome.value):
         return "undefined"
     return "" if raw or normalised(outcome) else NO_CEILING
@@ -165,4 +166,4 @@ def _sources(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[
     return {leaf: root(leaf) for leaf in leaves}
 
 
-__all__ = ["NO_CEILING", "NodeScore", "node_scores"]
+__all__ = ["NO_CEILING", "NodeScore", "node_scores", "why_missing"]

@@ -181,6 +181,9 @@ def score(
     ] = None,
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Also write one table of all, with means at nodes: a .md or .csv file.")
+    ] = None,
     cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
     layers: Annotated[
         str, typer.Option(help="committed: those of the models; chosen: those that 'brainmark layers' chose.")
@@ -199,15 +202,16 @@ def score(
 
     Examples: [bold]brainmark score gabor -b Cowley2023.V4-ridge[/],
     [bold]brainmark score pixels gabor hmax -b 'Cowley2023.*' --html report.html[/],
-    [bold]brainmark score gabor -b average_vision[/]
+    [bold]brainmark score pixels gabor alexnet:random -b average_vision --table results.md[/]
 
     A node of the tree (see [bold]brainmark show average_vision[/]) stands for all benchmarks below it; then the table
     is the tree, with means at its nodes.
 
     Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
     """
+    from brainmark.analysis.table import check_table_path, write_table
     from brainmark.cli.scoring import at_nodes, check_report_path, report, run_and_show
-    from brainmark.cli.selecting import select_benchmarks, selected
+    from brainmark.cli.selecting import benchmark_cards, select_benchmarks, selected
 
     if verbose:
         _announce()
@@ -222,12 +226,17 @@ def score(
     names, nodes = select_benchmarks(benchmark, split)
     if html is not None:
         check_report_path(html)
+    if table is not None:
+        check_report_path(table, "table")
+        check_table_path(table)
     console = err if as_json else out
     outcomes = run_and_show(chosen, names, nodes=nodes, console=console, cache=cache, layers=layers)
     if as_json:
         _print_json([o.to_dict() for o in outcomes] + at_nodes(nodes, outcomes))
     if html is not None:
         err.print(f"report: {report(outcomes, html)}", soft_wrap=True)
+    if table is not None:
+        err.print(f"table: {write_table(table, nodes, outcomes, benchmark_cards())}", soft_wrap=True)
     if any(getattr(o, "kind", "not_applicable") != "not_applicable" for o in outcomes):
         raise typer.Exit(1)
 

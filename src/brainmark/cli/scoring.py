@@ -60,19 +60,19 @@ def at_nodes(nodes: Sequence[Node], outcomes: Sequence[Outcome]) -> list[dict[st
     return trees.Board(nodes, outcomes, benchmark_cards()).to_json() if nodes else []
 
 
-def check_report_path(path: Path) -> None:
-    """Refuse a place for the report that cannot be written to, before anything is computed.
+def check_report_path(path: Path, what: str = "report") -> None:
+    """Refuse a place for the report (or `what`) that cannot be written to, before anything is computed.
 
     Raises
     ------
     ResourceError
     """
     if path.is_dir():
-        raise ResourceError(f"cannot write the report {path}: it is a folder; name a file in it")
+        raise ResourceError(f"cannot write the {what} {path}: it is a folder; name a file in it")
     if not path.absolute().parent.is_dir():
-        raise ResourceError(f"cannot write the report {path}: no folder {path.absolute().parent}; make it first")
+        raise ResourceError(f"cannot write the {what} {path}: no folder {path.absolute().parent}; make it first")
     if not os.access(path.absolute().parent, os.W_OK):
-        raise ResourceError(f"cannot write the report {path}: {path.absolute().parent} is not writable")
+        raise ResourceError(f"cannot write the {what} {path}: {path.absolute().parent} is not writable")
 
 
 def report(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") -> Path:

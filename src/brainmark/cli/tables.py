@@ -99,8 +99,8 @@ def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> 
             model, value, interval, ceiling, control, time = _score_cells(score)
             table.add_row(model, value, interval, *([control] if tight else [ceiling, control, time]))
         for failure in (o for o in rows if not isinstance(o, Score)):
-            inapplicable = failure.kind == "not_applicable"
-            shown = ("n/a", "") if inapplicable else ("[red]failed[/]", escape(failure.kind))
+            mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
+            shown = mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind)))
             table.add_row(escape(failure.subject), *shown)
             reasons.setdefault(f"{failure.subject}: {failure.reason}", []).append(benchmark)
         parts += [table]

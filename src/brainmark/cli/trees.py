@@ -94,6 +94,8 @@ class Board:
         return table
 
     def _add_node(self, table: Table, node: Node, indent: str, models: Sequence[str]) -> None:
+        from brainmark.analysis.table import ceiling_and_control
+
         scores = [self.scores[node.path, model] for model in models]
         floors = [s.control for s in scores if s.control is not None]
         floor = f"{max(floors):.3f}" if floors else ""
@@ -103,42 +105,28 @@ class Board:
         for name in node.benchmarks:
             outcomes = [self.table.get((model, name)) for model in models]
             cells = [_cell(outcome) for outcome in outcomes]
-            table.add_row(f"{indent}  {escape(name)}", *_ceiling_and_control(outcomes), *cells)
+            top, control = ceiling_and_control(outcomes)
+            floor = f"{control[0]:.3f}\n[dim]{escape(control[1])}[/]" if control else ""
+            table.add_row(f"{indent}  {escape(name)}", top, floor, *cells)
         for name, after in node.superseded:
             table.add_row(f"[dim]{indent}  {escape(name)}: superseded by {escape(after)}[/]")
 
 
-def _ceiling_and_control(outcomes: Sequence[Score | Failure | None]) -> tuple[str, str]:
-    """The ceiling that models share, and the highest control of any of them."""
-    from brainmark.core.score import Score
-
-    scores = [o for o in outcomes if isinstance(o, Score)]
-    if not scores:
-        return "", ""
-    controls = max(((c.value, n) for s in scores for n, c in s.controls.items() if n != s.subject), default=None)
-    ceiling = "none" if scores[0].ceiling is None else f"{scores[0].ceiling:.3f}"
-    return ceiling, f"{controls[0]:.3f}\n[dim]{escape(controls[1])}[/]" if controls else ""
-
-
 def _node_cell(score: NodeScore) -> str:
-    if score.value is None:
-        return f"[dim]0/{score.total}[/]"
-    mark = "" if score.complete else f" [yellow]{score.known}/{score.total}[/]"
-    return f"[bold]{'≤ ' if score.beaten else ''}{score.value:.3f}[/]{mark}{_spread(score.interval)}"
+    from brainmark.analysis.table import of_node
+
+    text, interval, share = of_node(score)
+    if not text:
+        return f"[dim]{share}[/]"
+    return f"[bold]{text}[/]{f' [yellow]{share}[/]' if share else ''}{_spread(interval)}"
 
 
 def _cell(outcome: Score | Failure | None) -> str:
-    from brainmark.analysis.leaderboard import best_control
-    from brainmark.core.score import Score
+    from brainmark.analysis.table import of_outcome
 
-    if outcome is None:
-        return "[dim]not run[/]"
-    if not isinstance(outcome, Score):
-        return "[dim]n/a[/]" if outcome.kind == "not_applicable" else f"[red]failed[/]\n{outcome.kind}"
-    floor = best_control(outcome)
-    beaten = "≤ " if floor is not None and outcome.value <= floor else ""
-    raw = " raw" if outcome.ceiling is None else ""
-    return f"{beaten}{outcome.value:.3f}{raw}{_spread(outcome.interval)}"
+    text, interval, _ = of_outcome(outcome)
+    text = {"not run": "[dim]not run[/]", "no data": "[dim]no data[/]", "not applicable": "[dim]n/a[/]"}.get(text, text)
+    return f"{text.replace('failed', '[red]failed[/]')}{_spread(interval)}"
 
 
 def _spread(interval: tuple[float, float] | None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         InvalidRegistration,
         InvalidStimuli,
         MethodError,
+        MissingData,
         MissingDependency,
         ModelError,
         NotApplicable,
@@ -50,8 +51,8 @@ _HOMES = {
     "cards": "BenchmarkCard Card DatasetCard MetricCard ModelCard Source",
     "comparison": "Ceiling Comparison Metric",
     "errors": (
-        "BrainmarkError DataError InvalidMeasurement InvalidModel InvalidRegistration InvalidStimuli MissingDependency "
-        "MethodError ModelError NotApplicable ResourceError UnknownName"
+        "BrainmarkError DataError InvalidMeasurement InvalidModel InvalidRegistration InvalidStimuli MissingData "
+        "MissingDependency MethodError ModelError NotApplicable ResourceError UnknownName"
     ),
     "experiment": "Ask Choose Decide Experiment Match Move NextWord OddOneOut Prefer Rate Read Record Setting",
     "measurement": "check_answer check_measurement",

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
-FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable"]
+FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable", "no_data"]
 
 
 class BrainmarkError(Exception):
@@ -61,6 +61,12 @@ class DataError(BrainmarkError):
     """A registered file that is missing, damaged or cannot be stored."""
 
     kind = "environment"
+
+
+class MissingData(DataError):
+    """A registered file that is not at hand: neither cached nor mirrored, and not to be had from its address."""
+
+    kind = "no_data"
 
 
 class MissingDependency(BrainmarkError, ImportError):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from brainmark.core import DataError, Source
+from brainmark.core import DataError, MissingData, Source
 from brainmark.data import settings
 from brainmark.data.download import Bar, Unavailable, cannot_write, download, offered
 from brainmark.data.places import as_url, places
@@ -56,8 +56,8 @@ def fetch(source: Source, *, progress: bool = False) -> Path:
 
     Raises
     ------
-    DataError : no origin gives it, or the cache cannot be written; lists every origin that was tried and why it
-        failed, and the way out.
+    MissingData : no origin gives it; lists every origin that was tried and why it failed, and the way out.
+    DataError : the cache cannot be written, or a file of one's own is damaged.
     """
     at_hand, tried = _at_hand(source)
     if at_hand:
@@ -74,7 +74,7 @@ def fetch(source: Source, *, progress: bool = False) -> Path:
             if not reason:
                 return target
             tried.append((origin, reason))
-    raise DataError(_nowhere(source, tried))
+    raise MissingData(_nowhere(source, tried))
 
 
 def fetch_all(sources: Iterable[Source], *, progress: bool = False) -> tuple[Path, ...]:
