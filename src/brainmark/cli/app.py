@@ -139,6 +139,8 @@ def show(
         else:
             out.print(*(trees.sketch(node, benchmark_cards()) for node in nodes))
         return
+    if not found and (packaged := registry.datasets.find(name) or registry.benchmarks.find(name)):
+        found = [packaged]
     if not found and any(c in name for c in ":/#."):
         found = [registry.models[name]]
     if not found:

@@ -23,6 +23,8 @@ def facts_of(entry: Entry[Any, Any]) -> dict[str, Any]:
         facts["options"] = [f"{name}={value!r}" for name, value in entry.options.items()]
     if entry.kind == "benchmark":
         facts |= _registered(entry)
+    if entry.kind == "dataset" and "packaged" in entry.card.tags:
+        facts |= _packaged(entry)
     if entry.kind in ("benchmark", "dataset"):
         facts |= _data_facts(entry)
     return {"facts": facts}
@@ -35,6 +37,21 @@ def _registered(entry: Entry[Any, Any]) -> dict[str, Any]:
         chance = metrics[entry.card.metric].card.chance
         facts["chance"] = "depends on the data: see the controls" if chance is None else chance
     return facts
+
+
+def _packaged(entry: Entry[Any, Any]) -> dict[str, Any]:
+    """Benchmarks of a packaged data set, and what was decided when it was made."""
+    from brainmark.benchmarks.packaged import names_at
+    from brainmark.data.packaging.folder import read_card
+    from brainmark.data.studies.packaged import package_at
+
+    path = package_at(entry.name)
+    if path is None:
+        return {}
+    told = read_card(path)
+    facts: dict[str, Any] = {"identifier": told.identifier}
+    facts["benchmarks"] = [f"{entry.name}:{name}" for name in names_at(path)]
+    return facts | ({"notes": list(told.notes)} if told.notes else {})
 
 
 def _data_facts(entry: Entry[Any, Any]) -> dict[str, Any]:

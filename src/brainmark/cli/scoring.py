@@ -80,7 +80,7 @@ def report(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") ->
     from brainmark.analysis.report import write_report
     from brainmark.run.origin import data_origin
 
-    benchmarks = [registry.benchmarks[o.benchmark] for o in outcomes if o.benchmark in registry.benchmarks]
+    benchmarks = [entry for o in outcomes if (entry := registry.benchmarks.get(o.benchmark))]
     models = [entry for o in outcomes if (entry := registry.models.get(o.subject))]
     cards = {e.name: e.card for e in (*benchmarks, *models)}
     where_from = {d: data_origin([d]) for e in benchmarks for d in e.card.datasets}

@@ -29,13 +29,18 @@ def selected(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[
 def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[list[str], list[Node]]:
     """Return the benchmarks that names, patterns and nodes choose, in order, each once; and the nodes among them.
 
-    Of nodes, only the benchmarks of the `split` ("public" or "private") are chosen, if given. Raises UnknownName.
+    The path of a packaged data set stands for its usual benchmarks. Of nodes, only the benchmarks of the `split`
+    ("public" or "private") are chosen, if given. Raises UnknownName.
     """
     if split not in (None, *get_args(Visibility)):
         raise UnknownName("split", split, get_args(Visibility), " (public or private)")
     chosen: dict[str, None] = {}
     nodes: dict[tuple[str, ...], Node] = {}
-    for name in wanted:
+    for given in wanted:
+        if packaged := _at_path(given):
+            chosen |= dict.fromkeys(packaged)
+            continue
+        name = given
         if _is_pattern(name) or name in registry.benchmarks:
             chosen |= dict.fromkeys(selected(registry.benchmarks, [name]))
             continue
@@ -68,6 +73,17 @@ def _unknown(name: str, split: str | None) -> UnknownName:
     known = [*registry.benchmarks, *names(tree(benchmark_cards()))]
     hint = " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree)"
     return UnknownName("benchmark", name, known, hint)
+
+
+def _at_path(name: str) -> list[str]:
+    """Return the benchmarks of the packaged data set that a path, or a path and a benchmark, leads to."""
+    from brainmark.benchmarks.packaged import expanded
+
+    if name in registry.benchmarks:
+        return []
+    if registry.datasets.find(name) and name not in registry.datasets:
+        return expanded(name)
+    return [name] if registry.benchmarks.find(name) else []
 
 
 def _is_pattern(name: str) -> bool:

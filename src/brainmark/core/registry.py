@@ -132,15 +132,16 @@ class Registry(Generic[T, C]):
             )
 
     def __getitem__(self, name: str) -> Entry[T, C]:
-        discover()
-        try:
-            return self._entries[name]
-        except KeyError:
-            pass
-        for finder in self._finders:
-            if found := finder(name):
-                return found
+        if found := self.find(name):
+            return found
         raise UnknownName(self.kind, name, self._entries, f" ('brainmark list {self.kind}s' shows all)")
+
+    def find(self, name: str) -> Entry[T, C] | None:
+        """Return what is registered or found under this name, or None; what is nearly right raises its explanation."""
+        discover()
+        if name in self._entries:
+            return self._entries[name]
+        return next((found for finder in self._finders if (found := finder(name))), None)
 
     def get(self, name: str) -> Entry[T, C] | None:
         """Return what is registered or found under this name, or None; what cannot be read counts as absent."""

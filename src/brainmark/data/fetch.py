@@ -21,11 +21,11 @@ from typing import Literal
 from brainmark.core import DataError, MissingData, Source
 from brainmark.data import settings
 from brainmark.data.download import Bar, Unavailable, cannot_write, download, offered
-from brainmark.data.places import as_url, places
+from brainmark.data.places import as_url, local_path, places
 from brainmark.data.tables import shipped
 from brainmark.data.verify import fault
 
-State = Literal["shipped", "cached", "mirrored", "mirror?", "missing", "damaged"]
+State = Literal["shipped", "local", "cached", "mirrored", "mirror?", "missing", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Whereabouts:
 
     Attributes
     ----------
-    state : "shipped" with the package, "cached", "mirrored" in a folder (or at a URL, if it was asked),
-        "mirror?" (only a mirror URL may have it), "damaged" (a copy in the cache has other bytes) or "missing".
+    state : "shipped" with the package, "local" (a file of a packaged data set), "cached", "mirrored" in a folder (or
+        at a URL, if it was asked), "mirror?" (only a mirror URL may have it), "damaged" (a copy in the cache has other
+        bytes) or "missing".
     path : of the copy, if it is on this machine.
     note : which mirror, or what is wrong.
     """
@@ -59,6 +60,10 @@ def fetch(source: Source, *, progress: bool = False) -> Path:
     MissingData : no origin gives it; lists every origin that was tried and why it failed, and the way out.
     DataError : the cache cannot be written, or a file of one's own is damaged.
     """
+    if own := local_path(source.url):
+        if reason := fault(own, source):
+            raise DataError(f"{own}: {reason}")
+        return own
     at_hand, tried = _at_hand(source)
     if at_hand:
         return at_hand
@@ -84,12 +89,16 @@ def fetch_all(sources: Iterable[Source], *, progress: bool = False) -> tuple[Pat
 
 def where(source: Source, *, ask: bool = False) -> Whereabouts:
     """Say where a file is; without network access unless `ask`, which asks mirror URLs."""
+    if own := local_path(source.url):
+        reason = fault(own, source)
+        state: State = "local" if not reason else "damaged" if own.exists() else "missing"
+        return Whereabouts(source, state, own if own.exists() else None, reason or str(own))
     at_hand, tried = _at_hand(source)
     target = cached_path(source)
     if at_hand:
         if at_hand == target:
             return Whereabouts(source, "cached", at_hand)
-        state: State = "shipped" if shipped(source.digest) else "mirrored"
+        state = "shipped" if shipped(source.digest) else "mirrored"
         return Whereabouts(source, state, at_hand, str(at_hand))
     urls = [m.url for m in settings.mirrors() if m.url and not m.problem]
     if ask:

@@ -34,7 +34,7 @@ def write_measurement(measurement: xr.DataArray, path: Path | str) -> Path:
     """
     path = Path(path)
     check_measurement(measurement, path.name)
-    content = _encoded(measurement, path.name)
+    content = encode_measurement(measurement, path.name)
     try:
         write_whole(path, content)
     except OSError as error:
@@ -61,8 +61,13 @@ def read_measurement(path: Path | str) -> xr.DataArray:
     return check_measurement(measurement, path.name)
 
 
-def _encoded(measurement: xr.DataArray, name: str) -> bytes:
-    """Return the bytes of the file, built in memory: small, and nothing is half-written when it fails."""
+def encode_measurement(measurement: xr.DataArray, name: str) -> bytes:
+    """Return the bytes of the file, built in memory: small, and nothing is half-written when it fails.
+
+    Raises
+    ------
+    InvalidMeasurement : it holds what netCDF cannot; names the coordinate or attribute.
+    """
     import h5netcdf
 
     own = str(measurement.name or _DEFAULT_NAME)

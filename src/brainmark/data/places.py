@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from itertools import product
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
 
 from brainmark.core import DataError
 
@@ -43,6 +44,12 @@ def places(url: str) -> tuple[PurePosixPath, ...]:
     *folders, name = segments
     names = [_short(f"{name}@{_safe(parts.query)}"), f"{name}?{parts.query}", name] if parts.query else [_short(name)]
     return tuple(PurePosixPath(h, *folders, n) for h, n in product(hosts, names))
+
+
+def local_path(url: str) -> Path | None:
+    """Return the file that a ``file:`` URL names, as in the cards of packaged data sets; None for any other URL."""
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def as_url(base: str, place: PurePosixPath) -> str:

@@ -129,3 +129,68 @@ def _content(file: Any, reference: Any) -> Any:
     if found.attrs.get("MATLAB_class") == b"cell" and found.dtype == object:
         return [_content(file, inner) for inner in np.ravel(found[()])]
     return np.ravel(found[()])
+
+
+def mat_variable(path: Path, name: str) -> np.ndarray:
+    """Read a variable, or a field ``struct.field``, of a MATLAB file of any version; shapes as MATLAB shows them.
+
+    Numbers come as they are, texts and cell arrays of texts as arrays of text.
+
+    Raises
+    ------
+    DataError : it cannot be read, has no such variable or field, or it is something else.
+    """
+    with path.open("rb") as file:
+        first = file.read(128)
+    if first[:4] == b"\x89HDF" or b"MATLAB 7.3" in first:
+        return _of_hdf5(path, name)
+    top, *fields = name.split(".")
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        content = loadmat(path, squeeze_me=False, struct_as_record=False)
+    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read as a MATLAB file: {error}") from error
+    if top not in content:
+        known = ", ".join(k for k in content if not k.startswith("__"))
+        raise DataError(f"{path}: has no variable {top!r} among {known}")
+    found: Any = content[top]
+    for field in fields:
+        found = field_of(found.item() if isinstance(found, np.ndarray) and found.size == 1 else found, field, path)
+    return _plain_array(np.asarray(found), f"{path}: {name}")
+
+
+def _plain_array(found: np.ndarray, what: str) -> np.ndarray:
+    """Unwrap cells of text; refuse what is neither numbers nor text."""
+    if found.dtype.kind in "fiubU":
+        return found
+    cells = [np.asarray(cell) for cell in found.ravel()]
+    if all(cell.size == 1 and cell.dtype.kind in "fiubU" for cell in cells):
+        return np.array([cell.item() for cell in cells]).reshape(found.shape)
+    if all(cell.dtype.kind == "U" and cell.size == 0 for cell in cells):
+        return np.array(["" for _ in cells]).reshape(found.shape)
+    raise DataError(f"{what} is a {type(found.ravel()[0]).__name__} array, neither numbers nor texts")
+
+
+def _of_hdf5(path: Path, name: str) -> np.ndarray:
+    """A variable of a MATLAB 7.3 file: HDF5, in which dimensions stand in reverse and text is numbers."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if name.replace(".", "/") not in file:
+                known = ", ".join(k for k in map(str, file) if not k.startswith("#"))
+                raise DataError(f"{path}: has no variable {name!r} among {known}")
+            found: Any = file[name.replace(".", "/")]
+            if not isinstance(found, h5py.Dataset):
+                raise DataError(
+                    f"{path}: {name!r} is a struct; name a field of it: {name}.{next(iter(found), 'field')}"
+                )
+            if found.dtype == object:
+                return np.array([_content(file, inner) for inner in np.ravel(found[()].T)]).reshape(found.shape[::-1])
+            kind = found.attrs.get("MATLAB_class")
+            values = np.asarray(found[()]).T
+            return np.array(["".join(map(chr, row)) for row in values]) if kind == b"char" else values
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as a MATLAB 7.3 file: {error}") from error

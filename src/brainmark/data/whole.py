@@ -1,9 +1,12 @@
-"""Writing a file completely or not at all."""
+"""Writing a file or a folder completely or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -24,3 +27,43 @@ def write_whole(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = False) -> None:
+    """Write a folder beside its place and rename it; on any error what was at `path` is as it was.
+
+    Parameters
+    ----------
+    path : of the folder.
+    files : content, or the file to copy, by name relative to the folder.
+    replace : an existing folder gives way; without it, it is an error.
+
+    Raises
+    ------
+    FileExistsError : there is something, and `replace` is not said.
+    OSError : it cannot be written, or the disk is full.
+    """
+    if path.exists() and not replace:
+        raise FileExistsError(errno.EEXIST, "is there already", str(path))
+    part, old = (path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{w}") for w in ("part", "old"))
+    try:
+        for name, content in files.items():
+            target = part / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copyfile(content, target)
+            else:
+                target.write_bytes(content)
+            with target.open("rb") as written:
+                os.fsync(written.fileno())
+        if path.exists():
+            path.rename(old)
+        try:
+            part.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

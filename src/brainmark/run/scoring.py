@@ -182,7 +182,7 @@ def result_key(model: _Model, benchmark: _Benchmark) -> str | None:
     if model.entry is None or benchmark.entry is None:
         return None
     card = benchmark.entry.card
-    data = [registry.datasets[name] for name in card.datasets if name in registry.datasets]
+    data = [entry for name in card.datasets if (entry := registry.datasets.find(name))]
     metric = [registry.metrics[card.metric]] if card.metric in registry.metrics else []
     fingerprints = [entry_fingerprint(e) for e in (model.entry, benchmark.entry, *data, *metric)]
     if None in fingerprints:

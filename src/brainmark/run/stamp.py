@@ -57,7 +57,7 @@ def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: floa
 
 def source_digests(names: Iterable[str]) -> dict[str, str]:
     """Return URL -> sha256 of the registered files of these datasets."""
-    sources = [s for name in names if name in registry.datasets for s in registry.datasets[name].card.sources]
+    sources = [s for name in names if (entry := registry.datasets.find(name)) for s in entry.card.sources]
     return {source.url: source.digest for source in sources}
 
 

@@ -32,7 +32,7 @@ class BenchmarkUnderTest:
     @cached_property
     def missing(self) -> str:
         """Which data are not on this machine; empty if all are there."""
-        known = [name for name in self.card.datasets if name in datasets]
+        known = [name for name in self.card.datasets if datasets.get(name)]
         lost = {name: DatasetUnderTest(datasets[name]).missing for name in known}
         return "; ".join(f"{name}: {files}" for name, files in lost.items() if files)
 
@@ -74,7 +74,7 @@ def names_on_the_card_exist(benchmark: BenchmarkUnderTest) -> None:
     """Datasets and metric on the card are registered; the parent is another node."""
     card, name = benchmark.card, benchmark.entry.name
     for dataset in card.datasets:
-        fail_if(dataset not in datasets, f"the card names the dataset {dataset!r}, which is not registered")
+        fail_if(datasets.get(dataset) is None, f"the card names the dataset {dataset!r}, which is not registered")
     fail_if(card.metric not in metrics, f"the card names the metric {card.metric!r}, which is not registered")
     fail_if(card.parent == name, f"the benchmark {name!r} is its own parent")
     after = card.superseded_by

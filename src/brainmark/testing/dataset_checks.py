@@ -19,7 +19,7 @@ from brainmark.core.stimuli import Stimuli
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
 
-_AT_HAND = ("shipped", "cached", "mirrored")
+_AT_HAND = ("shipped", "local", "cached", "mirrored")
 
 
 class DatasetUnderTest:

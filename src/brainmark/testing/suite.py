@@ -115,7 +115,8 @@ def cases(selection: str | None = None) -> list[Case]:
 
     Parameters
     ----------
-    selection : name of a registered thing, or of the package (or module) that registered it; None: everything.
+    selection : name of a registered thing, of the package (or module) that registered it, or the path of a packaged
+        data set; None: everything.
 
     Raises
     ------
@@ -182,6 +183,7 @@ def _selected(selection: str | None) -> list[Entry[Any, Any]]:
         return found
     package = selection.replace("-", "_")
     chosen = [e for e in found if e.name == selection] or [e for e in found if f"{e.module}.".startswith(f"{package}.")]
+    chosen = chosen or _packaged(selection)
     if chosen:
         return chosen
     for point, reason in registry.broken_plugins.items():
@@ -190,3 +192,14 @@ def _selected(selection: str | None) -> list[Entry[Any, Any]]:
     known = [e.name for e in found] + sorted({e.module.partition(".")[0] for e in found})
     hint = f" (a package is found through its entry points of the group {registry.ENTRY_POINT_GROUP!r})"
     raise UnknownName("name or package", selection, known, hint)
+
+
+def _packaged(path: str) -> list[Entry[Any, Any]]:
+    """Return the packaged data set at a path with its usual benchmarks, or one of its benchmarks."""
+    from brainmark.benchmarks.packaged import expanded
+
+    dataset = registry.datasets.find(path)
+    if dataset is None:
+        benchmark = registry.benchmarks.find(path)
+        return [benchmark] if benchmark else []
+    return [dataset, *(registry.benchmarks[name] for name in expanded(path))]

@@ -1,0 +1,299 @@
+"""From a description to a packaged data set: read, check all, put together, write whole."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from pydantic import ValidationError
+
+from brainmark.core.errors import DataError, InvalidMeasurement
+from brainmark.core.measurement import check_measurement
+from brainmark.core.stimuli import decode_image
+from brainmark.data.netcdf import encode_measurement
+from brainmark.data.packaging.answers import measured_answers
+from brainmark.data.packaging.folder import (
+    CARD,
+    FITTING,
+    MEASUREMENT,
+    STIMULI,
+    SUMS,
+    PackageCard,
+    sums,
+)  # fmt: skip
+from brainmark.data.packaging.problems import CannotPackage, Problems, some
+from brainmark.data.packaging.reading import files_of, read_sessions
+from brainmark.data.packaging.sessions import Session, check_session, check_together, distinct_neuroids, joined
+from brainmark.data.packaging.spec import Description
+from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas, ordered
+from brainmark.data.verify import sha256_of
+from brainmark.data.whole import write_folder
+
+_NEEDED = {
+    "identifier": 'identifier is missing: the author and the year, such as "Lovelace2026"',
+    "summary": "summary is missing: one sentence on what was measured, on whom",
+    "licence": 'licence is missing: under which others may use the data, such as "CC-BY-4.0"',
+    "cite": "cite is missing: a BibTeX entry of the publication (or cite_file, a file that holds it)",
+    "species": 'species is missing: ["macaque"], ["human"], ...',
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A data set that can be written.
+
+    Attributes
+    ----------
+    card : what it says of itself.
+    measurement : with its stimuli in the order of `files`.
+    files : content, or the file to copy, by name in the package.
+    notes : what was decided.
+    """
+
+    card: PackageCard
+    measurement: xr.DataArray
+    files: dict[str, bytes | Path]
+    notes: tuple[str, ...]
+
+
+def package(description: Description, base: Path, out: Path, *, replace: bool = False) -> Prepared:
+    """Read what a description names, check it, and write it as one folder.
+
+    Parameters
+    ----------
+    description : see `spec`.
+    base : folder that its paths start from.
+    out : the folder to write; complete or not there at all.
+    replace : an existing package at `out` gives way.
+
+    Raises
+    ------
+    CannotPackage : lists all that is missing or wrong.
+    DataError : the folder cannot be written, or is there already.
+    MissingDependency : the library that reads a format is not installed.
+    """
+    prepared = prepare(description, base)
+    if out.exists() and not (replace and (out / CARD).is_file()):
+        way = "replace it (--replace)" if (out / CARD).is_file() else "name a new folder: this one is no package"
+        raise DataError(f"{out} is there already; {way}")
+    try:
+        write_folder(out, prepared.files, replace)
+    except OSError as error:
+        raise DataError(f"cannot write {error.filename or out}: {error.strerror or error}") from error
+    return prepared
+
+
+def prepare(description: Description, base: Path) -> Prepared:
+    """Return the data set that a description leads to, in memory. Raises CannotPackage, MissingDependency."""
+    problems = Problems(description.identifier or "the data set")
+    told = _with_citation(description, base, problems)
+    facts: dict[str, Any] = {}
+    kinds = {source.kind for source in told.recording}
+    if not told.recording:
+        problems.add("recording is missing: [[recording]] with file = ..., the files that hold what was measured")
+    elif len(kinds) > 1:
+        problems.add(f"recording: kinds {some(sorted(kinds))} cannot be one data set; package them apart")
+    made = _recording(told, base, problems, facts) if kinds <= {"recording"} else None
+    if len(kinds) == 1 and kinds != {"recording"}:
+        made = measured_answers(told, base, problems)
+    _check_said(told, facts, problems)
+    problems.check()
+    assert made is not None
+    return _assembled(told, base, made[0], made[1], facts, problems)
+
+
+def _with_citation(told: Description, base: Path, problems: Problems) -> Description:
+    """Take the citation from its file, where one is named."""
+    if told.cite is not None or told.cite_file is None:
+        return told
+    try:
+        text = (base / told.cite_file).read_text("utf-8")
+        return Description.model_validate(told.model_copy(update={"cite": text.strip()}).model_dump())
+    except (OSError, UnicodeDecodeError) as error:
+        problems.add(f"cite_file: {base / told.cite_file}: {getattr(error, 'strerror', None) or error}")
+    except ValidationError as error:
+        problems.add(f"cite_file: {base / told.cite_file}: {error.errors(include_url=False)[0]['msg']}")
+    return told.model_copy(update={"cite": "given"})  # the problem is named, it is not missing besides
+
+
+def _check_said(told: Description, facts: dict[str, Any], problems: Problems) -> None:
+    """Add what neither the description nor the files state."""
+    for field, words in _NEEDED.items():
+        if not getattr(told, field) and not facts.get(field):
+            problems.add(words)
+    if told.modality != "image":
+        return
+    if told.degrees is None and told.stimuli.pixels_per_degree is None:
+        problems.add('degrees is missing: how wide the images were shown, in degrees of visual angle (or "unknown")')
+    elif told.degrees is not None and told.stimuli.pixels_per_degree is not None:
+        problems.add("degrees and stimuli.pixels_per_degree both say how wide images were shown; leave one out")
+    if told.duration is None:
+        problems.add('duration is missing: how long an image was shown, in ms (or "unknown")')
+    elif told.duration != "unknown" and told.duration < 2:
+        problems.add(f"duration is {told.duration:g} ms, shorter than a screen can show; it looks like seconds")
+
+
+def _recording(
+    told: Description, base: Path, problems: Problems, facts: dict[str, Any]
+) -> tuple[xr.DataArray, Found] | None:
+    """Return a recording and its stimuli; None where something is missing."""
+    pairs = read_sessions(told, base, problems)
+    sessions = [session for session, _ in pairs]
+    for session in sessions:
+        check_session(session, problems)
+    _gather_facts(sessions, facts)
+    check_together(sessions, problems)
+    shown = list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids))
+    found = find_stimuli(told.stimuli, base, told.modality, problems, shown)
+    if not sessions or found is None or any("subject" not in s.neuroids for s in sessions):
+        return None
+    said = [source.across_sessions for _, source in pairs if source.across_sessions]
+    names = distinct_neuroids(sessions, said[0] if said else None, problems)
+    for session in sessions:
+        session.stimulus_ids = found.named(session.stimulus_ids)
+    order = ordered(found, [str(one) for s in sessions for one in s.stimulus_ids], problems)
+    if problems.found or order is None:
+        return None
+    return _measured(joined(sessions, names, order), problems), found
+
+
+def _gather_facts(sessions: Sequence[Session], facts: dict[str, Any]) -> None:
+    species = dict.fromkeys(s.facts["species"] for s in sessions if "species" in s.facts)
+    if species:
+        facts["species"] = tuple(species)
+    for name in ("licence",):
+        stated = {s.facts[name] for s in sessions if name in s.facts}
+        if len(stated) == 1:
+            facts[name] = stated.pop()
+
+
+def _measured(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
+    """Leave out neuroids and presentations without a single value, and say so."""
+    for dim, coordinate in (("neuroid", "neuroid_id"), ("presentation", "stimulus_id")):
+        others = [d for d in measurement.dims if d != dim]
+        empty = measurement.isnull().all(others).values
+        if empty.any() and not empty.all():
+            names = measurement.coords[coordinate].values[empty].tolist()
+            problems.note(f"{len(names)} along {dim} have no value and were left out: {some(names, 3)}")
+            measurement = measurement.isel({dim: ~empty})
+    return measurement
+
+
+def _assembled(
+    told: Description, base: Path, measurement: xr.DataArray, found: Found, facts: dict[str, Any], problems: Problems
+) -> Prepared:
+    """Put files and card together, and check the measurement against its contract."""
+    table = found.table.loc[measurement.coords["stimulus_id"].values.astype(str)]
+    measurement = with_metadata(measurement, table)
+    try:
+        check_measurement(measurement, str(told.identifier))
+    except InvalidMeasurement as error:
+        raise CannotPackage(problems.what, [str(error)]) from error
+    files: dict[str, bytes | Path] = {MEASUREMENT: encode_measurement(measurement, str(told.identifier))}
+    degrees = _put_stimuli(files, STIMULI, table, told)
+    if told.stimuli.fitting is not None:
+        part = told.stimuli.model_copy(update={"table": told.stimuli.fitting, "fitting": None, "images": None})
+        learnt = find_stimuli(part, base, told.modality, problems)
+        wanted = {"choices": "label", "ratings": "rating"}.get(told.recording[0].kind)
+        if learnt is not None and wanted is not None and wanted not in learnt.table.columns:
+            problems.add(f"{base / told.stimuli.fitting}: no column {wanted!r}, from which models learn what is asked")
+        problems.check()
+        assert learnt is not None
+        _put_stimuli(files, FITTING, learnt.table, told)
+    card = _card(told, base, measurement, degrees, facts, problems)
+    files[CARD] = card.as_toml()
+    files[SUMS] = sums(files)
+    return Prepared(card, measurement, files, tuple(problems.notes))
+
+
+def with_metadata(measurement: xr.DataArray, table: pd.DataFrame) -> xr.DataArray:
+    """Add what the table of stimuli knows of every one of them as coordinates along presentation."""
+    columns: dict[str, Any] = {}
+    for name in map(str, table.columns):
+        values = table[name]
+        taken = name in measurement.coords or name in measurement.dims or name in ("path", "text", "measurement")
+        if taken or not name.isidentifier() or bool(values.isna().any()):
+            continue
+        plain = values.to_numpy() if values.dtype.kind in "fiub" else values.astype(str).to_numpy(dtype=str)
+        columns[name] = ("presentation", plain)
+    return measurement.assign_coords(columns)
+
+
+def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame, told: Description) -> float | None:
+    """Add a table of stimuli and their files to those of the package; return how wide they are in degrees."""
+    degrees = None if told.degrees in (None, "unknown") else float(told.degrees)
+    rows = table.reset_index()
+    if told.modality == "image":
+        folder = "stimuli" if name == STIMULI else "fitting"
+        sources = [Path(p) for p in rows.pop("path")]
+        scale = told.stimuli.pixels_per_degree
+        rows["filename"] = _file_names(rows["stimulus_id"].tolist(), sources, folder, ".png" if scale else None)
+        contents: list[bytes | Path] = list(sources)
+        if scale is not None:
+            shown, degrees = on_one_canvas([decode_image(p) for p in sources], scale)
+            contents = [png_of(image) for image in shown]
+        files |= dict(zip(rows["filename"], contents, strict=True))
+    files[name] = rows.to_csv(index=False, lineterminator="\n").encode()
+    return degrees
+
+
+def _file_names(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix: str | None) -> list[str]:
+    """Names of files in the package: identifiers as far as file systems allow, unique whatever their case."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for number, (one, source) in enumerate(zip(ids, sources, strict=True)):
+        ending = suffix or source.suffix.lower()
+        stem = PurePosixPath(one).name if PurePosixPath(one).name.isprintable() else ""
+        stem = stem.removesuffix(source.suffix)
+        plain = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in stem)[:100].lstrip(".") or "stimulus"
+        name = plain if f"{plain}{ending}".lower() not in taken else f"{plain}_{number}"
+        taken.add(f"{name}{ending}".lower())
+        names.append(f"{folder}/{name}{ending}")
+    return names
+
+
+def png_of(image: np.ndarray) -> bytes:
+    """Return an image as a PNG file, without loss."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _card(
+    told: Description, base: Path, measurement: xr.DataArray, degrees: float | None, facts: dict[str, Any],
+    problems: Problems,
+) -> PackageCard:  # fmt: skip
+    kind = told.recording[0].kind
+    if "region" in measurement.coords:
+        regions = tuple(dict.fromkeys(measurement.coords["region"].values.astype(str).tolist()))
+    else:
+        regions = tuple(dict.fromkeys(source.region for source in told.recording if source.region))
+    return PackageCard(
+        identifier=str(told.identifier),
+        summary=str(told.summary),
+        licence=str(told.licence or facts["licence"]),
+        cite=str(told.cite),
+        domain=told.domain,
+        species=tuple(told.species or facts["species"]),
+        regions=regions,
+        modality=told.modality,
+        kind="counts" if kind == "choices" and "subject" not in measurement.dims else kind,
+        degrees=degrees,
+        duration=None if told.duration in (None, "unknown") else float(told.duration),
+        question=told.question,
+        scale=told.scale,
+        notes=tuple(note.replace(f"{base}/", "") for note in problems.notes),
+        sources={_relative(path, base): sha256_of(path) for path in files_of(told, base) if path.is_file()},
+    )
+
+
+def _relative(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name

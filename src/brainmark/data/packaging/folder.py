@@ -1,0 +1,212 @@
+"""A packaged data set: one folder, complete or not there at all.
+
+::
+
+    Lovelace2026/
+    ├── card.toml         what it is: licence, citation, species, degrees ...
+    ├── measurement.nc    see `brainmark.core.measurement`
+    ├── stimuli.csv       a row a stimulus, in the order of presentations
+    ├── stimuli/          their files
+    ├── fitting.csv       stimuli from which models learn what is asked, where there are any
+    └── SHA256SUMS        of all of these; ``sha256sum -c SHA256SUMS`` checks them
+
+Equal content gives equal bytes, so that the sha256 of ``SHA256SUMS`` identifies the data set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from brainmark.core.cards import BibTeX, DatasetCard, Domain, Line, Source
+from brainmark.core.errors import DataError
+from brainmark.core.experiment import Setting
+from brainmark.core.stimuli import Stimuli
+from brainmark.data.netcdf import read_measurement
+from brainmark.data.study import Study
+from brainmark.data.verify import sha256_of
+
+CARD, MEASUREMENT, STIMULI, FITTING, SUMS = "card.toml", "measurement.nc", "stimuli.csv", "fitting.csv", "SHA256SUMS"
+
+
+class PackageCard(BaseModel):
+    """``card.toml``.
+
+    Attributes
+    ----------
+    kind : what was measured; choices are "counts" where they are not one of each person to each stimulus.
+    sources : name and sha256 of the files that it was made of.
+    notes : what was decided on the way.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    format: Literal[1] = 1
+    identifier: Line
+    summary: Line
+    licence: Line
+    cite: BibTeX
+    domain: Domain
+    species: tuple[str, ...]
+    regions: tuple[str, ...]
+    modality: Literal["image", "text"]
+    kind: Literal["recording", "dissimilarity", "choices", "counts", "ratings"]
+    degrees: float | None = None
+    duration: float | None = None
+    question: str | None = None
+    scale: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
+
+    def as_toml(self) -> bytes:
+        """Return the file; fields without a value are left out."""
+        lines = ["# A packaged data set of Brainmark: see SHA256SUMS for its files."]
+        for name, value in self.model_dump(exclude_none=True, exclude={"sources"}).items():
+            if value != ():
+                lines.append(f"{name} = {_toml(value)}")
+        lines += ["", "[sources]", *(f"{_toml(name)} = {_toml(sha)}" for name, sha in sorted(self.sources.items()))]
+        return ("\n".join(lines) + "\n").encode()
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML: text, numbers and lists of them."""
+    if isinstance(value, str):
+        if "\n" in value and "'''" not in value and "\r" not in value:
+            return f"'''\n{value}'''"
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return repr(value)
+
+
+def is_package(path: Path) -> bool:
+    """Whether a folder looks like a packaged data set."""
+    return (path / CARD).is_file() and (path / MEASUREMENT).is_file()
+
+
+def read_card(path: Path) -> PackageCard:
+    """Return what a packaged data set says of itself.
+
+    Raises
+    ------
+    DataError : the card is missing or broken; names the field.
+    """
+    try:
+        return PackageCard.model_validate(tomllib.loads((path / CARD).read_text("utf-8")))
+    except OSError as error:
+        raise DataError(f"{path / CARD}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path / CARD}: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataError(f"{path / CARD}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def dataset_card(path: Path) -> DatasetCard:
+    """Return the card as registered data sets have it; its sources are the files of the folder.
+
+    Raises
+    ------
+    DataError : the card or a file is missing.
+    """
+    told = read_card(path)
+    files = [path / name for name in (MEASUREMENT, STIMULI, SUMS) if (path / name).is_file()]
+    sources = [Source(url=file.resolve().as_uri(), sha256=sha256_of(file), size=file.stat().st_size) for file in files]
+    return DatasetCard(
+        summary=told.summary,
+        licence=told.licence,
+        cite=told.cite,
+        domain=told.domain,
+        species=told.species,
+        regions=told.regions,
+        modality=told.modality,
+        sources=tuple(sources),
+        tags=("packaged", told.kind),
+    )
+
+
+def verified(path: Path) -> str:
+    """Return the sha256 of the list of files, after every file was found to be as it says.
+
+    Raises
+    ------
+    DataError : a file is missing, was changed, or is not in the list.
+    """
+    listed = _listed(path)
+    wrong: list[str] = []
+    for name, sha in listed.items():
+        file = path / name
+        if not file.is_file():
+            wrong.append(f"{name} is missing")
+        elif sha256_of(file) != sha:
+            wrong.append(f"{name} was changed")
+    there = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")}
+    wrong += [f"{name} is not in {SUMS}" for name in sorted(there - set(listed) - {SUMS})]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise DataError(f"{path}: {wrong[0]}{more} since it was packaged; package the data again")
+    return sha256_of(path / SUMS)
+
+
+def _listed(path: Path) -> dict[str, str]:
+    try:
+        lines = (path / SUMS).read_text("utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{path / SUMS}: {error.strerror or error}") from error
+    pairs = [line.split("  ", 1) for line in lines if line]
+    if any(len(pair) != 2 or len(pair[0]) != 64 for pair in pairs):
+        raise DataError(f"{path / SUMS}: is no list of sha256 and names")
+    return {name: sha for sha, name in pairs}
+
+
+def sums(files: Mapping[str, bytes | Path]) -> bytes:
+    """Return the list of the sha256 of files, as ``sha256sum`` writes it."""
+    lines = [
+        f"{sha256_of(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()}  {name}"
+        for name, content in sorted(files.items())
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def load_package(path: Path, name: str | None = None) -> Study:
+    """Return a packaged data set as loaded data sets are, under its own name or another.
+
+    Raises
+    ------
+    DataError : a file is missing or was changed.
+    InvalidMeasurement : the measurement breaks its contract.
+    """
+    verified(path)
+    told = read_card(path)
+    identifier = name or told.identifier
+    setting = Setting(degrees=told.degrees, duration=told.duration)
+    stimuli = read_stimuli(path, STIMULI, told.identifier, told.modality)
+    return Study(identifier, dataset_card(path), read_measurement(path / MEASUREMENT), stimuli, setting)
+
+
+def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["image", "text"]) -> Stimuli:
+    """Return the stimuli of a table in a package. Raises DataError."""
+    try:
+        rows = pd.read_csv(
+            path / table, dtype={"stimulus_id": str, "label": str}, keep_default_na=False, na_values=[""]
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path / table}: cannot be read: {error}") from error
+    rows = rows.set_index("stimulus_id")
+    if modality == "image":
+        rows = rows.assign(path=[str(path / PurePosixPath(name)) for name in rows.pop("filename")])
+    return Stimuli(identifier, modality, rows)
+
+
+def fitting_of(path: Path) -> Stimuli | None:
+    """Return the stimuli from which models learn what is asked, if the package has any. Raises DataError."""
+    if not (path / FITTING).is_file():
+        return None
+    told = read_card(path)
+    return read_stimuli(path, FITTING, f"{told.identifier}.fitting", told.modality)

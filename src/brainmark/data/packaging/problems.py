@@ -1,0 +1,52 @@
+"""What is missing or wrong, gathered, so that a lab hears of everything at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from brainmark.core.errors import BrainmarkError
+
+
+class CannotPackage(BrainmarkError, ValueError):
+    """A data set that lacks something, or contradicts itself; the message lists all that was found.
+
+    Attributes
+    ----------
+    problems : one line each: where, what, the way out.
+    """
+
+    kind = "contract"
+
+    def __init__(self, what: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = f"{len(problems)} thing{'s' * (len(problems) != 1)} missing or wrong"
+        super().__init__(f"{what} cannot be packaged, {count}:" + "".join(f"\n  - {p}" for p in problems))
+
+
+class Problems:
+    """A list that is raised as one error; notes are what was decided and should be known."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.found: dict[str, None] = {}
+        self.notes: dict[str, None] = {}
+
+    def add(self, problem: str) -> None:
+        """Keep a problem; the same one is kept once."""
+        self.found[problem] = None
+
+    def note(self, text: str) -> None:
+        """Keep what was decided."""
+        self.notes[text] = None
+
+    def check(self) -> None:
+        """Raise CannotPackage if there is any problem."""
+        if self.found:
+            raise CannotPackage(self.what, list(self.found))
+
+
+def some(names: Iterable[object], most: int = 5) -> str:
+    """Return the first names, and how many more there are: 'a', 'b' and 3 more."""
+    listed = [repr(str(n)) for n in names]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

@@ -1,0 +1,212 @@
+"""What every reader makes of its files: trials of stimuli in one session; and how sessions become one measurement.
+
+Neuroids of several animals or sessions are joined along ``neuroid``: each has its own identifier, and NaN where it was
+not measured. Trials of a stimulus stand along ``repetition`` in the order in which they were made; where some stimuli
+(or some neuroids) have fewer, the rest is NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brainmark.data.packaging.problems import Problems, some
+
+NEUROID = ("neuroid_id", "region", "subject", "session")
+SPECIES = {
+    "macaca": "macaque", "rhesus": "macaque", "homo sapiens": "human", "mus musculus": "mouse",
+    "rattus": "rat", "callithrix": "marmoset", "mustela": "ferret", "felis": "cat", "danio": "zebrafish",
+}  # fmt: skip
+"""How binomial names begin, and the name of the field."""
+_SHORTEST, _LONGEST = 1.0, 600_000.0  # ms: shorter bins, or later ones, are seconds and ms confused
+
+
+def common_name(species: str) -> str:
+    """Return how the field calls a species: "Macaca mulatta" -> "macaque"."""
+    return next((name for start, name in SPECIES.items() if species.strip().lower().startswith(start)), species.strip())
+
+
+@dataclass(eq=False)
+class Session:
+    """Trials from one file.
+
+    Attributes
+    ----------
+    where : the file, for messages.
+    stimulus_ids : (trial,).
+    values : (trial, neuroid) or (trial, neuroid, time_bin); NaN: not measured.
+    neuroids : a row a neuroid; columns ``neuroid_id``, ``region``, ``subject``, ``session`` as far as they are known.
+    time_bins : (start, end) in ms after onset.
+    units : of the values.
+    facts : what the file states beside: species, licence, cite ...
+    """
+
+    where: str
+    stimulus_ids: np.ndarray
+    values: np.ndarray
+    neuroids: pd.DataFrame
+    time_bins: tuple[tuple[float, float], ...] = ()
+    units: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def check_times(bins: tuple[tuple[float, float], ...], where: str, problems: Problems) -> None:
+    """Refuse time bins that no recording has: seconds that are taken for ms, or ms that are converted twice."""
+    if not bins:
+        return
+    shortest = min(end - start for start, end in bins)
+    latest = max(abs(edge) for pair in bins for edge in pair)
+    said = f"{where}: time bins from {bins[0][0]:g} to {bins[-1][1]:g} ms"
+    if shortest < _SHORTEST:
+        problems.add(f'{said}, the shortest of {shortest:g} ms: these look like seconds; give ms, or time_unit = "s"')
+    elif latest > _LONGEST:
+        problems.add(f'{said}: longer than any response; are the times in the files ms (time_unit = "ms")?')
+
+
+def check_session(session: Session, problems: Problems) -> None:
+    """Add what a session lacks: regions, subjects, units, trials with a stimulus."""
+    where, count = session.where, len(session.neuroids)
+    for column, way in (
+        ("region", 'region = "V4" for all, or a region for each neuroid'),
+        ("subject", 'subject = "monkey A" for all, or a subject for each neuroid'),
+    ):
+        known = session.neuroids.get(column)
+        lacking = count if known is None else int((known.isna() | (known.astype(str).str.strip() == "")).sum())
+        if lacking:
+            problems.add(f"{where}: {lacking} of {count} neuroids have no {column}; say {way}")
+    ids = session.neuroids["neuroid_id"].astype(str)
+    if ids.duplicated().any():
+        twice = ids[ids.duplicated()].unique()
+        problems.add(f"{where}: neuroid_id {some(twice)} stands more than once; give every neuroid its own")
+    if not session.units:
+        problems.add(f'{where}: the units of the values are missing; say units = "spikes/s" (or "z", "percent", ...)')
+    nameless = np.flatnonzero(pd.isna(session.stimulus_ids) | (session.stimulus_ids == ""))
+    if len(nameless):
+        rows = some([int(r) for r in nameless])
+        problems.add(
+            f'{where}: {len(nameless)} trials name no stimulus (rows {rows}); if nothing was shown, skip = [""]'
+        )
+    if np.isinf(session.values).any():
+        problems.add(f"{where}: {int(np.isinf(session.values).sum())} values are infinite; NaN means not measured")
+    check_times(session.time_bins, where, problems)
+
+
+def check_together(sessions: list[Session], problems: Problems) -> None:
+    """Add what keeps sessions from being put together: other units or time bins."""
+    for what, of in (("units", "units"), ("time bins", "time_bins")):
+        seen = {getattr(s, of): s.where for s in reversed(sessions)}
+        if len(seen) > 1:
+            (one, there), (other, here) = list(seen.items())[:2]
+            problems.add(f"{what} differ: {one!r} in {there}, {other!r} in {here}; package them apart, or convert them")
+
+
+def distinct_neuroids(sessions: list[Session], across: str | None, problems: Problems) -> list[list[str]]:
+    """Return the identifier of each neuroid of each session, unique over all unless it is the same neuron.
+
+    `across` is "same" or "different", as was said of neuroids that have one identifier in several files. What is needed
+    of subject and session precedes an identifier that is not unique without.
+    """
+    plain = [s.neuroids["neuroid_id"].astype(str).tolist() for s in sessions]
+    subjects = [s.neuroids["subject"].astype(str).tolist() for s in sessions]
+    full = [list(zip(*pair, strict=True)) for pair in zip(subjects, plain, strict=True)]
+    shared = {key for key in {k for keys in full for k in keys} if sum(key in keys for keys in full) > 1}
+    if shared and across is None:
+        subject, one = sorted(shared)[0]
+        problems.add(
+            f"{len(shared)} neuroids stand in several files under one identifier, e.g. {one!r} of {subject!r}: say "
+            'across_sessions = "same" if these are the same neurons, "different" if not'
+        )
+        return plain
+    names = [[f"{s}/{n}" if _in_two_subjects(n, full) else n for s, n in keys] for keys in full]
+    if across == "different":
+        names = [
+            [f"{session}/{name}" if key in shared else name for name, key in zip(row, keys, strict=True)]
+            for session, row, keys in zip(_session_names(sessions), names, full, strict=True)
+        ]
+    return names
+
+
+def _in_two_subjects(name: str, full: list[list[tuple[str, str]]]) -> bool:
+    return len({subject for keys in full for subject, one in keys if one == name}) > 1
+
+
+def _session_names(sessions: list[Session]) -> list[str]:
+    """Name of each session: as it is known, else its number; unique."""
+    given = [str(s.neuroids["session"].iloc[0]) if "session" in s.neuroids else "" for s in sessions]
+    unique = len(set(given)) == len(given) and all(given)
+    return given if unique else [f"session{number}" for number in range(1, len(sessions) + 1)]
+
+
+def joined(sessions: list[Session], names: list[list[str]], order: list[str]) -> xr.DataArray:
+    """Return one measurement: presentation x neuroid [x time_bin] [x repetition].
+
+    Parameters
+    ----------
+    sessions, names : from `distinct_neuroids`.
+    order : stimulus identifiers in the order of presentations; every trial's stimulus is among them.
+    """
+    columns = {name: place for place, name in enumerate(dict.fromkeys(n for row in names for n in row))}
+    rows = {one: place for place, one in enumerate(order)}
+    bins = sessions[0].time_bins if sessions[0].values.ndim == 3 else ()
+    stimulus = [np.array([rows[one] for one in s.stimulus_ids], int) for s in sessions]
+    slots, most = _slots(stimulus, names, len(order), len(columns), columns)
+    dtype = np.result_type(*[s.values.dtype if s.values.dtype.kind == "f" else np.float32 for s in sessions])
+    shape = (len(order), most, len(columns), *([len(bins)] if bins else []))
+    cube = np.full(shape, np.nan, dtype)
+    for session, own, where, slot in zip(sessions, names, stimulus, slots, strict=True):
+        cube[where[:, None], slot[:, None], np.array([columns[n] for n in own])[None]] = session.values
+    dims = ("presentation", "repetition", "neuroid", *(["time_bin"] if bins else []))
+    measured = xr.DataArray(cube, dims=dims, coords={"stimulus_id": ("presentation", np.array(order, str))})
+    measured.attrs["units"] = str(sessions[0].units)
+    measured = measured.assign_coords(_along_neuroids(sessions, names, list(columns)))
+    if bins:
+        edges = np.array(bins, float)
+        measured = measured.assign_coords(
+            time_bin_start=("time_bin", edges[:, 0]), time_bin_end=("time_bin", edges[:, 1])
+        )
+    elif sessions[0].time_bins:
+        start, end = sessions[0].time_bins[0]
+        measured.attrs |= {"time_bin_start": start, "time_bin_end": end}
+    measured = measured.transpose("presentation", "neuroid", *(["time_bin"] if bins else []), "repetition")
+    return measured if most > 1 else measured.isel(repetition=0, drop=True)
+
+
+def _slots(
+    stimulus: list[np.ndarray], names: list[list[str]], count: int, neuroids: int, columns: dict[str, int]
+) -> tuple[list[np.ndarray], int]:
+    """Slot of each trial along repetition; sessions that share neurons go on where the one before stopped."""
+    used = np.zeros((count, neuroids), np.int32)
+    slots: list[np.ndarray] = []
+    for trials, own in zip(stimulus, names, strict=True):
+        mine = np.array([columns[n] for n in own])
+        begun = used[:, mine].max(axis=1)
+        slot = begun[trials] + pd.Series(trials).groupby(trials).cumcount().to_numpy()
+        made = np.bincount(trials, minlength=count)
+        used[:, mine] = np.where(made[:, None] > 0, begun[:, None] + made[:, None], used[:, mine])
+        slots.append(slot)
+    return slots, int(used.max())
+
+
+def _along_neuroids(sessions: list[Session], names: list[list[str]], order: list[str]) -> dict[str, Any]:
+    """Coordinates along neuroid; of a neuron in several sessions as the first states them."""
+    frames = [s.neuroids.assign(neuroid_id=own) for s, own in zip(sessions, names, strict=True)]
+    table = pd.concat(frames, ignore_index=True).drop_duplicates("neuroid_id").set_index("neuroid_id").loc[order]
+    coordinates: dict[str, Any] = {"neuroid_id": ("neuroid", np.array(order, str))}
+    for column in table.columns:
+        values = table[column]
+        if values.isna().all():
+            continue
+        numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        coordinates[str(column)] = (
+            "neuroid",
+            values.to_numpy(float if values.isna().any() else None) if numbers else _texts(values),
+        )
+    return coordinates
+
+
+def _texts(values: pd.Series) -> np.ndarray:
+    return np.array(["" if pd.isna(v) else str(v) for v in values], dtype=str)
