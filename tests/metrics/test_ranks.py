@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata, spearmanr
 
 from brainmark.metrics import ranks as module
-from brainmark.metrics.ranks import midranks, rank_products, sorting_order
+from brainmark.metrics.ranks import midranks, rank_products, rank_products_among, sorting_order
 
 GENERATOR = np.random.default_rng(3)
 NORMAL = GENERATOR.normal(size=40_000)
@@ -57,3 +57,12 @@ def test_products_give_the_rank_correlation(count: int, ties: bool) -> None:
     assert xy / np.sqrt(xx * yy) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
     assert xx == pytest.approx(((rankdata(x) - (count + 1) / 2) ** 2).sum(), rel=1e-12)
     assert yy == pytest.approx((count**3 - count) / 12, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["normal", "whole numbers", "equal", "few"])
+def test_ranks_among_some_are_those_of_sorting_them_alone(kind: str) -> None:
+    x = KINDS[kind]
+    y = np.round(x + GENERATOR.normal(size=len(x)), 1)
+    parts = [GENERATOR.random(len(x)) < share for share in (0.9, 0.5, 0.1)] + [np.ones(len(x), bool)]
+    found = rank_products_among(x, y, [part.copy for part in parts])
+    assert found == [pytest.approx(rank_products(x[part], y[part]), rel=1e-13) for part in parts]

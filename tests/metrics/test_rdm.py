@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from brainmark.metrics import products
-from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
+from brainmark.metrics.rdm import compare_rdms, rdm_matrix, spearman_among, upper
 from brainmark.metrics.rdm_resampling import resampled_rdms
 
 DISTANCES = ["correlation", "euclidean", "squared_euclidean", "cosine"]
@@ -93,3 +93,13 @@ def test_upper_is_in_the_order_of_squareform() -> None:
 
     vector = np.arange(10.0)
     np.testing.assert_array_equal(upper(squareform(vector)), vector)
+
+
+@pytest.mark.parametrize("digits", [0, 6])
+def test_spearman_among_subsets_is_that_of_their_rdms(digits: int) -> None:
+    generator = np.random.default_rng(digits)
+    one, other = (np.round(rdm_matrix(generator.random((40, width))), digits) for width in (5, 7))
+    other = other + one
+    subsets = [np.sort(generator.permutation(40)[:count]) for count in (36, 20, 3)]
+    expected = [compare_rdms(upper(one, rows), upper(other, rows)) for rows in subsets]
+    np.testing.assert_allclose(spearman_among(one, other, subsets), expected, atol=1e-14)

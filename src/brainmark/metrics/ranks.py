@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -24,14 +24,72 @@ def midranks(values: np.ndarray) -> np.ndarray:
 
 def rank_products(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
     """Sums over pairs of values of x y, x x and y y, where x and y are midranks less their mean; no NaN."""
-    x, y = _map(_doubled_ranks, (one, other), len(one))
+    return _sums_of_products(*_map(_doubled_ranks, (one, other), len(one)))
 
-    def products(rows: slice) -> tuple[float, float, float]:
+
+def _sums_of_products(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Sums of x y, x x and y y of doubled ranks, as if they were not doubled."""
+    total = np.zeros(3)
+    for rows in _blocks(len(x)):
         a, b = x[rows].astype(float), y[rows].astype(float)
-        return float(a @ b), float(a @ a), float(b @ b)
+        total += a @ b, a @ a, b @ b
+    xy, xx, yy = (total / 4).tolist()
+    return xy, xx, yy
 
-    xy, xx, yy = zip(*_map(products, _blocks(len(x)), len(x)), strict=True)
-    return sum(xy) / 4, sum(xx) / 4, sum(yy) / 4
+
+def rank_products_among(
+    one: np.ndarray, other: np.ndarray, parts: Sequence[Callable[[], np.ndarray]]
+) -> list[tuple[float, float, float]]:
+    """`rank_products` of several parts of the pairs of values; each side is sorted only once.
+
+    Parameters
+    ----------
+    one, other : (n,) without NaN.
+    parts : each returns which pairs belong to it, (n,) bool.
+    """
+    x, y = _map(_Ranking, (one, other), len(one))
+    place = np.empty_like(y.order)
+    place[y.order] = np.arange(len(place), dtype=place.dtype)
+    across = _taken(place, x.order)  # where those that x sorts stand in the order of y
+    del place
+
+    def products(part: Callable[[], np.ndarray]) -> tuple[float, float, float]:
+        chosen = part()
+        of_y = y.doubled_ranks(chosen)
+        in_x = _taken(chosen, x.order)
+        there = across[in_x]
+        return _sums_of_products(x.doubled_ranks(chosen)[in_x], _taken(of_y, there))
+
+    return _map(products, parts, len(one))
+
+
+class _Ranking:
+    """Values in order, from which ranks among any of them follow without sorting again."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.order, tied = _sorted(values)
+        self.starts, self.sizes = _runs(tied)
+        self.members = _members(self.starts, self.sizes)
+
+    def doubled_ranks(self, chosen: np.ndarray) -> np.ndarray:
+        """Twice the midrank among the chosen values, less twice the mean rank; of all values, in their order."""
+        kind = np.int32 if len(chosen) < _MANY else np.int64
+        seen = np.cumsum(_taken(chosen, self.order), dtype=kind)
+        count = int(seen[-1])
+        before = np.where(self.starts > 0, seen[self.starts - 1], 0)
+        of_ties = before + seen[self.starts + self.sizes - 1] - count
+        seen *= 2
+        seen -= count + 1
+        seen[self.members] = np.repeat(of_ties, self.sizes)
+        return seen
+
+
+def _taken(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Return ``values[where]``; blocks spare a wide copy of narrow indices."""
+    made = np.empty(len(where), values.dtype)
+    for rows in _blocks(len(where)):
+        np.take(values, where[rows].astype(np.intp), out=made[rows], mode="clip")
+    return made
 
 
 def sorting_order(values: np.ndarray) -> np.ndarray:

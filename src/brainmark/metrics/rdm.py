@@ -7,14 +7,15 @@ Features may be NumPy arrays or torch tensors: the matrix is computed where they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
 from array_api_compat import array_namespace, device
 
 from brainmark.metrics.products import gram
-from brainmark.metrics.ranks import rank_products
+from brainmark.metrics.ranks import rank_products, rank_products_among
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
@@ -172,8 +173,26 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
-    xy, xx, yy = rank_products(one, other)
+    return _of_products(*rank_products(one, other))
+
+
+def _of_products(xy: float, xx: float, yy: float) -> float:
     return min(1.0, max(-1.0, xy / np.sqrt(xx * yy))) if xx > 0 and yy > 0 else np.nan
+
+
+def spearman_among(one: np.ndarray, other: np.ndarray, subsets: Sequence[np.ndarray]) -> list[float]:
+    """Spearman correlation of two RDMs (condition, condition) among the conditions of each subset, at least three.
+
+    Each RDM is sorted once; no NaN.
+    """
+
+    def pairs(rows: np.ndarray) -> np.ndarray:
+        kept = np.zeros(len(one), bool)
+        kept[rows] = True
+        return upper(kept & kept[:, None])
+
+    found = rank_products_among(upper(one), upper(other), [partial(pairs, rows) for rows in subsets])
+    return [_of_products(*products) for products in found]
 
 
 def _rho_a(one: np.ndarray, other: np.ndarray) -> float:

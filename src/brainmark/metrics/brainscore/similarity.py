@@ -13,7 +13,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import Recording, aligned, by_split, labels, matrix, single
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
 from brainmark.metrics.geometry import linear_ckas
-from brainmark.metrics.rdm import compare_rdms, pattern_cosines, rdm_matrix, upper
+from brainmark.metrics.rdm import compare_rdms, pattern_cosines, rdm_matrix, spearman_among, upper
 
 _MANY = 1000  # presentations from which on float32 is not widened: ranks of so many pairs then agree to 1e-9
 
@@ -76,6 +76,9 @@ def rdm_similarity(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> lis
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
     wide = (v.astype(float) if len(v) < _MANY else v for v in (x, y))
     matrices = [pattern_cosines(v, centred=True) for v in wide]  # their ranks are those of 1 - r, upside down
+    parts = [rows for rows in subsets if rows is not None and len(rows) > 2]
+    if len(parts) > 1 and len(parts) == len(subsets) and all(np.isfinite(matrix).all() for matrix in matrices):
+        return spearman_among(matrices[0], matrices[1], parts)
     return [_spearman(*(upper(matrix, rows) for matrix in matrices)) for rows in subsets]
 
 
