@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 from typer.testing import CliRunner
 
 from brainmark.analysis.benchmark_page import ceiling_figure, render_page, samples
 from brainmark.cli import app as cli
+from brainmark.cli import tables
 from brainmark.cli.showing import ceiling_spread, histogram
-from brainmark.core import Benchmark, BenchmarkCard, Comparison, Experiment, Record, Setting, Stimuli
+from brainmark.core import Benchmark, BenchmarkCard, Comparison, Experiment, Record, Setting, Stimuli, registry
 
 runner = CliRunner()
 CITE = "@article{a, title = {On <cells>}, year = {2000}}"
@@ -98,3 +102,33 @@ def test_show_writes_a_page(name, tmp_path):
     done = runner.invoke(cli.app, ["show", name, "--html", str(path)])
     assert done.exit_code == 0, done.output
     assert f"<h1>{name}" in path.read_text(encoding="utf-8")
+
+
+def test_show_with_a_page_computes_the_ceiling_once(monkeypatch, tmp_path):
+    asked = []
+
+    def ceiling(_):
+        asked.append(1)
+        return Comparison(xr.DataArray(np.linspace(0.2, 0.9, 40), dims="neuroid"))
+
+    registry.discover()
+    monkeypatch.setattr(registry.benchmarks, "_entries", dict(registry.benchmarks._entries))
+    registry.benchmarks.add("A2001.V4-pls", card=benchmark().card.model_copy(update={"datasets": ("Simulated.IT",)}))(
+        lambda: replace(benchmark(), ceiling=ceiling)
+    )
+    done = runner.invoke(cli.app, ["show", "A2001.V4-pls", "--html", str(tmp_path / "page.html")])
+    assert done.exit_code == 0, done.output
+    assert "quartiles" in done.stdout
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_of_files_shows_sizes_whole(width):
+    row = {"dataset": "Geirhos2021_power-equalisation", "states": ["missing"], "files": 3, "size": None}
+    rows = [{**row, "licence": "not stated; see the publication"}, {**row, "size": 3_465_488, "licence": "MIT"}]
+    console = Console(width=width, file=io.StringIO())
+    console.print(tables.fetch_status(rows))
+    text = console.file.getvalue()
+    assert "unknown" in text
+    assert "3.5 MB" in text
+    assert "…" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -117,7 +118,7 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric, or a node of the tree.")],
+    name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric, a node of the tree, or a path.")],
     as_json: JsonFlag = False,
     html: Annotated[
         Path | None, typer.Option(help="Of a benchmark, also write a page with stimuli and the ceiling's spread.")
@@ -153,14 +154,19 @@ def show(
     if html is not None:
         check_report_path(html)
         check_has_page(found[0])
-    shown = [{"kind": e.kind, "name": e.name, "card": e.card.model_dump(mode="json"), **facts_of(e)} for e in found]
+    load = functools.cache(found[0].load)  # the ceiling of a benchmark is worth computing once
+    facts = [facts_of(e, load if e is found[0] else None) for e in found]
+    shown = [
+        {"kind": e.kind, "name": e.name, "card": e.card.model_dump(mode="json"), **known}
+        for e, known in zip(found, facts, strict=True)
+    ]
     if as_json:
         _print_json(shown if len(shown) > 1 else shown[0])
     else:
         for one in shown:
             out.print(tables.sheet(one))
     if html is not None:
-        err.print(f"page: {write_page(found[0], shown[0], html)}", soft_wrap=True)
+        err.print(f"page: {write_page(load, shown[0], html)}", soft_wrap=True)
 
 
 @app.command()
@@ -175,7 +181,10 @@ def score(
     benchmark: Annotated[
         list[str],
         typer.Option(
-            "--benchmark", "-b", help="Benchmarks by name, pattern or node of their tree; may be given several times."
+            "--benchmark",
+            "-b",
+            help="Benchmarks by name, pattern, node of their tree or path of a packaged data set (PATH, "
+            "PATH:V4-ridge); may be given several times.",
         ),
     ],
     split: Annotated[
@@ -322,7 +331,9 @@ def fetch(
 
 @app.command()
 def check(
-    names: Annotated[list[str], typer.Argument(help="An importable package, or registered names.")],
+    names: Annotated[
+        list[str], typer.Argument(help="An importable package, registered names, or paths of packaged data sets.")
+    ],
     as_json: JsonFlag = False,
 ) -> None:
     """Run the conformance suite on all that a package registers, or on single names.
@@ -333,6 +344,64 @@ def check(
 
     if not check_and_show(names, out, _print_json if as_json else None):
         raise typer.Exit(1)
+
+
+@app.command()
+def package(
+    given: Annotated[
+        list[Path] | None, typer.Argument(metavar="[TOML|FILES]...", help="A description, or files of data.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option("--out", "-o", help="The folder to write [./IDENTIFIER].")] = None,
+    identifier: Annotated[str | None, typer.Option(help="Author and year, e.g. Lovelace2026.")] = None,
+    summary: Annotated[str | None, typer.Option(help="One sentence.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Under which others may use the data.")] = None,
+    cite: Annotated[str | None, typer.Option(help="BibTeX, or a file that holds it.")] = None,
+    species: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
+    degrees: Annotated[str | None, typer.Option(help="Width of the images in degrees, or unknown.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Of a presentation in ms, or unknown.")] = None,
+    stimuli: Annotated[Path | None, typer.Option(help="Folder of images, table (CSV) or archive (ZIP).")] = None,
+    region: Annotated[str | None, typer.Option(help="Of all neuroids.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whose neuroids these are.")] = None,
+    units: Annotated[str | None, typer.Option(help="Of the values, e.g. spikes/s.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other field, e.g. recording.neuroids='unit_*'.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="A package that is there already gives way.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    template: Annotated[
+        str | None, typer.Option(help="Print a description: table, arrays, nwb, bids, choices.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Package a lab's own recordings: one folder that is checked, shown and scored by its path.
+
+    Examples: [bold]brainmark package --template nwb > lab.toml[/], [bold]brainmark package lab.toml[/],
+    [bold]brainmark score gabor -b ./Lovelace2026[/]
+
+    What is missing, in the description and in the files, is listed at once; then nothing is written.
+    """
+    from brainmark.cli import packaging
+
+    if template is not None:
+        sys.stdout.write(packaging.template(template))
+        return
+    said = {
+        "identifier": identifier, "summary": summary, "licence": licence, "species": species or None,
+        "degrees": _number(degrees), "duration": _number(duration), "region": region, "subject": subject,
+        "units": units, **packaging.cite_flag(cite), **packaging.stimuli_flag(stimuli),
+    }  # fmt: skip
+    told, base = packaging.table_of(given or [], said, setting or [])
+    made = packaging.package_and_show(told, base, folder, err if as_json else out, replace=replace, dry_run=dry_run)
+    if as_json:
+        _print_json(made)
+
+
+def _number(text: str | None) -> float | str | None:
+    """Return a number where the text is one."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
 
 
 @app.command()

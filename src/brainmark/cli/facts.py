@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from brainmark.cli.showing import ceiling_spread
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from brainmark.core.benchmark import Benchmark
 
 
-def facts_of(entry: Entry[Any, Any]) -> dict[str, Any]:
+def facts_of(entry: Entry[Any, Any], load: Callable[[], Any] | None = None) -> dict[str, Any]:
     """Return {"facts": ...}: options of the factory; for data at hand also sizes, ceiling, reliability.
 
-    Nothing is downloaded for it: data that are neither cached nor mirrored are said to be missing.
+    Nothing is downloaded for it: data that are neither cached nor mirrored are said to be missing. `load` stands for
+    the entry's own, where what it loads is used again.
     """
     facts: dict[str, Any] = {"registered by": entry.module}
     if entry.options:
@@ -26,7 +28,7 @@ def facts_of(entry: Entry[Any, Any]) -> dict[str, Any]:
     if entry.kind == "dataset" and "packaged" in entry.card.tags:
         facts |= _packaged(entry)
     if entry.kind in ("benchmark", "dataset"):
-        facts |= _data_facts(entry)
+        facts |= _data_facts(entry, load or entry.load)
     return {"facts": facts}
 
 
@@ -54,7 +56,7 @@ def _packaged(entry: Entry[Any, Any]) -> dict[str, Any]:
     return facts | ({"notes": list(told.notes)} if told.notes else {})
 
 
-def _data_facts(entry: Entry[Any, Any]) -> dict[str, Any]:
+def _data_facts(entry: Entry[Any, Any], load: Callable[[], Any]) -> dict[str, Any]:
     from brainmark.run.origin import data_origin
 
     names = entry.card.datasets if entry.kind == "benchmark" else (entry.name,)
@@ -62,7 +64,7 @@ def _data_facts(entry: Entry[Any, Any]) -> dict[str, Any]:
     if "missing" in origin:
         return {"data": f"missing; get them with: brainmark fetch {' '.join(names)}"}
     try:
-        loaded = entry.load()
+        loaded = load()
         facts = {"data": origin, **_sizes(loaded.target if entry.kind == "benchmark" else loaded.measurement)}
         return facts | (_benchmark_facts(loaded) if entry.kind == "benchmark" else {})
     except BrainmarkError as error:

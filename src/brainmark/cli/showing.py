@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,8 @@ def check_has_page(entry: Entry[Any, Any]) -> None:
         raise UnknownName("benchmark", entry.name, (), f": it is a {entry.kind}, and pages are made of benchmarks")
 
 
-def write_page(entry: Entry[Any, Any], shown: dict[str, Any], path: Path) -> Path:
-    """Write what is known of a benchmark as a self-contained page.
+def write_page(load: Callable[[], Any], shown: dict[str, Any], path: Path) -> Path:
+    """Write what is known of a benchmark, which `load` returns, as a self-contained page.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def write_page(entry: Entry[Any, Any], shown: dict[str, Any], path: Path) -> Pat
     from brainmark.analysis.benchmark_page import render_page
     from brainmark.data.whole import write_whole
 
-    page = render_page(entry.load(), shown["facts"])
+    page = render_page(load(), shown["facts"])
     try:
         write_whole(path, page.encode())
     except OSError as error:

@@ -144,9 +144,11 @@ def _range(bounds: tuple[float, float] | None) -> str:
 def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Return the table of `brainmark fetch --list`."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("dataset", "state", "files", "size", "licence"):
-        right = column in ("files", "size")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column != "licence")
+    table.add_column("dataset", overflow="fold", min_width=20)
+    table.add_column("state", no_wrap=True)
+    for column, fewest in (("files", 5), ("size", max((len(size(row["size"])) for row in rows), default=4))):
+        table.add_column(column, justify="right", no_wrap=True, min_width=fewest)
+    table.add_column("licence", overflow="fold", min_width=12)
     colour = {"missing": "red", "damaged": "red", "mirror?": "yellow"}
     for row in rows:
         state = " + ".join(f"[{colour.get(s, 'green')}]{s}[/]" for s in row["states"])
@@ -179,7 +181,7 @@ def duration(seconds: float) -> str:
 def size(count: int | None) -> str:
     """Return 12 kB, 3.4 MB."""
     if count is None:
-        return "size unknown"
+        return "unknown"
     value = float(count)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
