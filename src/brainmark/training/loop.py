@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -123,7 +123,7 @@ def cifar10() -> Images:
 
 def split(images: Images, seed: int) -> tuple[Images, Images]:
     """Return training and held-out images, drawn with `seed`."""
-    order = torch.randperm(len(images), generator=_generator(seed, 0, "split"))
+    order = torch.randperm(len(images), generator=generator_of(seed, 0, "split"))
     count = max(1, len(images) // HELD_OUT)
     return images.take(order[count:].sort().values), images.take(order[:count].sort().values)
 
@@ -140,7 +140,21 @@ def steps(recipe: Recipe, images: Images) -> int:
     return len(images) // recipe.batch
 
 
-def rate_at(recipe: Recipe, done: float) -> float:
+class Schedule(Protocol):
+    """Learning rate of a recipe: its largest, and the share of all steps over which it rises."""
+
+    @property
+    def rate(self) -> float:
+        """Largest learning rate."""
+        ...
+
+    @property
+    def warmup(self) -> float:
+        """Share of all steps."""
+        ...
+
+
+def rate_at(recipe: Schedule, done: float) -> float:
     """Learning rate when the share `done` of all steps is done: up linearly, down as a cosine."""
     if done < recipe.warmup:
         return recipe.rate * done / recipe.warmup
@@ -157,7 +171,7 @@ def _epoch(
 ) -> dict[str, float]:
     """Train for one epoch; its row of the log."""
     begun = time.perf_counter()
-    generator = _generator(run.seed, run.epoch + 1, "epoch")
+    generator = generator_of(run.seed, run.epoch + 1, "epoch")
     count = steps(run.recipe, training)
     order = torch.randperm(len(training), generator=generator)
     losses: list[float] = []
@@ -193,7 +207,8 @@ def _optimiser(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer
     return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, nesterov=True)
 
 
-def _generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
+def generator_of(seed: int, epoch: int, purpose: str) -> torch.Generator:
+    """Return random numbers that depend on seed, epoch and purpose alone."""
     words = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
 
@@ -233,7 +248,7 @@ def _restore(run: Run, module: torch.nn.Module, optimiser: torch.optim.Optimizer
         raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start anew") from error
     if state["config"] != json.dumps(run.config(), sort_keys=True):
         raise DataError(
-            f"{run.folder}: holds another run ({_difference(json.loads(state['config']), run.config())}); "
+            f"{run.folder}: holds another run ({difference(json.loads(state['config']), run.config())}); "
             "choose another folder, or the same recipe, epochs, seed and threads to go on with it"
         )
     module.load_state_dict(state["module"])
@@ -241,8 +256,8 @@ def _restore(run: Run, module: torch.nn.Module, optimiser: torch.optim.Optimizer
     run.epoch, run.log = int(state["epoch"]), list(state["log"])
 
 
-def _difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Say in what two configurations differ."""
+def difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Say in what the configurations of two runs differ."""
     one, other = ({**c["recipe"], "seed": c["seed"], "threads": c["threads"]} for c in (there, wanted))
     differing = [name for name in one | other if one.get(name) != other.get(name)]
     return ", ".join(f"{name} {one.get(name)!r}, not {other.get(name)!r}" for name in differing)

@@ -102,7 +102,10 @@ class KneserNey:
         return np.split(-result[spoken], ends[:-1])
 
     def best(self, before: Sequence[str]) -> str:
-        """Return the most probable word after the words of a text: the first of those that are equally probable."""
+        """Return the most probable word after the words of a text; punctuation is no word.
+
+        Of those that are equally probable it is the first by the alphabet.
+        """
         contexts = [0]
         ids, _ = self._encode([list(before)[max(0, len(before) - self.order) :]])
         ids = ids if len(before) < self.order else ids[1:]
@@ -131,12 +134,17 @@ class KneserNey:
         return self._best[key]
 
     def _at(self, contexts: Sequence[int], candidates: np.ndarray) -> np.ndarray:
-        """log2 probabilities of words after contexts of 0, 1, ... words; `BEGIN` has none."""
+        """log2 probabilities of words after contexts of 0, 1, ... words; -inf for what is no word."""
         result = self._base_of_words[candidates]
         for level, node in zip(self.levels, contexts, strict=False):
             context = np.full(len(candidates), node)
             result = _mixed(level, context, level.find(context, candidates, len(self.words)), result)
-        return np.where(candidates == 0, -np.inf, result)
+        return np.where(self._spoken[candidates], result, -np.inf)
+
+    @cached_property
+    def _spoken(self) -> np.ndarray:
+        spoken = np.array([any(map(str.isalnum, word)) for word in self.words])
+        return spoken if spoken.any() else np.arange(len(self.words)) > 0
 
     @cached_property
     def _base_of_words(self) -> np.ndarray:

@@ -141,8 +141,12 @@ def find_checkpoint(name: str) -> Entry[Subject, ModelCard] | None:
     if not name.startswith(PREFIX) or re.search(r":random(=\d+)?$", name):  # of twins, the zoo knows
         return None
     from brainmark.models.trained import load_network, locate, read_facts, sha256_of
+    from brainmark.models.trained_text import is_text_run
 
-    path = locate(Path(name.removeprefix(PREFIX)).expanduser())
+    given = Path(name.removeprefix(PREFIX)).expanduser()
+    if is_text_run(given):  # a language model, which `brainmark.models.language.trained` finds
+        return None
+    path = locate(given)
     facts = read_facts(path)
     card = _card(
         f"{facts.recipe['name']}, seed {facts.seed}, after {facts.epoch} of {facts.recipe['epochs']} epochs; "

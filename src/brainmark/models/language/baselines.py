@@ -1,0 +1,169 @@
+"""What any model of reading must do better than: counted n-grams, and what words are by themselves.
+
+``ngram-3@10%`` is the trigram model of a tenth of the text; any share can be given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from brainmark.core.cards import ModelCard
+from brainmark.core.registry import Entry, models
+from brainmark.data.corpora import BROWN_CITE, WIKITEXT_CITE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from brainmark.core.subject import Subject
+    from brainmark.models.networks.kneser_ney import KneserNey
+    from brainmark.models.word_models import WordText
+
+REGIONS = (
+    "language_system", "language_system_left_hemisphere", "language_system_right_hemisphere",
+    "LATL", "RATL", "LPTL", "LIPL", "LIFG", "LPreM",
+)  # fmt: skip
+CHEN = """@article{chen1999,
+  title = {An empirical study of smoothing techniques for language modeling},
+  author = {Chen, Stanley F. and Goodman, Joshua},
+  journal = {Computer Speech & Language}, volume = {13}, pages = {359--394}, year = {1999}}"""
+OWN = """@misc{brainmark_words, title = {Properties of words as controls},
+  author = {{The Brainmark developers}}, year = {2026}}"""
+ORDERS = {2: "bigrams", 3: "trigrams", 4: "4-grams", 5: "5-grams"}
+_SHARED = re.compile(r"(ngram-([1-9])|word-frequency)@(\d+(?:\.\d+)?)%")
+
+
+def _card(summary: str, family: str, cite: str, *tags: str) -> ModelCard:
+    return ModelCard(
+        summary=summary,
+        licence="MIT",
+        cite=cite,
+        domain="language",
+        family=family,
+        regions=REGIONS,
+        tags=("baseline", *tags),
+    )
+
+
+@cache
+def _words(share: float) -> list[tuple[str, ...]]:
+    """Paragraphs of the corpora as words; of a share, the paragraphs spread evenly over them."""
+    from brainmark.data.corpora import books, brown, wikitext
+    from brainmark.models.word_models import WORD
+
+    whole = [*books(), *wikitext("train"), *brown("train")]
+    count = max(1, round(share * len(whole)))
+    return [tuple(WORD.findall(whole[i * len(whole) // count])) for i in range(count)]
+
+
+@cache
+def counted(order: int, share: float = 1.0) -> KneserNey:
+    """Return the n-grams of a share of the corpora, counted once for each process."""
+    from brainmark.models.networks.kneser_ney import KneserNey
+
+    return KneserNey(_words(share), order)
+
+
+def _ngrams(name: str, order: int, share: float = 1.0) -> Subject:
+    from brainmark.models.word_models import ngram_subject
+
+    return ngram_subject(name, partial(counted, order, share))
+
+
+_COUNTED = "counted in six old books, wikitext-2 and the Brown corpus, Kneser-Ney smoothing"
+_NGRAM_CITE = f"{CHEN}\n{WIKITEXT_CITE}\n{BROWN_CITE}"
+
+
+def _add_ngrams(order: int, called: str) -> None:
+    def make() -> Subject:
+        return _ngrams(f"ngram-{order}", order)
+
+    make.__name__ = make.__qualname__ = f"ngram_{order}"
+    summary = f"Surprisal by {called}: {_COUNTED}."
+    models.add(f"ngram-{order}", card=_card(summary, "ngram", _NGRAM_CITE, "surprisal"))(make)
+
+
+for _order, _called in ORDERS.items():
+    _add_ngrams(_order, _called)
+
+
+@models.add(
+    "word-frequency",
+    card=_card(f"Surprisal of each word by its frequency alone: {_COUNTED}.", "ngram", _NGRAM_CITE, "surprisal"),
+)
+def word_frequency() -> Subject:
+    """Return the subject."""
+    return _ngrams("word-frequency", 1)
+
+
+@models.add_finder
+def find_share(name: str) -> Entry[Subject, ModelCard] | None:
+    """Return ``ngram-3@10%``: n-grams of a share of the text; None for other names.
+
+    Raises
+    ------
+    InvalidModel : a share of nothing, or of more than all.
+    """
+    match = _SHARED.fullmatch(name)
+    if match is None:
+        return None
+    order, percent = int(match[2] or 1), float(match[3])
+    if not 0 < percent <= 100:
+        from brainmark.core.errors import InvalidModel
+
+        raise InvalidModel(f"{name}: a share of the text lies above 0 % and is at most 100 %")
+
+    def share() -> Subject:
+        return _ngrams(name, order, percent / 100)
+
+    summary = f"Surprisal by n-grams of up to {order} words of {percent:g} % of the text: {_COUNTED}."
+    return Entry("model", name, share, _card(summary, "ngram", _NGRAM_CITE, "surprisal"))
+
+
+@models.add(
+    "word-length",
+    card=_card("Characters of each word; surprisal as if letters were drawn one by one.", "words", OWN, "control"),
+)
+def word_length() -> Subject:
+    """Return the subject."""
+    from brainmark.models.word_models import WordSubject, lengths, typing_bits
+
+    return WordSubject("word-length", ("characters",), lengths, typing_bits)
+
+
+@models.add(
+    "word-position",
+    card=_card("Place of each word in its text and in its sentence.", "words", OWN, "control"),
+)
+def word_position() -> Subject:
+    """Return the subject."""
+    from brainmark.models.word_models import WordSubject, positions
+
+    return WordSubject("word-position", ("in text", "in sentence"), positions)
+
+
+@models.add(
+    "word-rate",
+    card=_card("The same value for each word: when words come, and nothing else.", "words", OWN, "control"),
+)
+def word_rate() -> Subject:
+    """Return the subject."""
+    from brainmark.models.word_models import WordSubject, ones
+
+    return WordSubject("word-rate", ("word",), ones)
+
+
+@models.add(
+    "random-embedding",
+    card=_card("A random vector for each word: which word it is, and nothing of its meaning.", "words", OWN, "control"),
+)
+def random_embedding(seed: int = 0) -> Subject:
+    """Return the subject, vectors drawn with `seed`."""
+    from brainmark.models.word_models import EMBEDDED, WordSubject, random_vectors
+
+    def features(texts: Sequence[WordText]) -> list[np.ndarray]:
+        return random_vectors(texts, seed)
+
+    return WordSubject("random-embedding", tuple(f"dimension {i}" for i in range(EMBEDDED)), features)

@@ -1,0 +1,81 @@
+"""Small language models trained by ``brainmark train``: the shipped one, and any run of one's own.
+
+``checkpoint:PATH`` is the last checkpoint of a run, ``checkpoint:PATH@64`` that of step 64.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from brainmark.core.cards import ModelCard
+from brainmark.core.registry import Entry, models
+
+if TYPE_CHECKING:
+    from brainmark.core.subject import Subject
+
+PREFIX = "checkpoint:"
+REGIONS = (
+    "language_system", "language_system_left_hemisphere", "language_system_right_hemisphere",
+    "LATL", "RATL", "LPTL", "LIPL", "LIFG", "LPreM",
+)  # fmt: skip
+RADFORD = """@techreport{radford2019,
+  title = {Language models are unsupervised multitask learners},
+  author = {Radford, Alec and Wu, Jeffrey and Child, Rewon and Luan, David and Amodei, Dario and Sutskever, Ilya},
+  institution = {OpenAI}, year = {2019}}"""
+Weights = Literal["published", "random"]
+
+
+def _card(summary: str, licence: str, cite: str, *tags: str) -> ModelCard:
+    return ModelCard(
+        summary=summary,
+        licence=licence,
+        cite=cite,
+        domain="language",
+        family="gpt",
+        regions=REGIONS,
+        tags=("small", *tags),
+    )
+
+
+def _subject(name: str, folder: Path, weights: Weights, seed: int) -> Subject:
+    """Return a checkpoint as a subject: with its weights, or with others drawn from `seed`."""
+    from brainmark.models.language_subject import as_language_subject
+    from brainmark.models.networks.seeds import twin
+    from brainmark.models.trained_text import load_gpt, load_tokenizer, random_gpt
+
+    network = random_gpt(folder, seed) if weights == "random" else load_gpt(folder)
+    return as_language_subject(twin(name, weights, seed), network, load_tokenizer(folder))
+
+
+@models.add_finder
+def find_checkpoint(name: str) -> Entry[Subject, ModelCard] | None:
+    """Return ``checkpoint:PATH`` as a model, where the path is a run or a checkpoint of a language model; else None.
+
+    Raises
+    ------
+    DataError : the run has no such checkpoint, or it cannot be read.
+    """
+    from brainmark.models.trained_text import digest_of_folder, is_text_run, locate_text, read_text_facts
+
+    if not name.startswith(PREFIX) or re.search(r":random(=\d+)?$", name):
+        return None
+    path = Path(name.removeprefix(PREFIX)).expanduser()
+    if not is_text_run(path):
+        return None
+    folder = locate_text(path)
+    facts = read_text_facts(folder)
+
+    def checkpoint(weights: Weights = "published", seed: int = 0) -> Subject:
+        """Return the subject: the weights of the folder, or others drawn with `seed`."""
+        return _subject(name, folder, weights, seed)
+
+    recipe = facts.recipe
+    summary = (
+        f"{recipe['name']} ({recipe['layers']} layers of {recipe['width']} units), seed {facts.seed}, after step "
+        f"{facts.step} of {facts.steps}: {facts.tokens} tokens."
+    )
+    card = _card(summary, "as the text that it was trained on", RADFORD, "checkpoint")
+    return Entry("model", name, checkpoint, card, partial(digest_of_folder, folder))

@@ -1,0 +1,261 @@
+"""Subjects that know words alone: counted n-grams, and properties of words that models must do better than."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from brainmark.core.errors import NotApplicable
+from brainmark.core.experiment import SPACE_BEFORE, Experiment, NextWord, Prefer, Rate, Read, Record, group_of
+from brainmark.models.language_subject import HALF_BITS, LANGUAGE_REGIONS, RATED
+from brainmark.models.tokens import join_parts, parts_of_tokens
+
+if TYPE_CHECKING:
+    from brainmark.models.networks.kneser_ney import KneserNey
+
+WORD = re.compile(r"\w+(?:[-'’.,]\w+)*|[^\w\s]")
+"""A word with what is inside it (well-known, don't, 2.5), or one sign of punctuation."""
+SENTENCE_ENDS = frozenset(".!?")
+LETTER_BITS = float(np.log2(27))  # of 26 letters and the space, all equally probable
+EMBEDDED = 300  # units of random vectors
+
+
+@dataclass(frozen=True, eq=False)
+class WordText:
+    """A text that comes in parts, as words.
+
+    Attributes
+    ----------
+    parts : as presented.
+    words : of the whole text, in order.
+    part : (words,) the part that each word belongs to.
+    """
+
+    parts: tuple[str, ...]
+    words: tuple[str, ...]
+    part: np.ndarray
+
+    def per_part(self, values: np.ndarray) -> np.ndarray:
+        """Sums (parts, ...) of the values (words, ...) of each part's words."""
+        sums = np.zeros((len(self.parts), *values.shape[1:]))
+        np.add.at(sums, self.part, values)
+        return sums
+
+
+def word_text(parts: Sequence[str], space_before: Sequence[bool] | None = None) -> WordText:
+    """Return the words of a text in parts; a word that reaches over two parts belongs to the one in which it begins."""
+    text, spans = join_parts(parts, space_before)
+    found = list(WORD.finditer(text))
+    offsets = np.array([m.span() for m in found], np.int64).reshape(-1, 2)
+    return WordText(tuple(parts), tuple(m[0] for m in found), parts_of_tokens(text, spans, offsets))
+
+
+Bits = Callable[[Sequence[WordText]], list[np.ndarray]]
+"""Texts -> surprisal (parts,) of the parts of each."""
+Features = Callable[[Sequence[WordText]], list[np.ndarray]]
+"""Texts -> what is known of the parts of each: (parts, units)."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordSubject:
+    """A subject that is a few functions of the words of a text.
+
+    Attributes
+    ----------
+    identifier : name.
+    units : what its units stand for.
+    features : see `Features`; what it records, for every region.
+    bits : see `Bits`; None: it predicts nothing.
+    best : the most probable next word after the words of a text; None: it predicts none.
+    digest : of what it learnt from; called when it has learnt.
+    """
+
+    identifier: str
+    units: tuple[str, ...]
+    features: Features
+    bits: Bits | None = None
+    best: Callable[[Sequence[str]], str] | None = None
+    digest: Callable[[], str] | None = None
+
+    @property
+    def weights_digest(self) -> str | None:
+        """sha256 over what it learnt; None: it learnt nothing."""
+        return None if self.digest is None else self.digest()
+
+    def perform(self, experiment: Experiment) -> xr.DataArray:
+        """Record: presentation x neuroid [x time_bin]. Prefer: x choice. Read, Rate: values; NextWord: words.
+
+        Raises
+        ------
+        NotApplicable : another modality, region or question; or it predicts nothing.
+        """
+        ask, stimuli = experiment.ask, experiment.stimuli
+        if stimuli.modality != "text":
+            raise NotApplicable(f"{self.identifier} knows words, it cannot take stimuli of modality {stimuli.modality}")
+        match ask:
+            case Record():
+                return self._record(experiment, ask)
+            case Read():  # how long a part is read grows with its bits; correlations do not depend on how much
+                return _along(experiment, self._bits(experiment))
+            case NextWord():
+                return _along(experiment, self._next_words(experiment))
+            case Prefer():
+                bits = self._bits(experiment).reshape(-1, ask.group)
+                odds = np.exp2(bits.min(axis=1, keepdims=True) - bits)
+                return _along(experiment, odds / odds.sum(axis=1, keepdims=True), np.arange(ask.group))
+            case Rate(fitting=None, group=1) if ask.question in RATED:
+                words = [max(1, len(str(text).split())) for text in (stimuli.media[i] for i in range(len(stimuli)))]
+                share = 1 / (1 + self._bits(experiment) / np.array(words) / HALF_BITS)
+                return _along(experiment, ask.low + (ask.high - ask.low) * share)
+            case _:
+                raise NotApplicable(
+                    f"{self.identifier} knows words by themselves; it cannot answer {type(ask).__name__}"
+                )
+
+    def _record(self, experiment: Experiment, ask: Record) -> xr.DataArray:
+        if ask.region not in LANGUAGE_REGIONS:
+            raise NotApplicable(
+                f"{self.identifier} stands for no region {ask.region!r}; it can record {', '.join(LANGUAGE_REGIONS)}"
+            )
+        if ask.eccentricity is not None:
+            raise NotApplicable(f"{self.identifier}: its units have no receptive fields")
+        values = _placed(experiment, self.features).astype(np.float32)
+        coords: dict[str, tuple[str, np.ndarray]] = {
+            "stimulus_id": ("presentation", experiment.stimuli.ids),
+            "neuroid_id": ("neuroid", np.arange(values.shape[1])),
+            "region": ("neuroid", np.broadcast_to(ask.region, values.shape[1])),
+            "unit": ("neuroid", np.array(self.units)),
+        }
+        if not ask.time_bins:
+            return xr.DataArray(values, dims=("presentation", "neuroid"), coords=coords)
+        start, end = np.asarray(ask.time_bins, float).T
+        coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
+        repeated = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
+        return xr.DataArray(repeated, dims=("presentation", "neuroid", "time_bin"), coords=coords)
+
+    def _bits(self, experiment: Experiment) -> np.ndarray:
+        """Surprisal (presentations,) of the parts."""
+        if self.bits is None:
+            raise NotApplicable(f"{self.identifier} predicts no words, so it has no surprisal; it records")
+        return _placed(experiment, self.bits)
+
+    def _next_words(self, experiment: Experiment) -> np.ndarray:
+        best = self.best
+        if best is None:
+            raise NotApplicable(f"{self.identifier} predicts no next word")
+
+        def of_texts(texts: Sequence[WordText]) -> list[np.ndarray]:
+            ends = [np.searchsorted(t.part, np.arange(len(t.parts)), side="right") for t in texts]
+            return [
+                np.array([best(t.words[:end]) for end in some.tolist()], dtype=object)
+                for t, some in zip(texts, ends, strict=True)
+            ]
+
+        return _placed(experiment, of_texts).astype(str)
+
+
+def _placed(experiment: Experiment, values: Callable[[Sequence[WordText]], list[np.ndarray]]) -> np.ndarray:
+    """Compute the values of all contexts, in the order of the presentations."""
+    media, table = experiment.stimuli.media, experiment.stimuli.table
+    spaces = table[SPACE_BEFORE].astype(bool).tolist() if SPACE_BEFORE in table.columns else None
+    contexts = experiment.contexts
+    texts = [
+        word_text([str(media[i]) for i in context], None if spaces is None else [spaces[i] for i in context])
+        for context in contexts
+    ]
+    found = np.concatenate(values(texts))
+    placed = np.empty_like(found)
+    placed[np.concatenate([np.asarray(context) for context in contexts])] = found
+    return placed
+
+
+def _along(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
+    ids = experiment.stimuli.ids[:: group_of(experiment.ask)]
+    coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", ids)}
+    if choices is None:
+        return xr.DataArray(values, dims="presentation", coords=coords)
+    return xr.DataArray(values, dims=("presentation", "choice"), coords=coords | {"choice": ("choice", choices)})
+
+
+# --- what they know --------------------------------------------------------------------------------------------------
+
+
+def ngram_subject(identifier: str, make: Callable[[], KneserNey]) -> WordSubject:
+    """Return a subject that predicts words by counts; `make` is called when it first reads. It records its bits."""
+    made = functools.cache(make)
+
+    def bits(texts: Sequence[WordText]) -> list[np.ndarray]:
+        words = made().surprisals([text.words for text in texts])
+        return [text.per_part(values) for text, values in zip(texts, words, strict=True)]
+
+    return WordSubject(
+        identifier,
+        ("surprisal",),
+        lambda texts: [values[:, None] for values in bits(texts)],
+        bits,
+        lambda words: made().best(words),
+        lambda: made().digest,
+    )
+
+
+def lengths(texts: Sequence[WordText]) -> list[np.ndarray]:
+    """Characters of each part: (parts, 1)."""
+    return [np.array([[float(len(part.strip()))] for part in text.parts]) for text in texts]
+
+
+def typing_bits(texts: Sequence[WordText]) -> list[np.ndarray]:
+    """Bits of each part if every letter, and the space after it, were drawn by itself."""
+    return [LETTER_BITS * (values[:, 0] + (values[:, 0] > 0)) for values in lengths(texts)]
+
+
+def positions(texts: Sequence[WordText]) -> list[np.ndarray]:
+    """Place of each part in its text and in its sentence, from 1: (parts, 2)."""
+    return [np.stack([np.arange(1.0, len(text.parts) + 1), _within_sentences(text.parts)], axis=1) for text in texts]
+
+
+def _within_sentences(parts: Sequence[str]) -> np.ndarray:
+    places: list[int] = []
+    place = 0
+    for part in parts:
+        place += 1
+        places.append(place)
+        if part.rstrip("\"'”’)] ")[-1:] in SENTENCE_ENDS and part.strip():
+            place = 0
+    return np.array(places, float)
+
+
+def ones(texts: Sequence[WordText]) -> list[np.ndarray]:
+    """Return 1 for each part: convolved with a haemodynamic response, the rate at which words come."""
+    return [np.ones((len(text.parts), 1)) for text in texts]
+
+
+def random_vectors(texts: Sequence[WordText], seed: int) -> list[np.ndarray]:
+    """Mean of the vectors of each part's words; a word's vector is drawn from its letters (in lower case) and seed.
+
+    A part without a word is all zeros.
+    """
+
+    @functools.cache
+    def vector(word: str) -> np.ndarray:
+        key = hashlib.sha256(f"{seed}:{word}".encode()).digest()[:8]
+        return np.random.default_rng(int.from_bytes(key, "little")).standard_normal(EMBEDDED)
+
+    made: list[np.ndarray] = []
+    for text in texts:
+        values = np.array([vector(word.lower()) for word in text.words]).reshape(-1, EMBEDDED)
+        counts = np.bincount(text.part, minlength=len(text.parts))[:, None]
+        made.append(text.per_part(values) / np.maximum(counts, 1))
+    return made
+
+
+__all__ = [
+    "EMBEDDED", "LETTER_BITS", "WORD", "WordSubject", "WordText", "lengths", "ngram_subject", "ones", "positions",
+    "random_vectors", "typing_bits", "word_text",
+]  # fmt: skip
