@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from brainmark.metrics.correlation import fold_pearson, pearson, resampled_pearson, unbiased
+from brainmark.metrics.correlation import fold_pearson, pearson, pearson_of_blocks, resampled_pearson, unbiased
 from brainmark.metrics.resampling import draws
 
 RNG = np.random.default_rng(0)
@@ -89,3 +89,17 @@ def test_a_resample_without_variation_is_undefined() -> None:
     found = resampled_pearson(X[:, :1], spikes, [90], counts)
     assert np.isfinite(found[0, 0])
     assert np.isnan(found[1, 0])
+
+
+@pytest.mark.parametrize("step", [1, 7, 100])
+def test_correlation_of_blocks_is_that_of_the_whole(step: int) -> None:
+    generator = np.random.default_rng(step)
+    x = generator.normal(size=(100, 3, 5)) + 1e6
+    y = x + generator.normal(size=(100, 3, 5))
+    x[:, 0, 0] = 0.1
+    blocks = ((x[k : k + step].copy(), y[k : k + step].copy()) for k in range(0, 100, step))
+    expected = pearson(x.reshape(100, -1), y.reshape(100, -1)).reshape(3, 5)
+    assert np.isnan(expected[0, 0])
+    np.testing.assert_allclose(pearson_of_blocks(blocks), expected, rtol=1e-9)
+    with pytest.raises(ValueError, match="no block"):
+        pearson_of_blocks([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,13 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import all_finite
-from brainmark.metrics.correlation import pearson, resampled_pearson
+from brainmark.metrics.correlation import pearson_of_blocks, resampled_pearson
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
 from brainmark.metrics.resampling import draws
 
 _TOGETHER = 10  # splits whose halves are in memory at the same time
+_CACHED = 64  # presentations whose halves are correlated together
 
 
 def spearman_brown(r: np.ndarray) -> np.ndarray:
@@ -111,16 +113,43 @@ def split_half_correlations(
         total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
         for done in range(0, splits, _TOGETHER):
             first, sizes = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
-            sums = np.concatenate([first, measured[rows, None]], axis=1).astype(part.dtype) @ part
-            everything = sums[:, -1].astype(np.float64)
-            for k, (size, rest) in enumerate(zip(*sizes, strict=True)):
-                a = sums[:, k].astype(np.float64)
-                a, b = a / size[:, None], (everything - a) / rest[:, None]
-                total += pearson(a, b)
-                if len(counts):
-                    total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
+            weights = np.concatenate([first, measured[rows, None]], axis=1).astype(part.dtype)
+            total += pearson_of_blocks(_half_means(part, weights, *sizes)).sum(axis=0)
+            for a, b in _each_half(part, weights, *sizes) if len(counts) else ():
+                total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
         r[columns], replicates[:, columns] = total / splits, total_replicates / splits
     return r, replicates
+
+
+def _half_means(
+    part: np.ndarray, weights: np.ndarray, size: np.ndarray, rest: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield means of both halves, (some presentations, splits, neuroids), in float64.
+
+    Parameters
+    ----------
+    part : (n, repetitions, neuroids).
+    weights : (n, splits + 1, repetitions), what belongs to the first half of each split, and what was measured.
+    size, rest : (splits, n) of both halves.
+    """
+    for start in range(0, len(part), _CACHED):
+        rows = slice(start, start + _CACHED)
+        sums = weights[rows] @ part[rows]
+        one = sums[:, :-1] / size.T[rows, :, None]
+        other = np.subtract(sums[:, -1:], sums[:, :-1], dtype=np.float64)
+        other /= rest.T[rows, :, None]
+        yield one, other
+
+
+def _each_half(
+    part: np.ndarray, weights: np.ndarray, size: np.ndarray, rest: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield means of both halves of each split, (presentations, neuroids): resampling needs all presentations."""
+    sums = weights @ part
+    everything = sums[:, -1].astype(np.float64)
+    for k, (one, other) in enumerate(zip(size, rest, strict=True)):
+        a = sums[:, k].astype(np.float64)
+        yield a / one[:, None], (everything - a) / other[:, None]
 
 
 def _alike(trials: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

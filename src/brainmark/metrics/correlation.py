@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from array_api_compat import device
@@ -22,6 +22,30 @@ def pearson(x: Array, y: Array) -> Array:
     xx, yy, n = _column_products(xc, xc), _column_products(yc, yc), x.shape[0]
     flat = (xx <= _FLAT * (xx + n * x_mean**2)) | (yy <= _FLAT * (yy + n * y_mean**2))
     return _ratio(_column_products(xc, yc), xx, yy, flat)
+
+
+def pearson_of_blocks(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """`pearson` along the first axis of two arrays (n, ..., q) that come in blocks of rows, float64 -> (..., q).
+
+    Blocks are read while they are in the cache, and overwritten.
+    """
+    shift: tuple[np.ndarray, np.ndarray] | None = None
+    n, sums, products = 0, [0.0, 0.0], [0.0, 0.0, 0.0]
+    for block in blocks:
+        if shift is None:  # about a value close to the mean, one pass loses no digits
+            shift = block[0].mean(axis=0), block[1].mean(axis=0)
+        x, y = (np.subtract(part, mean, out=part) for part, mean in zip(block, shift, strict=True))
+        n += len(x)
+        sums = [total + part.sum(axis=0) for total, part in zip(sums, (x, y), strict=True)]
+        pairs = (x, x), (y, y), (x, y)
+        products = [t + np.einsum("n...,n...->...", *pair) for t, pair in zip(products, pairs, strict=True)]
+    if shift is None:
+        raise ValueError("no block of rows")
+    xx, yy, xy = (t - sums[i] * sums[j] / n for t, (i, j) in zip(products, ((0, 0), (1, 1), (0, 1)), strict=True))
+    flat = (xx <= _FLAT * (xx + n * (shift[0] + sums[0] / n) ** 2)) | (
+        yy <= _FLAT * (yy + n * (shift[1] + sums[1] / n) ** 2)
+    )
+    return _ratio(xy, xx, yy, flat)
 
 
 def _column_products(x: Array, y: Array) -> Array:

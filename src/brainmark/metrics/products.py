@@ -46,10 +46,11 @@ def cross(one: Any, other: Any) -> Any:
     xp = array_namespace(one, other)
     if one.dtype == xp.float64:
         return one.T @ other
-    total = xp.zeros((one.shape[1], other.shape[1]), dtype=xp.float64, device=device(one))
+    total = None
     for start in range(0, one.shape[0], _STIMULI):
         block = one[start : start + _STIMULI]
-        total += block.T @ (block if other is one else other[start : start + _STIMULI])
+        product = block.T @ (block if other is one else other[start : start + _STIMULI])
+        total = xp.astype(product, xp.float64) if total is None else xp.add(total, product, out=total)
     return total
 
 
