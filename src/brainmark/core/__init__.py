@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from brainmark.core.lazy import attach
 
 if TYPE_CHECKING:
-    from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled
+    from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled, untrained_twin
     from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard, Source
     from brainmark.core.comparison import Ceiling, Comparison, Metric
     from brainmark.core.errors import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from brainmark.core.subject import Subject
 
 _HOMES = {
-    "benchmark": "Benchmark Control control_model shuffled",
+    "benchmark": "Benchmark Control control_model shuffled untrained_twin",
     "cards": "BenchmarkCard Card DatasetCard MetricCard ModelCard Source",
     "comparison": "Ceiling Comparison Metric",
     "errors": (

@@ -6,13 +6,20 @@ Array libraries are loaded when a benchmark is made, not before: modules that re
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.errors import BrainmarkError, InvalidMeasurement, MethodError, ModelError, ResourceError
+from brainmark.core.errors import (
+    BrainmarkError,
+    InvalidMeasurement,
+    MethodError,
+    ModelError,
+    NotApplicable,
+    ResourceError,
+)
 from brainmark.core.registry import models
 from brainmark.core.subject import Subject
 
@@ -29,7 +36,7 @@ class Control:
     """Something that should score badly.
 
     `compare` gets the benchmark and the model's answer. With `per_model` False it ignores the answer, and is
-    computed once for a benchmark.
+    computed once for a benchmark; with True, it may raise NotApplicable, and is then left out.
     """
 
     name: str
@@ -116,7 +123,7 @@ class Benchmark:
             raise ResourceError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
         except Exception as error:
             raise ModelError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
-        answer = check_answer(answer, self.experiment, subject.identifier)
+        answer = check_answer(answer, self.experiment, subject.identifier).assign_attrs(subject=subject.identifier)
         if "repetition" in answer.dims:
             answer = answer.mean("repetition", keep_attrs=True)
         return with_stimulus_columns(answer, self.experiment)
@@ -140,7 +147,7 @@ class Benchmark:
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
-                with _named(f"{where}: the control {control.name!r} failed"):
+                with _named(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
                     controls[control.name] = control.compare(self, answer)
         top, names = self.ceiling_comparison, (self.identifier, subject.identifier)
         return make_score(*names, raw, top, controls, self.seed, self.published)
@@ -171,6 +178,32 @@ def control_model(name: str) -> Control:
         return benchmark.metric(benchmark.answer(models[name].load()), benchmark.mean_target)
 
     return Control(name, compare)
+
+
+def untrained_twin() -> Control:
+    """Return the control in which the model's twin with random weights (``<name>:random``) stands in for it.
+
+    Left out where the model has no such twin, or is one. The answers of the last twins are kept, since several
+    benchmarks may ask them the same.
+    """
+
+    def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
+        name = str(answer.attrs.get("subject", ""))
+        twin = None if not name or ":random" in name else models.get(f"{name}:random")
+        if twin is None:
+            raise NotApplicable(f"{name or 'this subject'} has no untrained twin")
+        key = (twin.name, benchmark.experiment.digest)
+        if key not in _TWINS:
+            _TWINS[key] = benchmark.answer(twin.load())
+            while len(_TWINS) > _TWINS_KEPT:
+                del _TWINS[next(iter(_TWINS))]
+        return benchmark.metric(_TWINS[key], benchmark.mean_target)
+
+    return Control("untrained twin", compare, per_model=True)
+
+
+_TWINS: dict[tuple[str, str], xr.DataArray] = {}
+_TWINS_KEPT = 4
 
 
 @contextmanager

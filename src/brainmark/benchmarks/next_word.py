@@ -1,0 +1,60 @@
+"""Prediction of running text that no model here was trained on: the test part of wikitext-2, and a tenth of Brown.
+
+Probabilities are per character, so that models with different tokenizers compare; perplexity per word and bits per
+character are among the details.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled
+
+if TYPE_CHECKING:
+    from brainmark.core.experiment import Ask
+
+TEXTS = {"Wikitext": "Wikitext2.test", "Brown": "Brown.held_out"}
+MEASURES = {
+    "probability": ("text_probability", "Geometric mean probability of a character"),
+    "accuracy": ("next_word_accuracy", "Share of next words that are the likeliest one"),
+}
+
+
+def _register(text: str, measure: str) -> None:
+    name, dataset = f"{text}-{measure}", TEXTS[text]
+    metric, summary = MEASURES[measure]
+    source = datasets[dataset].card
+    card = BenchmarkCard(
+        summary=f"{summary} in {source.summary[:1].lower()}{source.summary[1:]}",
+        licence=source.licence,
+        cite=source.cite,
+        domain="language",
+        species=("none",),
+        region="behavior",
+        parent="engineering",
+        datasets=(dataset,),
+        metric=metric,
+        tags=("engineering", "many stimuli"),
+    )
+
+    @benchmarks.add(name, card=card)
+    def load() -> Benchmark:
+        """Each word given those before it in its text; draws of texts for the interval."""
+        from brainmark.core.experiment import Experiment, NextWord, Read
+
+        study = datasets[dataset].load()
+        options = {"context": "source"} if measure == "probability" else {}
+        ask: Ask = Read("surprisal") if measure == "probability" else NextWord()
+        return Benchmark(
+            name,
+            card,
+            Experiment(study.stimuli, ask, study.setting),
+            study.measurement,
+            metric=metrics[metric].load(**options),
+            controls=(shuffled(),),
+        )
+
+
+for _text in TEXTS:
+    for _measure in MEASURES:
+        _register(_text, _measure)

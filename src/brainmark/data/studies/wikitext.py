@@ -1,0 +1,29 @@
+"""wikitext-2: the paragraphs of its test part, word by word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainmark.core import DatasetCard, datasets
+from brainmark.data.corpora import WIKITEXT, WIKITEXT_CITE, WIKITEXT_LICENCE, wikitext
+from brainmark.data.words import in_words
+
+if TYPE_CHECKING:
+    from brainmark.data.study import Study
+
+CARD = DatasetCard(
+    summary="Paragraphs of the test part of wikitext-2 (articles of Wikipedia), word by word.",
+    licence=WIKITEXT_LICENCE,
+    cite=WIKITEXT_CITE,
+    domain="language",
+    species=("none",),
+    regions=(),
+    modality="text",
+    sources=(WIKITEXT.source("test.txt"),),
+)
+
+
+@datasets.add("Wikitext2.test", card=CARD)
+def load() -> Study:
+    """Words: presentation; each paragraph is a text of its own, headings are left out."""
+    return in_words("Wikitext2.test", CARD, {f"{k:04d}": text for k, text in enumerate(wikitext("held out"))})
