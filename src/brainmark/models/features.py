@@ -23,12 +23,23 @@ from brainmark.models.calls import ALL, OUTPUT, EnoughSeen, all_calls, find_call
 from brainmark.models.loading import Batch, Loader, bytes_of, prefetched, shapes_of, stacked
 from brainmark.models.memory import available_memory, human_bytes, keep_heap, resident_memory
 from brainmark.models.outputs import call_with, converted, one_tensor
-from brainmark.models.plan import BATCHES, TOGETHER, Plan, Probe, check_stimuli, reduced_shape, working_bytes
+from brainmark.models.plan import (
+    BATCHES,
+    MANY,
+    QUICK,
+    TOGETHER,
+    Plan,
+    Probe,
+    check_stimuli,
+    reduced_shape,
+    working_bytes,
+)
 from brainmark.models.reductions import AtPositions, AveragePool, Reduction
 from brainmark.models.results import InMemory, OnDisk, Results, check_disk, file_of
 
 _USABLE = 0.8  # share of the free memory that a run may plan for
 _REPEATS = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest activation: two passes differ by less
+_AGREES = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # the same, of a pass that takes shortcuts and one that does not
 
 Progress = Callable[[int, int], None]
 """Called with (stimuli done, stimuli in all) after each batch."""
@@ -58,7 +69,7 @@ class Extractor:
     collate : what was prepared -> the module's input (stimuli, ...), on the CPU: a tensor, a tuple (arguments by
         position) or a mapping (by name). Stimuli of equal shapes come together.
     device : where the module runs, and stays.
-    batch : stimuli in a batch; None: 32, or fewer if the memory is short.
+    batch : stimuli in a batch; None: 16 to 64, fewer of large maps, or if the memory is short.
     dtype : torch.bfloat16 computes what it can in that precision, about twice as fast where the processor knows it,
         with errors of some per cent of a layer's largest activation.
     """
@@ -87,7 +98,7 @@ class Extractor:
         sample, stored, key = self._sample(media)
         names = self._names(media, layers)
         with evaluating(self.module), torch.random.fork_rng(devices=[]), keep_heap(), self.precision():
-            found = planning.probe(self.module, sample, names)
+            found = planning.probe(self.module, sample, names, agree=_AGREES[self.dtype])
         return dataclasses.replace(found, medium=found.medium + stored[0] + stored[1], prepared=stored[1], key=key)
 
     def plan(
@@ -124,7 +135,7 @@ class Extractor:
             plan = Plan(len(media), shapes, batch, results, working, resident_memory(), into is not None)
             return plan, plan.bytes <= free and (on_cpu or passing <= _free_on(self.device))
 
-        plans = [with_batch(batch) for batch in self._sizes(len(media), seed)]
+        plans = [with_batch(batch) for batch in self._sizes(len(media), seed, probed.working if on_cpu else 0)]
         for plan, fits in plans:
             if fits:
                 return plan
@@ -170,13 +181,14 @@ class Extractor:
         with evaluating(self.module):
             return _Run(self, media, self._wanted(layers, probed), probed, plan, seed, ids, into).execute(progress)
 
-    def _sizes(self, count: int, seed: int | None) -> list[int]:
+    def _sizes(self, count: int, seed: int | None, working: int) -> list[int]:
         """Sizes of a batch to try, the largest first; draws of modules without seeds go one by one."""
         if seed is not None and not isinstance(self.module, Stochastic):
             return [1]
-        most = self.batch or BATCHES[0]
+        quick = [size for size in BATCHES if size <= MANY or size * working <= QUICK]
+        most = self.batch or quick[0]
         first = max(min(count, most), min(most, TOGETHER))
-        return [first] if self.batch else [first, *(size for size in BATCHES if size < first)]
+        return [first] if self.batch else [first, *(size for size in quick if size < first)]
 
     def _sample(self, media: Media) -> tuple[Any, tuple[int, int], Any]:
         """The first stimulus as input, the bytes of its medium and of its prepared form, and the shapes of that."""
@@ -264,7 +276,13 @@ class _Run:
         )
         hooks = [(layer, self._hook) for layer in {call.layer for call in self.calls.values()}]
         try:
-            with hooked(hooks), keep_heap(), torch.inference_mode(), extractor.precision():
+            with (
+                hooked(hooks),
+                keep_heap(),
+                torch.inference_mode(),
+                extractor.precision(),
+                self.probed.shortcuts.taken(),
+            ):
                 for batch in prefetched(loader.batches()):
                     self._forward(batch)
                     done += len(batch.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,9 +16,14 @@ from brainmark.core.errors import ModelError
 from brainmark.models.calls import Call, EnoughSeen, check_ran, find_calls, hooked
 from brainmark.models.memory import human_bytes
 from brainmark.models.outputs import call_with, one_tensor, tensors_in
+from brainmark.models.shortcuts import Following, Shortcuts
 
-BATCHES = (32, 16, 8, 4, 2, 1)
-"""Stimuli to a batch, the largest that fits: more are not faster on a CPU. Few sizes, so that a run seldom differs."""
+BATCHES = (64, 32, 16, 8, 4, 2, 1)
+"""Stimuli to a batch, the largest that fits. Few sizes, so that a run seldom differs."""
+QUICK = 256 * 2**20
+"""Bytes of tensors that live at once above which batches of more than `MANY` are no faster on a CPU, as caches end."""
+MANY = 16
+"""Stimuli that a batch has whatever their size, if the memory allows: each reads the weights of linear layers once."""
 TOGETHER = 4
 """Batches are filled to multiples of this: kernels of linear layers round otherwise for the stimuli left over."""
 
@@ -42,6 +47,7 @@ class Probe:
     scratch : bytes that a pass needs once, whatever the batch.
     prepared, key : bytes and shapes of a prepared stimulus; for these shapes the counts of calls hold.
     changed : layer -> largest difference between two passes, relative to its largest activation, where there was one.
+    shortcuts : what the run may compute otherwise; one pass took them, and agreed with one that did not.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -52,6 +58,7 @@ class Probe:
     prepared: int = 0
     key: Any = None
     changed: Mapping[str, float] | None = None
+    shortcuts: Shortcuts = field(default_factory=Shortcuts)
 
 
 @dataclass(frozen=True)
@@ -127,10 +134,11 @@ def _place(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
 
 
-def probe(module: nn.Module, sample: Any, layers: Sequence[str]) -> Probe:
+def probe(module: nn.Module, sample: Any, layers: Sequence[str], *, agree: float) -> Probe:
     """Run one stimulus (1, ...) twice through the module and report shapes, calls, memory, and whether it changes.
 
-    The second pass stops after the last wanted call.
+    The second pass stops after the last wanted call and takes shortcuts; if it differs by more than `agree` of a
+    layer's largest activation, a third one takes none, and says whether the module itself changes.
 
     Raises
     ------
@@ -141,20 +149,32 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str]) -> Probe:
     stored = [*module.parameters(), *module.buffers()]
     memory = LiveMemory(*inputs, *stored)
     once = _Pass(module, calls, {}, memory)
-    with memory:
-        once.run(sample)
+    with memory, Following(module) as following:
+        returned = once.run(sample)
+    shortcuts = following.shortcuts()
+    del returned
     check_ran(module, calls, once.counts)
-    twice = _Pass(module, calls, once.counts, memory)
-    twice.run(sample)
-    changed = {n: off for n, was in once.outputs.items() if (off := _difference(was, twice.outputs[n]))}
+    changed = _changed(once, sample, shortcuts)
+    if max(changed.values(), default=0.0) > agree:
+        shortcuts = Shortcuts()
+        changed = _changed(once, sample, shortcuts)
     return Probe(
         {name: tuple(tensor.shape[1:]) for name, tensor in once.outputs.items()},
         {name: once.counts[call.layer] for name, call in calls.items()},
         working=memory.peak + max((t.nbytes for t in once.outputs.values()), default=0),
         medium=sum(t.nbytes for t in inputs),
-        scratch=max((t.nbytes for t in stored), default=0),
+        scratch=max((t.nbytes for t in stored), default=0) + shortcuts.bytes,
         changed=changed,
+        shortcuts=shortcuts,
     )
+
+
+def _changed(once: _Pass, sample: Any, shortcuts: Shortcuts) -> dict[str, float]:
+    """Run the sample again, and return how far each layer that differs is off."""
+    again = _Pass(once.module, once.calls, once.counts, once.memory)
+    with shortcuts.taken():
+        again.run(sample)
+    return {name: off for name, was in once.outputs.items() if (off := _difference(was, again.outputs[name]))}
 
 
 class _Pass:
@@ -167,13 +187,13 @@ class _Pass:
         self.outputs: dict[str, Tensor] = {}
         self.counts: dict[nn.Module, int] = {}
 
-    def run(self, sample: Any) -> None:
-        """Forward the sample; with expected counts only as far as the last wanted call."""
+    def run(self, sample: Any) -> Any:
+        """Forward the sample, with expected counts only as far as the last wanted call, and return what it returns."""
         with hooked([(layer, self._hook) for layer in {c.layer for c in self.calls.values()}]):
             try:
-                call_with(self.module, sample)
+                return call_with(self.module, sample)
             except EnoughSeen:
-                return
+                return None
 
     def _hook(self, layer: nn.Module, _: Any, output: Any) -> None:
         index = self.counts[layer] = self.counts.get(layer, 0) + 1
@@ -262,6 +282,8 @@ def reduced_shape(name: str, shape: tuple[int, ...], reduce: Callable[[Tensor], 
 
 __all__ = [
     "BATCHES",
+    "MANY",
+    "QUICK",
     "TOGETHER",
     "LiveMemory",
     "Plan",
