@@ -407,23 +407,30 @@ def _number(text: str | None) -> float | str | None:
 @app.command()
 def train(
     recipe: Annotated[str | None, typer.Argument(help="A recipe by name; left out, they are listed.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images, if not the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over images or text, if not the recipe's.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Of a language model, if not the recipe's.")] = None,
+    width: Annotated[int | None, typer.Option(help="Units of each layer, a multiple of 32.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A text file, or books, wikitext or brown; may be given several times.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and variants.")] = 0,
     threads: Annotated[int, typer.Option(help="Of the arithmetic; other numbers change the last bits.")] = 2,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder of the run [runs/RECIPE-seedSEED].")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Train a small network; interrupted or killed, the same command goes on from its last whole epoch.
+    """Train a small network; interrupted or killed, the same command goes on where it was.
 
     Examples: [bold]brainmark train[/], [bold]brainmark train cifar-resnet --epochs 2 --out my-run[/],
-    [bold]brainmark score checkpoint:my-run -b 'CIFAR10H-*'[/]
+    [bold]brainmark score checkpoint:my-run -b 'CIFAR10H-*'[/],
+    [bold]brainmark train gpt --layers 4 --text my-book.txt[/]
     """
-    from brainmark.cli.training import recipes, train_and_show
+    from brainmark.cli.training import Changes, recipes, train_and_show
 
     if recipe is None:
         out.print(recipes())
         return
-    made = train_and_show(recipe, epochs, seed, threads, folder, err if as_json else out)
+    changes = Changes(epochs, layers, width, tuple(text or ()))
+    made = train_and_show(recipe, changes, seed, threads, folder, err if as_json else out)
     if as_json:
         _print_json(made)
 

@@ -32,6 +32,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = False) -> None:
     """Write a folder beside its place and rename it; on any error what was at `path` is as it was.
 
+    Thousands of files are not flushed one by one: what a loss of power may cost, a list of their hashes has to tell.
+
     Parameters
     ----------
     path : of the folder.
@@ -54,8 +56,6 @@ def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = 
                 shutil.copyfile(content, target)
             else:
                 target.write_bytes(content)
-            with target.open("rb") as written:
-                os.fsync(written.fileno())
         if path.exists():
             path.rename(old)
         try:

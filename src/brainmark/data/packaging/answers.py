@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def measured_answers(told: Description, base: Path, problems: Problems) -> tuple[xr.DataArray, Found] | None:
+def measured_answers(
+    told: Description, base: Path, scratch: Path, problems: Problems
+) -> tuple[xr.DataArray, Found] | None:
     """Return choices, ratings or dissimilarities, and their stimuli; None where something is missing."""
     kind = told.recording[0].kind
     if kind == "dissimilarity":
-        return _dissimilarities(told, base, problems)
-    return _answers(told, base, problems)
+        return _dissimilarities(told, base, scratch, problems)
+    return _answers(told, base, scratch, problems)
 
 
-def _answers(told: Description, base: Path, problems: Problems) -> tuple[xr.DataArray, Found] | None:
+def _answers(told: Description, base: Path, scratch: Path, problems: Problems) -> tuple[xr.DataArray, Found] | None:
     parts: list[pd.DataFrame] = []
     for source in told.recording:
         if not isinstance(source, TableSource):
@@ -47,7 +49,7 @@ def _answers(told: Description, base: Path, problems: Problems) -> tuple[xr.Data
             )
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"stimulus_id": []})
     found = find_stimuli(
-        told.stimuli, base, told.modality, problems, table["stimulus_id"].astype(str).unique().tolist()
+        told.stimuli, base, told.modality, problems, scratch, table["stimulus_id"].astype(str).unique().tolist()
     )
     if not parts or found is None:
         return None
@@ -118,7 +120,9 @@ def _ratings(table: pd.DataFrame, order: Sequence[str], told: Description, probl
     )
 
 
-def _dissimilarities(told: Description, base: Path, problems: Problems) -> tuple[xr.DataArray, Found] | None:
+def _dissimilarities(
+    told: Description, base: Path, scratch: Path, problems: Problems
+) -> tuple[xr.DataArray, Found] | None:
     source = told.recording[0]
     if len(told.recording) > 1 or not isinstance(source, ArraySource):
         problems.add("recording: dissimilarities are one source, of arrays (.npy, .npz, .mat)")
@@ -128,7 +132,7 @@ def _dissimilarities(told: Description, base: Path, problems: Problems) -> tuple
     files = source_files(source, base, problems)
     read = read_dissimilarities(files[0], source, base, problems) if files else None
     ids = [] if read is None else read[1].tolist()
-    found = find_stimuli(told.stimuli, base, told.modality, problems, ids)
+    found = find_stimuli(told.stimuli, base, told.modality, problems, scratch, ids)
     if read is None or found is None:
         return None
     cube, _, subjects = read

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from pydantic import ValidationError
@@ -31,7 +30,7 @@ from brainmark.data.packaging.problems import CannotPackage, Problems, some
 from brainmark.data.packaging.reading import files_of, read_sessions
 from brainmark.data.packaging.sessions import Session, check_session, check_together, distinct_neuroids, joined
 from brainmark.data.packaging.spec import Description
-from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas, ordered
+from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas, ordered, png_of
 from brainmark.data.verify import sha256_of
 from brainmark.data.whole import write_folder
 
@@ -78,7 +77,13 @@ def package(description: Description, base: Path, out: Path, *, replace: bool = 
     DataError : the folder cannot be written, or is there already.
     MissingDependency : the library that reads a format is not installed.
     """
-    prepared = prepare(description, base)
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare(description, base, Path(scratch))
+        _write(prepared, out, replace)
+    return prepared
+
+
+def _write(prepared: Prepared, out: Path, replace: bool) -> None:
     if out.exists() and not (replace and (out / CARD).is_file()):
         way = "replace it (--replace)" if (out / CARD).is_file() else "name a new folder: this one is no package"
         raise DataError(f"{out} is there already; {way}")
@@ -86,11 +91,19 @@ def package(description: Description, base: Path, out: Path, *, replace: bool = 
         write_folder(out, prepared.files, replace)
     except OSError as error:
         raise DataError(f"cannot write {error.filename or out}: {error.strerror or error}") from error
-    return prepared
 
 
-def prepare(description: Description, base: Path) -> Prepared:
-    """Return the data set that a description leads to, in memory. Raises CannotPackage, MissingDependency."""
+def prepare(description: Description, base: Path, scratch: Path) -> Prepared:
+    """Return the data set that a description leads to, before it is written.
+
+    Parameters
+    ----------
+    scratch : folder for what has to be unpacked, such as images inside a file; it is needed until all is written.
+
+    Raises
+    ------
+    CannotPackage, MissingDependency
+    """
     problems = Problems(description.identifier or "the data set")
     told = _with_citation(description, base, problems)
     facts: dict[str, Any] = {}
@@ -99,13 +112,13 @@ def prepare(description: Description, base: Path) -> Prepared:
         problems.add("recording is missing: [[recording]] with file = ..., the files that hold what was measured")
     elif len(kinds) > 1:
         problems.add(f"recording: kinds {some(sorted(kinds))} cannot be one data set; package them apart")
-    made = _recording(told, base, problems, facts) if kinds <= {"recording"} else None
+    made = _recording(told, base, scratch, problems, facts) if kinds <= {"recording"} else None
     if len(kinds) == 1 and kinds != {"recording"}:
-        made = measured_answers(told, base, problems)
+        made = measured_answers(told, base, scratch, problems)
     _check_said(told, facts, problems)
     problems.check()
     assert made is not None
-    return _assembled(told, base, made[0], made[1], facts, problems)
+    return _assembled(told, base, scratch, made, facts, problems)
 
 
 def _with_citation(told: Description, base: Path, problems: Problems) -> Description:
@@ -140,7 +153,7 @@ def _check_said(told: Description, facts: dict[str, Any], problems: Problems) ->
 
 
 def _recording(
-    told: Description, base: Path, problems: Problems, facts: dict[str, Any]
+    told: Description, base: Path, scratch: Path, problems: Problems, facts: dict[str, Any]
 ) -> tuple[xr.DataArray, Found] | None:
     """Return a recording and its stimuli; None where something is missing."""
     pairs = read_sessions(told, base, problems)
@@ -150,7 +163,7 @@ def _recording(
     _gather_facts(sessions, facts)
     check_together(sessions, problems)
     shown = list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids))
-    found = find_stimuli(told.stimuli, base, told.modality, problems, shown)
+    found = find_stimuli(told.stimuli, base, told.modality, problems, scratch, shown)
     if not sessions or found is None or any("subject" not in s.neuroids for s in sessions):
         return None
     said = [source.across_sessions for _, source in pairs if source.across_sessions]
@@ -186,9 +199,15 @@ def _measured(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
 
 
 def _assembled(
-    told: Description, base: Path, measurement: xr.DataArray, found: Found, facts: dict[str, Any], problems: Problems
+    told: Description,
+    base: Path,
+    scratch: Path,
+    made: tuple[xr.DataArray, Found],
+    facts: dict[str, Any],
+    problems: Problems,
 ) -> Prepared:
     """Put files and card together, and check the measurement against its contract."""
+    measurement, found = made
     table = found.table.loc[measurement.coords["stimulus_id"].values.astype(str)]
     measurement = with_metadata(measurement, table)
     try:
@@ -198,8 +217,8 @@ def _assembled(
     files: dict[str, bytes | Path] = {MEASUREMENT: encode_measurement(measurement, str(told.identifier))}
     degrees = _put_stimuli(files, STIMULI, table, told)
     if told.stimuli.fitting is not None:
-        part = told.stimuli.model_copy(update={"table": told.stimuli.fitting, "fitting": None, "images": None})
-        learnt = find_stimuli(part, base, told.modality, problems)
+        part = told.stimuli.model_copy(update={"table": told.stimuli.fitting, "fitting": None})
+        learnt = find_stimuli(part, base, told.modality, problems, scratch)
         wanted = {"choices": "label", "ratings": "rating"}.get(told.recording[0].kind)
         if learnt is not None and wanted is not None and wanted not in learnt.table.columns:
             problems.add(f"{base / told.stimuli.fitting}: no column {wanted!r}, from which models learn what is asked")
@@ -256,15 +275,6 @@ def _file_names(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix
         taken.add(f"{name}{ending}".lower())
         names.append(f"{folder}/{name}{ending}")
     return names
-
-
-def png_of(image: np.ndarray) -> bytes:
-    """Return an image as a PNG file, without loss."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def _card(

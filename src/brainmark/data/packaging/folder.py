@@ -68,8 +68,7 @@ class PackageCard(BaseModel):
         """Return the file; fields without a value are left out."""
         lines = ["# A packaged data set of Brainmark: see SHA256SUMS for its files."]
         for name, value in self.model_dump(exclude_none=True, exclude={"sources"}).items():
-            if value != ():
-                lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {_toml(value)}")
         lines += ["", "[sources]", *(f"{_toml(name)} = {_toml(sha)}" for name, sha in sorted(self.sources.items()))]
         return ("\n".join(lines) + "\n").encode()
 

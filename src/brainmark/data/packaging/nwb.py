@@ -21,6 +21,7 @@ from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.spec import NwbSource
 from brainmark.data.packaging.stimuli import as_names
 
+_FAR_APART = 10.0  # s between presentations, more than any experiment waits
 T = TypeVar("T")
 UNKNOWN = frozenset({"", "unknown", "none", "nan", "n/a"})
 
@@ -186,7 +187,9 @@ def _check_clock(onsets: np.ndarray, spikes: list[np.ndarray], path: Path, told:
     said = f"{path}: presentations begin at {onsets.min():g} to {onsets.max():g} s, spikes at {first:g} to {last:g} s"
     if inside < 0.5:
         scaled = float(np.mean((onsets / 1000 >= first - 60) & (onsets / 1000 <= last + 60)))
-        way = f'; {told.onset!r} looks like ms: say time_unit = "ms"' if scaled > 0.5 else "; they are on other clocks"
+        apart = float(np.median(np.diff(np.sort(onsets)))) if len(onsets) > 1 else 0.0
+        looks_like_ms = scaled > 0.5 and apart > _FAR_APART
+        way = f'; {told.onset!r} looks like ms: say time_unit = "ms"' if looks_like_ms else "; they are on other clocks"
         problems.add(said + way)
     widest = max(end for _, end in told.windows)
     if widest < 2:

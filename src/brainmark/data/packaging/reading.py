@@ -24,7 +24,7 @@ from brainmark.data.packaging.spec import (
     Source,
     TableSource,
 )  # fmt: skip
-from brainmark.data.packaging.stimuli import as_names
+from brainmark.data.packaging.stimuli import as_names, header
 from brainmark.data.packaging.tables import read_trials
 
 
@@ -62,6 +62,7 @@ def read_sessions(told: Description, base: Path, problems: Problems) -> list[tup
         for path in source_files(source, base, problems):
             session = _read(path, source, base, problems)
             if session is None:
+                _say_missing(path, source, problems)
                 continue
             for column in ("region", "subject", "session"):
                 said = getattr(source, column)
@@ -74,6 +75,19 @@ def read_sessions(told: Description, base: Path, problems: Problems) -> list[tup
                     session.neuroids[column] = own.where(own.notna(), said)
             read.append((session, source))
     return read
+
+
+def _say_missing(path: Path, source: Source, problems: Problems) -> None:
+    """Of a file that cannot be read for other reasons, add what it would lack besides, so that all is heard at once."""
+    if isinstance(source, TableSource | ArraySource) and source.units is None:
+        problems.add(f'{path}: the units of the values are missing; say units = "spikes/s" (or "z", "percent", ...)')
+    if isinstance(source, TableSource):
+        own = header(path) if source.neuroid_table is None else header(path.parent / source.neuroid_table)
+    else:
+        own = list(source.coords) if isinstance(source, ArraySource) else ["region", "subject"]
+    for column, example in (("region", "V4"), ("subject", "monkey A")):
+        if getattr(source, column) is None and column not in own:
+            problems.add(f'{path}: neuroids have no {column}; say {column} = "{example}" for all, or one for each')
 
 
 def _read(path: Path, source: Source, base: Path, problems: Problems) -> Session | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -58,7 +58,7 @@ class StimulusPart(BaseModel):
     table : CSV with a row a stimulus; without it, the files of `folder` are the stimuli and their names identify them.
     id, file, text : columns of the table: identifier, name of the file in `folder`, the text itself.
     folder : of the files.
-    images : name of a container of images inside an NWB file.
+    images : images inside an NWB file, ``FILE#CONTAINER``, in the place of `folder`.
     same_width : images of several sizes in pixels were all shown `degrees` wide.
     pixels_per_degree : images of several sizes were shown at one scale; `degrees` follows from it.
     merge_same_files : stimuli whose files have the same content are one stimulus, and its presentations repetitions.
@@ -208,20 +208,24 @@ class Description(BaseModel):
     ] = ()
 
 
-def read_description(path: Path, changes: dict[str, Any] | None = None) -> Description:
-    """Return the description in a TOML file, with `changes` (from flags) in the place of what it says.
+def read_table_of(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says, as it says it. Raises CannotPackage."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise CannotPackage(str(path), [error.strerror or str(error)]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CannotPackage(str(path), [f"no TOML: {error}"]) from None
+
+
+def read_description(path: Path) -> Description:
+    """Return the description in a TOML file.
 
     Raises
     ------
     CannotPackage : it cannot be read, or fields are unknown or not as they have to be; lists all of them.
     """
-    try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CannotPackage(str(path), [error.strerror or str(error)]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CannotPackage(str(path), [f"no TOML: {error}"]) from None
-    return description_of(told | (changes or {}), str(path))
+    return description_of(read_table_of(path), str(path))
 
 
 def description_of(told: dict[str, Any], where: str) -> Description:
@@ -257,8 +261,7 @@ def _fields_beside(location: tuple[Any, ...]) -> list[str]:
     return list(Description.model_fields)
 
 
-DOMAINS = get_args(Domain)
 __all__ = [
     "FORMATS", "ArraySource", "BidsSource", "BrainioSource", "Common", "Description", "Kind", "NwbSource", "Source",
-    "StimulusPart", "TableSource", "description_of", "read_description",
+    "StimulusPart", "TableSource", "description_of", "read_description", "read_table_of",
 ]  # fmt: skip

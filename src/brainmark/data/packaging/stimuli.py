@@ -8,6 +8,8 @@ shown in two roles is one stimulus, the lab knows.
 from __future__ import annotations
 
 import csv
+import io
+import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -50,6 +52,7 @@ def find_stimuli(
     base: Path,
     modality: Literal["image", "text"],
     problems: Problems,
+    scratch: Path,
     wanted: Sequence[str] = (),
 ) -> Found | None:
     """Return the stimuli that a description leads to, or None where there are none; what is wrong goes to `problems`.
@@ -57,8 +60,14 @@ def find_stimuli(
     Parameters
     ----------
     told, base : the description, and the folder that its paths start from.
+    scratch : folder for what has to be unpacked.
     wanted : identifiers that were measured; without a table, they tell whether files are named with their suffix.
     """
+    if told.archive is not None or told.images is not None:
+        unpacked = _unpacked(told, base, scratch, problems)
+        if unpacked is None:
+            return None
+        told = told.model_copy(update={"folder": str(unpacked.resolve())})
     if told.table is None and told.folder is None:
         what = 'folder = "images"' if modality == "image" else 'table = "sentences.csv" with a column "text"'
         problems.add(f"stimuli are missing: say stimuli.{what}")
@@ -76,6 +85,40 @@ def find_stimuli(
     if found is not None and modality == "image":
         _check_images(found.table["path"].tolist(), told, problems)
     return found
+
+
+def _unpacked(told: StimulusPart, base: Path, scratch: Path, problems: Problems) -> Path | None:
+    """Put the files of a ZIP archive, or the images of an NWB file, into a folder."""
+    folder = scratch / "stimuli"
+    if told.archive is not None:
+        try:
+            with zipfile.ZipFile(base / told.archive) as packed:
+                packed.extractall(folder)
+        except (OSError, zipfile.BadZipFile) as error:
+            problems.add(f"stimuli.archive: {base / told.archive}: {getattr(error, 'strerror', None) or error}")
+            return None
+        return folder
+    from brainmark.data.packaging.nwb import nwb_images
+
+    file, _, container = str(told.images).rpartition("#")
+    if not file or not (base / file).is_file():
+        problems.add(f'stimuli.images is {told.images!r}; say "FILE.nwb#CONTAINER", with a file that is there')
+        return None
+    images = nwb_images(base / file, container, problems)
+    for name, pixels in images.items():
+        target = folder / f"{name}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(png_of(pixels))
+    return folder if images else None
+
+
+def png_of(image: np.ndarray) -> bytes:
+    """Return an image as a PNG file, without loss."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def ordered(found: Found, measured: Sequence[str], problems: Problems) -> list[str] | None:
@@ -107,6 +150,12 @@ def read_table(path: Path, problems: Problems) -> pd.DataFrame | None:
         problems.add(f"{path} has no rows")
         return None
     return table
+
+
+def header(path: Path) -> list[str]:
+    """Return the names of the columns of a table; none where it cannot be read."""
+    table = read_table(path, Problems(path.name))
+    return [] if table is None else [str(column) for column in table.columns]
 
 
 def column_of(table: pd.DataFrame, name: str, path: Any, problems: Problems, way: str = "") -> pd.Series | None:
@@ -152,7 +201,8 @@ def _from_table(
     if modality == "text":
         return rest.assign(text=content.astype(str).to_numpy())
     folder = base / told.folder if told.folder else path.parent
-    return rest.assign(path=[str(folder / str(file)) for file in content])
+    suffix = ".png" if told.images is not None else ""  # images in NWB have names, and no files
+    return rest.assign(path=[str(folder / f"{str(file).removesuffix(suffix)}{suffix}") for file in content])
 
 
 def _from_folder(folder: Path, wanted: Sequence[str], problems: Problems) -> pd.DataFrame | None:

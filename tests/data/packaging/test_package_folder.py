@@ -1,0 +1,164 @@
+"""The folder: complete or not there, the same bytes again, and nothing changed unnoticed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import brainmark
+from brainmark.core import DataError, datasets
+from brainmark.core.errors import UnknownName
+from brainmark.data import whole
+from brainmark.data.packaging import CannotPackage, load_package, package, verified
+from brainmark.data.packaging.folder import PackageCard, read_card
+from brainmark.data.packaging.spec import description_of
+
+
+@pytest.fixture
+def out(lab: Any, wide: dict[str, Any]) -> Path:
+    """A packaged data set."""
+    lab.trials()
+    package(description_of(lab.describe(wide), "lab.toml"), lab.folder, lab.folder / "out")
+    return lab.folder / "out"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_was_packaged_is_loaded(lab: Any, wide: dict[str, Any], out: Path) -> None:
+    made, study = lab.prepared(wide).measurement, load_package(out)
+    np.testing.assert_array_equal(study.measurement.values, made.values)
+    assert study.measurement.identical(made)
+    assert study.setting.degrees == 8 and study.setting.duration == 100
+    assert study.card.licence == "CC0-1.0" and study.card.species == ("macaque",) and study.card.regions == ("V4",)
+    assert study.stimuli.ids.tolist() == lab.ids
+
+
+def test_the_same_data_are_the_same_bytes(lab: Any, wide: dict[str, Any], out: Path) -> None:
+    package(description_of(lab.describe(wide), "lab.toml"), lab.folder, lab.folder / "again")
+    assert content(out) == content(lab.folder / "again")
+
+
+def test_sha256sum_checks_the_folder(out: Path) -> None:
+    if shutil.which("sha256sum") is None:
+        pytest.skip("no sha256sum here")
+    checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    listed = {line.split("  ", 1)[1] for line in (out / "SHA256SUMS").read_text().splitlines()}
+    assert listed == set(content(out)) - {"SHA256SUMS"}
+
+
+@pytest.mark.parametrize("name", ["measurement.nc", "stimuli/im03.png", "stimuli.csv", "card.toml"])
+def test_a_changed_file_is_noticed(out: Path, name: str) -> None:
+    path = out / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(DataError, match=f"{name} was changed"):
+        load_package(out)
+
+
+def test_missing_and_additional_files_are_noticed(out: Path) -> None:
+    (out / "stimuli" / "new.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"stimuli/new.png is not in SHA256SUMS"):
+        verified(out)
+    (out / "stimuli" / "im00.png").unlink()
+    with pytest.raises(DataError, match=r"stimuli/im00.png is missing \(and 1 more\)"):
+        verified(out)
+
+
+def test_a_broken_card_names_its_field(out: Path) -> None:
+    path = out / "card.toml"
+    path.write_text(path.read_text().replace('modality = "image"', 'modality = "smell"'))
+    with pytest.raises(DataError, match="modality"):
+        read_card(out)
+    path.write_text("no toml")
+    with pytest.raises(DataError, match=r"card\.toml"):
+        read_card(out)
+
+
+def test_any_text_survives_the_card() -> None:
+    import tomllib
+
+    awkward = 'a "b" \\ c\ttab é \x7f 漢'
+    card = PackageCard(
+        identifier="X2026", summary=awkward, licence="MIT", cite='@misc{x, title = {"Q" \\"o},\n  author = {Ö},\n}',
+        domain="vision", species=("a'b",), regions=(), modality="image", kind="recording",
+        notes=("one\ntwo '''", awkward), sources={'dir/"x".csv': "0" * 64},
+    )  # fmt: skip
+    assert PackageCard.model_validate(tomllib.loads(card.as_toml().decode())) == card
+
+
+# --- whole or not at all ---------------------------------------------------------------------------------------------
+
+
+def test_a_package_is_replaced_only_if_that_is_said(lab: Any, wide: dict[str, Any], out: Path) -> None:
+    told = description_of(lab.describe(wide, licence="MIT"), "lab.toml")
+    with pytest.raises(DataError, match="is there already; replace it"):
+        package(told, lab.folder, out)
+    package(told, lab.folder, out, replace=True)
+    assert read_card(out).licence == "MIT"
+    other = lab.folder / "mine"
+    other.mkdir()
+    with pytest.raises(DataError, match="this one is no package"):
+        package(told, lab.folder, other, replace=True)
+
+
+def test_a_full_disk_leaves_what_was_there(
+    lab: Any, wide: dict[str, Any], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content(out)
+    copied: list[str] = []
+
+    def full(source: str, target: str) -> None:
+        copied.append(target)
+        if len(copied) % 5 == 0:
+            raise OSError(28, "No space left on device", target)
+
+    monkeypatch.setattr(whole.shutil, "copyfile", full)
+    told = description_of(lab.describe(wide, licence="MIT"), "lab.toml")
+    with pytest.raises(DataError, match="No space left"):
+        package(told, lab.folder, out, replace=True)
+    assert content(out) == before
+    with pytest.raises(DataError, match="No space left"):
+        package(told, lab.folder, lab.folder / "new")
+    leftovers = [p.name for p in lab.folder.iterdir() if p.name.startswith(".")]
+    assert leftovers == [] and not (lab.folder / "new").exists()
+
+
+def test_refused_data_write_nothing(lab: Any, wide: dict[str, Any]) -> None:
+    lab.trials()
+    with pytest.raises(CannotPackage):
+        package(description_of(lab.describe(wide, licence=None), "lab.toml"), lab.folder, lab.folder / "out")
+    assert not (lab.folder / "out").exists()
+
+
+# --- by path ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_is_found_by_its_path(out: Path) -> None:
+    study = brainmark.load_dataset(str(out))
+    assert study.identifier == str(out) and study.measurement.sizes["presentation"] == 12
+    assert str(out) not in datasets, "what is found is not listed"
+    assert datasets[str(out / "card.toml")].card == datasets[str(out)].card
+    for name in ("no/such/folder", str(out.parent), "a\0b", "x" * 5000):
+        with pytest.raises(UnknownName):
+            brainmark.load_dataset(name)
+
+
+def test_its_files_are_local(out: Path) -> None:
+    from brainmark.data.fetch import fetch, where
+
+    entry = datasets[str(out)]
+    assert {where(source).state for source in entry.card.sources} == {"local"}
+    assert {fetch(source).name for source in entry.card.sources} == {"measurement.nc", "stimuli.csv", "SHA256SUMS"}
+    (out / "stimuli.csv").write_text("changed")
+    assert where(entry.card.sources[1]).state == "damaged"
+    with pytest.raises(DataError, match="wrong content"):
+        fetch(entry.card.sources[1])
+    (out / "stimuli.csv").unlink()
+    assert where(entry.card.sources[1]).state == "missing"
