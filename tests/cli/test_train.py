@@ -75,3 +75,39 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
     result = runner.invoke(cli.app, [*words, "--seed", "1"])
     assert isinstance(result.exception, DataError)
     assert "seed 0, not 1" in str(result.exception)
+
+
+@pytest.fixture
+def toy_text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n".join(f"Number {i} is followed by number {i + 1}." for i in range(1500)), encoding="utf-8")
+    return path
+
+
+def test_a_language_model_of_own_text(toy_text: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ["train", "tiny-gpt", "--layers", "1", "--width", "32", "--epochs", "1", "--threads", "1"]
+    result = runner.invoke(cli.app, [*words, "--text", str(toy_text), "--out", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "step 1 of" in result.stdout
+    assert "bits a character, held out" in result.stdout
+    assert f"brainmark score checkpoint:{folder}" in result.stdout.replace("\n", "")
+    assert {p.name for p in folder.iterdir()} == {"checkpoints", "curves.png", "log.json", "state.pt", "tokenizer.json"}
+    again = runner.invoke(cli.app, [*words, "--text", str(toy_text), "--out", str(folder), "--json"])
+    assert json.loads(again.stdout)["recipe"]["width"] == 32
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "reason"),
+    [
+        (["cifar-resnet", "--layers", "3"], InvalidModel, "has one size"),
+        (["gpt", "--width", "100"], InvalidModel, "width is 100; give a multiple of 32"),
+        (["gpt", "--layers", "0"], InvalidModel, "layers is 0"),
+        (["gpt", "--text", "no-such-file.txt"], UnknownName, "unknown corpus or text file"),
+    ],
+)
+def test_sizes_and_texts_that_cannot_be(words: list[str], error: type[Exception], reason: str, tmp_path: Path) -> None:
+    result = runner.invoke(cli.app, ["train", *words, "--out", str(tmp_path / "run")])
+    assert isinstance(result.exception, error)
+    assert reason in str(result.exception)
+    assert not (tmp_path / "run").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from brainmark.training.curves import as_text, save_png, sparkline
+from brainmark.training.curves import TEXT_ROWS, as_text, save_png, save_text_png, sparkline
 
 LOG = [{"epoch": i + 1, "loss": 2.0 - 0.1 * i, "accuracy": 0.1 * i, "held_out": 0.08 * i} for i in range(9)]
 
@@ -46,3 +46,19 @@ def test_without_matplotlib_there_is_no_picture(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     assert not save_png(LOG, "toy", tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
+
+
+TEXT_LOG = [
+    {"step": 0, "tokens": 0, "held_out": 4.0, "seconds": 1.0},
+    {"step": 1, "tokens": 64, "held_out": 3.5, "loss": 9.0, "seconds": 1.0},
+    {"step": 2, "tokens": 128, "held_out": 3.0, "loss": 8.0, "seconds": 1.0},
+]
+
+
+def test_curves_of_a_language_model(tmp_path: Path) -> None:
+    loss, held_out = as_text(TEXT_LOG, 20, TEXT_ROWS).splitlines()
+    assert loss.startswith("bits a token")
+    assert loss.endswith("9.000 to 8.000")
+    assert held_out.endswith("4.000 to 3.000")
+    assert save_text_png(TEXT_LOG, "toy", tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

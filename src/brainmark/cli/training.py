@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,49 +11,107 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from brainmark.core.errors import InvalidModel
 from brainmark.training.recipes import RECIPES, Recipe, recipe_of
+from brainmark.training.text_recipes import TEXT_RECIPES, TextRecipe
 
 if TYPE_CHECKING:
     from brainmark.training.loop import Run
+    from brainmark.training.text_loop import TextRun
+
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is not to be as in the recipe; None or empty: nothing."""
+
+    epochs: int | None = None
+    layers: int | None = None
+    width: int | None = None
+    texts: tuple[str, ...] = ()
 
 
 def recipes() -> Table:
     """Return the recipes as a table."""
     table = Table("recipe", "epochs", "what it makes", box=None, header_style="bold")
-    for recipe in RECIPES.values():
+    for recipe in (*RECIPES.values(), *TEXT_RECIPES.values()):
         table.add_row(recipe.name, str(recipe.epochs), recipe.summary)
     return table
 
 
 def train_and_show(
-    name: str, epochs: int | None, seed: int, threads: int, folder: Path | None, console: Console
+    name: str, changes: Changes, seed: int, threads: int, folder: Path | None, console: Console
 ) -> dict[str, Any]:
     """Train by a recipe (or go on with an interrupted run), print the curves, and return the log.
 
     Raises
     ------
     UnknownName : no such recipe.
-    InvalidModel : a number of epochs or threads below 1.
-    DataError : the images cannot be had, or the folder holds another run.
+    InvalidModel : a number of epochs or threads below 1, or another size of a network that has one size.
+    DataError : the images or texts cannot be had, or the folder holds another run.
     """
     from brainmark.models.arguments import check_count
 
-    recipe = recipe_of(name)
-    if epochs is not None:
-        check_count("train", "epochs", epochs, "give a number of epochs from 1")
+    for what in ("epochs", "layers", "width"):
+        if getattr(changes, what) is not None:
+            check_count("train", what, getattr(changes, what), f"give a number of {what} from 1")
     check_count("train", "threads", threads, "give a number of threads from 1")
-    recipe = recipe.with_epochs(epochs)
+    if name in TEXT_RECIPES:
+        place = _train_text(TEXT_RECIPES[name], changes, seed, threads, folder, console)
+    else:
+        place = _train_images(recipe_of(name), changes, seed, threads, folder, console)
+    return json.loads((place / "log.json").read_text(encoding="utf-8"))
+
+
+def _train_images(
+    recipe: Recipe, changes: Changes, seed: int, threads: int, folder: Path | None, console: Console
+) -> Path:
+    """Train on images, show, and return the folder of the run."""
+    if changes != Changes(epochs=changes.epochs):
+        raise InvalidModel(f"recipe {recipe.name!r} has one size and its own images; --layers, --width and --text are "
+                           f"for {', '.join(TEXT_RECIPES)}")  # fmt: skip
+    recipe = recipe.with_epochs(changes.epochs)
     place = folder or Path("runs") / f"{recipe.name}-seed{seed}"
-    run = _train(recipe, place, seed, threads, console)
-    _show(run, console)
-    return json.loads((run.folder / "log.json").read_text(encoding="utf-8"))
+    _show(_train(recipe, place, seed, threads, console), console)
+    return place
+
+
+def _train_text(
+    recipe: TextRecipe, changes: Changes, seed: int, threads: int, folder: Path | None, console: Console
+) -> Path:
+    """Train on text, show, and return the folder of the run."""
+    from brainmark.training.text_loop import train_text
+
+    changed = recipe.changed(changes.epochs, changes.layers, changes.width, changes.texts)
+    size = "" if changed == recipe else f"-{changed.layers}x{changed.width}"
+    place = folder or Path("runs") / f"{recipe.name}{size}-seed{seed}"
+    with Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"{recipe.name}: reading", total=None)
+        shown = 0
+
+        def watch(run: TextRun, step: int) -> None:
+            nonlocal shown
+            title = f"{recipe.name}: step, held out {run.log[-1]['held_out']:.3f} bits a character"
+            progress.update(task, description=title, completed=step, total=run.steps)
+            if len(run.log) > shown and not console.is_terminal:
+                row = run.log[-1]
+                console.print(
+                    f"step {row['step']} of {run.steps}: held out {row['held_out']:.3f} bits a character, "
+                    f"{row['seconds']:.0f} s",
+                    highlight=False, soft_wrap=True,
+                )  # fmt: skip
+            shown = len(run.log)
+
+        run = train_text(changed, place, seed=seed, threads=threads, watch=watch)
+    _show_text(run, console)
+    return place
 
 
 def _train(recipe: Recipe, place: Path, seed: int, threads: int, console: Console) -> Run:
     from brainmark.training.loop import train
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"{recipe.name}: preparing", total=None)
 
         def watch(run: Run, step: int, steps: int) -> None:
@@ -80,5 +139,21 @@ def _show(run: Run, console: Console) -> None:
     console.print(
         f"model: {run.model}; after each epoch: {run.folder / 'epochs'}\n"
         f"score it: brainmark score checkpoint:{run.folder} -b 'CIFAR10H-*'",
+        soft_wrap=True, highlight=False, markup=False,
+    )  # fmt: skip
+
+
+def _show_text(run: TextRun, console: Console) -> None:
+    from brainmark.training.curves import TEXT_ROWS, as_text, save_text_png
+
+    console.print(as_text(run.log, max(10, min(60, console.width - 50)), TEXT_ROWS), highlight=False)
+    picture = run.folder / "curves.png"
+    if save_text_png(run.log, f"{run.recipe.name}, seed {run.seed}", picture):
+        console.print(f"curves: {picture}", soft_wrap=True, highlight=False)
+    steps = ", ".join(str(int(row["step"])) for row in run.log)
+    console.print(
+        f"model: {run.checkpoint(run.steps)}; checkpoints of steps {steps}\n"
+        f"score it: brainmark score checkpoint:{run.folder} checkpoint:{run.folder}@{int(run.log[-2]['step'])} "
+        "-b 'Frank2015.*'",
         soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip

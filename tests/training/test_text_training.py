@@ -1,0 +1,230 @@
+"""Language models on a toy text: they learn, the run is the same however often it is killed, and it refuses others."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from brainmark.core import DataError, InvalidModel, UnknownName
+from brainmark.models.trained_text import load_gpt, load_tokenizer, locate_text, read_text_facts
+from brainmark.training import text_loop, texts
+from brainmark.training.text_loop import TextRun, checkpoint_steps, train_text
+from brainmark.training.text_recipes import TEXT_RECIPES, TextRecipe
+from brainmark.training.texts import BEGIN, Paragraphs, chunks, learn_tokenizer, paragraphs_of, stream
+
+TOY = TextRecipe("toy", "Toy.", (), vocabulary=300, layers=1, width=32, window=16, epochs=2, batch=4, rate=1e-2)
+NAMES, VERBS, THINGS = ("Ann", "Bob", "Cid"), ("sees", "likes", "hears"), ("dogs", "cats", "birds", "mice")
+
+
+def sentences(count: int, seed: int) -> tuple[str, ...]:
+    """Sentences of a small grammar: who likes what depends on the name."""
+    generator = np.random.default_rng(seed)
+    made: list[str] = []
+    for _ in range(count):
+        name, verb = generator.integers(3, size=2)
+        made.append(f"{NAMES[name]} {VERBS[verb]} {THINGS[name]} and {THINGS[name + 1]}.")
+    return tuple(made)
+
+
+TEXT = Paragraphs(sentences(300, 0), sentences(20, 1))
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files of the checkpoints of a run."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*/*/*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> TextRun:
+    """The toy run, not interrupted."""
+    return train_text(TOY, tmp_path_factory.mktemp("straight"), TEXT, threads=1)
+
+
+def test_it_learns_the_grammar(straight: TextRun) -> None:
+    assert straight.log[-1]["held_out"] < 0.6 * straight.log[0]["held_out"]
+    network, tokenizer = load_gpt(locate_text(straight.folder)), load_tokenizer(locate_text(straight.folder))
+
+    def bits(text: str) -> float:
+        ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer(text)["input_ids"]]])
+        with torch.inference_mode():
+            return float(text_loop.token_loss(network, ids)) * (ids.shape[1] - 1)
+
+    assert bits("Ann sees dogs and cats.") < bits("Ann sees mice and birds.") < bits("cats and sees birds Ann.")
+
+
+def test_checkpoints_double(straight: TextRun) -> None:
+    steps = [int(row["step"]) for row in straight.log]
+    assert steps == checkpoint_steps(straight.steps)
+    assert steps[:4] == [0, 1, 2, 4]
+    assert steps[-1] == straight.steps
+    assert all(locate_text(Path(f"{straight.folder}@{step}")).name == f"{step:06d}" for step in steps)
+    assert locate_text(straight.folder) == straight.checkpoint(straight.steps)
+    assert [checkpoint_steps(n) for n in (1, 2, 3, 5, 9)] == [
+        [0, 1],
+        [0, 1, 2],
+        [0, 1, 2, 3],
+        [0, 1, 2, 5],
+        [0, 1, 2, 4, 9],
+    ]
+
+
+def test_a_checkpoint_says_what_it_is(straight: TextRun) -> None:
+    facts = read_text_facts(straight.checkpoint(4))
+    assert (facts.step, facts.steps, facts.tokens) == (4, straight.steps, 4 * 4 * 16)
+    assert facts.recipe == TOY.to_dict()
+    assert "seconds" not in facts.log
+    assert json.loads((straight.folder / "log.json").read_text())["log"] == straight.log
+
+
+def test_the_tokenizer_reads_anything(straight: TextRun) -> None:
+    tokenizer = load_tokenizer(straight.checkpoint(0))
+    for text in ("Ann sees", " \N{GRINNING FACE}\u00e9\n\t ", "\x00", ""):
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert tokenizer.bos_token == BEGIN
+
+
+def interrupted(folder: Path, moment: int, monkeypatch: pytest.MonkeyPatch) -> TextRun:
+    """Stop after the step number `moment`, and go on."""
+    monkeypatch.setattr(text_loop, "SAVE_AFTER", 0.0 if moment % 2 else 1e9)
+
+    def stop(run: TextRun, step: int) -> None:
+        if step == moment:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_text(TOY, folder, TEXT, threads=1, watch=stop)
+    return train_text(TOY, folder, TEXT, threads=1)
+
+
+@pytest.mark.parametrize("moment", [1, 3, 6, 17])
+def test_an_interrupted_run_ends_with_the_same_bits(
+    moment: int, straight: TextRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """States are kept at checkpoints alone, or after each step."""
+    resumed = interrupted(tmp_path, moment, monkeypatch)
+    assert files(straight.folder) == files(tmp_path)
+    for one, other in zip(straight.log, resumed.log, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_text_training import TEXT, TOY
+from brainmark.training.text_loop import train_text
+train_text(TOY, Path(sys.argv[1]), TEXT, threads=1, watch=lambda run, step: print(step, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_where_it_was(straight: TextRun, tmp_path: Path) -> None:
+    """SIGKILL after some step; then the same command is given."""
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), str(Path(__file__).parent)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    for _ in range(9):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    assert files(tmp_path / "killed") == files(straight.folder)
+
+
+def test_a_run_that_is_done_is_done(straight: TextRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_loop, "_Training", None)
+    again = train_text(TOY, straight.folder, TEXT, threads=1)
+    assert (again.step, again.log) == (straight.step, straight.log)
+
+
+def test_another_run_in_the_folder_is_refused_with_the_difference(straight: TextRun) -> None:
+    with pytest.raises(DataError, match="layers 1, not 2"):
+        train_text(replace(TOY, layers=2), straight.folder, TEXT, threads=1)
+    with pytest.raises(DataError, match="seed 0, not 1"):
+        train_text(TOY, straight.folder, TEXT, threads=1, seed=1)
+
+
+def test_a_damaged_state_is_named(straight: TextRun, tmp_path: Path) -> None:
+    (tmp_path / "state.pt").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match=r"state\.pt: is not the state of a run"):
+        train_text(TOY, tmp_path, TEXT, threads=1)
+
+
+def test_text_that_is_too_short() -> None:
+    with pytest.raises(DataError, match="batches of 4 windows of 16"):
+        train_text(TOY, Path("never-made"), Paragraphs(("Hi.",) * 3, ("Hello there, you.",) * 9), threads=1)
+    with pytest.raises(DataError, match="less than one window"):
+        chunks(torch.arange(4), 8)
+
+
+def test_a_rate_that_is_too_high_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="lower the rate"):
+        train_text(replace(TOY, rate=1e30, clip=1e30, warmup=0.0), tmp_path, TEXT, threads=1)
+
+
+def test_rows_overlap_by_one_token_and_hold_each_once() -> None:
+    tokens = torch.arange(1003)
+    rows = chunks(tokens, 10)
+    assert rows.shape == (100, 11)
+    assert torch.equal(rows[1:, 0], rows[:-1, -1])
+    drawn = chunks(tokens, 10, torch.Generator().manual_seed(0))
+    assert len(torch.unique(drawn[:, 1:])) == 1000
+    assert not torch.equal(drawn[0], rows[0])
+
+
+def test_a_stream_has_the_beginning_before_each_paragraph() -> None:
+    tokenizer = learn_tokenizer(["a b", "c"], 300)
+    begin = tokenizer.token_to_id(BEGIN)
+    assert stream(tokenizer, ["a", "", "b"]).tolist() == [
+        begin, *tokenizer.encode("a").ids, begin, begin, *tokenizer.encode("b").ids,
+    ]  # fmt: skip
+
+
+def test_own_text_files(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"Line {i}\nof text." for i in range(100)) + "\n\n \n", encoding="utf-8")
+    found = paragraphs_of([str(path)])
+    assert (len(found.training), len(found.held_out)) == (95, 5)
+    assert found.training[0] == "Line 0 of text."
+    assert not set(found.training) & set(found.held_out)
+    path.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(DataError, match="cannot be read as text"):
+        paragraphs_of([str(path)])
+    path.write_text("short")
+    with pytest.raises(DataError, match="1 paragraphs are too few"):
+        paragraphs_of([str(path)])
+    with pytest.raises(UnknownName, match="did you mean 'books'"):
+        paragraphs_of(["bookss"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 40}, {"width": 0}, {"layers": 0}, {"vocabulary": 100}, {"rate": 0.0}, {"epochs": 0}]
+)
+def test_recipes_that_cannot_be(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidModel, match="recipe 'toy'"):
+        replace(TOY, **wrong)  # type: ignore[arg-type]
+
+
+def test_recipes_use_corpora_that_are_known() -> None:
+    def names(recipe: TextRecipe) -> Sequence[str]:
+        return recipe.texts
+
+    assert all(set(names(r)) <= set(texts.CORPORA) for r in TEXT_RECIPES.values())
+    assert "brown" not in TEXT_RECIPES["tiny-gpt"].texts  # what ships is made of text that may be shared
+    assert TEXT_RECIPES["gpt"].changed(layers=3, texts=("a.txt",)).texts == ("a.txt",)
