@@ -69,8 +69,12 @@ def read_assembly(path: Path | str) -> xr.DataArray:
     return flat
 
 
-def read_stimuli(table: Path | str, archive: Path | str, identifier: str, modality: Modality = "image") -> Stimuli:
+def read_stimuli(
+    table: Path | str, archive: Path | str, identifier: str, modality: Modality = "image", *, first: bool = False
+) -> Stimuli:
     """Read a stimulus set: CSV table and ZIP file, which is not unpacked.
+
+    With `first`, of rows with one identifier the first counts; without, such a set is refused.
 
     Raises
     ------
@@ -91,6 +95,9 @@ def read_stimuli(table: Path | str, archive: Path | str, identifier: str, modali
     names = tuple(rows["filename"].astype(str))
     images = ZipImages(archive, ())
     _check_overlap(names, images.names(), identifier, archive)
+    if first:
+        rows = rows.drop_duplicates(_ID)
+        names = tuple(rows["filename"].astype(str))
     return Stimuli(identifier, modality, rows.set_index(_ID), ZipImages(archive, names))
 
 

@@ -25,6 +25,7 @@ i1, i2n                         `i1`, `i1n`, `i2`, `i2n`, `o1`, `o2` and their `
 error_consistency, accuracy,    `error_consistency`, `accuracy`, `accuracy_distance` and their ceilings,
 accuracy_distance, value_delta  `value_delta`
 threshold, threshold_elevation  `threshold`, `threshold_elevation`, `threshold_ceiling`
+ost                             `SolutionTimes`, but for the starting weights of its decoder
 ks_similarity, property_ceiling `property_similarity`; one pair of histograms: `ks_similarity`
 linear_pearsonr, ridge_pearsonr `linear_pearsonr`, `ridge_pearsonr`, `pearsonr`; `cka(unbiased=False)`
 ExtrapolationCeiling            `Extrapolated`; of Pereira 2018: `SampledExtrapolation`
@@ -52,8 +53,8 @@ Known faults, reproduced here and nowhere else:
 Not reproduced: state that a metric object keeps between calls (thresholds reuse the first inflection accuracy), draws
 without a seed (`property_similarity` takes one), rounding of features kept in float32, or far from 0 (unbiased CKA is
 then 0), or of a rank below the components of PLS. PLS with fewer units than
-components, which the published code refuses, uses what there is and says so. NaN is refused. Absent: ``ost``, whose
-decoder TensorFlow trains (`brainmark.metrics.temporal` has object solution times), and metrics of single studies
+components, which the published code refuses, uses what there is and says so. NaN is refused. The decoder of ``ost``
+starts from weights of TensorFlow's generator, here of NumPy's. Absent: metrics of single studies
 (``mask_regression``, ``baker_accuracy_delta``, ``kato_*``, ``tasks_consistency``, ``confusion_similarity``,
 ``predictor_consistency``, ``factor_dimensionality``).
 """
@@ -97,6 +98,7 @@ from brainmark.metrics.brainscore.regression import (
     ridgecv_split,
 )  # fmt: skip
 from brainmark.metrics.brainscore.similarity import cka, cka_cv, rdm, rdm_cv, rsa_ceiling
+from brainmark.metrics.brainscore.solution_times import SolutionTimes
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits, stratified_splits
 from brainmark.metrics.brainscore.thresholds import elevations, threshold, threshold_ceiling, threshold_elevation
 from brainmark.metrics.brainscore.times import SpanTime, by_time, spantime_pls, spantime_ridge

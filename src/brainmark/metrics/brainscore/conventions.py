@@ -46,6 +46,9 @@ IMAGE_LEVEL = Published(_value, lambda score, ceiling: behavior_ceiled(score, ce
 BOUNDED_RATIO = Published(_value, _bounded)
 """Error consistency: score / ceiling within 0 and 1."""
 
+RATIO = Published(_value, lambda score, ceiling: ratio(aggregate(score), aggregate(ceiling)).value)
+"""Object solution times: score / ceiling."""
+
 PLAIN = Published(_value, lambda score, _: _value(score))
 """Accuracy: as it is."""
 
