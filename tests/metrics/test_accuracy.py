@@ -63,3 +63,17 @@ def test_labels_must_be_known_and_among_the_choices() -> None:
 
 def test_it_is_registered() -> None:
     assert metrics["accuracy"].load(resamples=0)(choices(GUESS), TARGET).aggregate() == pytest.approx(0.625)
+
+
+def test_groups_have_values_of_their_own() -> None:
+    target = TARGET.assign_coords(kind=("presentation", ["a", "a", "b", "a"]))
+    found = accuracy(by="kind", resamples=50)(choices(GUESS), target)
+    assert found.values.coords["pattern"].values.tolist() == ["a", "b"]
+    assert found.values.values == pytest.approx([(1 + 0 + 0.5) / 3, 1.0])
+    assert found.aggregate() == pytest.approx(0.75)
+    counts = draws(4, 50, 0)
+    drawn = counts[:, [0, 1, 3]] @ [1, 0, 0.5] / counts[:, [0, 1, 3]].sum(1)
+    assert found.replicates is not None
+    np.testing.assert_allclose(found.replicates[:, 0], drawn)
+    with pytest.raises(InvalidMeasurement, match="no coordinate 'shape'"):
+        accuracy(by="shape")(choices(GUESS), target)

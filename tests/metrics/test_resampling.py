@@ -32,3 +32,17 @@ def test_each_draw_is_one_sample_from_the_generator(n: int, block: int, monkeypa
 def test_draws_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one presentation"):
         draws(0, 10)
+
+
+def test_blocks_are_drawn_as_a_whole() -> None:
+    counts = draws(40, 300, seed=1, block=8)
+    assert (counts.sum(1) == 40).all()
+    assert np.abs(counts.mean(0) - 1).max() < 0.35
+    steps = (np.diff(np.concatenate([counts, counts[:, :1]], axis=1)) != 0).sum(1)
+    assert steps.max() <= 2 * 5  # five blocks have ten borders at most
+
+
+def test_a_block_of_one_changes_nothing() -> None:
+    np.testing.assert_array_equal(draws(30, 20, 1, block=1), draws(30, 20, 1))
+    with pytest.raises(ValueError, match="block of 31"):
+        draws(30, 20, 1, block=31)

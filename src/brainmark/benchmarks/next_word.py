@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled
+from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datasets, metrics, untrained_twin
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from brainmark.core.comparison import Comparison
     from brainmark.core.experiment import Ask
 
 TEXTS = {"Wikitext": "Wikitext2.test", "Brown": "Brown.held_out"}
@@ -51,9 +54,29 @@ def _register(text: str, measure: str) -> None:
             Experiment(study.stimuli, ask, study.setting),
             study.measurement,
             metric=metrics[metric].load(**options),
-            controls=(shuffled(),),
+            controls=(Control(*FLOORS[measure]), untrained_twin()),
         )
 
+
+def _uniform(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
+    """Every character is one of 26 letters and the space, all equally likely."""
+    import numpy as np
+
+    target = benchmark.mean_target
+    return benchmark.metric(target.copy(data=np.log2(27) * target.coords["characters"].values), target)
+
+
+def _most_frequent(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
+    """The most frequent word of the text, always."""
+    import numpy as np
+
+    target = benchmark.mean_target
+    words, counts = np.unique(target.coords["next_word"].values, return_counts=True)
+    word = words[words != ""][counts[words != ""].argmax()]
+    return benchmark.metric(target.copy(data=np.full(target.shape, word)), target)
+
+
+FLOORS = {"probability": ("uniform characters", _uniform), "accuracy": ("most frequent word", _most_frequent)}
 
 for _text in TEXTS:
     for _measure in MEASURES:

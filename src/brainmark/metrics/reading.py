@@ -23,6 +23,8 @@ from brainmark.metrics.resampling import draws
 from brainmark.metrics.splits import Grouped
 
 Fit = Literal["correlation", "partial", "likelihood"]
+FEW_TEXTS = 20
+"""Below this number of texts, percentiles of their draws say little."""
 _SINGULAR = 1e-9  # smallest share of a standardised column that must be its own
 
 
@@ -76,16 +78,18 @@ class ReadingFit:
         counts = draws(int(drawn.max()) + 1, self.resamples, self.seed).astype(float)
         x, y, drawn = x[known], y[known], drawn[known]
         columns, before = [c[known] for c in columns], [c[known] for c in before]
+        few = f"the interval rests on {counts.shape[1]} texts: it is uncertain"
+        notes = (few,) if self.resamples and counts.shape[1] < FEW_TEXTS else ()
         details = {"r": _single([], x, y), "words": float(len(x))}
         if columns or before:
             details["partial r"] = _single([*columns, *before], x, y)
         if self.fit == "likelihood":
             gain = self._gain(x, y, columns, before, drawn)
             sums, sizes = (np.bincount(drawn, w, counts.shape[1]) for w in (gain, np.ones(len(gain))))
-            return _judged(gain.mean(), counts @ sums / np.maximum(counts @ sizes, 1), details)
+            return _judged(gain.mean(), counts @ sums / np.maximum(counts @ sizes, 1), details, notes)
         removed = [*columns, *before] if self.fit == "partial" else []
         values = partial_correlations(removed, x, y, drawn, np.vstack([np.ones(counts.shape[1]), counts]))
-        return _judged(self.sign * values[0], self.sign * values[1:], details)
+        return _judged(self.sign * values[0], self.sign * values[1:], details, notes)
 
     def _gain(
         self, x: np.ndarray, y: np.ndarray, columns: list[np.ndarray], before: list[np.ndarray], texts: np.ndarray
@@ -218,11 +222,14 @@ def _likelihood(design: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.n
     return -0.5 * (np.log2(2 * np.pi * variance) + missed**2 / variance / np.log(2))
 
 
-def _judged(value: float, replicates: np.ndarray, details: dict[str, float] | None = None) -> Comparison:
+def _judged(
+    value: float, replicates: np.ndarray, details: dict[str, float] | None = None, notes: tuple[str, ...] = ()
+) -> Comparison:
     return Comparison(
         xr.DataArray([value], dims=("judgement",), coords={"judgement": ["all"]}),
         replicates=replicates[:, None] if len(replicates) else None,
         center="mean",
+        notes=notes,
         details=details or {},
     )
 
