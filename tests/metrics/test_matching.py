@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from scipy.optimize import linprog
 
 from brainmark.core import InvalidMeasurement
+from brainmark.metrics import matching
 from brainmark.metrics.features import prepare
 from brainmark.metrics.matching import Reverse, SoftMatching, cross_correlation, matched_units, single_unit, transport
 from brainmark.metrics.predictivity import ols
@@ -121,3 +125,19 @@ def test_reverse_predicts_units_of_the_model() -> None:
         Reverse(ols())(recording(model), recording(missing))
     with pytest.raises(InvalidMeasurement, match="not measured"):
         SoftMatching()(recording(model), recording(missing))
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.asarray])
+def test_partners_do_not_depend_on_how_many_units_pass_together(
+    library: Callable[[np.ndarray], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(5)
+    x, y = generator.normal(size=(40, 300)), generator.normal(size=(40, 7))
+    x[:, 150:] = x[:, :150]  # of two equal ones the first is taken
+    x[:, 0], y[:, 3] = 1.0, 2.0
+    x -= x.mean(axis=0)
+    folds = Shuffled(4, seed=1)(40)
+    slow = [x[f.test][:, cross_correlation(x[f.train], y[f.train]).argmax(axis=0)] for f in folds]
+    monkeypatch.setattr(matching, "_CACHED", 64)
+    found = matched_units(library(x), library(y), folds)
+    np.testing.assert_allclose(np.asarray(found), np.concatenate(slow), atol=1e-9)

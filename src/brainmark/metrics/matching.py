@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
+from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ResourceError
@@ -28,6 +29,8 @@ from brainmark.metrics.resampling import draws
 from brainmark.metrics.splits import Fold, Splitter
 
 Partners = Literal["best", "one-to-one"]
+
+_CACHED = 2**18  # correlations that stay in the cache
 
 
 def single_unit(
@@ -63,12 +66,36 @@ def matched_units(features: Array | Features, y: Array, folds: Sequence[Fold], p
     xp = namespace(x)
     if partners == "one-to-one" and features.p < y.shape[1]:
         raise InvalidMeasurement(f"one-to-one matching needs as many units as neuroids: {features.p} < {y.shape[1]}")
-    parts: list[Array] = []
-    for fold in folds:
-        r = cross_correlation(x[like(fold.train, x)], y[like(fold.train, y)])
-        chosen = xp.argmax(r, axis=0) if partners == "best" else like(_assigned(as_numpy(r)), x)
-        parts.append(x[like(fold.test, x)][:, chosen])
-    return xp.concat(parts, axis=0)
+    trains = [like(fold.train, x) for fold in folds]
+    if partners == "best":
+        chosen = _best(x, y, trains)
+    else:
+        chosen = [like(_assigned(as_numpy(cross_correlation(x[rows], y[rows]))), x) for rows in trains]
+    return xp.concat([x[like(f.test, x)][:, units] for f, units in zip(folds, chosen, strict=True)], axis=0)
+
+
+def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
+    """For each set of rows, the unit (q,) that correlates best with each neuroid, the first one of several.
+
+    Units pass in blocks that stay in the cache, whatever their number.
+    """
+    xp = namespace(x)
+    wanted = [_standardised(y[rows]) for rows in trains]
+    best = [xp.full((y.shape[1],), -xp.inf, dtype=x.dtype, device=device(x)) for _ in trains]
+    chosen = [xp.zeros(y.shape[1], dtype=xp.int64, device=device(x)) for _ in trains]
+    step = max(64, _CACHED // max(x.shape[0], y.shape[1]))
+    for start in range(0, x.shape[1], step):
+        block = x[:, start : start + step]
+        for k, rows in enumerate(trains):
+            units, varies = _standardised(block[rows])
+            neuroids, known = wanted[k]
+            r = transpose(neuroids) @ units
+            r = xp.where(known[:, None] & varies, r, -1.0)
+            top = xp.max(r, axis=1)
+            better = top > best[k]
+            chosen[k] = xp.where(better, xp.argmax(r, axis=1) + start, chosen[k])
+            best[k] = xp.where(better, top, best[k])
+    return chosen
 
 
 def cross_correlation(x: Array, y: Array) -> Array:
@@ -76,17 +103,18 @@ def cross_correlation(x: Array, y: Array) -> Array:
 
     -1 is what a partner without any variation is worth when partners are chosen: never taken if there is another.
     """
-    xp = namespace(x, y)
-    scaled: list[Array] = []
-    known: list[Array] = []
-    for a in (x, y):
-        centred = a - xp.mean(a, axis=0)
-        norm = xp.sqrt(xp.sum(centred * centred, axis=0))
-        ok = norm > 1e-12 * xp.sqrt(xp.sum(a * a, axis=0))
-        scaled.append(centred / xp.where(ok, norm, 1.0))
-        known.append(ok)
-    r = transpose(scaled[0]) @ scaled[1]
-    return xp.where(known[0][:, None] & known[1][None, :], r, -1.0)
+    (units, varies), (neuroids, known) = _standardised(x), _standardised(y)
+    return namespace(x, y).where(varies[:, None] & known, transpose(units) @ neuroids, -1.0)
+
+
+def _standardised(a: Array) -> tuple[Array, Array]:
+    """Columns of `a` (n, k) with mean 0 and length 1, and which of them vary (k,)."""
+    xp = namespace(a)
+    centred = a - xp.mean(a, axis=0)
+    norm = xp.sqrt(xp.sum(centred * centred, axis=0))
+    ok = norm > 1e-12 * xp.sqrt(xp.sum(a * a, axis=0))
+    centred /= xp.where(ok, norm, 1.0)
+    return centred, ok
 
 
 def _assigned(r: np.ndarray) -> np.ndarray:
