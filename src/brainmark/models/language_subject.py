@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ class LanguageSubject:
     link: tuple[float, float] = (0.0, 1.0)
     behavior: str | TextReadout | None = None
     silenced: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
-    budget: int = 4096
+    budget: int = 1024
 
     def __post_init__(self) -> None:
         check_name("LanguageSubject", "identifier", self.identifier, "give the model a name")
@@ -98,15 +98,13 @@ class LanguageSubject:
         """The network, made once."""
         from torch import nn
 
-        from brainmark.models.token_networks import TokenNetwork, TransformersNetwork
+        from brainmark.models.token_networks import TokenNetwork, as_token_network
 
-        made: Any = self.network
-        if not isinstance(made, nn.Module | TokenNetwork):
-            made = made()
-        if not isinstance(made, TokenNetwork):
-            if not isinstance(made, nn.Module):
-                raise ModelError(f"{self.identifier}: its factory made a {type(made).__name__}, not a network")
-            made = TransformersNetwork(made, self.window)
+        given: Any = self.network
+        given = given if isinstance(given, nn.Module | TokenNetwork) else given()
+        if not isinstance(given, nn.Module | TokenNetwork):
+            raise ModelError(f"{self.identifier}: its factory made a {type(given).__name__}, not a network")
+        made = as_token_network(given, self.window)
         limit = made.window
         if self.overlap is not None and limit is not None and self.overlap >= limit:
             raise refuse(
@@ -175,10 +173,43 @@ class LanguageSubject:
     def record_from(self, experiment: Experiment, readouts: Sequence[TextReadout]) -> list[xr.DataArray]:
         """Return what it would answer if the region were read from each of these, in one pass where pools agree."""
         layers = list(dict.fromkeys(layer for r in readouts for layer in r.layers))
-        answers: dict[Pool, tuple[np.ndarray, list[int]]] = {}
-        for pool in dict.fromkeys(r.pool for r in readouts):
-            answers[pool] = self._represented(experiment, TextReadout(tuple(layers), pool))
+        pools: set[Pool] = {r.pool for r in readouts}
+        answers = {pool: self._represented(experiment, TextReadout(tuple(layers), pool)) for pool in pools}
         return [self._recording(experiment, *_taken(answers[r.pool], layers, r)) for r in readouts]
+
+    def represent(
+        self, texts: Sequence[str], layers: Sequence[str], most: int | None = None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Return representations (texts, units of all layers) of whole texts, and the units of each layer.
+
+        `most`: tokens of each text that are read; None: all. Raises InvalidStimuli for a text without tokens.
+        """
+        tokens = [self.tokens([text]) for text in texts]
+        for text, read in zip(texts, tokens, strict=True):
+            if not len(read):
+                raise InvalidStimuli(f"text {text!r} holds nothing that {self.identifier} reads")
+        cut = [Tokens(t.ids[:most], t.part[:most], 1) for t in tokens]
+        return self._of_texts(cut, TextReadout(tuple(layers)))
+
+    def localized(
+        self, sentences: Sequence[str], non_words: Sequence[str], share: float = 0.01, identifier: str | None = None
+    ) -> LanguageSubject:
+        """Return the subject whose regions are all read from the units that prefer sentences; see `localizer`.
+
+        `share` of the units of all blocks. Raises InvalidStimuli, InvalidModel.
+        """
+        from brainmark.models.localizer import localize
+
+        units = localize(self, sentences, non_words).units(share)
+        readout = TextReadout(tuple(units), units=units)
+        name = identifier or f"{self.identifier}-localized"
+        return replace(self, identifier=name, network=self.reader, regions=dict.fromkeys(self.regions, readout))
+
+    def ablated(self, units: Mapping[str, Sequence[int]], identifier: str | None = None) -> LanguageSubject:
+        """Return the subject with these units (layer -> numbers) silenced as well: a subject like any other."""
+        silenced = {n: sorted({*self.silenced.get(n, ()), *units.get(n, ())}) for n in {**self.silenced, **units}}
+        name = identifier or f"{self.identifier}-ablated"
+        return replace(self, identifier=name, network=self.reader, silenced=silenced)
 
     def _record(self, experiment: Experiment, ask: Record) -> xr.DataArray:
         can = f"it records {', '.join(self.regions)} while it reads"
@@ -378,12 +409,15 @@ class LanguageSubject:
 
 
 def as_language_subject(
-    identifier: str, network: nn.Module, tokenizer: Any, regions: Mapping[str, str | TextReadout] | None = None
+    identifier: str,
+    network: nn.Module | TokenNetwork,
+    tokenizer: Any,
+    regions: Mapping[str, str | TextReadout] | None = None,
 ) -> LanguageSubject:
     """Return the subject; without `regions` all `LANGUAGE_REGIONS` are read from the block at `DEPTH`."""
-    from brainmark.models.token_networks import TokenNetwork, TransformersNetwork
+    from brainmark.models.token_networks import as_token_network
 
-    reader = network if isinstance(network, TokenNetwork) else TransformersNetwork(network)
+    reader = as_token_network(network)
     if regions is None:
         regions = dict.fromkeys(LANGUAGE_REGIONS, block_at(reader.blocks()))
     return LanguageSubject(identifier, reader, tokenizer, regions)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from brainmark.models.token_networks import Silenced, TokenNetwork, padded
 
-BUDGET = 4096
-"""Tokens in a batch."""
+BUDGET = 1024
+"""Tokens in a batch: as many as the caches of a processor hold the activations of."""
 ROWS = 256
 """Tokens whose logits are held at a time."""
 

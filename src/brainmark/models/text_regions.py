@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LANGUAGE_REGIONS = (
+LANGUAGE_REGIONS: tuple[str, ...] = (
     "language_system",
     "language_system_left_hemisphere",
     "language_system_right_hemisphere",

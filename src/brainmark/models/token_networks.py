@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, ModelError
 from brainmark.models.calls import Call, EnoughSeen, check_ran, find_calls
-from brainmark.models.fast_linear import fast_linear
+from brainmark.models.fast_layers import fast_linear, fused, slow_gelus
 from brainmark.models.outputs import one_tensor
 
 CHUNK = 2048
@@ -42,20 +42,27 @@ class Chunk:
 
 @runtime_checkable
 class TokenNetwork(Protocol):
-    """A network that reads tokens.
+    """A network that reads tokens: all of a pass, or (causal) those before each."""
 
-    Attributes
-    ----------
-    module : its layers, by dotted name.
-    causal : a token sees those before it only; otherwise all of its pass.
-    window : most tokens in one pass; None: any number, since state is carried on.
-    has_head : it gives each word of its vocabulary a probability.
-    """
+    @property
+    def module(self) -> nn.Module:
+        """Its layers, by dotted name."""
+        ...
 
-    module: nn.Module
-    causal: bool
-    window: int | None
-    has_head: bool
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees those before it only."""
+        ...
+
+    @property
+    def window(self) -> int | None:
+        """Most tokens in one pass; None: any number, since state is carried on."""
+        ...
+
+    @property
+    def has_head(self) -> bool:
+        """Whether it gives words probabilities."""
+        ...
 
     def run(
         self, ids: Tensor, lengths: Sequence[int], layers: Sequence[str], top: bool, silenced: Silenced
@@ -97,6 +104,7 @@ class TransformersNetwork:
         config: Any = getattr(model, "config", None)
         self._limit = _limit(self.module, config)
         self.window = min(window or UNLIMITED if self._limit is None else self._limit, window or 2**62)
+        self._gelus = slow_gelus(self.module)
         self._head: nn.Module | None = None if encoder_decoder else _head_of(module)
         self._whole = False  # logits are what the model puts out, not its head's answer to `top`
         with torch.inference_mode():
@@ -163,7 +171,7 @@ class TransformersNetwork:
             options.pop("use_cache", None)
         seen = _Seen(calls, self._counts(tuple(calls)) if calls else {}, None if self._whole else self._head, top)
         answer: Any = None
-        with seen.watching(silence), fast_linear():
+        with seen.watching(silence), fast_linear(), fused(self._gelus):
             try:
                 answer = self.module(input_ids=ids.to(self.device), **options)
             except EnoughSeen:
@@ -247,9 +255,9 @@ class _Seen:
     """What hooks catch in one pass; ends it after the last of it."""
 
     def __init__(
-        self, calls: Mapping[str, Call], counts: Mapping[nn.Module, int], head: nn.Module | None, top: bool
+        self, calls: Mapping[str, Call], counts: Mapping[nn.Module, int], head: nn.Module | None, wanted: bool
     ) -> None:
-        self.calls, self.counts, self.head, self.wanted = calls, counts, head, top
+        self.calls, self.counts, self.head, self.wanted = calls, counts, head, wanted
         self.outputs: dict[str, Tensor] = {}
         self.top: Tensor | None = None
         self._runs: dict[nn.Module, int] = {}
@@ -257,7 +265,7 @@ class _Seen:
     @contextlib.contextmanager
     def watching(self, silence: Mapping[nn.Module, Tensor]) -> Generator[None]:
         """Catch, within the context; units to be silenced are set to zero before they are seen."""
-        handles = [layer.register_forward_hook(_silencer(units)) for layer, units in silence.items()]
+        handles = [layer.register_forward_hook(silencer(units)) for layer, units in silence.items()]
         handles += [layer.register_forward_hook(self._caught) for layer in {c.layer for c in self.calls.values()}]
         if self.wanted and self.head is not None:
             handles.append(self.head.register_forward_pre_hook(self._at_head))
@@ -283,7 +291,30 @@ class _Seen:
         raise EnoughSeen
 
 
-def _silencer(units: Tensor) -> Callable[..., Any]:
+def as_token_network(network: nn.Module | TokenNetwork, window: int | None = None) -> TokenNetwork:
+    """Return a network behind the interface: of transformers, or a recurrent one (see `RecurrentNetwork`).
+
+    Raises
+    ------
+    InvalidModel : it is neither.
+    """
+    if not isinstance(network, nn.Module):
+        return network
+    if hasattr(network, "config"):
+        return TransformersNetwork(network, window)
+    if isinstance(getattr(network, "head", None), nn.Module):
+        from brainmark.models.recurrent_reading import RecurrentNetwork
+
+        return RecurrentNetwork(network)
+    raise InvalidModel(
+        f"a {type(network).__name__} is no model of transformers, and has no `head` as a recurrent network has; "
+        "put it behind the interface TokenNetwork"
+    )
+
+
+def silencer(units: Tensor) -> Callable[..., Any]:
+    """Return a forward hook that sets units of an output to zero, at every token."""
+
     def silence(_: nn.Module, __: Any, output: Any) -> Any:
         first = output[0] if isinstance(output, tuple | list) else output
         muted = first.clone()
@@ -295,7 +326,8 @@ def _silencer(units: Tensor) -> Callable[..., Any]:
 
 def _head_of(model: Any) -> nn.Module | None:
     get = getattr(model, "get_output_embeddings", None)
-    return get() if callable(get) else None
+    found = get() if callable(get) else None
+    return found if isinstance(found, nn.Module) else None
 
 
 def _limit(module: nn.Module, config: Any) -> int | None:
@@ -317,4 +349,14 @@ def padded(sequences: Sequence[np.ndarray]) -> tuple[Tensor, list[int]]:
     return ids, lengths
 
 
-__all__ = ["CHUNK", "UNLIMITED", "Chunk", "Silenced", "TokenNetwork", "TransformersNetwork", "padded"]
+__all__ = [
+    "CHUNK",
+    "UNLIMITED",
+    "Chunk",
+    "Silenced",
+    "TokenNetwork",
+    "TransformersNetwork",
+    "as_token_network",
+    "padded",
+    "silencer",
+]

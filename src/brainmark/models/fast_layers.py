@@ -1,14 +1,14 @@
-"""Products of matrices by oneDNN on the CPU, where torch would take a library that is slower on some processors."""
+"""The same layers, faster: products of matrices by oneDNN on the CPU, and GELUs in one step instead of eight."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 _SMALLEST = 2**16  # numbers in a matrix of weights: smaller ones gain nothing
@@ -40,6 +40,30 @@ def _fits(x: Tensor, weight: Tensor) -> bool:
     )
 
 
+def slow_gelus(module: nn.Module) -> list[tuple[nn.Module, str]]:
+    """Return where (parent, name) the approximate GELU is computed term by term, which `nn.GELU` does at once."""
+    return [
+        (parent, name)
+        for parent in module.modules()
+        for name, child in parent.named_children()
+        if type(child).__name__ == "NewGELUActivation"
+    ]
+
+
+@contextmanager
+def fused(places: Sequence[tuple[nn.Module, str]]) -> Generator[None]:
+    """Within the context, the layers at these places are `nn.GELU`; afterwards the network is as it was."""
+    before = [parent.get_submodule(name) for parent, name in places]
+    quick = nn.GELU(approximate="tanh")
+    for parent, name in places:
+        parent.set_submodule(name, quick)
+    try:
+        yield
+    finally:
+        for (parent, name), layer in zip(places, before, strict=True):
+            parent.set_submodule(name, layer)
+
+
 def fast_linear() -> AbstractContextManager[Any]:
     """Return a context in which linear layers are as fast as this machine can; nothing changes without oneDNN."""
     return _OneDNN() if _AVAILABLE else nullcontext()
@@ -47,4 +71,4 @@ def fast_linear() -> AbstractContextManager[Any]:
 
 _AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
-__all__ = ["fast_linear"]
+__all__ = ["fast_linear", "fused", "slow_gelus"]
