@@ -4,9 +4,12 @@ Compared, each case in a process of its own (peak memory is that of the whole pr
 
 - ours: `models.features.Extractor` with the preprocessing of a `VisionSubject`;
 - hooks: a hand-written loop with hooks, same batch and layout, as an upper bound of what can be expected;
-- incumbent: `PytorchWrapper` of brainscore_vision, in its own environment (``--peer PYTHON``).
+- incumbent: `PytorchWrapper` of brainscore_vision, in its own environment (``--peer PYTHON``);
+- thingsvision: its `PyTorchExtractor`, in its own environment (``--thingsvision PYTHON``), which need not have what
+  other kinds of networks take (TensorFlow, open_clip ...).
 
-Run ``python bench/activations_speed.py --images 256 --peer PYTHON [--cases alexnet-7] [--markdown FILE]``.
+Run ``python bench/activations_speed.py --images 256 --peer PYTHON [--cases alexnet-7] [--markdown FILE]``. With
+``--results FILE`` sides can be timed one after the other, and the table is made of all that the file holds.
 """
 
 from __future__ import annotations
@@ -25,18 +28,21 @@ from pathlib import Path
 from typing import Any
 
 BLOCKS = [f"layer{i}.{j}" for i, n in enumerate((3, 4, 6, 3), 1) for j in range(n)]
-CASES: dict[str, tuple[str, list[str], int, float]] = {  # network, layers, share of the images, goal against incumbent
+# network, layers, images at most (many layers: as the incumbent's memory allows), goals against incumbent, thingsvision
+CASES: dict[str, tuple[str, list[str], int, float, float]] = {
     "alexnet-7": (
         "alexnet",
         ["features.2", "features.5", "features.7", "features.9", "features.12", "classifier.2", "classifier.5"],
-        1,
+        1000,
         2.0,
+        1.4,
     ),
-    "resnet50-1": ("resnet50", ["layer3.0"], 1, 5.0),
-    "resnet50-4": ("resnet50", ["layer3.5", "layer4.0", "layer4.2", "avgpool"], 2, 2.5),
-    "resnet50-17": ("resnet50", ["maxpool", *BLOCKS], 4, 10.0),
+    "resnet50-1": ("resnet50", ["layer3.0"], 1000, 5.0, 4.0),
+    "resnet50-4": ("resnet50", ["layer3.5", "layer4.0", "layer4.2", "avgpool"], 256, 2.5, 1.7),
+    "resnet50-17": ("resnet50", ["maxpool", *BLOCKS], 32, 10.0, 2.5),
 }
 SIZE, BATCH = 224, 32
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def make_images(folder: Path, count: int) -> list[Path]:
@@ -82,11 +88,12 @@ def ours(name: str, layers: list[str], paths: list[Path], dtype: str = "float32"
 
     from brainmark.core.stimuli import ImageFiles
     from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, VisionSubject
+    from brainmark.models.features import Extractor
 
     module = network(name)
     subject = VisionSubject(name, module, {"IT": layers[-1]}, mean=IMAGENET_MEAN, std=IMAGENET_STD)
     start = time.perf_counter()
-    extractor = dataclasses.replace(subject._extractor(None), dtype=getattr(torch, dtype))
+    extractor: Extractor = dataclasses.replace(subject._extractor(None), dtype=getattr(torch, dtype))
     found = extractor(ImageFiles(tuple(paths)), layers)
     return time.perf_counter() - start, found[layers[-1]]
 
@@ -98,7 +105,7 @@ def hooks(name: str, layers: list[str], paths: list[Path]) -> tuple[float, Any]:
     from PIL import Image
 
     module = network(name).to(memory_format=torch.channels_last)
-    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
     start = time.perf_counter()
     found: dict[str, list[Any]] = {layer: [] for layer in layers}
     for layer in layers:
@@ -129,15 +136,41 @@ def incumbent(name: str, layers: list[str], paths: list[Path]) -> tuple[float, A
     return seconds, np.asarray(found.sel(neuroid=found["layer"] == layers[-1]) if len(layers) > 1 else found)
 
 
+def thingsvision(name: str, layers: list[str], paths: list[Path]) -> tuple[float, Any]:
+    """Time thingsvision as its guide shows: data set, loader, extractor."""
+    from importlib.machinery import ModuleSpec
+    from importlib.util import find_spec as spec
+    from unittest.mock import MagicMock
+
+    absent = [n for n in ("tensorflow", "transformers", "open_clip", "dreamsim") if not spec(n)]
+    inner = [f"tensorflow.{n}" for n in ("keras", "keras.applications", "keras.layers") if "tensorflow" in absent]
+    for name_of in absent + inner:
+        sys.modules[name_of] = MagicMock(__spec__=ModuleSpec(name_of, None))
+    from thingsvision import get_extractor_from_model
+    from thingsvision.utils.data import DataLoader, ImageDataset
+    from torchvision import transforms
+
+    steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+    extractor = get_extractor_from_model(model=network(name), device="cpu", preprocess=steps, backend="pt")
+    with tempfile.TemporaryDirectory() as folder:
+        for path in paths:
+            (Path(folder) / path.name).symlink_to(path)
+        start = time.perf_counter()
+        images = ImageDataset(root=folder, out_path=folder, backend="pt", transforms=steps)
+        loader = DataLoader(dataset=images, batch_size=BATCH, backend="pt")
+        found = extractor.extract_features(batches=loader, module_names=layers, flatten_acts=False)
+        return time.perf_counter() - start, found[layers[-1]]
+
+
 def run_one(side: str, case: str, paths: list[Path]) -> dict[str, Any]:
     """Run a case on a side in this process."""
     import numpy as np
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    name, layers, share, _ = CASES[case]
-    paths = paths[: max(1, len(paths) // share)]
-    timed = {"ours": ours, "hooks": hooks, "incumbent": incumbent}
+    name, layers, most, *_ = CASES[case]
+    paths = paths[:most]
+    timed = {"ours": ours, "hooks": hooks, "incumbent": incumbent, "thingsvision": thingsvision}
     seconds, last = ours(name, layers, paths, "bfloat16") if side == "bf16" else timed[side](name, layers, paths)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
     values = np.asarray(last, np.float64).reshape(len(paths), -1)[: min(16, len(paths))]
@@ -145,9 +178,8 @@ def run_one(side: str, case: str, paths: list[Path]) -> dict[str, Any]:
     return {"seconds": seconds, "MB": peak, "images": len(paths), "norms": digest, "torch": torch.__version__}
 
 
-def measured(side: str, case: str, images: int, folder: Path, peer: str | None) -> dict[str, Any] | None:
+def measured(side: str, case: str, images: int, folder: Path, python: str | None) -> dict[str, Any] | None:
     """Run a case in a process of its own."""
-    python = peer if side == "incumbent" else sys.executable
     if python is None:
         return None
     command = [python, __file__, "--one", side, "--cases", case, "--images", str(images), "--folder", str(folder)]
@@ -160,11 +192,11 @@ def measured(side: str, case: str, images: int, folder: Path, peer: str | None) 
 
 def table(rows: dict[str, dict[str, dict[str, Any]]]) -> str:
     """Return the results as a Markdown table."""
-    lines = [
-        "| case | images | ours s (MB) | hooks by hand s (MB) | share of their speed | incumbent s (MB) | ratio | goal "
-        "| bf16 s | difference |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    head = (
+        "case | images | ours s (MB) | hooks by hand s (MB) | share of their speed | incumbent s (MB) | ratio | goal "
+        "| thingsvision s (MB) | ratio | goal | bf16 s | difference"
+    )
+    lines = [f"| {head} |", "|---" * (head.count("|") + 1) + "|"]
     for case, sides in rows.items():
         mine = sides["ours"]
 
@@ -174,15 +206,13 @@ def table(rows: dict[str, dict[str, dict[str, Any]]]) -> str:
         def ratio(side: str, sides: dict[str, dict[str, Any]] = sides) -> str:
             return f"{sides[side]['seconds'] / sides['ours']['seconds']:.2f}" if side in sides else "-"
 
-        other = sides.get("incumbent") or sides.get("hooks")
-        off = "-"
-        if other:
-            off = f"{max(abs(a / b - 1) for a, b in zip(mine['norms'], other['norms'], strict=True)):.0e}"
+        others = [sides[side]["norms"] for side in ("hooks", "incumbent", "thingsvision") if side in sides]
+        off = max((abs(a / b - 1) for other in others for a, b in zip(mine["norms"], other, strict=True)), default=0)
         half = f"{sides['bf16']['seconds']:.2f}" if "bf16" in sides else "-"
-        lines.append(
-            f"| {case} | {mine['images']} | {cell('ours')} | {cell('hooks')} | {ratio('hooks')} | "
-            f"{cell('incumbent')} | {ratio('incumbent')} | {CASES[case][3]} | {half} | {off} |"
-        )
+        cells = [case, mine["images"], cell("ours"), cell("hooks"), ratio("hooks")]
+        for side, goal in zip(("incumbent", "thingsvision"), CASES[case][3:], strict=True):
+            cells += [cell(side), ratio(side), goal]
+        lines.append(f"| {' | '.join(map(str, cells))} | {half} | {off:.0e} |")
     return "\n".join(lines)
 
 
@@ -191,8 +221,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--sides", nargs="*", default=["hooks", "ours", "bf16", "incumbent"])
+    parser.add_argument("--sides", nargs="*", default=["hooks", "ours", "bf16", "incumbent", "thingsvision"])
     parser.add_argument("--peer", help="Python of an environment with brainscore_vision")
+    parser.add_argument("--thingsvision", help="Python of an environment with thingsvision")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "brainmark-bench-images")
     parser.add_argument("--results", type=Path, help="JSON of earlier results, to add to")
     parser.add_argument("--markdown", type=Path, help="where the table goes")
@@ -203,10 +234,11 @@ def main() -> None:
     if given.one:
         print(json.dumps(run_one(given.one, given.cases[0], paths)))
         return
+    pythons = {"incumbent": given.peer, "thingsvision": given.thingsvision}
     rows = json.loads(given.results.read_text()) if given.results and given.results.exists() else {}
     for case in given.cases:
         for side in given.sides:
-            if found := measured(side, case, given.images, given.folder, given.peer):
+            if found := measured(side, case, given.images, given.folder, pythons.get(side, sys.executable)):
                 rows.setdefault(case, {})[side] = found
                 print(case, side, f"{found['seconds']:.2f} s, {found['MB']:.0f} MB", flush=True)
                 if given.results:
@@ -219,7 +251,8 @@ def main() -> None:
         head = (
             "# Speed: activations\n\nImage files (JPEG, 224 x 224) to float32 arrays, random weights, two threads; in "
             "brackets the most memory that the whole process held, in MB. *Hooks by hand* is a loop as one would write "
-            "it, with the same batches, layout and arithmetic. The incumbent is `PytorchWrapper` of brainscore_vision. "
+            "it, with batches of 32, channels last. The incumbent is `PytorchWrapper` of brainscore_vision, and "
+            "thingsvision is its 2.7.3, both as their guides set them up. "
             "*Difference* is the largest relative one of the norms of the last layer. Made by "
             f"`bench/activations_speed.py` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores "
             f"{platform.machine()}, Python {platform.python_version()}, torch {' and '.join(versions)}; other work ran "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -147,21 +148,25 @@ def _has_statistics(normalisation: nn.Module) -> bool:
 
 
 def _folded(convolution: Any, normalisation: Any) -> Callable[[Tensor], Tensor]:
-    """Return the convolution that yields what the normalisation made of the old one."""
-    weight, bias = fuse_conv_bn_weights(
-        convolution.weight,
-        convolution.bias,
-        normalisation.running_mean,
-        normalisation.running_var,
-        normalisation.eps,
-        normalisation.weight,
-        normalisation.bias,
-    )
-    order = torch.channels_last if weight.ndim == 4 else torch.preserve_format
-    kind = weight.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
-    weight, bias = weight.detach().to(dtype, memory_format=order), bias.detach().to(dtype)
-    return lambda maps: convolution._conv_forward(maps, weight, bias)
+    """Return the convolution that yields what the normalisation made of the old one; folded when it first runs."""
+
+    @cache
+    def weights() -> tuple[Tensor, Tensor]:
+        weight, bias = fuse_conv_bn_weights(
+            convolution.weight,
+            convolution.bias,
+            normalisation.running_mean,
+            normalisation.running_var,
+            normalisation.eps,
+            normalisation.weight,
+            normalisation.bias,
+        )
+        order = torch.channels_last if weight.ndim == 4 else torch.preserve_format
+        kind = weight.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        return weight.detach().to(dtype, memory_format=order), bias.detach().to(dtype)
+
+    return lambda maps: convolution._conv_forward(maps, *weights())
 
 
 def _unchanged(maps: Tensor) -> Tensor:
