@@ -252,6 +252,48 @@ def score(
         raise typer.Exit(1)
 
 
+@app.command()
+def relate(
+    models: Annotated[list[str] | None, typer.Argument(help="Models to score; left out: those of --table.")] = None,
+    benchmark: Annotated[
+        list[str] | None, typer.Option("--benchmark", "-b", help="What is related: benchmarks, or columns of --table.")
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="To what: a benchmark, BENCHMARK:DETAIL of its scores, or a column of --table."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Take scores from a file: CSV, or what 'score --json' printed.")
+    ] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(help="Scores on tasks (CSV: model, task, category, score) to relate to instead.")
+    ] = None,
+    by_family: Annotated[
+        bool, typer.Option("--by-family", help="Families of models go together: draw and test them as a whole.")
+    ] = False,
+    method: Annotated[str, typer.Option(help="pearson, or spearman for ranks.")] = "pearson",
+    correction: Annotated[str, typer.Option(help="Of p over all relations: fdr or holm.")] = "fdr",
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Draw them: a .png, .svg, .pdf or .html.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write all points to a CSV file.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Relate scores to each other over models: r with interval and p, and a figure.
+
+    Examples: [bold]brainmark relate 'ngram-*' word-frequency -b 'Frank2015.*-correlation'
+    --with 'Wikitext-probability:bits per character' --figure relation.html[/],
+    [bold]brainmark relate --table scores.csv -b 'Pereira2018*' --tasks tasks.csv --by-family[/]
+    """
+    from brainmark.cli.relating import Wanted, relate_and_show
+
+    wanted = Wanted(
+        tuple(models or ()), tuple(to or ()), tuple(benchmark or ()), table, tasks, by_family, method, correction, seed
+    )
+    relations = relate_and_show(wanted, figure, csv, err if as_json else out)
+    if as_json:
+        _print_json([relation.to_dict() for relation in relations])
+
+
 @app.command("layers")
 def layers_(
     model: Annotated[str, typer.Argument(help="A model by name.")],

@@ -155,6 +155,22 @@ def false_discovery_rate(p: np.ndarray, dependent: bool = False) -> np.ndarray:
     return adjusted
 
 
+def holm(p: np.ndarray) -> np.ndarray:
+    """Adjusted p of many tests: the smallest chance of any false call at which each would be called (Holm 1979).
+
+    NaN stays NaN and does not count as a test.
+    """
+    p = np.asarray(p, float)
+    known = np.flatnonzero(np.isfinite(p))
+    if ((p[known] < 0) | (p[known] > 1)).any():
+        raise ValueError("p values lie between 0 and 1")
+    order = known[np.argsort(p[known])]
+    raised = p[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(p.shape, np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
+    return adjusted
+
+
 def _defined(models: Mapping[str, Comparison], ceiling: Comparison | None) -> np.ndarray:
     """Units (mask) that all models, and the ceiling, have a value for; checks that they can be compared."""
     if len(models) < 2:

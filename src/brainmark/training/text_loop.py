@@ -140,7 +140,7 @@ class _Training:
             )
         run.steps = self.per_epoch * run.recipe.epochs
         with seeded(run.seed):
-            self.network = make_gpt(run.recipe, self.tokenizer.get_vocab_size(), self.tokenizer.token_to_id(BEGIN))
+            self.network = make_gpt(run.recipe, self.tokenizer)
         self.optimiser = _optimiser(self.network, run.recipe)
         self.losses: list[float] = []
         if state is not None:
@@ -226,12 +226,12 @@ class _Training:
         write_whole(run.folder / STATE, buffer.getvalue())
 
 
-def make_gpt(recipe: TextRecipe, vocabulary: int, begin: int) -> GPT2LMHeadModel:
+def make_gpt(recipe: TextRecipe, tokenizer: Tokenizer) -> GPT2LMHeadModel:
     """Return the network of a recipe (GPT-2's design, Radford et al. 2019, without dropout), weights as drawn."""
-    library = transformers()
+    library, begin = transformers(), tokenizer.token_to_id(BEGIN)
     return library.GPT2LMHeadModel(
         library.GPT2Config(
-            vocab_size=vocabulary,
+            vocab_size=tokenizer.get_vocab_size(),
             n_positions=recipe.window,
             n_embd=recipe.width,
             n_layer=recipe.layers,

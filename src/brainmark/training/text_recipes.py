@@ -85,9 +85,9 @@ TEXT_RECIPES = {
             vocabulary=1536,
             width=64,
             window=64,
-            batch=32,
+            batch=8,
             epochs=2,
-            rate=5e-3,
+            rate=3e-3,
         ),
     )
 }

@@ -1,0 +1,149 @@
+"""Tables of scores, model by benchmark, from outcomes or from files of others."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainmark.core.errors import DataError, UnknownName
+from brainmark.core.score import Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brainmark.analysis.leaderboard import Outcome
+
+DETAIL = ":"
+"""Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
+FAMILY, CATEGORY = "family", "category"
+
+
+def table_of(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return values (models, benchmarks and details) of outcomes; NaN where there is none.
+
+    The column of a benchmark holds the value of its scores, ``<benchmark>:<detail>`` one of their details.
+    """
+    import pandas as pd
+
+    rows: dict[str, dict[str, float]] = {}
+    for outcome in outcomes:
+        row = rows.setdefault(outcome.subject, {})
+        if isinstance(outcome, Score):
+            row[outcome.benchmark] = outcome.value
+            row |= {f"{outcome.benchmark}{DETAIL}{name}": value for name, value in outcome.details.items()}
+        else:
+            row.setdefault(outcome.benchmark, math.nan)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+    """Read a table of scores.
+
+    A CSV file (or TSV) is wide, with a column ``model`` and one for each benchmark or task, or long, with columns
+    ``model``, ``benchmark`` (or ``task``) and ``value`` (or ``score``). Both may have a column ``family``, the long one
+    a column ``category``. A JSON file is what ``brainmark score --json`` printed.
+
+    Returns
+    -------
+    scores : model (index) x columns, NaN where there is none.
+    families : model -> family, where it is stated.
+    categories : column -> category, where it is stated.
+
+    Raises
+    ------
+    DataError : the file cannot be read, or holds two values for a cell.
+    """
+    import pandas as pd
+
+    try:
+        if path.suffix.lower() == ".json":
+            return _from_json(json.loads(path.read_text(encoding="utf-8")), path)
+        plain = pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: is no table: {' '.join(str(error).split())}") from None
+    if "model" not in plain.columns:
+        raise DataError(f"{path}: has no column 'model' among {', '.join(map(str, plain.columns))}")
+    plain["model"] = plain["model"].astype(str)
+    families = _stated(plain, "model", FAMILY, path)
+    column = next((name for name in ("benchmark", "task") if name in plain.columns), None)
+    value = next((name for name in ("value", "score") if name in plain.columns), None)
+    if column is None or value is None:
+        wide = plain.drop(columns=FAMILY, errors="ignore").set_index("model")
+        _refuse_twice(wide.index.tolist(), path)
+        return _numbers(wide, path), families, {}
+    _refuse_twice(list(zip(plain["model"], plain[column], strict=True)), path)
+    long = plain.pivot(index="model", columns=column, values=value)
+    order = list(dict.fromkeys(plain["model"])), list(dict.fromkeys(plain[column]))
+    return _numbers(long.loc[order[0], order[1]], path), families, _stated(plain, column, CATEGORY, path)
+
+
+def _from_json(plain: Any, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+    scores = [one for one in plain if "raw" in one] if isinstance(plain, list) else []
+    if not scores:
+        raise DataError(f"{path}: holds no score of 'brainmark score --json'")
+    return table_of(Score.from_dict(one) for one in scores), {}, {}
+
+
+def _stated(plain: pd.DataFrame, of: str, what: str, path: Path) -> dict[str, str]:
+    """Return what a column says of each thing; each must be said to be one."""
+    if what not in plain.columns:
+        return {}
+    known = plain[[of, what]].dropna().drop_duplicates()
+    twice = known[known[of].duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: {of} {twice.iloc[0][of]!r} is of more than one {what}")
+    return dict(zip(known[of].astype(str), known[what].astype(str), strict=True))
+
+
+def _refuse_twice(cells: Sequence[Any], path: Path) -> None:
+    seen: set[Any] = set()
+    for cell in cells:
+        if cell in seen:
+            raise DataError(f"{path}: has two values for {cell!r}")
+        seen.add(cell)
+
+
+def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    for column in table.columns:
+        if table[column].dtype.kind not in "fiub":
+            wrong = next(v for v in table[column] if isinstance(v, str))
+            raise DataError(f"{path}: column {column!r} holds {wrong!r}, which is no number")
+    return table.astype(float).rename(columns=str).rename_axis(columns=None)
+
+
+def columns_of(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
+    """Return the columns that names and patterns choose, in order, each once. Raises UnknownName."""
+    chosen: dict[str, None] = {}
+    for name in wanted:
+        if name in table.columns:
+            chosen[name] = None
+            continue
+        hits = [column for column in table.columns if fnmatchcase(column, name) and DETAIL not in column]
+        if not hits:
+            raise UnknownName("column", name, table.columns, f" (columns: {', '.join(table.columns)})")
+        chosen |= dict.fromkeys(hits)
+    return list(chosen)
+
+
+def families_of(table: pd.DataFrame, stated: Mapping[str, str]) -> dict[str, str]:
+    """Return the family of each model: as stated, that of its card, or for checkpoints the run that they are of."""
+    from brainmark.core.registry import models
+
+    found: dict[str, str] = {}
+    for name in map(str, table.index):
+        if name in stated:
+            found[name] = stated[name]
+        elif name.startswith("checkpoint:"):
+            found[name] = name.partition("@")[0]
+        elif entry := models.get(name):
+            found[name] = entry.card.family
+    return found
+
+
+__all__ = ["CATEGORY", "DETAIL", "FAMILY", "columns_of", "families_of", "read_table", "table_of"]

@@ -1,0 +1,113 @@
+"""``brainmark relate``: scores against each other, from files and from models that are scored."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from brainmark.cli import app as cli
+from brainmark.core import DataError, InvalidMeasurement, InvalidModel, UnknownName
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    """Twelve models of three families; y follows x, z does not."""
+    generator = np.random.default_rng(0)
+    x = np.linspace(0, 1, 12)
+    table = pd.DataFrame({
+        "model": [f"m{i}" for i in range(12)],
+        "family": [f"f{i % 3}" for i in range(12)],
+        "x": x,
+        "y": -x + 0.05 * generator.standard_normal(12),
+        "z": generator.permutation(x),
+    })  # fmt: skip
+    path = tmp_path / "scores.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_a_file_of_scores_is_related(scores: Path, tmp_path: Path) -> None:
+    figure, points = tmp_path / "relation.html", tmp_path / "points.csv"
+    words = ["relate", "--table", str(scores), "--with", "x", "-b", "y", "-b", "z"]
+    result = runner.invoke(cli.app, [*words, "--figure", str(figure), "--csv", str(points)])
+    assert result.exit_code == 0, result.output
+    assert "-0.99" in result.stdout
+    assert "<svg" in figure.read_text()
+    with points.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24
+    assert {row["family"] for row in rows} == {"f0", "f1", "f2"}
+
+
+def test_json_holds_every_relation(scores: Path) -> None:
+    result = runner.invoke(cli.app, ["relate", "--table", str(scores), "--with", "x", "-b", "[yz]", "--json"])
+    plain = json.loads(result.stdout)
+    assert [(one["x"], one["y"], one["n"]) for one in plain] == [("x", "y", 12), ("x", "z", 12)]
+    assert plain[0]["r"] < -0.95
+    assert plain[0]["q"] == pytest.approx(2 * plain[0]["p"])
+
+
+def test_families_are_tested_as_a_whole(scores: Path) -> None:
+    words = ["relate", "--table", str(scores), "--with", "x", "-b", "y", "--json"]
+    alone, together = (json.loads(runner.invoke(cli.app, [*words, *more]).stdout)[0] for more in ([], ["--by-family"]))
+    assert alone["p"] < 1e-6
+    assert together["p"] >= 0.25  # of three families nothing better can be said
+
+
+def test_task_scores_by_category(scores: Path, tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks.csv"
+    table = pd.read_csv(scores)
+    rows = [
+        {"model": model, "task": task, "category": kind, "score": value + shift}
+        for kind, column in (("knows", "y"), ("speaks", "z"))
+        for task, shift in ((f"{kind}1", 0.0), (f"{kind}2", 3.0))
+        for model, value in zip(table["model"], table[column], strict=True)
+    ]
+    pd.DataFrame(rows).to_csv(tasks, index=False)
+    words = ["relate", "--table", str(scores), "-b", "x", "--tasks", str(tasks), "--method", "spearman", "--json"]
+    result = runner.invoke(cli.app, [*words, "--correction", "holm"])
+    assert result.exit_code == 0, result.output
+    found = {one["x"]: one for one in json.loads(result.stdout)}
+    assert list(found) == ["overall", "knows", "speaks"]
+    assert found["knows"]["r"] < -0.9
+    assert abs(found["speaks"]["r"]) < 0.6
+
+
+def test_models_are_scored_and_related(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated brains: four models on two benchmarks, and a detail of one."""
+    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
+    words = ["relate", "pixels", "gabor", "pixels", "hmax", "gabor:random", "-b", "no-such-benchmark", "--with", "x"]
+    assert isinstance(runner.invoke(cli.app, words).exception, UnknownName)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "reason"),
+    [
+        (["-b", "y", "--with", "x"], InvalidModel, "give models to score"),
+        (["m", "--table", "TABLE", "-b", "y", "--with", "x"], InvalidModel, "not both"),
+        (["--table", "TABLE", "-b", "y"], InvalidModel, "related to"),
+        (["--table", "TABLE", "--with", "x"], InvalidModel, "which scores"),
+        (["--table", "TABLE", "-b", "y", "--with", "w"], UnknownName, "unknown column 'w'"),
+        (["--table", "TABLE", "-b", "y", "--with", "x", "--method", "kendall"], UnknownName, "pearson or spearman"),
+        (["--table", "TABLE", "-b", "y", "--with", "x", "--correction", "none"], UnknownName, "fdr or holm"),
+        (["--table", "no.csv", "-b", "y", "--with", "x"], DataError, "cannot be read"),
+        (["--table", "SHORT", "-b", "y", "--with", "x"], InvalidMeasurement, "2 models have both"),
+    ],
+)
+def test_wrong_words_are_explained(
+    words: list[str], error: type[Exception], reason: str, scores: Path, tmp_path: Path
+) -> None:
+    short = tmp_path / "short.csv"
+    short.write_text("model,x,y\na,1,2\nb,2,3\n")
+    given = [{"TABLE": str(scores), "SHORT": str(short)}.get(word, word) for word in words]
+    result = runner.invoke(cli.app, ["relate", *given])
+    assert isinstance(result.exception, error), result.output
+    assert reason in str(result.exception)
