@@ -316,12 +316,19 @@ def _drawn(values: np.ndarray, units: np.ndarray, how: Literal["median", "mean"]
     known = int(np.isfinite(values).sum())
     if how == "median" or known < 2:
         return drawn
+    middle = center(values[None], how)
+    return middle + student_stretch(known) * (drawn - middle)
+
+
+def student_stretch(units: int) -> float:
+    """Return by how much draws of some units are spread too little for a 95 % interval, by Student's t.
+
+    Below `FEW_UNITS` it grows no further: their percentiles then say little anyway.
+    """
     from scipy.special import stdtrit
 
-    count = max(known, FEW_UNITS)
-    stretch = math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 0.975)) / 1.959964
-    middle = center(values[None], how)
-    return middle + stretch * (drawn - middle)
+    count = max(units, FEW_UNITS)
+    return math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 0.975)) / 1.959964
 
 
 def _replicates(comparison: Comparison, count: int) -> np.ndarray:

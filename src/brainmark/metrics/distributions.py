@@ -19,6 +19,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement, UnknownName
+from brainmark.core.score import student_stretch
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.tuning import Harmonic, tuning_statistics
@@ -112,7 +113,7 @@ def tuning_distribution(
     property : one of `PROPERTIES`.
     edges : of the bins into which cells are put; None: those of `PROPERTIES`. A histogram brings its own.
     harmonic, rates : see `tuning_statistics`.
-    resamples : bootstrap draws of cells and of units; 0: no replicates.
+    resamples : bootstrap draws of cells and of units, stretched to Student's t of the fewer of both; 0: none.
     seed : of the draws.
 
     Returns
@@ -138,7 +139,9 @@ def tuning_distribution(
         if resamples and len(values):
             resampled = np.random.default_rng([seed, 2]).multinomial(len(values), model / len(values), size=resamples)
             drawn = _counts(cells, spec_, draws(len(cells), resamples, seed))
-            replicates = distribution_similarity(resampled, drawn, circular)[:, None]
+            scores = distribution_similarity(resampled, drawn, circular)[:, None]
+            middle = np.median(scores)  # draws of few spread less than populations of few do
+            replicates = middle + student_stretch(min(len(values), len(cells))) * (scores - middle)
         notes = (f"{left_out} responsive units have no defined {property} and are left out",) if left_out else ()
         return Comparison(
             values=_one(float(distribution_similarity(model, data, circular)), property),
