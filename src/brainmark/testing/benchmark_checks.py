@@ -19,6 +19,7 @@ from brainmark.testing.dataset_checks import DatasetUnderTest, content_digest
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
+_SCATTER = 3.0  # correlations of unrelated things over n stimuli scatter by 1 / sqrt(n)
 _HIGHEST_CEILING = 1.2  # a ceiling is estimated, and may exceed 1 by its error
 
 
@@ -143,7 +144,8 @@ def random_answers_score_low(benchmark: BenchmarkUnderTest) -> None:
     if card is None or card.chance is None:
         return
     highest = max([card.chance, *(c.raw for c in score.controls.values())])
-    allowed = highest + 0.25 * max(top - highest, 0.0)
+    by_chance = _SCATTER / np.sqrt(len(benchmark.benchmark.experiment.stimuli))
+    allowed = highest + max(0.25 * (top - highest), by_chance)
     fail_if(score.raw > allowed, f"random answers score {score.raw:.3f}, the best control {highest:.3f} of {top:.3f}")
 
 
