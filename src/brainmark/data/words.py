@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from brainmark.data.study import Study
 
 
-def in_words(name: str, card: DatasetCard, texts: Mapping[str, str]) -> Study:
+def in_words(name: str, card: DatasetCard, texts: Mapping[str, str], ask_last: bool = True) -> Study:
     """Cut texts at white space, and return their words as presentations.
 
     The measurement is (presentation,), 1 where a word comes next. Coordinates: ``next_word`` (empty at the end of a
@@ -20,6 +20,7 @@ def in_words(name: str, card: DatasetCard, texts: Mapping[str, str]) -> Study:
     ----------
     name, card : of the data set.
     texts : by name; empty ones are left out.
+    ask_last : whether the last word of a text is one to be predicted.
     """
     import numpy as np
     import pandas as pd
@@ -30,7 +31,8 @@ def in_words(name: str, card: DatasetCard, texts: Mapping[str, str]) -> Study:
 
     words = {key: text.split() for key, text in texts.items() if text.strip()}
     shown = [word for each in words.values() for word in each]
-    following = [word for each in words.values() for word in (*each[1:], "")]
+    end = 0 if ask_last else 1
+    following = [w for each in words.values() for w in (each[1 : len(each) - end] + [""] * (1 + end))[: len(each)]]
     source = np.repeat(list(words), [len(each) for each in words.values()])
     place = np.concatenate([np.arange(len(each)) for each in words.values()])
     ids = [f"{name}/{key}.{k}" for key, each in words.items() for k in range(len(each))]

@@ -212,6 +212,7 @@ def predictions_hold(
     item: str = "item",
     condition: str = "condition",
     region: str = "region_number",
+    joint: bool = False,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
@@ -224,6 +225,7 @@ def predictions_hold(
     ----------
     formulas : see `read_formula`.
     item, condition, region : coordinates of the target.
+    joint : one value: the share of items for which all predictions hold.
     resamples, seed : draws of items.
 
     Returns
@@ -239,12 +241,13 @@ def predictions_hold(
         check_same_stimuli(prediction, target)
         surprisals, items = by_cell(prediction.values, *(_names(target, c) for c in (item, condition, region)))
         holds = np.stack([formula(surprisals) for formula in read], axis=1).astype(float)
-        counts = draws(items, resamples, seed)
+        every = holds.min(axis=1, keepdims=True)
+        counted, names = (every, ["all"]) if joint else (holds, [formula.text for formula in read])
         return Comparison(
-            xr.DataArray(holds.mean(axis=0), dims="prediction", coords={"prediction": [f.text for f in read]}),
-            replicates=counts @ holds / items if resamples else None,
+            xr.DataArray(counted.mean(axis=0), dims="prediction", coords={"prediction": names}),
+            replicates=draws(items, resamples, seed) @ counted / items if resamples else None,
             center="mean",
-            details={"items": float(items), "share with all predictions": float(holds.all(axis=1).mean())},
+            details={"items": float(items), "share with all predictions": float(every.mean())},
         )
 
     return metric

@@ -3,8 +3,8 @@
 An item is one sentence frame in several conditions; what a reader with the grammar of English finds less expected is
 said by formulas, see `brainmark.metrics.formulas`. Nobody was measured.
 
-The two predictions of ``fgd_hierarchy`` exclude each other (region 6 of the gap in subject position is to be smaller, and
-equal): its score cannot exceed a half.
+The two predictions of ``fgd_hierarchy`` exclude each other: what region 6 costs with a gap in subject position is to be
+less in one condition, and to be equal. Its score cannot exceed a half.
 """
 
 from __future__ import annotations

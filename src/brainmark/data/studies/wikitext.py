@@ -27,3 +27,14 @@ CARD = DatasetCard(
 def load() -> Study:
     """Words: presentation; each paragraph is a text of its own, headings are left out."""
     return in_words("Wikitext2.test", CARD, {f"{k:04d}": text for k, text in enumerate(wikitext("held out"))})
+
+
+LINES = CARD.model_copy(update={"summary": "Lines of the test part of wikitext-2 as published, cut at white space."})
+
+
+@datasets.add("Wikitext2.lines", card=LINES)
+def lines() -> Study:
+    """Words: presentation; each line is a text, headings and marks included; its last word is not asked for."""
+    raw = WIKITEXT.fetch("test.txt").read_text(encoding="utf-8").splitlines()
+    texts = {f"{k:04d}": " ".join(line.split()) for k, line in enumerate(raw)}
+    return in_words("Wikitext2.lines", LINES, texts, ask_last=False)

@@ -141,7 +141,9 @@ class Extrapolated:
 
     def extrapolated(self, target: xr.DataArray, sizes: np.ndarray, collected: Sequence[np.ndarray]) -> Comparison:
         """Return the ceiling of each neuroid from its scores (any, neuroid) in pools of each size; NaN: no score."""
-        with np.errstate(over="ignore", invalid="ignore"):  # the fit tries tau below 0, where the exponential overflows
+        # the fit tries tau below 0, where the exponential overflows; two sizes leave no covariance, which nobody uses
+        with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Covariance of the parameters")
             v0 = np.array(
                 [self._extrapolate(sizes, [c[:, k] for c in collected]) for k in range(target.sizes["neuroid"])]
             )

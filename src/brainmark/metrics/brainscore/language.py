@@ -10,10 +10,12 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.behavior import known_mean
 from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, paired, single
 from brainmark.metrics.brainscore.regression import Mapping, Predicted, in_published_order, ols_mapping, ridgecv_mapping
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits
 from brainmark.metrics.features import Features
+from brainmark.metrics.inputs import check_numbers
 from brainmark.metrics.splits import Fold
 
 ALPHAS = tuple(np.logspace(-3, 3, 7).tolist())
@@ -79,9 +81,52 @@ def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[
 
 
 def pearsonr(prediction: xr.DataArray | np.ndarray, target: xr.DataArray | np.ndarray) -> Comparison:
-    """Magnitude of Pearson's r of two vectors, ``pearsonr``; the sign is lost (`details` has r)."""
-    r = float(np.corrcoef(np.asarray(prediction, float), np.asarray(target, float))[0, 1])
+    """Magnitude of Pearson's r of two vectors, ``pearsonr``; the sign is lost (`details` has r).
+
+    Raises
+    ------
+    InvalidMeasurement : vectors of different lengths, or NaN; the published code gives NaN.
+    """
+    x, y = np.asarray(prediction, float), np.asarray(target, float)
+    if x.shape != y.shape or x.ndim != 1:
+        raise InvalidMeasurement(
+            f"{x.shape} values are correlated with {y.shape}: two vectors of one length are needed"
+        )
+    check_numbers(x, "prediction")
+    check_numbers(y, "target")
+    if not (np.ptp(x) > 0 and np.ptp(y) > 0):
+        return single(float("nan"))
+    r = float(np.corrcoef(x, y)[0, 1])
     return single(abs(r), details={"r": r})
+
+
+def reading_ceiling(target: xr.DataArray, splits: int = 10) -> Comparison:
+    """Split-half consistency of mean reading times: the ceiling of ``Futrell2018-pearsonr``.
+
+    Readers are halved (one half drawn with seed 0), halves averaged over who read a word and correlated (`pearsonr`),
+    each r corrected to 2r / (1 + r); the ceiling is the median.
+
+    Parameters
+    ----------
+    target : (presentation, subject); NaN: not read.
+    splits : random halvings.
+
+    Raises
+    ------
+    InvalidMeasurement : fewer than two readers, or words that nobody of a half has read.
+    """
+    if set(target.dims) != {"presentation", "subject"} or target.sizes["subject"] < 2:
+        raise InvalidMeasurement(f"target has sizes {dict(target.sizes)}; halves of readers need two subjects at least")
+    times = np.asarray(target.transpose("subject", "presentation").values, float)
+    generator = np.random.RandomState(0)
+    corrected: list[float] = []
+    for _ in range(splits):
+        half = generator.choice(len(times), size=len(times) // 2, replace=False)
+        first = np.isin(np.arange(len(times)), half)
+        means = [known_mean(part.T) for part in (times[first], times[~first])]
+        r = pearsonr(means[0], means[1]).aggregate()
+        corrected.append(2 * r / (1 + r))
+    return single(float(np.median(corrected)), details={"error": float("nan")})
 
 
 def _pearson(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:

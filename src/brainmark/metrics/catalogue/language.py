@@ -38,6 +38,11 @@ GAUTHIER_2020 = """@inproceedings{gauthier2020,
   title = {{SyntaxGym}: An Online Platform for Targeted Evaluation of Language Models},
   author = {Gauthier, Jon and Hu, Jennifer and Wilcox, Ethan and Qian, Peng and Levy, Roger},
   booktitle = {ACL: System Demonstrations}, pages = {70--76}, year = {2020}}"""
+SCHRIMPF_2021 = """@article{schrimpf2021,
+  title = {The neural architecture of language: Integrative modeling converges on predictive processing},
+  author = {Schrimpf, Martin and Blank, Idan Asher and Tuckute, Greta and Kauf, Carina and Hosseini, Eghbal A. and
+            Kanwisher, Nancy and Tenenbaum, Joshua B. and Fedorenko, Evelina}, journal = {PNAS}, volume = {118},
+  number = {45}, year = {2021}, doi = {10.1073/pnas.2105646118}}"""
 SHANNON_1951 = """@article{shannon1951,
   title = {Prediction and entropy of printed {English}}, author = {Shannon, Claude E.},
   journal = {Bell System Technical Journal}, volume = {30}, number = {1}, pages = {50--64}, year = {1951}}"""
@@ -145,11 +150,13 @@ def reading_fit(
         tags=("engineering",),
     ),
 )
-def predictions_hold(formulas: Sequence[str] = ("(1;%a%) < (1;%b%)",), resamples: int = 1000, seed: int = 0) -> Metric:
+def predictions_hold(
+    formulas: Sequence[str] = ("(1;%a%) < (1;%b%)",), joint: bool = False, resamples: int = 1000, seed: int = 0
+) -> Metric:
     """Predictions of a suite, see `brainmark.metrics.formulas.predictions_hold`."""
     from brainmark.metrics import formulas as module
 
-    return module.predictions_hold(formulas, resamples=resamples, seed=seed)
+    return module.predictions_hold(formulas, joint=joint, resamples=resamples, seed=seed)
 
 
 @metrics.add(
@@ -189,3 +196,58 @@ def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: in
     from brainmark.metrics import prediction
 
     return prediction.next_word_accuracy(truth, resamples, seed)
+
+
+@metrics.add(
+    "brainscore-linear-pearsonr",
+    card=MetricCard(
+        summary="Predictivity by least squares exactly as brainscore-language publishes it.",
+        licence="MIT",
+        cite=SCHRIMPF_2021,
+        domain="language",
+        compares="recordings",
+        tags=("regression", "brainscore"),
+    ),
+)
+def brainscore_linear_pearsonr(group: str | None = None) -> Metric:
+    """Return the published ``linear_pearsonr``, see `brainmark.metrics.brainscore.language`."""
+    from brainmark.metrics.brainscore.language import linear_pearsonr
+
+    return linear_pearsonr(group)
+
+
+@metrics.add(
+    "brainscore-ridge-pearsonr",
+    card=MetricCard(
+        summary="Predictivity by ridge with one penalty for all voxels, as brainscore-language publishes it.",
+        licence="MIT",
+        cite=SCHRIMPF_2021,
+        domain="language",
+        compares="recordings",
+        tags=("regression", "brainscore"),
+    ),
+)
+def brainscore_ridge_pearsonr(group: str | None = None) -> Metric:
+    """Return the published ``ridge_pearsonr``, see `brainmark.metrics.brainscore.language`."""
+    from brainmark.metrics.brainscore.language import ridge_pearsonr
+
+    return ridge_pearsonr(group)
+
+
+@metrics.add(
+    "brainscore-pearsonr",
+    card=MetricCard(
+        summary="Magnitude of the correlation of two vectors, as brainscore-language publishes it.",
+        licence="MIT",
+        cite=SCHRIMPF_2021,
+        domain="language",
+        compares="judgements",
+        chance=None,
+        tags=("behavior", "brainscore"),
+    ),
+)
+def brainscore_pearsonr() -> Metric:
+    """Return the published ``pearsonr``, see `brainmark.metrics.brainscore.language`."""
+    from brainmark.metrics.brainscore.language import pearsonr
+
+    return pearsonr
