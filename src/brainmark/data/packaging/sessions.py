@@ -142,7 +142,7 @@ def _session_names(sessions: list[Session]) -> list[str]:
 
 
 def joined(sessions: list[Session], names: list[list[str]], order: list[str]) -> xr.DataArray:
-    """Return one measurement: presentation x neuroid [x time_bin] [x repetition].
+    """Return one measurement: presentation x neuroid [x time_bin] [x repetition]; a single bin is no dimension.
 
     Parameters
     ----------
@@ -151,14 +151,17 @@ def joined(sessions: list[Session], names: list[list[str]], order: list[str]) ->
     """
     columns = {name: place for place, name in enumerate(dict.fromkeys(n for row in names for n in row))}
     rows = {one: place for place, one in enumerate(order)}
-    bins = sessions[0].time_bins if sessions[0].values.ndim == 3 else ()
+    single = len(sessions[0].time_bins) == 1  # the response as a whole: its window becomes an attribute
+    bins = () if single else sessions[0].time_bins
     stimulus = [np.array([rows[one] for one in s.stimulus_ids], int) for s in sessions]
     slots, most = _slots(stimulus, names, len(order), len(columns), columns)
     dtype = np.result_type(*[s.values.dtype if s.values.dtype.kind == "f" else np.float32 for s in sessions])
     shape = (len(order), most, len(columns), *([len(bins)] if bins else []))
     cube = np.full(shape, np.nan, dtype)
     for session, own, where, slot in zip(sessions, names, stimulus, slots, strict=True):
-        cube[where[:, None], slot[:, None], np.array([columns[n] for n in own])[None]] = session.values
+        cube[where[:, None], slot[:, None], np.array([columns[n] for n in own])[None]] = (
+            session.values[:, :, 0] if single and session.values.ndim == 3 else session.values
+        )
     dims = ("presentation", "repetition", "neuroid", *(["time_bin"] if bins else []))
     measured = xr.DataArray(cube, dims=dims, coords={"stimulus_id": ("presentation", np.array(order, str))})
     measured.attrs["units"] = str(sessions[0].units)
@@ -168,7 +171,7 @@ def joined(sessions: list[Session], names: list[list[str]], order: list[str]) ->
         measured = measured.assign_coords(
             time_bin_start=("time_bin", edges[:, 0]), time_bin_end=("time_bin", edges[:, 1])
         )
-    elif sessions[0].time_bins:
+    elif single:
         start, end = sessions[0].time_bins[0]
         measured.attrs |= {"time_bin_start": start, "time_bin_end": end}
     measured = measured.transpose("presentation", "neuroid", *(["time_bin"] if bins else []), "repetition")
