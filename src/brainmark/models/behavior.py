@@ -116,7 +116,9 @@ class Observer:
 
     def _both(self, fitting: Stimuli, stimuli: Stimuli) -> tuple[np.ndarray, np.ndarray]:
         if fitting.modality != stimuli.modality:
-            raise NotApplicable(f"{self.identifier} cannot learn from {fitting.modality} what to say to an image")
+            raise NotApplicable(
+                f"{self.identifier} cannot learn from {fitting.modality} what to say to {stimuli.modality}s"
+            )
         features = self._features()
         return features(fitting.media), features(stimuli.media)
 

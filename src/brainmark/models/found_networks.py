@@ -174,6 +174,32 @@ def hf(name: str, wanted: str) -> ModelEntry:
     return Entry("model", name, make, card, lambda: digest_of_weights(module("published", 0)))
 
 
+def vectors(name: str, wanted: str) -> ModelEntry:
+    """Return a table of word vectors, a text file of GloVe or word2vec."""
+    from brainmark.models.exported import file_digest
+    from brainmark.models.text_regions import LANGUAGE_REGIONS
+    from brainmark.models.word_vectors import WordVectorSubject, read_vectors
+
+    path = Path(wanted)
+    if not path.is_file():
+        raise DataError(f"{name}: there is no file {path}")
+
+    def make() -> Subject:
+        return WordVectorSubject(name, lambda: read_vectors(path))
+
+    card = card_for(
+        name,
+        what=f"Word vectors of {path.name}",
+        where=path.name,
+        licence="not stated",
+        degrees=None,
+        domain="language",
+        regions=LANGUAGE_REGIONS,
+        summary=f"Word vectors of {path.name}: the mean over the words of a part.",
+    )
+    return Entry("model", name, make, card, lambda: file_digest(path))
+
+
 def _words(module: nn.Module) -> Head | None:
     """Return the head of a classifier of transformers: its labels, in the order of the logits."""
     config: Any = getattr(module, "config", None)
@@ -269,4 +295,5 @@ __all__ = [
     "hf",
     "timm",
     "torchvision",
+    "vectors",
 ]

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_ONSETS = tuple(
-    "b d f g h k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr pl pr sh sk sl sm sn sp st sw th tr".split(" ")
-)
-_NUCLEI = tuple("a e i o u ai ea ee ou oo".split(" "))
-_CODAS = ("",) * 3 + tuple("b d g k l m n p r s t v ck ft lk lt mp nd nk nt rd rk rn rt sh sk sp st th".split(" "))
 _TRIES = 200
+_VOWELS, _CONSONANTS = "aeiou", "bdfgklmnprstvz"
+_CLUSTERS = tuple("bl br cl cr dr fl fr gl gr pl pr sk sl sm sn sp st tr".split())  # noqa: SIM905 - easier to read
+_ENDINGS = ("bd", "fk", "gd", "mf", "pf", "vd", "vg", "zb")
+"""What can be said, and no English word ends with."""
 
 
 def non_word_lists(sentences: Sequence[str], seed: int = 0) -> list[str]:
     """Return, for each sentence, a list of as many non-words, each of as many letters as the word in its place.
 
-    They are drawn from syllables that English allows, all in lower case, and are none of the words of the sentences
-    (up to a plural s). Equal words get equal non-words; the same sentences and seed give the same lists.
+    Syllables as in English, all in lower case, and an ending that no English word has. Equal words get equal non-words,
+    different ones different non-words where there are enough of their length; the same sentences and seed give the
+    same lists.
 
     Parameters
     ----------
@@ -27,11 +27,10 @@ def non_word_lists(sentences: Sequence[str], seed: int = 0) -> list[str]:
     seed : of the draws.
     """
     words = [[_letters(word) for word in sentence.split()] for sentence in sentences]
-    taken = {word for listed in words for word in listed}
     generator = np.random.default_rng(seed)
     made: dict[str, str] = {}
-    for word in sorted(taken - {""}):
-        made[word] = _non_word(len(word), taken | set(made.values()), generator)
+    for word in sorted({word for listed in words for word in listed if word}):
+        made[word] = _non_word(len(word), set(made.values()), generator)
     return [" ".join(made[word] for word in listed if word) for listed in words]
 
 
@@ -40,17 +39,27 @@ def _letters(word: str) -> str:
 
 
 def _non_word(length: int, taken: set[str], generator: np.random.Generator) -> str:
-    """Draw a non-word of `length` letters; of very few letters there may be no other than those taken."""
+    """Draw a non-word of `length` letters, another than those taken if there is one."""
     drawn = ""
     for _ in range(_TRIES):
-        drawn = ""
-        while len(drawn) < length:
-            drawn += _ONSETS[generator.integers(len(_ONSETS))]
-            drawn += _NUCLEI[generator.integers(len(_NUCLEI))] + _CODAS[generator.integers(len(_CODAS))]
-        drawn = drawn[:length]
-        if drawn not in taken and drawn.removesuffix("s") not in taken and f"{drawn}s" not in taken:
+        drawn = _drawn(length, generator)
+        if drawn not in taken:
             break
     return drawn
+
+
+def _drawn(length: int, generator: np.random.Generator) -> str:
+    """Consonants and vowels in turn, a pair of consonants at most at the beginning, and an ending."""
+    if length < 3:
+        return "zvk"[generator.integers(3)] + "u" * (length - 1)
+    ending = _ENDINGS[generator.integers(len(_ENDINGS))]
+    body = _VOWELS[generator.integers(len(_VOWELS))]
+    while len(body) < length - 2:
+        if body[0] in _VOWELS and length - 2 - len(body) == 2 and generator.integers(2):
+            return _CLUSTERS[generator.integers(len(_CLUSTERS))] + body + ending
+        letters = _CONSONANTS if body[0] in _VOWELS else _VOWELS
+        body = letters[generator.integers(len(letters))] + body
+    return body + ending
 
 
 __all__ = ["non_word_lists"]

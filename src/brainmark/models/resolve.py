@@ -6,6 +6,7 @@
 ``torchvision/resnet18``            the same of torchvision (``torchvision/resnet50.IMAGENET1K_V2``)
 ``hf/facebook/dinov2-small``        a network of the Hugging Face hub, or of a folder (``hf/./folder``)
 ``hf/openai-community/gpt2``        the same for networks that read, with their tokenizer
+``vectors/glove.6B.300d.txt``       a table of word vectors (text of GloVe or word2vec)
 ``my_module:make_model``            what a function returns: a torch module or a subject
 ``path/to/network.pt2``             an exported program; ``network.toml`` beside it may describe it
 ``models.toml#name``                a description; see `brainmark.models.toml_models`
@@ -27,7 +28,7 @@ from brainmark.core.registry import Entry, models
 if TYPE_CHECKING:
     from brainmark.core.subject import Subject
 
-LIBRARIES = ("timm", "torchvision", "hf")
+LIBRARIES = ("timm", "torchvision", "hf", "vectors")
 TWIN = re.compile(r"(?P<base>.+):random(?:=(?P<seed>\d+))?")
 FUNCTION = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<function>[A-Za-z_]\w*)")
 

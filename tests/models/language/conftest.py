@@ -1,0 +1,143 @@
+"""Small tokenizers and networks of every kind, and plain computations to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from brainmark.core import Experiment, Setting, Stimuli
+from brainmark.models.torch_libraries import transformers as load_transformers
+
+CORPUS = [
+    "The cat sat on the mat and the old dog ran over the hill; don't you know John's 27 boats?",
+    "She sells sea shells by the sea shore. Why do zebras, of all animals, have stripes?",
+    "A naïve café, a résumé: 3,141.59 metres (or so) — \"quoted\" and 'single'!",
+] * 20
+ODD = {
+    "punctuation": ["Wait", ",", "what", "?", "!", "(yes)", "[no]", "…"],
+    "apostrophes": ["I", "'ve", "don't", "ca", "n't", "John", "'s", "'tis", "rock'n'roll"],
+    "numbers": ["2,345.67", "km", "1e-9", "0", "007", "MMXXVI"],
+    "unicode": ["naïve", "Привет", "世界", "e\u0301", "ﬁne", "\u200bzero", "Ⅷ"],
+    "emoji": ["hi", "😀", "👩‍👩‍👧", "🏳️‍🌈🙂", "ok"],
+    "spaces": [" leading", "double  space", "trailing ", "\ttab\n", "next", " ", "end"],
+    "long": ["antidisestablishmentarianism" * 2, "x"],
+    "empty": ["", "a", "", "", "b", ""],
+    "one token": ["a"],
+    "no language": ["qzxjvlkp", "wrrt", "aaaaaaaaaaaaaa", "###", "\x00\x01"],
+    "split word": ["rain", "bow"],
+    "sentence": ["The old dog ran over the hill, and the cat sat on the mat."],
+}
+
+
+@pytest.fixture(scope="session")
+def transformers() -> Any:
+    return load_transformers()
+
+
+@pytest.fixture(scope="session")
+def odd_texts() -> dict[str, list[str]]:
+    return ODD
+
+
+@pytest.fixture(scope="session")
+def tokenizers(transformers: Any) -> dict[str, Any]:
+    """Byte-level BPE, WordPiece and Unigram, trained on a few sentences."""
+    wrap = transformers.PreTrainedTokenizerFast
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bpe.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(vocab_size=420, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False),
+    )
+    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=True)
+    pieces.pre_tokenizer, pieces.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces.train_from_iterator(
+        CORPUS, trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    )
+    pieces.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    unigram = Tokenizer(models.Unigram())
+    unigram.normalizer = normalizers.NFKC()
+    unigram.pre_tokenizer, unigram.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    unigram.train_from_iterator(
+        CORPUS,
+        trainers.UnigramTrainer(
+            vocab_size=150, special_tokens=["<unk>", "<s>"], unk_token="<unk>", show_progress=False
+        ),
+    )
+    return {
+        "bpe": wrap(tokenizer_object=bpe, bos_token="<s>"),
+        "wordpiece": wrap(
+            tokenizer_object=pieces, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+            mask_token="[MASK]",
+        ),
+        "unigram": wrap(tokenizer_object=unigram, unk_token="<unk>", bos_token="<s>"),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def gpt(transformers: Any) -> Callable[..., Any]:
+    """gpt(tokenizer, window) -> a causal network with random weights."""
+
+    def make(tokenizer: Any, window: int = 128, blocks: int = 3) -> Any:
+        torch.manual_seed(0)
+        config = transformers.GPT2Config(
+            vocab_size=len(tokenizer), n_layer=blocks, n_embd=32, n_head=2, n_positions=window, initializer_range=0.2,
+            bos_token_id=0, eos_token_id=0,
+        )  # fmt: skip
+        return transformers.GPT2LMHeadModel(config).eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bert(transformers: Any) -> Callable[..., Any]:
+    """bert(tokenizer, window) -> a masked network with random weights."""
+
+    def make(tokenizer: Any, window: int = 64) -> Any:
+        torch.manual_seed(0)
+        config = transformers.BertConfig(
+            vocab_size=len(tokenizer), num_hidden_layers=2, hidden_size=32, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=window, initializer_range=0.2,
+        )  # fmt: skip
+        return transformers.BertForMaskedLM(config).eval()
+
+    return make
+
+
+def experiment_of(contexts: list[list[str]], ask: Any, alone: bool = False) -> Experiment:
+    rows = [(f"{c}-{i}", c, part) for c, parts in enumerate(contexts) for i, part in enumerate(parts)]
+    table = pd.DataFrame(rows, columns=["stimulus_id", "context", "text"])
+    return Experiment(Stimuli("texts", "text", table), ask, Setting() if alone else Setting(context="context"))
+
+
+@pytest.fixture(scope="session")
+def asked() -> Callable[..., Experiment]:
+    """asked(contexts, ask, alone=False) -> the experiment."""
+    return experiment_of
+
+
+@pytest.fixture(scope="session")
+def plain_bits() -> Callable[..., np.ndarray]:
+    """plain_bits(network, ids) -> bits of each token, by one pass for each, without any cache; NaN for the first."""
+
+    def compute(network: Any, ids: list[int], starts: list[int] | None = None) -> np.ndarray:
+        bits = np.full(len(ids), np.nan)
+        for position in range(1, len(ids)):
+            first = 0 if starts is None else starts[position - 1]
+            with torch.no_grad():
+                logits = network(torch.tensor([ids[first:position]])).logits[0, -1].double()
+            bits[position] = -float(torch.log_softmax(logits, -1)[ids[position]]) / np.log(2)
+        return bits
+
+    return compute
