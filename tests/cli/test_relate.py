@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.core import DataError, InvalidMeasurement, InvalidModel, UnknownName
+from brainmark.cli import relating
+from brainmark.core import DataError, InvalidMeasurement, InvalidModel, Score, UnknownName
 
 runner = CliRunner()
 
@@ -81,11 +82,30 @@ def test_task_scores_by_category(scores: Path, tmp_path: Path) -> None:
     assert abs(found["speaks"]["r"]) < 0.6
 
 
-def test_models_are_scored_and_related(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated brains: four models on two benchmarks, and a detail of one."""
-    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
-    words = ["relate", "pixels", "gabor", "pixels", "hmax", "gabor:random", "-b", "no-such-benchmark", "--with", "x"]
-    assert isinstance(runner.invoke(cli.app, words).exception, UnknownName)
+def test_models_are_scored_and_related(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scoring itself is replaced: which models and benchmarks are scored, and what is made of details."""
+    asked: list[object] = []
+
+    def scored(models: list[str], benchmarks: list[str], **_: object) -> list[Score]:
+        asked.extend((models, benchmarks))
+        bits = {model: 3.0 - 0.1 * i for i, model in enumerate(models)}
+        return [
+            Score(
+                b, m, -bits[m] + (0.1 if "N400" in b else 0), 0.0, None, None, details={"bits per character": bits[m]}
+            )
+            for m in models
+            for b in benchmarks
+        ]
+
+    monkeypatch.setattr(relating, "run_and_show", scored)
+    words = ["relate", "ngram-*", "word-frequency", "--with", "Wikitext-probability:bits per character"]
+    words += ["-b", "Frank2015.N400-correlation", "-b", "Frank2015.P600-*tion"]
+    result = runner.invoke(cli.app, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    wanted = ["Wikitext-probability", "Frank2015.N400-correlation", "Frank2015.P600-correlation"]
+    assert asked == [["ngram-2", "ngram-3", "ngram-4", "ngram-5", "word-frequency"], wanted]
+    plain = json.loads(result.stdout)
+    assert [(one["y"], round(one["r"], 6)) for one in plain] == [(name, -1) for name in wanted[1:]]
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,11 @@ def test_what_properties_say() -> None:
     bits = answer(length, reading(parts, Read("surprisal"), story))
     np.testing.assert_allclose(bits / np.log2(27), [3, 7, 0, 3, 6])
     place = answer(models["word-position"].load(), reading(parts, Record("LIFG"), story))
-    assert place.tolist() == [[1, 1], [2, 2], [3, 1], [4, 2], [5, 3]]
-    assert (answer(models["word-rate"].load(), reading(parts, Record("LIFG"), story)) == 1).all()
+    assert place.tolist() == [[1, 1], [2, 2], [2, 0], [3, 1], [4, 2]]
+    assert answer(models["word-rate"].load(), reading(parts, Record("LIFG"), story)).ravel().tolist() == [1, 1, 0, 1, 1]
+    sentences = reading(["One two.", "Three, four five!"], Record("LIFG"))
+    assert answer(models["word-rate"].load(), sentences).ravel().tolist() == [2, 3]
+    assert answer(models["word-position"].load(), sentences).tolist() == [[2, 2], [3, 3]]
 
 
 def test_random_vectors_know_which_word_it_is() -> None:

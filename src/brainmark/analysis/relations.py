@@ -100,7 +100,7 @@ def relate(
         if column not in table.columns:
             raise UnknownName("column", column, map(str, table.columns), f" (columns: {', '.join(map(str, table))})")
     pair = table[[x, y]].astype(float).to_numpy()
-    known = np.isfinite(pair).all(axis=1)
+    known = np.asarray(np.isfinite(pair).all(axis=1))
     names = [str(name) for name, both in zip(table.index, known, strict=True) if both]
     values = pair[known]
     groups = names if families is None else [families.get(name, name) for name in names]

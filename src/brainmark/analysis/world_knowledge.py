@@ -118,7 +118,7 @@ def _connected(known: np.ndarray) -> np.ndarray:
     links = np.zeros((rows + columns, rows + columns), bool)
     links[:rows, rows:] = known
     part = connected_components(csr_array(links), directed=False)[1][:rows]
-    some = known.any(axis=1)
+    some = np.asarray(known.any(axis=1))
     if not some.any():
         return some
     return some & (part == np.bincount(part[some]).argmax())

@@ -136,13 +136,13 @@ def load_gpt(folder: Path) -> GPT2LMHeadModel:
     return network
 
 
-def weights_of(network: GPT2LMHeadModel, half: bool = False) -> bytes:
-    """Return the content of a file of weights; with `half`, those that multiply are kept in half precision."""
+def weights_of(network: GPT2LMHeadModel) -> bytes:
+    """Return the content of a file of weights: those that multiply in half precision, all others in single."""
     import torch
     from safetensors.torch import save
 
     tensors = {
-        name: values.detach().to(torch.float16 if half and values.ndim > 1 else torch.float32).contiguous()
+        name: values.detach().to(torch.float16 if values.ndim > 1 else torch.float32).contiguous()
         for name, values in network.state_dict().items()
         if name != "lm_head.weight"
     }

@@ -215,25 +215,30 @@ def typing_bits(texts: Sequence[WordText]) -> list[np.ndarray]:
     return [LETTER_BITS * (values[:, 0] + (values[:, 0] > 0)) for values in lengths(texts)]
 
 
+def counts(texts: Sequence[WordText]) -> list[np.ndarray]:
+    """Words of each part, 1 where it is one: convolved with a haemodynamic response, the rate at which words come."""
+    return [_counted(text)[:, None] for text in texts]
+
+
 def positions(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Place of each part in its text and in its sentence, from 1: (parts, 2)."""
-    return [np.stack([np.arange(1.0, len(text.parts) + 1), _within_sentences(text.parts)], axis=1) for text in texts]
+    """Words up to the end of each part, in its text and in its sentence: (parts, 2)."""
+    return [np.stack([np.cumsum(_counted(text)), _within_sentences(text)], axis=1) for text in texts]
 
 
-def _within_sentences(parts: Sequence[str]) -> np.ndarray:
-    places: list[int] = []
-    place = 0
-    for part in parts:
-        place += 1
+def _counted(text: WordText) -> np.ndarray:
+    """Words (parts,) of each part; punctuation is none."""
+    return text.per_part(np.array([float(any(map(str.isalnum, word))) for word in text.words]))
+
+
+def _within_sentences(text: WordText) -> np.ndarray:
+    places: list[float] = []
+    place = 0.0
+    for part, count in zip(text.parts, _counted(text), strict=True):
+        place += count
         places.append(place)
         if part.rstrip("\"'”’)] ")[-1:] in SENTENCE_ENDS and part.strip():
-            place = 0
+            place = 0.0
     return np.array(places, float)
-
-
-def ones(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Return 1 for each part: convolved with a haemodynamic response, the rate at which words come."""
-    return [np.ones((len(text.parts), 1)) for text in texts]
 
 
 def random_vectors(texts: Sequence[WordText], seed: int) -> list[np.ndarray]:
@@ -256,6 +261,6 @@ def random_vectors(texts: Sequence[WordText], seed: int) -> list[np.ndarray]:
 
 
 __all__ = [
-    "EMBEDDED", "LETTER_BITS", "WORD", "WordSubject", "WordText", "lengths", "ngram_subject", "ones", "positions",
+    "EMBEDDED", "LETTER_BITS", "WORD", "WordSubject", "WordText", "counts", "lengths", "ngram_subject", "positions",
     "random_vectors", "typing_bits", "word_text",
 ]  # fmt: skip

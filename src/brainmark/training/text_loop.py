@@ -258,6 +258,7 @@ def save_checkpoint(folder: Path, network: GPT2LMHeadModel, tokenizer: Tokenizer
     part.mkdir(parents=True)
     try:
         network.config.architectures = [type(network).__name__]
+        network.config.dtype = torch.float32  # what half precision is to be read into
         network.config.save_pretrained(part)
         (part / "model.safetensors").write_bytes(weights_of(network))
         transformers().PreTrainedTokenizerFast(

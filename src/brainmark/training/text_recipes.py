@@ -38,8 +38,8 @@ class TextRecipe:
     width: int = 128
     window: int = 128
     epochs: int = 1
-    batch: int = 16
-    rate: float = 3e-3
+    batch: int = 4
+    rate: float = 2e-3
     warmup: float = 0.05
     decay: float = 0.1
     clip: float = 1.0
@@ -86,8 +86,7 @@ TEXT_RECIPES = {
             width=64,
             window=64,
             batch=8,
-            epochs=2,
-            rate=3e-3,
+            rate=4e-3,
         ),
     )
 }

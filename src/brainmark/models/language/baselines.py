@@ -135,7 +135,7 @@ def word_length() -> Subject:
 
 @models.add(
     "word-position",
-    card=_card("Place of each word in its text and in its sentence.", "words", OWN, "control"),
+    card=_card("Place of each word in its text and in its sentence, counted in words.", "words", OWN, "control"),
 )
 def word_position() -> Subject:
     """Return the subject."""
@@ -146,13 +146,13 @@ def word_position() -> Subject:
 
 @models.add(
     "word-rate",
-    card=_card("The same value for each word: when words come, and nothing else.", "words", OWN, "control"),
+    card=_card("How many words come: 1 for each word, and nothing else.", "words", OWN, "control"),
 )
 def word_rate() -> Subject:
     """Return the subject."""
-    from brainmark.models.word_models import WordSubject, ones
+    from brainmark.models.word_models import WordSubject, counts
 
-    return WordSubject("word-rate", ("word",), ones)
+    return WordSubject("word-rate", ("words",), counts)
 
 
 @models.add(
