@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from brainmark.cli.layers import check_figure_path
@@ -123,13 +123,19 @@ def _relations(wanted: Wanted, table: pd.DataFrame, families: dict[str, str] | N
     )
 
 
-def _shown(relations: Sequence[Relation]) -> Table:
+def _shown(relations: Sequence[Relation]) -> Group:
+    """A table; what all are related to stands above it."""
     from brainmark.analysis.relations import cells
 
-    table = Table("x", "y", "r", "95 %", "p", "corrected", "models", box=None, header_style="bold")
+    same = len({relation.x for relation in relations}) == 1
+    table = Table(box=None, header_style="bold")
+    for name in ("x", "y")[same:]:
+        table.add_column(name, overflow="fold")
+    for name in ("r", "95 %", "p", "corrected", "models"):
+        table.add_column(name, no_wrap=True)
     for relation in relations:
-        table.add_row(*cells(relation))
-    return table
+        table.add_row(*cells(relation)[same:])
+    return Group(f"related to {relations[0].x}", table) if same else Group(table)
 
 
 def _points(relations: Sequence[Relation], families: dict[str, str]) -> pd.DataFrame:
