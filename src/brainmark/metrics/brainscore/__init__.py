@@ -26,7 +26,8 @@ error_consistency, accuracy,    `error_consistency`, `accuracy`, `accuracy_dista
 accuracy_distance, value_delta  `value_delta`
 threshold, threshold_elevation  `threshold`, `threshold_elevation`, `threshold_ceiling`
 ost                             `SolutionTimes`, but for the starting weights of its decoder
-ks_similarity, property_ceiling `property_similarity`; one pair of histograms: `ks_similarity`
+ks_similarity, property_ceiling `property_similarity`; one pair of histograms: `ks_similarity`; the properties of
+                                cells and units: `brainscore.tuning`
 linear_pearsonr, ridge_pearsonr `linear_pearsonr`, `ridge_pearsonr`, `pearsonr`; `cka(unbiased=False)`
 ExtrapolationCeiling            `Extrapolated`; of Pereira 2018: `SampledExtrapolation`
 explained_variance              `explained_variance`; before 2026 `squared_ratio`; `ratio`
