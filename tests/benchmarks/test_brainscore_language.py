@@ -162,8 +162,8 @@ def test_pereira_has_two_experiments_with_published_ceilings(
     publish("Pereira2018.language", recording)
     center = xr.DataArray([0.4, 0.02], dims="aggregation", coords={"aggregation": ["center", "error"]})
     sha1 = publish(f"Pereira2018.243sentences-{kind}", center, prefix="ceiling")
-    version = module.CEILINGS[f"243sentences-{kind}"][1]
-    monkeypatch.setitem(module.CEILINGS, f"243sentences-{kind}", (sha1, version))
+    version = data.CEILINGS[f"243sentences-{kind}"][1]
+    monkeypatch.setitem(data.CEILINGS, f"243sentences-{kind}", (sha1, version))
     score, _, asked = scored(f"Pereira2018.243sentences-{kind}{'' if kind == 'ridge' else '-shuffle'}")
     part = recording.isel(presentation=experiment == "243sentences", neuroid=slice(VOXELS, None))
     order = ORDER[experiment == "243sentences"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from brainmark.benchmarks.next_word import most_frequent_word
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datasets, metrics, shuffled
 from brainmark.data.studies import hu2020
-from brainmark.data.studies.brainscore_language import FILES, LICENCE, REGION, source_of
+from brainmark.data.studies.brainscore_language import FILES, LICENCE, REGION, ceiling_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 EXTRAPOLATED = {  # identifier without its metric: data set, subjects, labels kept together by ridge, folds
     "Blank2014": ("Blank2014.fROI", "subject_id", "story", 8),
     "Fedorenko2016": ("Fedorenko2016.language", "subject_UID", "sentence_id", 10),
-}
-CEILINGS = {  # of Pereira 2018, computed once by its authors: sha1 and version of the file
-    "243sentences-ridge": ("ba4c077bf0a9e1c46a9582790221c48113e0c5cf", "r3xGy2REPZfE7h1oFSnsNg5Rml9R5Ulz"),
-    "384sentences-ridge": ("167005f57c3f2826a9e6a24ba36d96640fcbf3df", "u1_f1sJvv9J8eVjWFfA4siHsFHH6rMc1"),
-    "243sentences-linear": ("5e23de899883828f9c886aec304bc5aa0f58f66c", ""),
-    "384sentences-linear": ("fc895adc52fd79cea3040961d65d8f736a9d3e29", ""),
 }
 TUCKUTE = {"linear": "brainscore-linear-pearsonr", "ridge": "brainscore-ridge-pearsonr", "rdm": "brainscore-rdm-cv",
            "cka": "brainscore-cka-cv"}  # fmt: skip
@@ -116,8 +110,7 @@ def _published(experiment: str, kind: str) -> Comparison:
     from brainmark.data.fetch import fetch
     from brainmark.metrics.brainscore.ceilings import constant
 
-    sha1, version = CEILINGS[f"{experiment}-{kind}"]
-    found = read_assembly(fetch(source_of(f"Pereira2018.{experiment}-{kind}", "ceiling", sha1, version)))
+    found = read_assembly(fetch(ceiling_of(f"{experiment}-{kind}")))
     if found.size != 1:
         labels = found.coords["aggregation"].values.astype(str) if "aggregation" in found.coords else []
         if "center" not in labels:

@@ -16,10 +16,11 @@ MODELS = ("pixels", "gabor", "hmax", "voneblock", "simulated-truth")
 def run_demo(console: Console, html: Path, *, offline: bool = False) -> None:
     """Score the four classic models (and the simulated truth) on what can be had here; say which that is."""
     check_report_path(html)
-    embedded = [e.name for e in registry.benchmarks.entries() if not _downloads(e.card.datasets)]
+    entries = [e for e in registry.benchmarks.entries() if e.card.domain == "vision"]  # what its models can do
+    embedded = [e.name for e in entries if not _downloads(e.card.datasets)]
     recorded = [
         e.name
-        for e in registry.benchmarks.entries()
+        for e in entries
         if _downloads(e.card.datasets) and "many stimuli" not in e.card.tags  # these take minutes for each model
     ]
     console.print(f"{len(embedded)} benchmarks need no download: {', '.join(embedded)}", highlight=False)

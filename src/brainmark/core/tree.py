@@ -20,8 +20,11 @@ from brainmark.core.cards import BenchmarkCard
 
 Visibility = Literal["public", "private"]
 
-REGIONS = ("retina", "LGN", "V1", "V2", "V3", "V4", "MT", "IT")
-"""The visual hierarchy; other regions follow in alphabetical order."""
+REGIONS = (
+    "retina", "LGN", "V1", "V2", "V3", "V4", "MT", "IT",
+    "language_system", "LATL", "RATL", "LPTL", "LIPL", "LIFG", "LPreM", "ERP",
+)  # fmt: skip
+"""The visual hierarchy, then the language network; other regions follow in alphabetical order."""
 
 _BRANCHES = ("average", "neural", "behavior", "engineering", "simulated")
 
@@ -84,7 +87,7 @@ def place(name: str, card: BenchmarkCard) -> tuple[str, ...]:
 
 
 def study(name: str) -> str:
-    """Return the study in a benchmark's name: author and year, or what stands before the first dot or last hyphen.
+    """Return the study in a benchmark's name: author and year, or what stands before the first dot or hyphen.
 
     >>> study("MajajHong2015public.IT-pls"), study("CIFAR10C.fog-top1")
     ('MajajHong2015', 'CIFAR10C')
@@ -92,7 +95,7 @@ def study(name: str) -> str:
     dated = re.match(r"\D+(?:19|20)\d\d(?:[a-z](?![a-z]))?(?!\d)", name)
     if dated:
         return dated.group()
-    return name.partition(".")[0] if "." in name else name.rpartition("-")[0] or name
+    return name.partition(".")[0] if "." in name else name.partition("-")[0]
 
 
 def tree(cards: Mapping[str, BenchmarkCard], split: Visibility | None = None) -> tuple[Node, ...]:

@@ -97,11 +97,24 @@ FILES = {
 }
 
 
+CEILINGS = {  # of Pereira 2018, computed once by its authors: sha1 and version
+    "243sentences-ridge": ("ba4c077bf0a9e1c46a9582790221c48113e0c5cf", "r3xGy2REPZfE7h1oFSnsNg5Rml9R5Ulz"),
+    "384sentences-ridge": ("167005f57c3f2826a9e6a24ba36d96640fcbf3df", "u1_f1sJvv9J8eVjWFfA4siHsFHH6rMc1"),
+    "243sentences-linear": ("5e23de899883828f9c886aec304bc5aa0f58f66c", ""),
+    "384sentences-linear": ("fc895adc52fd79cea3040961d65d8f736a9d3e29", ""),
+}
+
+
 def source_of(name: str, prefix: str = "assy", sha1: str = "", version: str = "") -> Source:
     """Return the address of a file in the bucket; by default the assembly `name`."""
     file = f"{prefix}_{name.replace('.', '_')}.nc"
     query = f"?versionId={version}" if version else ""
     return Source(url=f"{BUCKET}/brainscore-language/{file}{query}", sha1=sha1 or FILES[name].sha1)
+
+
+def ceiling_of(part: str) -> Source:
+    """Return the address of a ceiling of Pereira 2018, such as that of ``243sentences-ridge``."""
+    return source_of(f"Pereira2018.{part}", "ceiling", *CEILINGS[part])
 
 
 def assembly(name: str) -> xr.DataArray:
@@ -172,7 +185,7 @@ def _register(name: str) -> None:
         species=("human",),
         regions=() if about.text == "word" else (REGION,),
         modality="text",
-        sources=(source_of(name),),
+        sources=(source_of(name), *(map(ceiling_of, CEILINGS) if name.startswith("Pereira") else ())),
         tags=("brainscore",),
     )
 
