@@ -81,7 +81,7 @@ def _draw(axes: Axes, relation: Relation, families: Mapping[str, str], shown: Se
     if len(x) <= NAMED:
         for name, a, b in zip(relation.models, x, y, strict=True):
             axes.annotate(_short(name), (a, b), (3, 2), textcoords="offset points", fontsize=5.5, color=MUTED)
-    axes.set_title(said(relation), fontsize=8, color=INK, loc="left")
+    axes.set_title(said(relation).replace("], n", "],\nn"), fontsize=8, color=INK, loc="left")
     axes.set_xlabel(two_lines(relation.x, 34), fontsize=7.5)
     axes.set_ylabel(two_lines(relation.y, 34), fontsize=7.5)
     axes.xaxis.set_major_locator(MaxNLocator(5))
