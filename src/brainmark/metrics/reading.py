@@ -185,17 +185,18 @@ def partial_correlations(
         products[g] = part.T @ part
     whole = (counts @ products.reshape(number, -1)).reshape(-1, width, width)
     size = np.maximum(whole[:, :1, :1], 1.0)
-    return np.array([_partial(matrix) for matrix in whole / size])
+    return _partial(whole / size)
 
 
-def _partial(products: np.ndarray) -> float:
-    """Partial correlation of the last two columns given the first ones, from mean products."""
-    left, right = products[:-2, :-2], products[:-2, -2:]
-    rest = products[-2:, -2:] - right.T @ np.linalg.lstsq(left, right, rcond=1e-10)[0]
-    scale = np.diag(products)[-2:]
-    if (np.diag(rest) <= _SINGULAR * np.maximum(scale, 1e-300)).any():
-        return float("nan")
-    return float(np.clip(rest[0, 1] / np.sqrt(rest[0, 0] * rest[1, 1]), -1.0, 1.0))
+def _partial(products: np.ndarray) -> np.ndarray:
+    """Partial correlations (draw,) of the last two columns given the first ones, from mean products (draw, k, k)."""
+    left, right = products[:, :-2, :-2], products[:, :-2, -2:]
+    explained = np.swapaxes(right, 1, 2) @ np.linalg.pinv(left, rcond=1e-10, hermitian=True) @ right
+    rest = products[:, -2:, -2:] - explained
+    own, scale = (np.diagonal(m, axis1=1, axis2=2) for m in (rest, products[:, -2:, -2:]))
+    flat = (own <= _SINGULAR * np.maximum(scale, 1e-300)).any(axis=1)
+    r = rest[:, 0, 1] / np.sqrt(np.where(flat, 1.0, own[:, 0] * own[:, 1]))
+    return np.where(flat, np.nan, np.clip(r, -1.0, 1.0))
 
 
 def _single(removed: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> float:

@@ -7,12 +7,15 @@ The first word of a sentence is read, but not measured.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from brainmark.core import DatasetCard, datasets
 from brainmark.data.git import GitFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     import xarray as xr
 
@@ -112,11 +115,15 @@ def _measured(table: pd.DataFrame, column: str, units: str) -> xr.DataArray:
 
 def _words() -> pd.DataFrame:
     """All words of all sentences in order; the first of each has no measures."""
+    return _read(FILES.fetch("all_measures.csv"))
+
+
+@cache
+def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     from brainmark.core import DataError
 
-    path = FILES.fetch("all_measures.csv")
     measured = pd.read_csv(path).sort_values(["sent_id", "context_length"], kind="stable")
     rows: list[pd.DataFrame] = []
     for sentence, part in measured.groupby("sent_id", sort=True):

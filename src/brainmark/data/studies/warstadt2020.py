@@ -7,12 +7,15 @@ acceptable one is published as one number a paradigm.
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 from brainmark.core import DatasetCard, datasets
 from brainmark.data.git import GitFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from brainmark.data.study import Study
@@ -90,10 +93,15 @@ def load() -> Study:
 
 def _sentences() -> pd.DataFrame:
     """All sentences by paradigm and pair; which of a pair comes first is drawn once, with a seed."""
+    return _read(FILES.fetch("BLiMP.zip"), FILES.fetch("raw_results/summary/human_validation_summary.csv"))
+
+
+@cache
+def _read(archive: Path, summary: Path) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    pairs = _pairs()
+    pairs = _pairs(archive)
     acceptable_first = np.random.default_rng(2020).random(len(pairs)) < 0.5
     good, bad = pairs["sentence_good"].to_numpy(object), pairs["sentence_bad"].to_numpy(object)
     both = np.stack([np.where(acceptable_first, good, bad), np.where(acceptable_first, bad, good)], axis=1)
@@ -107,21 +115,20 @@ def _sentences() -> pd.DataFrame:
         },
         index=pd.Index([f"BLiMP/{name}.{k}" for name in names for k in (1, 2)], name="stimulus_id"),
     )
-    people = pd.read_csv(FILES.fetch("raw_results/summary/human_validation_summary.csv"))
+    people = pd.read_csv(summary)
     return table.assign(people=table["paradigm"].map(dict(zip(people["Condition"], people["total_mean"], strict=True))))
 
 
 _COLUMNS = {"paradigm": "UID", "phenomenon": "linguistics_term", "field": "field"}
 
 
-def _pairs() -> pd.DataFrame:
+def _pairs(path: Path) -> pd.DataFrame:
     from zipfile import BadZipFile, ZipFile
 
     import pandas as pd
 
     from brainmark.core import DataError
 
-    path = FILES.fetch("BLiMP.zip")
     try:
         with ZipFile(path) as archive:
             names = sorted(n for n in archive.namelist() if n.startswith("data/") and n.endswith(".jsonl"))
