@@ -85,8 +85,9 @@ TEXT_RECIPES = {
             vocabulary=1536,
             width=64,
             window=64,
-            batch=8,
-            rate=4e-3,
+            batch=32,
+            epochs=2,
+            rate=5e-3,
         ),
     )
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
+from brainmark.data.corpora import WIKITEXT_CITE, WIKITEXT_LICENCE
 
 if TYPE_CHECKING:
     from brainmark.core.subject import Subject
@@ -26,6 +27,8 @@ RADFORD = """@techreport{radford2019,
   author = {Radford, Alec and Wu, Jeffrey and Child, Rewon and Luan, David and Amodei, Dario and Sutskever, Ilya},
   institution = {OpenAI}, year = {2019}}"""
 Weights = Literal["published", "random"]
+SHIPPED = Path(__file__).parents[1] / "weights" / "tiny-gpt"
+DIGEST = "41fbd19e5e47da6d55d4ce2db54b2a10bfbe52a2d3454465e779c65aba4125bc"  # made by the recipe of the same name, seed 0, one thread
 
 
 def _card(summary: str, licence: str, cite: str, *tags: str) -> ModelCard:
@@ -48,6 +51,29 @@ def _subject(name: str, folder: Path, weights: Weights, seed: int) -> Subject:
 
     network = random_gpt(folder, seed) if weights == "random" else load_gpt(folder)
     return as_language_subject(twin(name, weights, seed), network, load_tokenizer(folder))
+
+
+@models.add(
+    "tiny-gpt",
+    card=_card(
+        "GPT with 2 layers of 64 units, trained here on six old books and a part of wikitext-2.",
+        WIKITEXT_LICENCE,  # books whose copyright has ended ask for nothing; articles of Wikipedia do
+        f"{RADFORD}\n{WIKITEXT_CITE}",
+    ),
+)
+def tiny_gpt(weights: Weights = "published", seed: int = 0) -> Subject:
+    """Return the subject: weights of the recipe `tiny-gpt`, or drawn with `seed`.
+
+    Raises
+    ------
+    DataError : the files that ship with the package are not as they were.
+    """
+    from brainmark.core.errors import DataError
+    from brainmark.models.trained_text import digest_of_folder
+
+    if digest_of_folder(SHIPPED) != DIGEST:
+        raise DataError(f"shipped checkpoint {SHIPPED}: has other bytes; reinstall brainmark")
+    return _subject("tiny-gpt", SHIPPED, weights, seed)
 
 
 @models.add_finder
