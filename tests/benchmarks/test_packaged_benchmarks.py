@@ -252,6 +252,12 @@ def test_names_that_lead_nowhere(lab: Path) -> None:
         benchmarks[f"{lab}:V4-ridge"]  # no package
 
 
+def test_a_folder_may_have_a_colon_and_a_slash_at_its_end(lab: Path) -> None:
+    path = Path(recording(lab)).rename(lab / "a:b")
+    assert benchmarks[f"{path}:V4-ridge"].card.datasets == (str(path),)
+    assert expanded(f"{path}/")[0] == f"{path}:V4-ridge"
+
+
 @pytest.mark.slow
 def test_the_conformance_suite_passes(lab: Path) -> None:
     results = list(run_checks(recording(lab)))

@@ -53,18 +53,19 @@ def find_benchmark(name: str) -> Entry[Benchmark, BenchmarkCard] | None:
     DataError : the package is broken.
     UnknownName : it has no such benchmark; says which it has.
     """
-    where, colon, rest = name.rpartition(":")
-    path = package_at(where) if colon else package_at(name)
-    if path is None:
+    bare = package_at(name)  # first: a path may hold a colon
+    where, _, chosen = (name, "", "") if bare else name.rpartition(":")
+    path = bare or package_at(where)
+    if path is None or not where:
         return None
     known = names_at(path)
-    short = {n.rpartition("-")[2]: n for n in known} if len(_parts(path)) == 1 else {}
-    chosen = short.get(rest, rest) if colon else ""
-    if not colon and len(usual_at(path)) == 1:
-        where, chosen = name, usual_at(path)[0]
+    if bare and len(usual_at(path)) == 1:
+        chosen = usual_at(path)[0]
+    if len(_parts(path)) == 1:
+        chosen = {n.rpartition("-")[2]: n for n in known}.get(chosen, chosen)
     if chosen not in known:
-        listing = f" ({'; '.join(f'{path}:{n}' for n in known)})"
-        raise UnknownName(f"benchmark of {path}", rest if colon else name, known, listing)
+        listing = f" ({'; '.join(f'{where}:{n}' for n in known)})"
+        raise UnknownName(f"benchmark of {where}", chosen or name, known, listing)
     return _entry(name, path, where, chosen)
 
 
@@ -82,7 +83,7 @@ def usual_at(path: Path) -> list[str]:
 def expanded(name: str) -> list[str]:
     """Return the names of the usual benchmarks of the packaged data set at a path; the name itself for any other."""
     path = package_at(name)
-    return [name] if path is None else [f"{name}:{benchmark}" for benchmark in usual_at(path)]
+    return [name] if path is None else [f"{name.rstrip('/')}:{one}" for one in usual_at(path)]
 
 
 def _card_at(path: Path) -> PackageCard:

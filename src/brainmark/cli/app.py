@@ -196,6 +196,9 @@ def score(
         Path | None, typer.Option(help="Also write one table of all, with means at nodes: a .md or .csv file.")
     ] = None,
     cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Only show the scores that are remembered; compute nothing.")
+    ] = False,
     layers: Annotated[
         str, typer.Option(help="committed: those of the models; chosen: those that 'brainmark layers' chose.")
     ] = "committed",
@@ -241,7 +244,7 @@ def score(
         check_report_path(table, "table")
         check_table_path(table)
     console = err if as_json else out
-    outcomes = run_and_show(chosen, names, nodes=nodes, console=console, cache=cache, layers=layers)
+    outcomes = run_and_show(chosen, names, nodes=nodes, console=console, cache=cache, layers=layers, finished=finished)
     if as_json:
         _print_json([o.to_dict() for o in outcomes] + at_nodes(nodes, outcomes))
     if html is not None:

@@ -26,6 +26,7 @@ def run_and_show(
     nodes: Sequence[Node] = (),
     cache: bool = True,
     layers: str = "committed",
+    finished: bool = False,
 ) -> list[Outcome]:
     """Score all, print the leaderboard, and return the outcomes.
 
@@ -45,7 +46,10 @@ def run_and_show(
             def started(model: str, benchmark: str) -> None:
                 progress.update(task, description=f"{model} on {benchmark}", completed=len(outcomes))
 
-            outcomes.extend(score_all(models, benchmarks, cache=cache, layers=cast(Layers, layers), started=started))
+            given = score_all(
+                models, benchmarks, cache=cache, layers=cast(Layers, layers), started=started, finished=finished
+            )
+            outcomes.extend(given)
     finally:
         below = {leaf for node in nodes for leaf in node.leaves()}
         if alone := [o for o in outcomes if o.benchmark not in below]:

@@ -36,15 +36,14 @@ def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[
         raise UnknownName("split", split, get_args(Visibility), " (public or private)")
     chosen: dict[str, None] = {}
     nodes: dict[tuple[str, ...], Node] = {}
-    for given in wanted:
-        if packaged := _at_path(given):
-            chosen |= dict.fromkeys(packaged)
-            continue
-        name = given
+    for name in wanted:
         if _is_pattern(name) or name in registry.benchmarks:
             chosen |= dict.fromkeys(selected(registry.benchmarks, [name]))
             continue
         found = nodes_named(name, cast("Visibility | None", split))
+        if not found and (packaged := _at_path(name)):
+            chosen |= dict.fromkeys(packaged)
+            continue
         if not found:
             raise _unknown(name, split)
         nodes |= {node.path: node for node in found}
@@ -79,9 +78,7 @@ def _at_path(name: str) -> list[str]:
     """Return the benchmarks of the packaged data set that a path, or a path and a benchmark, leads to."""
     from brainmark.benchmarks.packaged import expanded
 
-    if name in registry.benchmarks:
-        return []
-    if registry.datasets.find(name) and name not in registry.datasets:
+    if name not in registry.datasets and registry.datasets.find(name):
         return expanded(name)
     return [name] if registry.benchmarks.find(name) else []
 

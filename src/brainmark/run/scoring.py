@@ -120,16 +120,28 @@ def score_all(
     cache: bool = True,
     layers: Layers = "committed",
     started: Callable[[str, str], None] | None = None,
+    finished: bool = False,
 ) -> Iterator[Outcome]:
     """Score every model on every benchmark, benchmark by benchmark; what fails becomes a `Failure`.
 
     `started(model, benchmark)` is called before each. All names are looked up before anything is computed, so that
-    a misspelled one costs nothing. Interrupted, the same call continues: finished scores are remembered.
+    a misspelled one costs nothing. Interrupted, the same call continues: finished scores are remembered. With
+    `finished` only those are given, and nothing is computed.
     """
     if isinstance(models, str) or isinstance(benchmarks, str):
         raise TypeError("score_all takes lists of models and benchmarks; for one of each use score(model, benchmark)")
     subjects, tasks = [_Model(m, layers) for m in models], [_Benchmark(b) for b in benchmarks]
+    if finished:
+        return _finished(subjects, tasks)
     return _outcomes(subjects, tasks, cache, started)
+
+
+def _finished(subjects: list[_Model], tasks: list[_Benchmark]) -> Iterator[Outcome]:
+    store = ResultStore(home() / "results")
+    for task in tasks:
+        for subject in subjects:
+            if (key := result_key(subject, task)) and (known := store.get(key)):
+                yield known
 
 
 def _outcomes(

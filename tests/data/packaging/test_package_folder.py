@@ -93,6 +93,17 @@ def test_any_text_survives_the_card() -> None:
     assert PackageCard.model_validate(tomllib.loads(card.as_toml().decode())) == card
 
 
+def test_a_package_names_no_place_on_the_machine(lab: Any) -> None:
+    np.savez(lab.folder / "r.npz", values=np.random.default_rng(0).normal(size=(12, 3)), ids=lab.ids)
+    said = {"units": "z", "region": "V4", "subject": "Ada", "coords": {"stimulus_id": "ids"}}
+    source = {"file": str(lab.folder / "r.npz"), "dims": ["presentation", "neuroid"], **said}
+    package(description_of(lab.describe(source), "lab.toml"), lab.folder, lab.folder / "out")
+    card = read_card(lab.folder / "out")
+    assert card.notes == ("r.npz: neuroids have no identifiers; they are numbered from 0",)
+    assert list(card.sources) == ["r.npz"]
+    assert not [p for p, b in content(lab.folder / "out").items() if str(lab.folder).encode() in b]
+
+
 # --- whole or not at all ---------------------------------------------------------------------------------------------
 
 

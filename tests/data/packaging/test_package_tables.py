@@ -97,6 +97,19 @@ def test_a_table_of_neuroids_gives_regions_and_more(lab: Any, wide: dict[str, An
     assert made.card.regions == ("V4", "IT")
 
 
+def test_columns_that_netcdf_cannot_hold_are_renamed_or_left_out(lab: Any, wide: dict[str, Any]) -> None:
+    lab.trials()
+    columns = {
+        "spike width (us)": [1.0, 2, 3, 4],
+        "presentation": [5, 6, 7, 8],
+        "side": ["left", None, "left", "right"],
+    }
+    lab.table("units.csv", {"neuroid_id": ["u0", "u1", "u2", "u3"], **columns})
+    coords = lab.prepared({**wide, "neuroid_table": "units.csv"}).measurement.coords
+    assert coords["spike_width__us_"].values.tolist() == [1, 2, 3, 4]
+    assert coords["side"].values.tolist() == ["left", "", "left", "right"] and "presentation" not in coords
+
+
 def test_what_is_known_of_stimuli_lies_along_presentation(lab: Any, wide: dict[str, Any]) -> None:
     lab.trials()
     table = {

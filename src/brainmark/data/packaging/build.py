@@ -300,10 +300,17 @@ def _card(
         duration=None if told.duration in (None, "unknown") else float(told.duration),
         question=told.question,
         scale=told.scale,
-        notes=tuple(note.replace(f"{base}/", "") for note in problems.notes),
+        notes=tuple(_without_places(note, told, base) for note in problems.notes),
         sources={_relative(path, base): sha256_of(path) for path in files_of(told, base) if path.is_file()},
     )
 
 
 def _relative(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+
+
+def _without_places(note: str, told: Description, base: Path) -> str:
+    """Return a note that names files as the description does, not where they lie on this machine."""
+    for path in files_of(told, base):
+        note = note.replace(str(path), _relative(path, base))
+    return note.replace(f"{base}/", "")

@@ -7,6 +7,7 @@ not measured. Trials of a stimulus stand along ``repetition`` in the order in wh
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,18 @@ SPECIES = {
     "rattus": "rat", "callithrix": "marmoset", "mustela": "ferret", "felis": "cat", "danio": "zebrafish",
 }  # fmt: skip
 """How binomial names begin, and the name of the field."""
+_TAKEN = frozenset(
+    [
+        "presentation",
+        "neuroid",
+        "time_bin",
+        "repetition",
+        "stimulus_id",
+        "time_bin_start",
+        "time_bin_end",
+        "measurement",
+    ]
+)
 _SHORTEST, _LONGEST = 1.0, 600_000.0  # ms: shorter bins, or later ones, are seconds and ms confused
 
 
@@ -200,11 +213,11 @@ def _along_neuroids(sessions: list[Session], names: list[list[str]], order: list
     table = pd.concat(frames, ignore_index=True).drop_duplicates("neuroid_id").set_index("neuroid_id").loc[order]
     coordinates: dict[str, Any] = {"neuroid_id": ("neuroid", np.array(order, str))}
     for column in table.columns:
-        values = table[column]
-        if values.isna().all():
+        values, name = table[column], re.sub(r"\W", "_", str(column))
+        if values.isna().all() or name in _TAKEN:
             continue
         numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        coordinates[str(column)] = (
+        coordinates[name] = (
             "neuroid",
             values.to_numpy(float if values.isna().any() else None) if numbers else _texts(values),
         )
