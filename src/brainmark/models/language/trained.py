@@ -28,7 +28,8 @@ RADFORD = """@techreport{radford2019,
   institution = {OpenAI}, year = {2019}}"""
 Weights = Literal["published", "random"]
 SHIPPED = Path(__file__).parents[1] / "weights" / "tiny-gpt"
-DIGEST = "41fbd19e5e47da6d55d4ce2db54b2a10bfbe52a2d3454465e779c65aba4125bc"  # made by the recipe of the same name, seed 0, one thread
+DIGEST = "41fbd19e5e47da6d55d4ce2db54b2a10bfbe52a2d3454465e779c65aba4125bc"
+"""Of the folder that the recipe of the same name makes with seed 0 and one thread."""
 
 
 def _card(summary: str, licence: str, cite: str, *tags: str) -> ModelCard:
