@@ -103,6 +103,16 @@ def test_a_registered_score_is_remembered_and_identical(registered):
     assert registered.asked == 2
 
 
+def test_finished_scores_are_given_and_nothing_is_computed(registered):
+    other = Answers("other")
+    registry.models.add("other", card=registry.models["toy"].card)(lambda: other)
+    assert list(score_all(["toy", "other"], ["Toy.V4-mean"], finished=True)) == []
+    first = score("toy", "Toy.V4-mean")
+    (found,) = score_all(["other", "toy"], ["Toy.V4-mean"], finished=True)
+    assert found.to_dict() == first.to_dict()
+    assert other.asked == 0
+
+
 def test_a_change_of_the_card_is_another_result(registered, monkeypatch):
     score("toy", "Toy.V4-mean")
     entry = registry.models["toy"]
