@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from brainmark.core import MetricCard, metrics
 
 if TYPE_CHECKING:
-    from brainmark.core import Metric
+    import xarray as xr
+
+    from brainmark.core import Comparison, Metric
     from brainmark.metrics.haemodynamics import Response
     from brainmark.metrics.splits import Splitter
 
@@ -213,7 +215,7 @@ def brainscore_linear_pearsonr(group: str | None = None) -> Metric:
     """Return the published ``linear_pearsonr``, see `brainmark.metrics.brainscore.language`."""
     from brainmark.metrics.brainscore.language import linear_pearsonr
 
-    return linear_pearsonr(group)
+    return _refusing_constants(linear_pearsonr(group))
 
 
 @metrics.add(
@@ -231,7 +233,20 @@ def brainscore_ridge_pearsonr(group: str | None = None) -> Metric:
     """Return the published ``ridge_pearsonr``, see `brainmark.metrics.brainscore.language`."""
     from brainmark.metrics.brainscore.language import ridge_pearsonr
 
-    return ridge_pearsonr(group)
+    return _refusing_constants(ridge_pearsonr(group))
+
+
+def _refusing_constants(metric: Metric) -> Metric:
+    """Refuse what is the same for all presentations: the published code gives it 0, up to rounding."""
+
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        from brainmark.core import InvalidMeasurement
+
+        if bool((prediction == prediction.isel(presentation=0, drop=True)).all()):
+            raise InvalidMeasurement("the prediction is the same for all presentations")
+        return metric(prediction, target)
+
+    return compare
 
 
 @metrics.add(
