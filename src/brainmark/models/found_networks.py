@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import nn
 
@@ -210,7 +210,10 @@ def _words(module: nn.Module) -> Head | None:
 
 
 def function(name: str, module: str, wanted: str) -> ModelEntry:
-    """Return what a function makes, of a module that can be imported from here; it may have options of its own."""
+    """Return what a function makes, of a module that can be imported from here; it may have options of its own.
+
+    A network, a network that reads and its tokenizer, or a subject.
+    """
     made_by = _imported(name, module)
     known = {n: v for n, v in vars(made_by).items() if callable(v) and not n.startswith("_")}
     if wanted not in known:
@@ -240,8 +243,12 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
             raise
         except Exception as error:
             raise ModelError(f"{name}: the function failed: {type(error).__name__}: {error}") from error
+        identifier = twin(name, str(options.get("weights", "published")), int(options.get("seed", 0)))
+        if _reads(thing):
+            from brainmark.models.language_subject import as_language_subject
+
+            return as_language_subject(identifier, *thing, regions=told.get("regions"))
         if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
-            identifier = twin(name, str(options.get("weights", "published")), int(options.get("seed", 0)))
             return as_vision_subject(identifier, thing, Preprocessing(), None, **told)
         try:
             return as_subject(thing, name)
@@ -251,6 +258,7 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     def content() -> str | None:
         """Digest of the weights, which the function may have read from a file; None for a subject of its own kind."""
         thing = made()
+        thing = thing[0] if _reads(thing) else thing
         if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
             return digest_of_weights(thing)
         digest = getattr(thing, "weights_digest", None)
@@ -269,6 +277,12 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
         summary=f"What {wanted} of {module} makes; the layers of a bare network are chosen by depth.",
     )
     return Entry("model", name, make, card, content)
+
+
+def _reads(thing: Any) -> bool:
+    """Whether it is a network that reads with its tokenizer."""
+    pair = cast("tuple[Any, ...]", thing) if isinstance(thing, tuple) else ()
+    return len(pair) == 2 and isinstance(pair[0], nn.Module)
 
 
 def _imported(name: str, module: str) -> Any:

