@@ -44,9 +44,11 @@ OUTCOMES = [
 
 def cells(text: str) -> dict[str, list[str]]:
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    table = [[c.strip() for c in row.replace("\\|", "¦").strip("|").split(" | ")] for row in rows]
+    table = [
+        [c.strip() for c in row.replace("\\|", "¦").replace("&nbsp;", " ").strip("|").split(" | ")] for row in rows
+    ]
     assert {len(row) for row in table} == {len(table[0])}
-    return {row[0].replace("&emsp;", "").strip("*"): row[1:] for row in table}
+    return {row[0].replace("&ensp;", "").strip("*"): row[1:] for row in table}
 
 
 def test_markdown_has_every_outcome_in_its_place():
@@ -57,6 +59,11 @@ def test_markdown_has_every_outcome_in_its_place():
     ]  # fmt: skip
     assert table["B2002.V4-pls"] == ["none", "0.100 shuffled", "0.600 raw<br>0.55 to 0.70", "not applicable"]
     assert table["C2003.IT-pls"] == ["", "", "no data", "failed (resource)"]
+
+
+def test_an_end_that_rounds_to_zero_has_no_sign():
+    low = Score("A2001.V4-pls", "one", 0.1, 0.1, 0.5, (-0.001, 0.2))
+    assert cells(markdown(ROOTS, [low], CARDS))["A2001.V4-pls"][2] == "0.100<br>0.00 to 0.20"
 
 
 def test_nodes_have_means_and_say_how_many_benchmarks_they_rest_on():

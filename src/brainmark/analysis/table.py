@@ -97,7 +97,7 @@ def markdown(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[
     rows = [["", "ceiling", "best control", *models], ["---", *["---:"] * (len(models) + 2)]]
     for root in roots:
         for node in root.walk():
-            indent = "&emsp;" * (len(node.path) - len(root.path))
+            indent = "&ensp;" * (len(node.path) - len(root.path))
             at = [scores[node.path, model] for model in models]
             floor = max((s.control for s in at if s.control is not None), default=None)
             name = node.name if indent else " / ".join(node.path)
@@ -107,7 +107,7 @@ def markdown(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[
                 found = [table.get((model, name)) for model in models]
                 top, control = ceiling_and_control(found)
                 lowest = f"{control[0]:.3f} {control[1]}" if control else ""
-                rows.append([f"{indent}&emsp;{name}", top, lowest, *(_below(of_outcome(o)) for o in found)])
+                rows.append([f"{indent}&ensp;{name}", top, lowest, *(_below(of_outcome(o)) for o in found)])
     reasons = _reasons([o for o in outcomes if isinstance(o, Failure)])
     return "\n".join([*(f"| {' | '.join(map(_cell, row))} |" for row in rows), "", *reasons]).rstrip() + "\n"
 
@@ -172,7 +172,11 @@ def _bold(said: Said) -> str:
 
 def _below(said: Said) -> str:
     words = " ".join(filter(None, (said.text, said.share)))
-    return words if said.interval is None else f"{words}<br>{said.interval[0]:.2f} to {said.interval[1]:.2f}"
+    return words if said.interval is None else f"{words}<br>{'&nbsp;to&nbsp;'.join(map(_end, said.interval))}"
+
+
+def _end(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # what rounds to zero has no sign
 
 
 def _cell(text: str) -> str:
