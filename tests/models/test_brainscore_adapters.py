@@ -235,16 +235,17 @@ class Ours:
         stimuli, ask = experiment.stimuli, experiment.ask
         ids = ("presentation", stimuli.ids)
         if isinstance(ask, NextWord | Read):
-            lengths = [float(len(t)) for t in stimuli.media]  # type: ignore[attr-defined]
+            lengths = [float(len(stimuli.media[i])) for i in range(len(stimuli))]
             return xr.DataArray(lengths, dims="presentation", coords={"stimulus_id": ids})
         if stimuli.modality == "text":
-            values = np.array([[len(t)] for t in stimuli.media], float)  # type: ignore[attr-defined]
+            values = np.array([[len(stimuli.media[i])] for i in range(len(stimuli))], float)
         else:
             values = np.stack([np.asarray(stimuli.media[i]).mean((0, 1)) for i in range(len(stimuli))])
         if isinstance(ask, OddOneOut):
             return xr.DataArray(np.ones(len(stimuli) // 3), dims="presentation")
         if isinstance(ask, Choose):
-            labels = ask.labels or tuple(sorted(set(ask.fitting.table["label"])))  # type: ignore[union-attr]
+            fitting = () if ask.fitting is None else ask.fitting.table["label"]
+            labels = ask.labels or tuple(sorted(set(fitting)))
             chosen = np.eye(len(labels))[values.argmax(1) % len(labels)]
             coords = {"stimulus_id": ids, "choice": ("choice", list(labels))}
             return xr.DataArray(chosen, dims=("presentation", "choice"), coords=coords)

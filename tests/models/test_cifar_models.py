@@ -87,7 +87,7 @@ def test_seeds_draw_weights_and_leave_the_rest_alone() -> None:
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
-    one, same, other = (make_network("cifar-resnet", seed).stem[0].weight for seed in (0, 0, 1))  # type: ignore[index]
+    one, same, other = (make_network("cifar-resnet", seed).get_parameter("stem.0.weight") for seed in (0, 0, 1))
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,10 +213,10 @@ def test_large_values_are_not_taken_for_infinite():
         (lambda x: x[:, :0], r"its output is empty, of shape \(1, 0, 8, 8\)"),
     ],
 )
-def test_outputs_without_stimuli_or_values_are_refused(forward: object, message: str):
+def test_outputs_without_stimuli_or_values_are_refused(forward: Callable[[Tensor], Tensor], message: str):
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return forward(x)  # type: ignore[operator]
+            return forward(x)
 
     with pytest.raises(ModelError, match=message):
         Extractor(Odd())(images(3), ["output"])
@@ -329,6 +330,7 @@ def test_a_full_disk_is_noticed_before(tmp_path: Path, monkeypatch: pytest.Monke
 
 PEAK = """
 import sys
+from collections.abc import Callable
 import numpy as np, torch
 from torch import nn
 from brainmark.models.features import Extractor

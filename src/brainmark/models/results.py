@@ -36,7 +36,8 @@ class InMemory:
     """An array, allocated at once."""
 
     def __init__(self, count: int, shape: tuple[int, ...]) -> None:
-        self.array = np.empty((count, *shape), np.float32)
+        # not by NumPy, which asks for huge pages: on virtual machines, touching them first takes 2 to 4 times as long
+        self.array = torch.empty((count, *shape), dtype=torch.float32).numpy()
 
     def put(self, rows: Sequence[int], values: Tensor) -> None:
         """Write the values (len(rows), ...) of some stimuli."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,21 +17,21 @@ Order = Literal["delayed", "sweep", "sweep after the first step"]
 """
 
 
-class Area(nn.Module):
+class Area(nn.Module, ABC):
     """One area. Subclasses say how it is driven and how its state follows from the drive."""
 
+    @abstractmethod
     def drive(self, below: Tensor) -> Tensor:
         """Return what the image, or the state of the area below, contributes to the next state."""
-        raise NotImplementedError
 
     def rest(self, image: Tensor) -> Tensor | None:
         """Return the drive before a signal has arrived; None: the area does not run until then."""
         del image
         return None
 
+    @abstractmethod
     def forward(self, drive: Tensor, own: Tensor | None, above: Tensor | None, step: int) -> Tensor:
         """Return the next state, from the own last one and that of the area above (None: there is none)."""
-        raise NotImplementedError
 
 
 def unroll(areas: Sequence[Area], images: Tensor, steps: int, order: Order = "delayed") -> Tensor:
