@@ -26,11 +26,11 @@ COUNT, VOXELS, PEOPLE = 96, 4, 5
 GENERATOR = np.random.default_rng(0)
 FEATURES = GENERATOR.normal(size=(COUNT, 6))
 ORDER = np.random.default_rng(3).permutation(COUNT)  # presentations do not lie in the order of their names
-Publish = Callable[..., None]
+Publish = Callable[..., str]
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
 

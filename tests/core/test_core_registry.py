@@ -164,7 +164,7 @@ def test_a_notebook_may_register_a_changed_card_again(toys, make_card, monkeypat
         ("dataset", {"species": ()}, "species\n.*at least 1 item"),
         ("dataset", {"sources": ({"url": "https://a/b", "sha256": "abc", "size": 1},)}, "sha256\n.*match pattern"),
         ("dataset", {"sources": ({"url": "https://a/b", "sha256": "0" * 64, "size": -1},)}, "size\n.*greater than or"),
-        ("metric", {"compares": "sounds"}, "compares\n.*'recordings', 'series', 'dissimilarities'"),
+        ("metric", {"compares": "sounds"}, "compares\n.*'recordings', 'series', 'timed judgements'"),
         ("benchmark", {"datasets": ()}, "datasets\n.*at least 1 item"),
         ("benchmark", {"convention": "own"}, "convention\n.*'default' or 'brainscore'"),
     ],

@@ -190,7 +190,17 @@ def test_a_metric_whose_library_is_missing_is_skipped(make_card):
     assert {r.outcome for r in found[1:]} == {"skipped"}
 
 
-@pytest.mark.parametrize("compares", get_args(MetricCard.model_fields["compares"].annotation))
+KINDS = get_args(MetricCard.model_fields["compares"].annotation)
+
+
+def test_words_are_an_example_though_no_measurement():
+    first, again, other = metric_example("words"), metric_example("words"), metric_example("words", seed=1)
+    assert first.prediction.identical(again.prediction)
+    assert first.prediction.values.tolist() == first.target.coords["next_word"].values.tolist()
+    assert first.prediction.values.tolist() != other.prediction.values.tolist()
+
+
+@pytest.mark.parametrize("compares", [kind for kind in KINDS if kind != "words"])
 def test_examples_are_valid_measurements_and_seeded(compares):
     from brainmark.core import check_measurement
 

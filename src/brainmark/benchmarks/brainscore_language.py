@@ -112,12 +112,12 @@ def _published(experiment: str, kind: str) -> Comparison:
 
     found = read_assembly(fetch(ceiling_of(f"{experiment}-{kind}")))
     if found.size != 1:
-        labels = found.coords["aggregation"].values.astype(str) if "aggregation" in found.coords else []
+        labels = found.coords["aggregation"].values.astype(str).tolist() if "aggregation" in found.coords else []
         if "center" not in labels:
             raise InvalidMeasurement(
                 f"ceiling of {experiment}: {dict(found.sizes)} values, none of which is the centre"
             )
-        found = found.isel(aggregation=labels.tolist().index("center"))
+        found = found.isel(aggregation=labels.index("center"))
     return constant(float(found.values.reshape(-1)[0]))
 
 

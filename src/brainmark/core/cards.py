@@ -11,6 +11,13 @@ Domain = Literal["vision", "language", "audition", "body", "cognition"]
 Modality = Literal["image", "text", "audio", "kinematics", "dots", "video"]
 
 
+Compared = Literal[
+    "recordings", "series", "timed judgements", "dissimilarities", "choices", "shares", "judgements", "distributions",
+    "surprisals", "words",
+]  # fmt: skip
+"""What a metric compares; `brainmark.testing.metric_example` shows a pair of each kind."""
+
+
 def _bibtex(text: str) -> str:
     """Accept one or more BibTeX entries with a key, an author or title, and balanced braces."""
     text = text.strip()
@@ -101,10 +108,7 @@ class MetricCard(Card):
     """A way to compare a model's measurement with a brain's."""
 
     domain: Domain | Literal["any"] = "any"
-    compares: Literal[
-        "recordings", "series", "timed judgements", "dissimilarities", "choices", "shares", "judgements",
-        "distributions", "surprisals", "words",
-    ]  # fmt: skip
+    compares: Compared
     chance: float | None = Field(default=0.0, description="expected value without any relation; None: depends")
     tags: tuple[str, ...] = ()
 

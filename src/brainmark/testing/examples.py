@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from brainmark.core.cards import Compared
 from brainmark.core.stimuli import Stimuli
 
 _SIZES = ((61, 47), (64, 64), (33, 80), (40, 40))  # height, width: odd, even, wide
@@ -82,17 +83,7 @@ class MetricExample:
 
 
 def metric_example(
-    compares: Literal[
-        "recordings",
-        "series",
-        "dissimilarities",
-        "choices",
-        "shares",
-        "judgements",
-        "distributions",
-        "surprisals",
-        "words",
-    ],
+    compares: Compared,
     count: int = 96,
     seed: int = 0,
 ) -> MetricExample:
