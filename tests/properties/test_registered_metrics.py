@@ -82,7 +82,8 @@ def same(name: str, found: np.ndarray, tolerance: float) -> bool:
 def check(name: str, what: str, found: np.ndarray, tolerance: float) -> None:
     why = NOT_BLIND_TO.get(what, {}).get(name)
     if why is None:
-        np.testing.assert_allclose(found, values_of(expected(name)), rtol=0, atol=tolerance)
+        wanted = np.broadcast_to(values_of(expected(name)), found.shape)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
     else:
         assert not same(name, found, tolerance), f"{name} is blind to the {what} after all"
 
