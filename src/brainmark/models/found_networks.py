@@ -244,10 +244,10 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
         except Exception as error:
             raise ModelError(f"{name}: the function failed: {type(error).__name__}: {error}") from error
         identifier = twin(name, str(options.get("weights", "published")), int(options.get("seed", 0)))
-        if _reads(thing):
+        if reader := _reader(thing):
             from brainmark.models.language_subject import as_language_subject
 
-            return as_language_subject(identifier, *thing, regions=told.get("regions"))
+            return as_language_subject(identifier, *reader, regions=told.get("regions"))
         if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
             return as_vision_subject(identifier, thing, Preprocessing(), None, **told)
         try:
@@ -258,7 +258,7 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     def content() -> str | None:
         """Digest of the weights, which the function may have read from a file; None for a subject of its own kind."""
         thing = made()
-        thing = thing[0] if _reads(thing) else thing
+        thing = reader[0] if (reader := _reader(thing)) else thing
         if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
             return digest_of_weights(thing)
         digest = getattr(thing, "weights_digest", None)
@@ -279,10 +279,10 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     return Entry("model", name, make, card, content)
 
 
-def _reads(thing: Any) -> bool:
-    """Whether it is a network that reads with its tokenizer."""
+def _reader(thing: Any) -> tuple[nn.Module, Any] | None:
+    """Return a network that reads and its tokenizer, if that is what it is."""
     pair = cast("tuple[Any, ...]", thing) if isinstance(thing, tuple) else ()
-    return len(pair) == 2 and isinstance(pair[0], nn.Module)
+    return (pair[0], pair[1]) if len(pair) == 2 and isinstance(pair[0], nn.Module) else None
 
 
 def _imported(name: str, module: str) -> Any:

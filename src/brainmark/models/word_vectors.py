@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import xarray as xr
@@ -74,7 +73,7 @@ def read_vectors(path: Path, most: int | None = None) -> WordVectors:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 
-def _table(file: IO[bytes], path: Path, most: int | None) -> WordVectors:
+def _table(file: Iterable[bytes], path: Path, most: int | None) -> WordVectors:
     row: dict[str, int] = {}
     rows: list[np.ndarray] = []
     width = 0
@@ -100,7 +99,7 @@ def _table(file: IO[bytes], path: Path, most: int | None) -> WordVectors:
     return WordVectors(row, np.stack(rows))
 
 
-def _lines(file: IO[bytes]) -> Iterator[str]:
+def _lines(file: Iterable[bytes]) -> Iterator[str]:
     for line in file:
         if text := line.decode("utf-8", "replace").rstrip(" \r\n"):
             yield text
