@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from brainmark.models import shortcuts
 from brainmark.models.features import Extractor
 from brainmark.models.plan import Probe
 from brainmark.models.shortcuts import Shortcuts
@@ -212,6 +213,16 @@ def test_folded_weights_are_in_the_announced_memory():
     without = replace(probe, shortcuts=Shortcuts(), scratch=probe.scratch - probe.shortcuts.bytes)
     planned, less = (extractor.plan(FRAMES, ["1"], probed=p) for p in (probe, without))
     assert planned.working - less.working == probe.shortcuts.bytes
+
+
+def test_networks_with_huge_weights_run_as_they_are(monkeypatch: pytest.MonkeyPatch):
+    network = lived(nn.Sequential(block(), nn.Flatten(), nn.Linear(400, 2)))
+    needed = probed(network).shortcuts.bytes
+    monkeypatch.setattr(shortcuts, "_MOST", needed - 1)
+    assert probed(network).shortcuts.folds == ()
+    assert len(probed(network).shortcuts.linears) == 1
+    monkeypatch.setattr(shortcuts, "_MOST", needed)
+    assert len(probed(network).shortcuts.folds) == 1
 
 
 def test_half_precision_folds_within_its_own_error():

@@ -19,6 +19,7 @@ from brainmark.models.outputs import tensors_in
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_MOST = 512 * 2**20  # bytes of folded weights: networks with more of them run as they are, for want of memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,9 @@ class Following(TorchDispatchMode):
             and all(output is not None and output.uses == 1 and output.tensor() is None for output in reads)
             and _has_statistics(normalisation)
         )
-        return Shortcuts(folds, tuple(m for m in self.module.modules() if type(m) is nn.Linear and _onednn_takes(m)))
+        linears = tuple(m for m in self.module.modules() if type(m) is nn.Linear and _onednn_takes(m))
+        found = Shortcuts(folds, linears)
+        return found if found.bytes <= _MOST else Shortcuts(linears=linears)
 
     def _note_output(self, layer: nn.Module, _: Any, output: Any) -> None:
         made = _Output(layer, TensorWeakRef(output))
