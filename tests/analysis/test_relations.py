@@ -142,6 +142,16 @@ def test_p_by_families_has_a_floor() -> None:
     assert p_by_families(np.stack([x, x + 0.001 * np.arange(12) % 3], 1), list("aaaabbbbcccc")) >= 0.25
 
 
+def test_draws_of_two_models_say_nothing() -> None:
+    """Of five models, one draw in ten holds at most two: r is 1 or -1, and would be an end of the interval."""
+    x = np.arange(5.0)
+    interval = relate(
+        pd.DataFrame({"x": x, "y": x + np.array([0, 0.8, -0.8, 0.8, 0])}, list("abcde")), "x", "y"
+    ).interval
+    assert interval is not None
+    assert -0.999 < interval[0] < interval[1] < 1
+
+
 def test_p_is_corrected_over_all_that_are_computed_together() -> None:
     table = pairs(20, 0.5)
     generator = np.random.default_rng(5)

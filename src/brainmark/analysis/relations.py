@@ -27,6 +27,7 @@ Method = Literal["pearson", "spearman"]
 Correction = Literal["fdr", "holm"]
 FEWEST = 4
 """Models that a correlation is computed over; of three, it says nothing."""
+_FEWEST_DRAWN = 3
 _ALL_SIGNS = 12  # families up to which all signs are tried
 
 
@@ -249,12 +250,18 @@ def _interval(values: np.ndarray, groups: Sequence[str], method: Method, resampl
 
 
 def _draws(values: np.ndarray, members: Sequence[np.ndarray], method: Method, resamples: int, seed: int) -> np.ndarray:
-    """Correlations of draws, with replacement, of as many groups as there are; those without spread are left out."""
-    generator = np.random.default_rng(seed)
-    chosen = generator.integers(len(members), size=(resamples, len(members)))
-    if all(len(m) == 1 for m in members):
-        order = np.concatenate(members)
-        found = _correlations(values[order[chosen]], method)
+    """Correlations of draws, with replacement, of as many groups as there are.
+
+    Left out are draws without spread, and those of fewer than three different models, whose r is 1 or -1 whatever the
+    models are like.
+    """
+    chosen = np.random.default_rng(seed).integers(len(members), size=(resamples, len(members)))
+    sizes = np.array([len(m) for m in members])
+    drawn = np.zeros((resamples, len(members)), bool)
+    drawn[np.arange(resamples)[:, None], chosen] = True
+    chosen = chosen[drawn @ sizes >= _FEWEST_DRAWN]
+    if (sizes == 1).all():
+        found = _correlations(values[np.concatenate(members)[chosen]], method)
     else:
         rows = [np.concatenate([members[g] for g in row]) for row in chosen]
         found = np.array([_correlations(values[row][None], method)[0] for row in rows])
