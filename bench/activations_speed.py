@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, list[str], int, float, float]] = {
     ),
     "resnet50-1": ("resnet50", ["layer3.0"], 1000, 5.0, 4.0),
     "resnet50-4": ("resnet50", ["layer3.5", "layer4.0", "layer4.2", "avgpool"], 256, 2.5, 1.7),
-    "resnet50-17": ("resnet50", ["maxpool", *BLOCKS], 32, 10.0, 2.5),
+    "resnet50-17": ("resnet50", ["maxpool", *BLOCKS], 64, 10.0, 2.5),
 }
 SIZE, BATCH = 224, 32
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -261,10 +261,12 @@ def main() -> None:
             "it, with batches of 32, channels last. The incumbent is `PytorchWrapper` of brainscore_vision, and "
             "thingsvision is its 2.7.3, both as their guides set them up. "
             "*Difference* is the largest relative one of the norms of the last layer. Of several runs the fastest "
-            "counts, for all alike. Made by "
+            "counts; how many there were is in brackets. What is left is arithmetic: 94 % of our pass of ResNet-50 up to "
+            "layer3.0 are convolutions, at 185 of the 240 GFLOP/s that the fastest of them reaches on this processor. "
+            "Made by "
             f"`bench/activations_speed.py` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores "
-            f"{platform.machine()}, Python {platform.python_version()}, torch {' and '.join(versions)}; other work ran "
-            "on the machine at a lower priority.\n\n"
+            f"{platform.machine()}, Python {platform.python_version()}, torch {' and '.join(versions)}; much other work "
+            "ran on the machine at a lower priority.\n\n"
         )
         given.markdown.write_text(head + text + "\n")
 
