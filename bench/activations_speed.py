@@ -261,12 +261,12 @@ def main() -> None:
             "it, with batches of 32, channels last. The incumbent is `PytorchWrapper` of brainscore_vision, and "
             "thingsvision is its 2.7.3, both as their guides set them up. "
             "*Difference* is the largest relative one of the norms of the last layer. Of several runs the fastest "
-            "counts; how many there were is in brackets. What is left is arithmetic: 94 % of our pass of ResNet-50 up to "
+            "counts; how many there were is in brackets. What is left is arithmetic: 94 % of our pass of ResNet-50 to "
             "layer3.0 are convolutions, at 185 of the 240 GFLOP/s that the fastest of them reaches on this processor. "
             "Made by "
             f"`bench/activations_speed.py` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores "
-            f"{platform.machine()}, Python {platform.python_version()}, torch {' and '.join(versions)}; much other work "
-            "ran on the machine at a lower priority.\n\n"
+            f"{platform.machine()}, Python {platform.python_version()}, torch {' and '.join(versions)}; much other "
+            "work ran on the machine at a lower priority.\n\n"
         )
         given.markdown.write_text(head + text + "\n")
 
