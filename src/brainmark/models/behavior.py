@@ -58,20 +58,20 @@ class Observer:
             )
         match ask:
             case Choose(labels=labels, fitting=None) if labels:
-                return _answer(experiment, self._named(labels, stimuli.media), np.array(labels))
+                return answered(experiment, self._named(labels, stimuli.media), np.array(labels))
             case Choose(fitting=Stimuli() as fitting):
                 return self._learnt(experiment, fitting, ask.labels)
             case Match():
                 chosen = match(*self._groups(stimuli, ask.group), self.similarity)
-                return _answer(experiment, chosen, np.arange(ask.group - 1))
+                return answered(experiment, chosen, np.arange(ask.group - 1))
             case OddOneOut():
-                return _answer(experiment, odd_one_out(*self._groups(stimuli, 3), self.similarity))
+                return answered(experiment, odd_one_out(*self._groups(stimuli, 3), self.similarity))
             case Rate(group=2):
-                return _answer(experiment, alike(*self._groups(stimuli, 2), ask.low, ask.high))
+                return answered(experiment, alike(*self._groups(stimuli, 2), ask.low, ask.high))
             case Rate(fitting=Stimuli() as fitting):
                 given = _column(fitting, "rating").astype(float)
                 known, asked = self._both(fitting, stimuli)
-                return _answer(experiment, ratings(known, given, asked, ask.low, ask.high))
+                return answered(experiment, ratings(known, given, asked, ask.low, ask.high))
             case Rate():
                 raise NotApplicable(
                     f"{self.identifier} cannot know what {ask.question!r} means without fitting stimuli"
@@ -112,7 +112,7 @@ class Observer:
             raise InvalidStimuli(f"fitting stimuli {fitting.identifier!r}: {what}")
         learnt, asked = self._both(fitting, experiment.stimuli)
         chosen = probabilities(learnt, codes, asked)
-        return _answer(experiment, chosen[:, np.argsort(np.argsort(known))], known)
+        return answered(experiment, chosen[:, np.argsort(np.argsort(known))], known)
 
     def _both(self, fitting: Stimuli, stimuli: Stimuli) -> tuple[np.ndarray, np.ndarray]:
         if fitting.modality != stimuli.modality:
@@ -154,7 +154,8 @@ def distinct(media: Media) -> tuple[Media, np.ndarray]:
     return Selected(media, tuple(first.tolist())), rows
 
 
-def _answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
+def answered(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
+    """Return values (groups of presentations [, choices]) as the answer to an experiment."""
     coords: dict[str, tuple[str, np.ndarray]] = {
         "stimulus_id": ("presentation", experiment.stimuli.ids[:: group_of(experiment.ask)])
     }
@@ -178,4 +179,4 @@ def _few(labels: tuple[str, ...] | list[str]) -> str:
     return ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
 
 
-__all__ = ["Activations", "Observer", "distinct"]
+__all__ = ["Activations", "Observer", "answered", "distinct"]

@@ -19,11 +19,11 @@ from brainmark.core.experiment import (
     Rate,
     Read,
     Record,
-    group_of,
 )
 from brainmark.core.stimuli import Media
 from brainmark.models.arguments import check_count, check_name, refuse
-from brainmark.models.text_readout import Pool, TextReadout, as_text_readout
+from brainmark.models.behavior import Observer, answered
+from brainmark.models.text_readout import Pool, TextReadout, as_text_readout, taken
 from brainmark.models.text_regions import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.tokens import TokenReader, Tokens
 
@@ -160,13 +160,13 @@ class LanguageSubject:
             case Read():
                 bits = self._bits(experiment)
                 values = bits if ask.measure == "surprisal" else self.link[0] + self.link[1] * bits
-                return _answer(experiment, values)
+                return answered(experiment, values)
             case NextWord():
-                return _answer(experiment, self._next_words(experiment))
+                return answered(experiment, self._next_words(experiment))
             case Prefer():
                 return self._prefer(experiment, ask)
             case Rate(fitting=None, group=1) if ask.question in RATED:
-                return _answer(experiment, self._rated(experiment, ask))
+                return answered(experiment, self._rated(experiment, ask))
             case _:
                 return self._behave(experiment)
 
@@ -175,7 +175,7 @@ class LanguageSubject:
         layers = list(dict.fromkeys(layer for r in readouts for layer in r.layers))
         pools: set[Pool] = {r.pool for r in readouts}
         answers = {pool: self._represented(experiment, TextReadout(tuple(layers), pool)) for pool in pools}
-        return [self._recording(experiment, *_taken(answers[r.pool], layers, r)) for r in readouts]
+        return [self._recording(experiment, *taken(answers[r.pool], layers, r)) for r in readouts]
 
     def represent(
         self, texts: Sequence[str], layers: Sequence[str], most: int | None = None
@@ -218,7 +218,7 @@ class LanguageSubject:
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields; {can}")
         readout = as_text_readout(self.regions[ask.region])
-        return self._recording(experiment, *_taken(self._represented(experiment, readout), readout.layers, readout))
+        return self._recording(experiment, *taken(self._represented(experiment, readout), readout.layers, readout))
 
     def _represented(self, experiment: Experiment, readout: TextReadout) -> tuple[np.ndarray, list[int]]:
         """Values (presentations, units of all layers), and the units of each layer."""
@@ -275,7 +275,7 @@ class LanguageSubject:
 
         self._alone(experiment)
         bits = self._text_bits(experiment).reshape(-1, ask.group)
-        return _answer(experiment, softmax(-bits * np.log(2)), np.arange(ask.group))
+        return answered(experiment, softmax(-bits * np.log(2)), np.arange(ask.group))
 
     def _text_bits(self, experiment: Experiment) -> np.ndarray:
         """Bits (presentations,) of texts that stand alone; of a masked network by pseudo-log-likelihood."""
@@ -307,8 +307,6 @@ class LanguageSubject:
         return _placed(values, [c for _, c in contexts], len(experiment.stimuli))
 
     def _behave(self, experiment: Experiment) -> xr.DataArray:
-        from brainmark.models.behavior import Observer
-
         self._alone(experiment)
         given = self.behavior or self.regions.get(LANGUAGE_REGIONS[0])
         readout = None if given is None else as_text_readout(given)
@@ -316,7 +314,7 @@ class LanguageSubject:
         def features(media: Media) -> np.ndarray:
             assert readout is not None
             texts = [self.tokens([str(media[i])]) for i in range(len(media))]
-            return _taken(self._of_texts(texts, readout), readout.layers, readout)[0]
+            return taken(self._of_texts(texts, readout), readout.layers, readout)[0]
 
         def logits(media: Media) -> np.ndarray:
             raise NotApplicable(f"{self.identifier} names no classes")
@@ -434,31 +432,6 @@ def _placed(values: np.ndarray, contexts: Sequence[Sequence[int]], count: int) -
     placed = np.empty((count, *values.shape[1:]), values.dtype)
     placed[order] = values
     return placed
-
-
-def _taken(
-    given: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: TextReadout
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, layers and numbers of a readout's units, out of those of several layers side by side."""
-    values, sizes = given
-    first = dict(zip(layers, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
-    size = dict(zip(layers, sizes, strict=True))
-    units = [np.arange(size[n]) if u is None else np.asarray(u, int) for n, u in readout.chosen()]
-    columns = np.concatenate([first[n] + u for n, u in zip(readout.layers, units, strict=True)])
-    names = np.repeat(np.array(readout.layers), [len(u) for u in units])
-    whole = len(columns) == values.shape[1] and bool((columns == np.arange(len(columns))).all())
-    values = values if whole else values[:, columns]
-    if readout.unit_length:
-        values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
-    return values, names, np.concatenate(units)
-
-
-def _answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
-    ids = experiment.stimuli.ids[:: group_of(experiment.ask)]
-    coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", ids)}
-    if choices is None:
-        return xr.DataArray(values, dims="presentation", coords=coords)
-    return xr.DataArray(values, dims=("presentation", "choice"), coords=coords | {"choice": ("choice", choices)})
 
 
 __all__ = ["DEPTH", "HALF_BITS", "LANGUAGE_REGIONS", "RATED", "LanguageSubject", "as_language_subject", "block_at"]

@@ -88,7 +88,7 @@ def card_for(name: str, *, what: str, where: str, licence: str, degrees: float |
     fields: dict[str, Any] = {
         "summary": f"{what}; its layers stand for V1, V2, V4 and IT by their depth alone.",
         "licence": licence,
-        "cite": f"@misc{{{key}, title = {{{title}}}, howpublished = {{{where}}}}}",
+        "cite": f"@misc{{{key}, title = {{{title}}}, howpublished = {{{where}}}, year = {{n.d.}}}}",
         "domain": "vision",
         "family": library if (library := name.split("/")[0]) in LIBRARIES else "own",
         "regions": ("V1", "V2", "V4", "IT"),

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from brainmark.models.arguments import check_name, refuse
 
 Pool = Literal["last", "mean", "all", "first"]
@@ -55,4 +57,21 @@ def as_text_readout(given: str | TextReadout) -> TextReadout:
     return given if isinstance(given, TextReadout) else TextReadout((given,))
 
 
-__all__ = ["Pool", "TextReadout", "as_text_readout"]
+def taken(
+    given: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: TextReadout
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, layers and numbers of a readout's units, out of those of several layers side by side."""
+    values, sizes = given
+    first = dict(zip(layers, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    size = dict(zip(layers, sizes, strict=True))
+    units = [np.arange(size[n]) if u is None else np.asarray(u, int) for n, u in readout.chosen()]
+    columns = np.concatenate([first[n] + u for n, u in zip(readout.layers, units, strict=True)])
+    names = np.repeat(np.array(readout.layers), [len(u) for u in units])
+    whole = len(columns) == values.shape[1] and bool((columns == np.arange(len(columns))).all())
+    values = values if whole else values[:, columns]
+    if readout.unit_length:
+        values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
+    return values, names, np.concatenate(units)
+
+
+__all__ = ["Pool", "TextReadout", "as_text_readout", "taken"]

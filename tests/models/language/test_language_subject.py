@@ -266,6 +266,18 @@ def test_the_next_word_is_the_most_probable_and_whole(tokenizers, gpt, asked):
         assert answer
 
 
+def test_tokens_that_only_fill_up_a_vocabulary_are_never_said(tokenizers, transformers, asked):
+    torch.manual_seed(0)
+    tokenizer = tokenizers["bpe"]
+    config = transformers.GPT2Config(
+        vocab_size=len(tokenizer) + 5000, n_layer=1, n_embd=16, n_head=2, bos_token_id=0, eos_token_id=0
+    )
+    network = transformers.GPT2LMHeadModel(config)
+    subject = LanguageSubject("filled", network, tokenizer, {"language_system": "transformer.h.0"})
+    answer = subject.perform(asked([["The", "cat", "sat"]], NextWord())).values
+    assert all(answer)
+
+
 def _begins(name: str, text: str) -> bool:
     inked = any(c.isalnum() for c in name)
     blank = not text.strip()
