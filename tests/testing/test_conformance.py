@@ -15,7 +15,7 @@ from brainmark.testing import cases, check_benchmark, check_dataset, check_metri
 
 HERE = ("cifar-resnet",)  # ships
 LONG = ("Wikitext-accuracy", "Wikitext-next_word", "Wikitext-probability", "Brown-next_word", "BLiMP-accuracy")
-ALIKE = {  # families whose members differ in their data alone, all of which are read in tests/realdata: who stands for all
+ALIKE = {  # families whose members differ in their data alone (all are read in tests/realdata): who stands for all
     "SyntaxGym.": ("number_prep", "fgd_hierarchy", "nn-nv-rpl"),
     "syntaxgym-": ("number_prep", "fgd_hierarchy"),
     "Frank2015.": ("N400", "self_paced", "cloze", "N400-correlation", "N400-partial", "self_paced-likelihood"),
@@ -27,15 +27,15 @@ CHECKS = {"model": check_model, "dataset": check_dataset, "metric": check_metric
 REGISTERED = {(c.entry.kind, c.entry.name): c.entry for c in cases()}
 
 
-def _elsewhere(case: Case) -> bool:
+def _elsewhere(entry: Entry[Any, Any]) -> bool:
     """Whether it is a network whose published weights are to be downloaded, or others stand for it.
 
     `Brown-probability` and the parts of BLiMP stand for the long texts, of which each has 100,000 presentations.
     """
-    name = case.entry.name
+    name = entry.name
     if name in LONG or any(name.startswith(f) and name.removeprefix(f) not in kept for f, kept in ALIKE.items()):
         return True
-    return case.entry.kind == "model" and case.entry.options.get("weights") == "published" and name not in HERE
+    return entry.kind == "model" and entry.options.get("weights") == "published" and name not in HERE
 
 
 def _marks(entry: Entry[Any, Any]) -> list[pytest.MarkDecorator]:
