@@ -43,6 +43,7 @@ ALPHAS = (
 _MANY = 2**22  # features times presentations up to which products are taken in float64
 
 _FEW = 2**17  # features times presentations up to which the rounding of published scores is reproduced
+_FEW_WIDE = 2**19  # the same in float64 without a cutoff, where it weighs more: 1e-4 with 315 presentations
 
 Predicted = tuple[list[np.ndarray], tuple[str, ...]]
 Mapping = Callable[[np.ndarray | Features, np.ndarray, Sequence[Fold]], Predicted]
@@ -227,8 +228,7 @@ def ols_mapping(
     scores hold what rounding then makes of it (3e-4 with 60 presentations in float32, 1e-5 with hundreds), and the
     same steps on the same rows bring it back.
     """
-    few = not isinstance(x, Features) and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _FEW
-    if few:
+    if not isinstance(x, Features) and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _most(x, cutoff):
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = x if isinstance(x, Features) else prepare(x, wide=True)
     quick = left_out_least_squares(features, y, folds)
@@ -243,6 +243,10 @@ def ols_mapping(
         else:
             predictions.append(spectrum.predict(features, *fold, np.zeros(1)) + mean)
     return predictions, ()
+
+
+def _most(x: np.ndarray, cutoff: float | None) -> int:
+    return _FEW_WIDE if x.dtype == np.float64 and cutoff is None else _FEW
 
 
 def _units(x: np.ndarray | Features) -> np.ndarray:
