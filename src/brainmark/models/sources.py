@@ -205,7 +205,8 @@ class HubText:
         import torch
 
         made = self._class(self.config())
-        with _fetching(f"the weights of {self.repository}", f"https://huggingface.co/{self.repository}"):
+        where = f"https://huggingface.co/{self.repository}"
+        with _fetching(f"the weights of {self.repository}", where), _without_bars():
             return made.from_pretrained(self.repository, revision=self.revision, dtype=torch.float32)
 
     def tokenizer(self) -> Any:
@@ -349,6 +350,19 @@ def _fetching(what: str, where: str, way_out: str = UNTRAINED) -> Generator[None
         raise DataError(
             f"cannot get {what} from {where} ({type(error).__name__}: {first}); connect to the network, or {way_out}"
         ) from error
+
+
+@contextmanager
+def _without_bars() -> Generator[None]:
+    """Keep transformers from drawing bars over what the program prints."""
+    logging: Any = importlib.import_module("transformers.utils.logging")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @contextmanager
