@@ -119,7 +119,7 @@ to get wrong is listed in the documentation of {{py:mod}}`brainmark.metrics.brai
 {agree} of the {compared} cases that both sides compute agree within what is allowed: a difference of 1e-4 for metrics
 that fit a regression, of 1e-6 for the others. {refused} cases hold data that must be refused (missing values, stimuli
 that stand twice), and are. Shapes read: presentations x model units - neuroids; for behaviour see
-`bench/parity/cases.py`.
+`bench/parity/cases.py`.{differing}
 
 | package | case | published | here | difference | allowed |
 |---|---|---|---|---|---|
@@ -147,7 +147,10 @@ def page(results: list[dict[str, Any]]) -> str:
             "" if case.refused else f"{case.tolerance:.0e}",
         )
         rows.append("| " + " | ".join(cells) + " |")
+    apart = [case.name for case, r in both if r["verdict"]]
+    note = "\n\nThey differ in: {} (see `bench/parity/README.md`)." if apart else ""
     return PAGE.format(
+        differing=note.format(", ".join(apart)),
         versions="\n- ".join(listed),
         agree=sum(not r["verdict"] for _, r in both),
         compared=len(both),
