@@ -14,6 +14,15 @@ from torch.overrides import TorchFunctionMode
 _SMALLEST = 2**16  # numbers in a matrix of weights: smaller ones gain nothing
 
 
+ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+"""Whether `onednn_linear` is there."""
+
+
+def onednn_linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return what `F.linear` does, by oneDNN: float32 on the CPU, without gradients; rounded in another order."""
+    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
+
+
 class _OneDNN(TorchFunctionMode):
     """Within the context, linear layers in float32 on the CPU run by oneDNN; sums are rounded in another order."""
 
@@ -23,9 +32,9 @@ class _OneDNN(TorchFunctionMode):
         """Run a function of torch."""
         if func is F.linear and len(args) >= 2 and _fits(args[0], args[1]):
             bias = args[2] if len(args) > 2 else (kwargs or {}).get("bias")
-            return torch.ops.mkldnn._linear_pointwise(args[0], args[1], bias, "none", [], "")
+            return onednn_linear(args[0], args[1], bias)
         if func is torch.addmm and len(args) == 3 and not kwargs and args[0].ndim == 1 and _fits(args[1], args[2].t()):
-            return torch.ops.mkldnn._linear_pointwise(args[1], args[2].t(), args[0], "none", [], "")
+            return onednn_linear(args[1], args[2].t(), args[0])
         return func(*args, **(kwargs or {}))
 
 
@@ -66,9 +75,7 @@ def fused(places: Sequence[tuple[nn.Module, str]]) -> Generator[None]:
 
 def fast_linear() -> AbstractContextManager[Any]:
     """Return a context in which linear layers are as fast as this machine can; nothing changes without oneDNN."""
-    return _OneDNN() if _AVAILABLE else nullcontext()
+    return _OneDNN() if ONEDNN else nullcontext()
 
 
-_AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
-__all__ = ["fast_linear", "fused", "slow_gelus"]
+__all__ = ["ONEDNN", "fast_linear", "fused", "onednn_linear", "slow_gelus"]

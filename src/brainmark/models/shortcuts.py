@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import TensorWeakRef
 
 from brainmark.models.calls import hooked
+from brainmark.models.fast_layers import ONEDNN, onednn_linear
 from brainmark.models.outputs import tensors_in
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -184,14 +185,13 @@ def _onednn_takes(linear: nn.Linear) -> bool:
         and weight.device.type == "cpu"
         and weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        and ONEDNN
     )
 
 
 def _by_onednn(linear: nn.Linear) -> Callable[[Tensor], Tensor]:
     def forward(inputs: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(inputs, linear.weight, linear.bias, "none", [], "")
+        return onednn_linear(inputs, linear.weight, linear.bias)
 
     return forward
 
