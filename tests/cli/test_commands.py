@@ -147,7 +147,7 @@ def test_filters_that_nothing_has_are_refused_and_case_does_not_count():
     rows = json.loads(runner.invoke(cli.app, ["list", "benchmarks", "--region", "v4", "--json"]).stdout)
     assert {row["region"] for row in rows} == {"V4"}
     for words, message in (
-        (["list", "benchmarks", "--region", "V9"], "unknown region 'V9' (regions of benchmarks: IT, V1, V"),
+        (["list", "benchmarks", "--region", "V9"], "unknown region 'V9' (regions of benchmarks: ERP, IT, "),
         (["list", "models", "--domain", "vison"], "did you mean 'vision'"),
         (["list", "modls"], "did you mean 'models'"),
     ):
