@@ -213,5 +213,5 @@ class UniqueVariance:
         return Comparison(
             values=xr.DataArray(r2["unique"], dims="neuroid", coords=unit_coordinates(target)),
             replicates=replicates,
-            details={k: float(np.nanmedian(v)) for k, v in r2.items()},
+            details={k: float(np.nanmedian(v)) for k, v in r2.items() if np.isfinite(v).any()},
         )

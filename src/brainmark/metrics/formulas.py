@@ -28,7 +28,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_filled, check_same_stimuli
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
 
 ABSOLUTE, RELATIVE = 1e-3, 1e-5
@@ -238,6 +238,7 @@ def predictions_hold(
         if prediction.dims != ("presentation",):
             raise InvalidMeasurement(f"surprisals of regions have (presentation), not {tuple(prediction.dims)}")
         check_filled(prediction, "prediction")
+        check_numbers(prediction.values, "prediction", missing=True)
         check_same_stimuli(prediction, target)
         surprisals, items = by_cell(prediction.values, *(_names(target, c) for c in (item, condition, region)))
         holds = np.stack([formula(surprisals) for formula in read], axis=1).astype(float)

@@ -20,7 +20,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.banded import UniqueVariance
-from brainmark.metrics.inputs import check_filled
+from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import Predictivity, unit_coordinates
 from brainmark.metrics.reading import partial_correlations
 from brainmark.metrics.resampling import draws
@@ -144,6 +144,7 @@ class UniqueInVolumes:
         ------
         InvalidMeasurement : the same values for all words; what `UniqueVariance` and `delayed` refuse.
         """
+        check_filled(prediction, "prediction")
         if not (np.ptp(np.asarray(prediction.values, float), axis=prediction.dims.index("presentation")) > 0).any():
             raise InvalidMeasurement("the prediction is the same for all words")
         nuisance = _nuisance(target, self.nuisance)
@@ -179,6 +180,7 @@ class PartialInVolumes:
             raise InvalidMeasurement(f"one value a word and one regressor are correlated, not {tuple(prediction.dims)}")
         x = delayed(prediction - prediction.mean("presentation", skipna=True), target, self.response)[:, 0]
         volumes = as_presentations(target).transpose("presentation", "neuroid").values
+        check_numbers(volumes, "target", missing=True)
         removed = list(_nuisance(target, self.nuisance).T)
         counts = np.vstack([np.ones(len(x)), draws(len(x), self.resamples, self.seed, min(self.block, len(x)))])
         each = np.stack(
@@ -226,6 +228,7 @@ def delayed(
         raise InvalidMeasurement(f"prediction has dimensions {tuple(prediction.dims)}, not (presentation[, neuroid])")
     wide = prediction if "neuroid" in prediction.dims else prediction.expand_dims("neuroid", axis=1)
     values = np.asarray(wide.transpose("presentation", "neuroid").values, float)
+    check_numbers(values, "prediction", missing=True)
     silent = np.isnan(values)
     if silent.any():
         known = np.where(silent, 0, values).sum(axis=0) / np.maximum((~silent).sum(axis=0), 1)

@@ -241,7 +241,9 @@ def _refusing_constants(metric: Metric) -> Metric:
 
     def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         from brainmark.core import InvalidMeasurement
+        from brainmark.metrics.inputs import check_filled
 
+        check_filled(prediction, "prediction")
         if bool((prediction == prediction.isel(presentation=0, drop=True)).all()):
             raise InvalidMeasurement("the prediction is the same for all presentations")
         return metric(prediction, target)
@@ -264,5 +266,11 @@ def _refusing_constants(metric: Metric) -> Metric:
 def brainscore_pearsonr() -> Metric:
     """Return the published ``pearsonr``, see `brainmark.metrics.brainscore.language`."""
     from brainmark.metrics.brainscore.language import pearsonr
+    from brainmark.metrics.inputs import check_filled, check_same_stimuli
 
-    return pearsonr
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        check_filled(prediction, "prediction")
+        check_same_stimuli(prediction, target)
+        return pearsonr(prediction, target)
+
+    return compare
