@@ -51,7 +51,7 @@ def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
     [
         (["gabo", "-b", BENCHMARK], UnknownName, "did you mean 'gabor'"),
         (["gabor", "-b", "Simulated.IT-rigde"], UnknownName, BENCHMARK),
-        (["gabor", "-r", "V3"], UnknownName, "without --benchmark: V4, IT"),
+        (["gabor", "-r", "V3"], UnknownName, "without --benchmark: V4, IT, language_system"),
         (["gabor", "-r", "V4", "-b", BENCHMARK], NotApplicable, "records from V4"),
         (["gabor", "--held-out", BENCHMARK], NotApplicable, "give one --benchmark with it"),
         (["gabor", "-b", BENCHMARK, "--figure", "map.txt"], ResourceError, "ends in none of .png"),

@@ -84,6 +84,7 @@ def test_the_layer_that_the_neurons_read_is_chosen():
     assert len(values) == len(choice.candidates)
     assert "same" not in values or "maps" not in values  # the same numbers are tried once
     assert choice.chosen.value == max(v for v in values.values() if v is not None)
+    assert choice.committed is not None
     assert choice.value > 0.3 > 0.2 > choice.committed
     assert choice.split == "30 of 60 stimuli choose, 30 tell (seed 0)"
     assert (choice.region, choice.model) == ("V4", "stack")
@@ -108,7 +109,7 @@ def test_another_session_may_tell():
     told = choose_layers(subject(), benchmark(), benchmark(seed=1, name="Stack.V4.second"))
     assert (told.public, told.held_out, told.split) == ("Stack.V4", "Stack.V4.second", "")
     assert told.chosen.layer == "squares"
-    direct = score(subject(regions={"V4": told.readout}), benchmark(seed=1))
+    direct = score(subject(regions={"V4": told.chosen.layer}), benchmark(seed=1))
     assert told.value == pytest.approx(direct.value)
 
 
@@ -129,7 +130,7 @@ def test_candidates_may_be_named():
 def test_large_maps_are_averaged_and_the_choice_commits_to_that():
     choice = choose_layers(subject(), benchmark(), layers=["maps", "squares"], most_units=30)
     assert {(c.layer, c.pool, c.units) for c in choice.candidates} == {("maps", 2, 24), ("squares", 2, 24)}
-    assert choice.readout == Readout("squares", pool=2)
+    assert subject().readout(choice.chosen.layer, choice.chosen.pool) == Readout("squares", pool=2)
 
 
 def test_little_memory_takes_more_passes_and_changes_nothing(monkeypatch: pytest.MonkeyPatch):

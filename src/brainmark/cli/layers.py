@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -86,7 +85,8 @@ def _pairs(
     for region in regions:
         if region not in PUBLIC:
             raise UnknownName("region", region, PUBLIC, f" (without --benchmark: {', '.join(PUBLIC)})")
-    wanted = regions or [region for region in PUBLIC if region in card.regions] or list(PUBLIC)
+    of_domain = [region for region, (name, _) in PUBLIC.items() if registry.benchmarks[name].card.domain == card.domain]
+    wanted = regions or [region for region in of_domain if region in card.regions] or of_domain
     return [PUBLIC[region] for region in wanted]
 
 
@@ -112,20 +112,23 @@ def table(choices: Mapping[str, Choice]) -> RenderableType:
 def toml_lines(model: str) -> str:
     """Return a model with its chosen layers, and those it commits to for other regions, as part of a models.toml."""
     from brainmark.core.lookup import load_model
-    from brainmark.models.layers import as_readout
     from brainmark.run.layers import kept, with_chosen_layers
 
     origin = ", ".join(f"{region} on {choice.public}" for region, choice in kept(model).items())
     lines = [f"# layers chosen for {origin}", f"[{_text(f'{model}-chosen')}]", f"network = {_text(model)}"]
     for region, given in with_chosen_layers(load_model(model), model).regions.items():
-        readout = as_readout(given)
-        fields = [f"layer = {_text(readout.layer)}"]
-        if readout.pool is not None:
-            fields.append(f"pool = {readout.pool}")
-        if readout.time is not None:
-            fields.append(f"time = {{ {', '.join(f'{k} = {v}' for k, v in asdict(readout.time).items())} }}")
-        lines.append(f"regions.{_text(region)} = {{ {', '.join(fields)} }}")
+        fields = {"layer": given} if isinstance(given, str) else given.as_table()
+        lines.append(f"regions.{_text(region)} = {_inline(fields)}")
     return "\n".join(lines) + "\n"
+
+
+def _inline(fields: Mapping[str, Any]) -> str:
+    """Return a table of texts, numbers and tables on one line."""
+    said = (
+        f"{k} = {_inline(v) if isinstance(v, Mapping) else json.dumps(v, ensure_ascii=False)}"
+        for k, v in fields.items()
+    )
+    return f"{{ {', '.join(said)} }}"
 
 
 def _text(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast, get_args, runtime_checkable
 
@@ -163,20 +164,36 @@ class VisionSubject:
         ask = asked_record(experiment, self.identifier, tuple(self.regions))
         return self._recordings(experiment, [as_readout(self.regions[ask.region])], seed)[0]
 
-    def record_from(self, experiment: Experiment, readouts: Sequence[Readout]) -> list[xr.DataArray]:
+    def record_from(self, experiment: Experiment, readouts: Sequence[str | Readout]) -> list[xr.DataArray]:
         """Return what it would answer if the region were read from each of these, in one pass of the network.
 
         Of a stochastic network, the first trial. Raises as `perform`; InvalidModel for a layer that is read twice.
         """
         asked_record(experiment, self.identifier, [experiment.ask.region] if isinstance(experiment.ask, Record) else ())
-        return self._recordings(experiment, readouts, self._seeds(experiment.setting)[0])
+        return self._recordings(experiment, [as_readout(r) for r in readouts], self._seeds(experiment.setting)[0])
 
     def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
         """Return layers -> shapes of what they put out for a stimulus. Raises UnknownName.
 
         ``all`` stands for every layer that puts out numbers of its own, in the order they run.
         """
+        asked_record(experiment, self.identifier, [experiment.ask.region] if isinstance(experiment.ask, Record) else ())
         return dict(self._extractor(experiment.setting.degrees).probe(experiment.stimuli.media, names).shapes)
+
+    def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> int | None:
+        """Return rows and columns of a map of at most `most` units (but one for each channel); None: all of them."""
+        if len(shape) != 3 or math.prod(shape) <= most:
+            return None
+        side = max(1, math.isqrt(most // shape[0]))
+        return side if side < max(shape[1:]) else None
+
+    def readout(self, layer: str, pool: int | str | None) -> Readout:
+        """Return the commitment to a layer, pooled to so many rows and columns. Raises InvalidModel."""
+        return Readout(layer, pool=cast("int | None", pool))
+
+    def with_regions(self, regions: Mapping[str, str | Readout]) -> VisionSubject:
+        """Return the same network with other commitments for these regions."""
+        return replace(self, network=self.module, regions={**self.regions, **regions})
 
     def _recordings(self, experiment: Experiment, readouts: Sequence[Readout], seed: int | None) -> list[xr.DataArray]:
         ask = experiment.ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
@@ -149,11 +149,8 @@ class LanguageSubject:
         InvalidStimuli : an empty text, where the model has no token of the beginning to stand for it.
         ModelError : the network fails, or the tokenizer does not say which text its tokens stand for.
         """
-        ask, stimuli = experiment.ask, experiment.stimuli
-        if stimuli.modality != "text":
-            raise NotApplicable(
-                f"{self.identifier} reads texts, it cannot take stimuli of modality {stimuli.modality!r}"
-            )
+        ask = experiment.ask
+        self._takes(experiment)
         match ask:
             case Record():
                 return self._record(experiment, ask)
@@ -170,12 +167,42 @@ class LanguageSubject:
             case _:
                 return self._behave(experiment)
 
-    def record_from(self, experiment: Experiment, readouts: Sequence[TextReadout]) -> list[xr.DataArray]:
+    def record_from(self, experiment: Experiment, readouts: Sequence[str | TextReadout]) -> list[xr.DataArray]:
         """Return what it would answer if the region were read from each of these, in one pass where pools agree."""
+        self._takes(experiment)
+        readouts = [as_text_readout(r) for r in readouts]
         layers = list(dict.fromkeys(layer for r in readouts for layer in r.layers))
         pools: set[Pool] = {r.pool for r in readouts}
         answers = {pool: self._represented(experiment, TextReadout(tuple(layers), pool)) for pool in pools}
         return [self._recording(experiment, *taken(answers[r.pool], layers, r)) for r in readouts]
+
+    def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
+        """Return layers -> (units,) that they put out for a part. Raises UnknownName, InvalidStimuli.
+
+        ``all`` stands for the blocks, in the order they follow one another.
+        """
+        self._takes(experiment)
+        wanted = dict.fromkeys(n for name in names for n in (self.reader.blocks() if name == "all" else [name]))
+        text = next((tokens for tokens, _ in self._contexts(experiment) if len(tokens)), None)
+        if text is None:
+            raise InvalidStimuli(
+                f"{experiment.stimuli.identifier}: no text holds anything that {self.identifier} reads"
+            )
+        _, sizes = self._of_texts([Tokens(text.ids[:1], np.zeros(1, int), 1)], TextReadout(tuple(wanted)))
+        return {name: (size,) for name, size in zip(wanted, sizes, strict=True)}
+
+    def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> Pool:
+        """Return the pool that it commits to the region: every unit is read, however many a layer has."""
+        own = self.regions.get(region)
+        return "last" if own is None else as_text_readout(own).pool
+
+    def readout(self, layer: str, pool: int | str | None) -> TextReadout:
+        """Return the commitment to a layer, with a pool. Raises InvalidModel."""
+        return TextReadout((layer,), cast("Pool", pool))
+
+    def with_regions(self, regions: Mapping[str, str | TextReadout]) -> LanguageSubject:
+        """Return the same network with other commitments for these regions."""
+        return replace(self, network=self.reader, regions={**self.regions, **regions})
 
     def represent(
         self, texts: Sequence[str], layers: Sequence[str], most: int | None = None
@@ -345,6 +372,12 @@ class LanguageSubject:
                 f"{self.identifier} sees both sides of a word, and its tokenizer has no mask to hide it"
             )
         return Frame(own, after, mask)
+
+    def _takes(self, experiment: Experiment) -> None:
+        if experiment.stimuli.modality != "text":
+            raise NotApplicable(
+                f"{self.identifier} reads texts, it cannot take stimuli of modality {experiment.stimuli.modality!r}"
+            )
 
     def _contexts(self, experiment: Experiment) -> list[tuple[Tokens, list[int]]]:
         """Tokens of each context, and the presentations that it is made of."""

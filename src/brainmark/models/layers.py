@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -125,6 +125,11 @@ class Readout:
             raise refuse("Readout", "step", self.step, "give a positive number of pixels")
         if self.time is not None and not isinstance(self.time, Steps):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
+
+    def as_table(self) -> dict[str, Any]:
+        """Return layer, pool and time as a file of descriptions says them."""
+        time = None if self.time is None else asdict(self.time)
+        return {k: v for k, v in {"layer": self.layer, "pool": self.pool, "time": time}.items() if v is not None}
 
     @property
     def calls(self) -> list[str]:

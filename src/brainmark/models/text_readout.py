@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from brainmark.core.errors import InvalidModel
 from brainmark.models.arguments import check_name, refuse
 
 Pool = Literal["last", "mean", "all", "first"]
@@ -46,6 +47,20 @@ class TextReadout:
             raise refuse("TextReadout", "pool", self.pool, f"give one of {', '.join(get_args(Pool))}")
         if self.units is not None and not any(len(self.units.get(n, ())) for n in given):
             raise refuse("TextReadout", "units", self.units, "name at least one unit of its layers, or None for all")
+
+    def as_table(self) -> dict[str, Any]:
+        """Return layer and pool as a file of descriptions says them.
+
+        Raises
+        ------
+        InvalidModel : several layers, some of their units, or unit length: a file cannot say that.
+        """
+        layer, *others = self.layers
+        if others or self.units is not None or self.unit_length:
+            raise InvalidModel(
+                f"a readout of {', '.join(self.layers)} with units or unit length cannot be written to a file of models"
+            )
+        return {"layer": layer, "pool": self.pool}
 
     def chosen(self) -> list[tuple[str, Sequence[int] | None]]:
         """Each layer, and its units that are read (None: all)."""

@@ -16,20 +16,22 @@ import xarray as xr
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
-from brainmark.core.experiment import Record
+from brainmark.core.experiment import Experiment, Record
 from brainmark.core.measurement import check_answer, with_stimulus_columns
 from brainmark.core.score import Interval, Score, make_score
 from brainmark.core.subject import Subject
 from brainmark.data.settings import home
 from brainmark.data.whole import write_whole
-from brainmark.models.commitment import VisionSubject, as_subject
-from brainmark.models.layers import Readout, as_readout
+from brainmark.metrics.haemodynamics import BLOCK
+from brainmark.models.commitment import as_subject
+from brainmark.models.layered import LayeredSubject
 
 PUBLIC: Mapping[str, tuple[str, str | None]] = {
     "V4": ("Cowley2023.V4.201025-ridge", "Cowley2023.V4-ridge"),
     "IT": ("Kriegeskorte2008.monkeyIT-rdm", None),
+    "language_system": ("Brennan2016.LATL-ridge", None),
 }
-"""Region -> what its layer is chosen on, and what then tells how good it is (None: the other half of the stimuli)."""
+"""Region -> what its layer is chosen on, and what then tells how good it is (None: the rest of what chooses)."""
 
 MOST_UNITS = 4096
 _SHARE = 0.25  # of the free memory that the activations of one pass may take
@@ -42,13 +44,13 @@ class Candidate:
 
     Attributes
     ----------
-    layer, pool : see `Readout`.
+    layer, pool : see `LayeredSubject.readout`.
     units : that were compared.
     value : score on the stimuli that the choice was made on; None if there is none (`reason`).
     """
 
     layer: str
-    pool: int | None
+    pool: int | str | None
     units: int
     value: float | None
     reason: str = ""
@@ -67,7 +69,7 @@ class Choice:
     public, held_out : the benchmarks (and which part of them) that chose, and that told.
     value, interval : score of the chosen layer on `held_out`.
     committed : score there of the layer that the model itself commits to the region; None: it commits none.
-    split : how stimuli were parted, if they were.
+    split : how stimuli, or the volumes of a run, were parted, if they were.
     """
 
     model: str
@@ -82,14 +84,9 @@ class Choice:
     committed: float | None
     split: str = ""
 
-    @property
-    def readout(self) -> Readout:
-        """The chosen layer as a commitment."""
-        return Readout(self.chosen.layer, pool=self.chosen.pool)
-
 
 def choose_layers(
-    model: str | VisionSubject | Any,
+    model: str | LayeredSubject | Any,
     benchmark: str | Benchmark,
     held_out: str | Benchmark | None = None,
     *,
@@ -103,15 +100,17 @@ def choose_layers(
 
     Activations of all layers come from one pass of the network (or as many as memory needs). Maps of more than
     `most_units` units are averaged to coarser ones, and the choice commits to that; other layers are taken whole.
+    Of a network that reads, the blocks are tried, pooled as it commits to the region.
 
     Parameters
     ----------
-    model : a registered name, a network, or a `VisionSubject`.
+    model : a registered name, a network, or a subject with layers.
     benchmark : what chooses: it records from the region.
-    held_out : what tells how good the choice is, on other stimuli; None: `benchmark` itself, whose stimuli are
-        parted at random, `share` of them to choose, the rest to tell.
+    held_out : what tells how good the choice is, on other stimuli; None: `benchmark` itself, which is parted, `share`
+        of it to choose, the rest to tell: stimuli at random; texts whole, the only one in two where it is cut; a
+        run in time, with a gap as long as the response of blood flow, while all of its text is read.
     layers : names of candidates, or all that put out numbers of their own.
-    seed : of the parting.
+    seed : of the parting at random.
     progress : called with (layers done, layers in all).
 
     Raises
@@ -124,13 +123,13 @@ def choose_layers(
     public, told, split = _parts(_benchmark(benchmark), None if held_out is None else _benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
     shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
-    readouts = {name: _fitting(name, shape, most_units) for name, shape in shapes.items()}
-    candidates = _tried(subject, public, readouts, shapes, progress)
+    pools = {name: subject.pool_for(region, shape, most_units) for name, shape in shapes.items()}
+    candidates = _tried(subject, public, pools, shapes, progress)
     scored = [c for c in candidates if c.value is not None]
     if not scored:
         raise ModelError(f"{subject.identifier}: no layer has a score on {public.identifier}: {candidates[0].reason}")
     best = max(scored, key=lambda c: cast(float, c.value))
-    result = _score_of(subject, told, Readout(best.layer, pool=best.pool))
+    result = _score_of(subject, told, subject.readout(best.layer, best.pool))
     own = subject.regions.get(region)
     return Choice(
         model=subject.identifier,
@@ -142,14 +141,14 @@ def choose_layers(
         held_out=told.identifier,
         value=result.value,
         interval=result.interval,
-        committed=None if own is None else _score_of(subject, told, as_readout(own)).value,
+        committed=None if own is None else _score_of(subject, told, own).value,
         split=split,
     )
 
 
-def _subject(model: Any) -> VisionSubject:
+def _subject(model: Any) -> LayeredSubject:
     made: Subject = registry.models[model].load() if isinstance(model, str) else as_subject(model)
-    if not isinstance(made, VisionSubject):
+    if not isinstance(made, LayeredSubject):
         raise NotApplicable(f"{made.identifier} is a {type(made).__name__}, which has no layers to choose from")
     return made
 
@@ -174,17 +173,45 @@ def _parts(public: Benchmark, held_out: Benchmark | None, share: float, seed: in
                 "to part them"
             )
         return public, held_out, ""
-    count = len(public.experiment.stimuli)
-    order = np.random.default_rng(seed).permutation(count)
+    run = "time_bin" in public.target.dims and "presentation" not in public.target.dims
+    what, take = ("volumes", run_of) if run else ("stimuli", part_of)
+    count = public.target.sizes["time_bin"] if run else len(public.experiment.stimuli)
+    choosing, telling, how = _volumes(count, share) if run else _stimuli(public.experiment, share, seed)
+    if not 0 < share < 1 or min(len(choosing), len(telling)) < 2:
+        raise ValueError(f"share = {share}: of {count} {what}, at least two have to choose and two to tell")
+    split = f"{len(choosing)} of {count} {what} choose, {len(telling)} tell ({how})"
+    first, second = (
+        take(public, positions, f"{public.identifier} ({purpose} {len(positions)} of {count} {what})")
+        for positions, purpose in ((choosing, "choosing"), (telling, "telling"))
+    )
+    return first, second, split
+
+
+def _volumes(count: int, share: float) -> tuple[np.ndarray, np.ndarray, str]:
+    """Volumes of a run that choose, and later ones that tell: no word acts on both."""
+    to_choose = round(share * (count - BLOCK))
+    return np.arange(max(0, to_choose)), np.arange(max(0, to_choose) + BLOCK, count), f"later, after a gap of {BLOCK}"
+
+
+def _stimuli(experiment: Experiment, share: float, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Positions of stimuli that choose, and that tell: of texts in parts, all parts of each; the only text is cut."""
+    count = len(experiment.stimuli)
+    contexts = [np.asarray(c, int) for c in experiment.contexts]
     to_choose = round(share * count)
-    if not 0 < share < 1 or min(to_choose, count - to_choose) < 2:
-        raise ValueError(f"share = {share}: of {count} stimuli, at least two have to choose and two to tell")
-    split = f"{to_choose} of {count} stimuli choose, {count - to_choose} tell (seed {seed})"
-    parts = [
-        part_of(public, np.sort(positions), f"{public.identifier} ({what} {len(positions)} of {count} stimuli)")
-        for positions, what in ((order[:to_choose], "choosing"), (order[to_choose:], "telling"))
-    ]
-    return parts[0], parts[1], split
+    if len(contexts) == 1:
+        return contexts[0][:to_choose], contexts[0][to_choose:], "later in the text"
+    shuffled = [contexts[i] for i in np.random.default_rng(seed).permutation(len(contexts))]
+    ends = np.cumsum([len(c) for c in shuffled])
+    whole = int(np.argmin(np.abs(ends - to_choose))) + 1 if to_choose else 0
+    first, second = (
+        np.sort(np.concatenate([np.array([], int), *some])) for some in (shuffled[:whole], shuffled[whole:])
+    )
+    return first, second, f"seed {seed}"
+
+
+def run_of(benchmark: Benchmark, volumes: np.ndarray, identifier: str) -> Benchmark:
+    """Return the benchmark with these volumes of its run only, in that order; all stimuli are presented."""
+    return replace(benchmark, identifier=identifier, target=benchmark.target.isel(time_bin=volumes))
 
 
 def part_of(benchmark: Benchmark, positions: np.ndarray, identifier: str) -> Benchmark:
@@ -194,81 +221,79 @@ def part_of(benchmark: Benchmark, positions: np.ndarray, identifier: str) -> Ben
     return replace(benchmark, identifier=identifier, experiment=experiment, target=benchmark.target.isel(taken))
 
 
-def _fitting(layer: str, shape: tuple[int, ...], most: int) -> Readout:
-    """The layer, as a map of at most so many units (but one for each channel)."""
-    if len(shape) != 3 or math.prod(shape) <= most:
-        return Readout(layer)
-    side = max(1, math.isqrt(most // shape[0]))
-    return Readout(layer, pool=side) if side < max(shape[1:]) else Readout(layer)
-
-
 def _tried(
-    subject: VisionSubject,
+    subject: LayeredSubject,
     benchmark: Benchmark,
-    readouts: Mapping[str, Readout],
+    pools: Mapping[str, int | str | None],
     shapes: Mapping[str, tuple[int, ...]],
     progress: Progress | None,
 ) -> list[Candidate]:
-    """Score each readout, as many at a time as memory holds; without intervals, which choose nothing."""
+    """Score each layer, as many at a time as memory holds; without intervals, which choose nothing."""
     from brainmark.metrics.backend import available_memory
 
-    metric = benchmark.metric
-    if is_dataclass(metric) and not isinstance(metric, type) and hasattr(metric, "resamples"):
-        ceiling = benchmark.ceiling_comparison
-        benchmark = replace(
-            benchmark, metric=replace(cast(Any, metric), resamples=0), ceiling=ceiling and (lambda _: ceiling)
-        )
+    ceiling = benchmark.ceiling_comparison
+    benchmark = replace(benchmark, metric=_without_draws(benchmark.metric), ceiling=ceiling and (lambda _: ceiling))
     budget = available_memory(benchmark.target.values) * _SHARE
     candidates: list[Candidate] = []
-    batch: list[Readout] = []
+    batch: list[tuple[str, int | str | None]] = []
     held = 0.0
-    for name, readout in readouts.items():
-        needed = 4.0 * len(benchmark.experiment.stimuli) * _units(readout, shapes[name])
+    for name, pool in pools.items():
+        needed = 4.0 * len(benchmark.experiment.stimuli) * _units(pool, shapes[name])
         if batch and held + needed > budget:
-            candidates += _scored(subject, benchmark, batch, len(candidates), len(readouts), progress)
+            candidates += _scored(subject, benchmark, batch, len(candidates), len(pools), progress)
             batch, held = [], 0.0
-        batch.append(readout)
+        batch.append((name, pool))
         held += needed
-    return candidates + _scored(subject, benchmark, batch, len(candidates), len(readouts), progress)
+    return candidates + _scored(subject, benchmark, batch, len(candidates), len(pools), progress)
 
 
-def _units(readout: Readout, shape: tuple[int, ...]) -> int:
-    if readout.pool is None:
+def _without_draws(metric: Any) -> Any:
+    """Return the metric, and the one inside it if there is one, without draws for an interval."""
+    if not is_dataclass(metric) or isinstance(metric, type):
+        return metric
+    changes = {"resamples": 0} if hasattr(metric, "resamples") else {}
+    if (inner := getattr(metric, "metric", None)) is not None:
+        changes["metric"] = _without_draws(inner)
+    return replace(cast(Any, metric), **changes)
+
+
+def _units(pool: int | str | None, shape: tuple[int, ...]) -> int:
+    if not isinstance(pool, int):
         return math.prod(shape)
-    return shape[0] * math.prod(min(side, readout.pool) for side in shape[1:])
+    return shape[0] * math.prod(min(side, pool) for side in shape[1:])
 
 
 def _scored(
-    subject: VisionSubject,
+    subject: LayeredSubject,
     benchmark: Benchmark,
-    readouts: Sequence[Readout],
+    batch: Sequence[tuple[str, int | str | None]],
     done: int,
     in_all: int,
     progress: Progress | None,
 ) -> list[Candidate]:
-    answers = subject.record_from(benchmark.experiment, readouts)
+    answers = subject.record_from(benchmark.experiment, [subject.readout(*where) for where in batch])
     found: list[Candidate] = []
-    for number, readout in enumerate(readouts):
+    for number, (layer, pool) in enumerate(batch):
         answer, answers[number] = answers[number], xr.DataArray()  # freed when it is scored
         units = answer.sizes["neuroid"]
         try:
             value, reason = _compared(subject, benchmark, answer).value, ""
         except BrainmarkError as error:  # constant activations, for one
             value, reason = None, str(error)
-        found.append(Candidate(readout.layer, readout.pool, units, value, reason))
+        found.append(Candidate(layer, pool, units, value, reason))
         if progress:
             progress(done + number + 1, in_all)
     return found
 
 
-def _compared(subject: VisionSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
+def _compared(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
     answer = with_stimulus_columns(check_answer(answer, benchmark.experiment, subject.identifier), benchmark.experiment)
     raw = benchmark.metric(answer, benchmark.mean_target)
     names, top = (benchmark.identifier, subject.identifier), benchmark.ceiling_comparison
     return make_score(*names, raw, top, {}, benchmark.seed, benchmark.published)
 
 
-def _score_of(subject: VisionSubject, benchmark: Benchmark, readout: Readout) -> Score:
+def _score_of(subject: LayeredSubject, benchmark: Benchmark, readout: Any) -> Score:
     return _compared(subject, benchmark, subject.record_from(benchmark.experiment, [readout])[0])
 
 
@@ -317,7 +342,7 @@ def _choice(fields: dict[str, Any]) -> Choice:
     return Choice(**made)
 
 
-def with_chosen_layers(subject: Subject, model: str) -> VisionSubject:
+def with_chosen_layers(subject: Subject, model: str) -> LayeredSubject:
     """Return the model with the layers that were chosen for it, instead of those it commits to.
 
     Raises
@@ -326,7 +351,7 @@ def with_chosen_layers(subject: Subject, model: str) -> VisionSubject:
     InvalidModel : it was chosen for other weights.
     """
     choices = kept(model)
-    if not choices or not isinstance(subject, VisionSubject):
+    if not choices or not isinstance(subject, LayeredSubject):
         raise NotApplicable(f"no layers were chosen for {model}; choose them: brainmark layers {model}")
     weights = subject.weights_digest
     for region, choice in choices.items():
@@ -335,7 +360,7 @@ def with_chosen_layers(subject: Subject, model: str) -> VisionSubject:
                 f"{model}: its layer for {region} was chosen for other weights (sha256 {choice.weights[:12]}..., "
                 f"not {weights[:12]}...); choose again: brainmark layers {model} --region {region}"
             )
-    return replace(subject, regions={**subject.regions, **{r: c.readout for r, c in choices.items()}})
+    return subject.with_regions({r: subject.readout(c.chosen.layer, c.chosen.pool) for r, c in choices.items()})
 
 
 def note_on(model: str, benchmark: Benchmark) -> str:
@@ -353,5 +378,5 @@ def note_on(model: str, benchmark: Benchmark) -> str:
 
 __all__ = [
     "MOST_UNITS", "PUBLIC", "Candidate", "Choice", "choices_path", "choose_layers", "keep", "kept", "note_on",
-    "part_of", "with_chosen_layers",
+    "part_of", "run_of", "with_chosen_layers",
 ]  # fmt: skip
