@@ -34,6 +34,10 @@ def needs(path):
 def number():
     return 3
 
+def sees():
+    from brainmark.models.commitment import VisionSubject
+    return VisionSubject("mine", make_model(), {"IT": "3"}, degrees=12.0)
+
 def breaks():
     raise KeyError("weights")
 """
@@ -279,6 +283,16 @@ def test_the_code_beside_a_function_counts_for_remembered_scores(folder):
 def test_functions_that_cannot_be_used_are_told_before_they_are_called(name, error, said, folder):
     with pytest.raises(error, match=said):
         models[name]
+
+
+def test_the_card_says_what_a_function_makes_and_nothing_is_drawn_for_it(folder):
+    torch.manual_seed(5)
+    drawn = torch.get_rng_state()
+    plain, subject, broken = (models[f"my_networks_here:{name}"].card for name in ("make_model", "sees", "breaks"))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert (plain.domain, plain.regions, plain.degrees) == ("vision", ("V1", "V2", "V4", "IT"), 8.0)
+    assert (subject.domain, subject.regions, subject.degrees) == ("vision", ("IT",), 12.0)
+    assert broken.domain == "vision"  # why it fails is told when it is loaded
 
 
 def test_functions_that_fail_or_make_something_else_are_told(folder):

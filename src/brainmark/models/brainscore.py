@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from brainmark.core.cards import Domain
 from brainmark.core.errors import MissingDependency, ModelError, NotApplicable
 from brainmark.core.experiment import Choose, Experiment, NextWord, OddOneOut, Read, Record, Setting
 from brainmark.core.stimuli import ImageFiles, Stimuli
@@ -130,6 +131,7 @@ class _Looking:
 class _Reading:
     """An `ArtificialSubject` of brainscore-language as a subject."""
 
+    domain: ClassVar[Domain] = "language"
     identifier: str
     model: Any
 

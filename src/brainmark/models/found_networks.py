@@ -7,23 +7,27 @@ import importlib
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
+import torch
 from torch import nn
 
+from brainmark.core.cards import Domain
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.models import torch_libraries
+from brainmark.models.arguments import is_finite
 from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, VisionSubject, as_subject
 from brainmark.models.depth import guess_layers
 from brainmark.models.networks.seeds import twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import Factory, ModelEntry, card_for
 from brainmark.models.sources import Hub, HubText, Source, Timm, Torchvision
+from brainmark.models.text_regions import LANGUAGE_REGIONS
 from brainmark.models.zoo import POOL, network
 
 DEGREES = 8.0
@@ -218,7 +222,7 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     known = {n: v for n, v in vars(made_by).items() if callable(v) and not n.startswith("_")}
     if wanted not in known:
         raise UnknownName(f"function of {module}", wanted, known)
-    made = known[wanted]
+    made: Any = known[wanted]
     for parameter in inspect.signature(made).parameters.values():
         if parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_POSITIONAL,
@@ -268,15 +272,42 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     plain = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     make.__signature__ = signature.replace(parameters=[*plain, *added, *keywords])  # pyright: ignore[reportAttributeAccessIssue]
     make.__module__ = module  # not where a decorator or a library defined it: this file may have changed
+    known_of = _made_for if isinstance(made, Hashable) else _made_for.__wrapped__
     card = card_for(
         name,
         what=f"{wanted} of {module}",
         where=str(getattr(made_by, "__file__", module)),
         licence="not stated",
-        degrees=DEGREES,
         summary=f"What {wanted} of {module} makes; the layers of a bare network are chosen by depth.",
+        **known_of(made),
     )
     return Entry("model", name, make, card, content)
+
+
+@functools.lru_cache(16)
+def _made_for(function: Callable[[], Any]) -> dict[str, Any]:
+    """Domain, field of view and regions, for the card, of what a function makes; one that fails tells when it is used.
+
+    A subject says its own: ``domain`` ("language"; without it "vision"), ``degrees``, ``regions``.
+    """
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # it is called again when it is loaded
+        warnings.simplefilter("ignore")
+        try:
+            thing: Any = function()
+        except Exception:  # noqa: BLE001 - it is called again, and then the error is told
+            thing = None
+    domain = "language" if _reader(thing) else getattr(thing, "domain", "vision")
+    if domain not in get_args(Domain):
+        raise InvalidModel(f"{type(thing).__name__}: domain is {domain!r}, none of {', '.join(get_args(Domain))}")
+    degrees: Any = getattr(thing, "degrees", None)
+    own: Any = getattr(thing, "regions", None)
+    told: dict[str, Any] = {"domain": domain, "degrees": None}
+    if domain == "vision":
+        told["degrees"] = degrees if is_finite(degrees) and degrees > 0 else DEGREES
+    regions = LANGUAGE_REGIONS if domain == "language" else None
+    if isinstance(own, Mapping | tuple | list) and callable(getattr(thing, "perform", None)):
+        regions = tuple(map(str, cast("Iterable[Any]", own)))
+    return told if regions is None else told | {"regions": regions}
 
 
 def _reader(thing: Any) -> tuple[nn.Module, Any] | None:

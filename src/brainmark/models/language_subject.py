@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import xarray as xr
 
+from brainmark.core.cards import Domain
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, NotApplicable
 from brainmark.core.experiment import (
     SPACE_BEFORE,
@@ -65,6 +66,7 @@ class LanguageSubject:
     InvalidModel : a field that describes no such network.
     """
 
+    domain: ClassVar[Domain] = "language"
     identifier: str
     network: nn.Module | TokenNetwork | Callable[[], Any]
     tokenizer: Any

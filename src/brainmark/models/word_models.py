@@ -7,11 +7,12 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import xarray as xr
 
+from brainmark.core.cards import Domain
 from brainmark.core.errors import NotApplicable
 from brainmark.core.experiment import SPACE_BEFORE, Experiment, NextWord, Prefer, Rate, Read, Record, group_of
 from brainmark.models.language_subject import HALF_BITS, LANGUAGE_REGIONS, RATED
@@ -77,6 +78,7 @@ class WordSubject:
     digest : of what it learnt from; called when it has learnt.
     """
 
+    domain: ClassVar[Domain] = "language"
     identifier: str
     units: tuple[str, ...]
     features: Features

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
 
+from brainmark.core.cards import Domain
 from brainmark.core.errors import DataError, InvalidModel, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.models.text_regions import LANGUAGE_REGIONS
@@ -123,6 +125,7 @@ class WordVectorSubject:
     InvalidModel : no region.
     """
 
+    domain: ClassVar[Domain] = "language"
     identifier: str
     table: WordVectors | Callable[[], WordVectors] = field(repr=False)
     regions: tuple[str, ...] = LANGUAGE_REGIONS

@@ -12,6 +12,7 @@ from brainmark.core import DataError, InvalidModel, MissingDependency, Read, Rec
 from brainmark.models.language import sentence_encoders
 from brainmark.models.language_subject import LanguageSubject
 from brainmark.models.sources import HubText
+from brainmark.models.text_regions import LANGUAGE_REGIONS
 from brainmark.models.text_zoo import block
 from brainmark.models.tokens import join_parts
 from brainmark.testing import check_model
@@ -26,7 +27,14 @@ def folder(tmp_path_factory, gpt, tokenizers):
     tokenizers["bpe"].save_pretrained(here / "net")
     (here / "readers_of_mine.py").write_text(
         "from brainmark.models.sources import HubText\n"
+        "from brainmark.models.language_subject import as_language_subject\n"
         "def reader(): s = HubText('./net'); return s.trained(), s.tokenizer()\n"
+        "def subject(): return as_language_subject('mine', *reader(), regions={'LIFG': 'transformer.h.1'})\n"
+        "class Listener:\n"
+        "    identifier, domain, regions = 'listener', 'audition', ('A1',)\n"
+        "    def perform(self, experiment): raise ValueError\n"
+        "class Lost(Listener):\n"
+        "    domain = 'smell'\n"
     )
     return here
 
@@ -58,6 +66,24 @@ def test_a_function_that_makes_network_and_tokenizer(here, asked):
     subject = models["readers_of_mine:reader"].load()
     given = subject.perform(asked([WORDS], Read("surprisal"))).values
     np.testing.assert_array_equal(given, models["hf/./net"].load().perform(asked([WORDS], Read("surprisal"))).values)
+
+
+@pytest.mark.parametrize(
+    ("function", "domain", "regions"),
+    [("reader", "language", LANGUAGE_REGIONS), ("subject", "language", ("LIFG",)), ("Listener", "audition", ("A1",))],
+)
+def test_the_card_of_a_function_says_what_it_makes(here, function, domain, regions):
+    card = models[f"readers_of_mine:{function}"].card
+    assert (card.domain, card.regions, card.degrees) == (domain, regions, None)
+
+
+def test_a_function_is_shown_texts_if_it_reads(here):
+    check_model("readers_of_mine:reader")
+
+
+def test_a_subject_of_no_domain_is_refused(here):
+    with pytest.raises(InvalidModel, match="Lost: domain is 'smell', none of vision, language"):
+        models["readers_of_mine:Lost"]
 
 
 def test_a_description(here, asked):
