@@ -27,6 +27,7 @@ from brainmark.models.behavior import Observer, answered
 from brainmark.models.text_readout import Pool, TextReadout, as_text_readout, taken
 from brainmark.models.text_regions import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.tokens import TokenReader, Tokens
+from brainmark.models.units import recorded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -176,7 +177,7 @@ class LanguageSubject:
         layers = list(dict.fromkeys(layer for r in readouts for layer in r.layers))
         pools: set[Pool] = {r.pool for r in readouts}
         answers = {pool: self._represented(experiment, TextReadout(tuple(layers), pool)) for pool in pools}
-        return [self._recording(experiment, *taken(answers[r.pool], layers, r)) for r in readouts]
+        return [_recording(experiment, *taken(answers[r.pool], layers, r)) for r in readouts]
 
     def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
         """Return layers -> (units,) that they put out for a part. Raises UnknownName, InvalidStimuli.
@@ -247,7 +248,7 @@ class LanguageSubject:
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields; {can}")
         readout = as_text_readout(self.regions[ask.region])
-        return self._recording(experiment, *taken(self._represented(experiment, readout), readout.layers, readout))
+        return _recording(experiment, *taken(self._represented(experiment, readout), readout.layers, readout))
 
     def _represented(self, experiment: Experiment, readout: TextReadout) -> tuple[np.ndarray, list[int]]:
         """Values (presentations, units of all layers), and the units of each layer."""
@@ -420,26 +421,6 @@ class LanguageSubject:
                 f"not in a context (column {experiment.setting.context!r})"
             )
 
-    def _recording(
-        self, experiment: Experiment, values: np.ndarray, layer: np.ndarray, unit: np.ndarray
-    ) -> xr.DataArray:
-        ask = experiment.ask
-        assert isinstance(ask, Record)
-        coords: dict[str, tuple[str, np.ndarray]] = {
-            "stimulus_id": ("presentation", experiment.stimuli.ids),
-            "neuroid_id": ("neuroid", np.arange(values.shape[1])),
-            "region": ("neuroid", np.broadcast_to(ask.region, values.shape[1])),
-            "layer": ("neuroid", layer),
-            "unit": ("neuroid", unit),
-        }
-        dims = ["presentation", "neuroid"]
-        if ask.time_bins:
-            values = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
-            start, end = np.asarray(ask.time_bins, float).T
-            coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
-            dims.append("time_bin")
-        return xr.DataArray(values, dims=dims).assign_coords(coords)
-
 
 def as_language_subject(
     identifier: str,
@@ -459,6 +440,10 @@ def as_language_subject(
 def block_at(blocks: Sequence[str], depth: float = DEPTH) -> str:
     """Return the block that ends nearest to a depth, of blocks that follow one another."""
     return blocks[max(0, min(len(blocks), round(depth * len(blocks))) - 1)]
+
+
+def _recording(experiment: Experiment, values: np.ndarray, layer: np.ndarray, unit: np.ndarray) -> xr.DataArray:
+    return recorded(values, {"layer": layer, "unit": unit}, experiment)
 
 
 def _placed(values: np.ndarray, contexts: Sequence[Sequence[int]], count: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,22 +55,42 @@ def recording(
 ) -> xr.DataArray:
     """Return activations as a recording, with region, layer, channel, x and y of each unit, and its number as id.
 
-    `values` has the dimensions `dims`. If time bins are asked for and it has none, each bin holds the same values: a
-    static model has no time course.
+    `values` has the dimensions `dims`; see `recorded`.
     """
-    ask = experiment.ask
+    positions = len(units.x)
+    of_units = {
+        "layer": np.broadcast_to(units.layer, units.count),
+        "channel": np.repeat(np.arange(units.channels), positions),
+        "x": np.tile(units.x, units.channels),
+        "y": np.tile(units.y, units.channels),
+    }
+    return recorded(values, of_units, experiment, dims)
+
+
+def recorded(
+    values: np.ndarray,
+    of_units: Mapping[str, np.ndarray],
+    experiment: Experiment,
+    dims: Sequence[str] = ("presentation", "neuroid"),
+) -> xr.DataArray:
+    """Return values as the recording that an experiment asks for, with the region of each unit, and its number as id.
+
+    If time bins are asked for and `dims` has none, each bin holds the same values: a static model has no time course.
+
+    Parameters
+    ----------
+    values : with dimensions `dims`.
+    of_units : what else is known of the units, name -> (neuroid,).
+    """
+    ask, dims = experiment.ask, list(dims)
     assert isinstance(ask, Record)
-    positions, count = len(units.x), units.count
+    count = values.shape[dims.index("neuroid")]
     coords: dict[str, tuple[str, np.ndarray]] = {
         "stimulus_id": ("presentation", experiment.stimuli.ids),
         "neuroid_id": ("neuroid", np.arange(count)),
         "region": ("neuroid", np.broadcast_to(ask.region, count)),
-        "layer": ("neuroid", np.broadcast_to(units.layer, count)),
-        "channel": ("neuroid", np.repeat(np.arange(units.channels), positions)),
-        "x": ("neuroid", np.tile(units.x, units.channels)),
-        "y": ("neuroid", np.tile(units.y, units.channels)),
+        **{name: ("neuroid", known) for name, known in of_units.items()},
     }
-    dims = list(dims)
     if ask.time_bins:
         if "time_bin" not in dims:
             values = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)

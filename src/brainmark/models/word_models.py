@@ -14,9 +14,11 @@ import xarray as xr
 
 from brainmark.core.cards import Domain
 from brainmark.core.errors import NotApplicable
-from brainmark.core.experiment import SPACE_BEFORE, Experiment, NextWord, Prefer, Rate, Read, Record, group_of
+from brainmark.core.experiment import SPACE_BEFORE, Experiment, NextWord, Prefer, Rate, Read, Record
+from brainmark.models.behavior import answered
 from brainmark.models.language_subject import HALF_BITS, LANGUAGE_REGIONS, RATED
 from brainmark.models.tokens import join_parts, parts_of_tokens
+from brainmark.models.units import recorded
 
 if TYPE_CHECKING:
     from brainmark.models.networks.kneser_ney import KneserNey
@@ -105,17 +107,17 @@ class WordSubject:
             case Record():
                 return self._record(experiment, ask)
             case Read():  # how long a part is read grows with its bits; correlations do not depend on how much
-                return _along(experiment, self._bits(experiment))
+                return answered(experiment, self._bits(experiment))
             case NextWord():
-                return _along(experiment, self._next_words(experiment))
+                return answered(experiment, self._next_words(experiment))
             case Prefer():
                 bits = self._bits(experiment).reshape(-1, ask.group)
                 odds = np.exp2(bits.min(axis=1, keepdims=True) - bits)
-                return _along(experiment, odds / odds.sum(axis=1, keepdims=True), np.arange(ask.group))
+                return answered(experiment, odds / odds.sum(axis=1, keepdims=True), np.arange(ask.group))
             case Rate(fitting=None, group=1) if ask.question in RATED:
                 words = [max(1, len(str(text).split())) for text in (stimuli.media[i] for i in range(len(stimuli)))]
                 share = 1 / (1 + self._bits(experiment) / np.array(words) / HALF_BITS)
-                return _along(experiment, ask.low + (ask.high - ask.low) * share)
+                return answered(experiment, ask.low + (ask.high - ask.low) * share)
             case _:
                 raise NotApplicable(
                     f"{self.identifier} knows words by themselves; it cannot answer {type(ask).__name__}"
@@ -129,18 +131,7 @@ class WordSubject:
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields")
         values = _placed(experiment, self.features).astype(np.float32)
-        coords: dict[str, tuple[str, np.ndarray]] = {
-            "stimulus_id": ("presentation", experiment.stimuli.ids),
-            "neuroid_id": ("neuroid", np.arange(values.shape[1])),
-            "region": ("neuroid", np.broadcast_to(ask.region, values.shape[1])),
-            "unit": ("neuroid", np.array(self.units)),
-        }
-        if not ask.time_bins:
-            return xr.DataArray(values, dims=("presentation", "neuroid"), coords=coords)
-        start, end = np.asarray(ask.time_bins, float).T
-        coords |= {"time_bin_start": ("time_bin", start), "time_bin_end": ("time_bin", end)}
-        repeated = np.repeat(values[:, :, None], len(ask.time_bins), axis=2)
-        return xr.DataArray(repeated, dims=("presentation", "neuroid", "time_bin"), coords=coords)
+        return recorded(values, {"unit": np.array(self.units)}, experiment)
 
     def _bits(self, experiment: Experiment) -> np.ndarray:
         """Surprisal (presentations,) of the parts."""
@@ -176,14 +167,6 @@ def _placed(experiment: Experiment, values: Callable[[Sequence[WordText]], list[
     placed = np.empty_like(found)
     placed[np.concatenate([np.asarray(context) for context in contexts])] = found
     return placed
-
-
-def _along(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
-    ids = experiment.stimuli.ids[:: group_of(experiment.ask)]
-    coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", ids)}
-    if choices is None:
-        return xr.DataArray(values, dims="presentation", coords=coords)
-    return xr.DataArray(values, dims=("presentation", "choice"), coords=coords | {"choice": ("choice", choices)})
 
 
 # --- what they know --------------------------------------------------------------------------------------------------

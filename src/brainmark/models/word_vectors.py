@@ -17,6 +17,7 @@ from brainmark.core.cards import Domain
 from brainmark.core.errors import DataError, InvalidModel, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.models.text_regions import LANGUAGE_REGIONS
+from brainmark.models.units import recorded
 
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _POSSESSIVE = re.compile(r"['’]s$")
@@ -161,16 +162,7 @@ class WordVectorSubject:
         unknown = table.vectors.mean(axis=0)
         rows = [table.of(str(stimuli.media[i])) for i in range(len(stimuli))]
         values = np.stack([table.vectors[r].mean(axis=0) if r else unknown for r in rows])
-        units = np.arange(values.shape[1])
-        return xr.DataArray(
-            values,
-            dims=("presentation", "neuroid"),
-            coords={
-                "stimulus_id": ("presentation", stimuli.ids),
-                "neuroid_id": ("neuroid", units),
-                "region": ("neuroid", np.full(len(units), ask.region)),
-            },
-        )
+        return recorded(values, {}, experiment)
 
 
 __all__ = ["WordVectorSubject", "WordVectors", "read_vectors"]
