@@ -15,12 +15,16 @@ from brainmark.testing import cases, check_benchmark, check_dataset, check_metri
 
 HERE = ("cifar-resnet",)  # ships
 LONG = ("Wikitext-accuracy", "Wikitext-next_word", "Wikitext-probability", "Brown-next_word", "BLiMP-accuracy")
-ALIKE = {  # families whose members differ in their data alone (all are read in tests/realdata): who stands for all
+ALIKE = {  # families whose members differ in data or size alone: who stands for all
     "SyntaxGym.": ("number_prep", "fgd_hierarchy", "nn-nv-rpl"),
     "syntaxgym-": ("number_prep", "fgd_hierarchy"),
     "Frank2015.": ("N400", "self_paced", "cloze", "N400-correlation", "N400-partial", "self_paced-likelihood"),
     "Brennan2016.": ("LATL-ridge", "LATL-unique", "RATL.people-ridge", "RATL-surprisal"),
     "BLiMP.": ("sample-accuracy", "ellipsis-accuracy"),
+    "CIFAR10C.": ("gaussian_noise-top1", "frost-top1"),
+    "Cowley2023.V4.201025-": ("ridge",),
+    "ngram-": ("3",),
+    "blt-": ("bt",),
 }
 TWINS = ("squeezenet1_1:random", "mobilenet_v2_0.35_96:random", "CORnet-Z:random")
 CHECKS = {"model": check_model, "dataset": check_dataset, "metric": check_metric, "benchmark": check_benchmark}
