@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -172,6 +174,19 @@ def test_a_choice_is_kept_and_committed_to(reader: LanguageSubject):
     assert (readout.layers, readout.pool) == ((READ,), "last")
     third = stories(reader, seed=2)
     assert score(reader, third, layers="chosen").value == pytest.approx(score(chosen, third).value)
+
+
+def test_a_choice_is_kept_under_the_name_that_is_asked_for(reader: LanguageSubject, monkeypatch: pytest.MonkeyPatch):
+    module = ModuleType("readers_of_these_tests")
+    module.make = lambda: reader  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    choice = choose_layers("readers_of_these_tests:make", stories(reader))
+    keep(choice)
+    assert list(kept("readers_of_these_tests:make")) == ["LATL"]
+    assert not kept("reader")
+    third = stories(reader, seed=2)
+    chosen = score("readers_of_these_tests:make", third, layers="chosen")
+    assert chosen.value == pytest.approx(score(reader.with_regions({"LATL": READ}), third).value)
 
 
 def test_a_layer_is_pooled_as_the_region_is(reader: LanguageSubject):

@@ -62,7 +62,7 @@ class Choice:
 
     Attributes
     ----------
-    model, weights : name, and sha256 of its weights.
+    model, weights : the name it was asked for by, or its own; and sha256 of its weights.
     region : what the layer stands for.
     chosen : layer, and pool, with the largest value; of equals, the first.
     candidates : all layers tried, in the order they run.
@@ -132,7 +132,7 @@ def choose_layers(
     result = _score_of(subject, told, subject.readout(best.layer, best.pool))
     own = subject.regions.get(region)
     return Choice(
-        model=subject.identifier,
+        model=model if isinstance(model, str) else subject.identifier,
         weights=subject.weights_digest,
         region=region,
         chosen=best,
