@@ -376,9 +376,7 @@ def fetch(
 
 @app.command()
 def check(
-    names: Annotated[
-        list[str], typer.Argument(help="An importable package, registered names, or paths of packaged data sets.")
-    ],
+    names: Annotated[list[str], typer.Argument(help="An importable package, names, or paths of packaged data sets.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Run the conformance suite on all that a package registers, or on single names.

@@ -115,8 +115,8 @@ def cases(selection: str | None = None) -> list[Case]:
 
     Parameters
     ----------
-    selection : name of a registered thing, of the package (or module) that registered it, or the path of a packaged
-        data set; None: everything.
+    selection : name of a registered thing, of the package (or module) that registered it, the path of a packaged
+        data set, or a model by any name, such as ``my_module:make_model``; None: everything.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def _selected(selection: str | None) -> list[Entry[Any, Any]]:
         return found
     package = selection.replace("-", "_")
     chosen = [e for e in found if e.name == selection] or [e for e in found if f"{e.module}.".startswith(f"{package}.")]
-    chosen = chosen or _packaged(selection)
+    chosen = chosen or _packaged(selection) or _found(selection)
     if chosen:
         return chosen
     for point, reason in registry.broken_plugins.items():
@@ -192,6 +192,12 @@ def _selected(selection: str | None) -> list[Entry[Any, Any]]:
     known = [e.name for e in found] + sorted({e.module.partition(".")[0] for e in found})
     hint = f" (a package is found through its entry points of the group {registry.ENTRY_POINT_GROUP!r})"
     raise UnknownName("name or package", selection, known, hint)
+
+
+def _found(name: str) -> list[Entry[Any, Any]]:
+    """Return the model of a name that nobody registered, such as ``my_module:make_model``."""
+    model = registry.models.find(name)
+    return [model] if model else []
 
 
 def _packaged(path: str) -> list[Entry[Any, Any]]:
