@@ -162,6 +162,11 @@ def test_a_good_model_passes_all(domain, make_card):
     assert skipped == ([] if domain == "vision" else ["stimuli are texts"])
 
 
+def test_a_model_that_is_found_by_its_function_keeps_its_own_identifier(make_card):
+    found = Entry("model", "mine:make_toy", good, make_card("model"), content=lambda: None)
+    assert failed(found) == {}
+
+
 def test_changed_pixels_are_noticed(make_card):
     def darkens(answer, experiment, calls):
         for i in range(len(experiment.stimuli)):
