@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from scipy import stats
 
 from brainmark.analysis.relation_figure import relation_figure, said, save_figure
 from brainmark.analysis.relations import (
+    Method,
     cells,
     corrected,
     p_by_families,
@@ -32,9 +34,9 @@ def pairs(n: int, r: float, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
 @pytest.mark.parametrize("n", [5, 12, 40])
-def test_r_and_p_are_those_of_scipy(method: str, n: int) -> None:
+def test_r_and_p_are_those_of_scipy(method: Method, n: int) -> None:
     table = pairs(n, 0.6)
-    found = relate(table, "x", "y", method=method, resamples=0)  # type: ignore[arg-type]
+    found = relate(table, "x", "y", method=method, resamples=0)
     wanted = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}[method](table["x"], table["y"])
     assert found.r == pytest.approx(wanted.statistic)
     assert found.p == pytest.approx(wanted.pvalue)
@@ -189,10 +191,12 @@ def test_what_cannot_be_related(
 
 
 def test_methods_and_corrections_that_are_not_known() -> None:
+    method: Any = "kendall"
     with pytest.raises(UnknownName, match="pearson or spearman"):
-        relate(pairs(9, 0.5), "x", "y", method="kendall")  # type: ignore[arg-type]
+        relate(pairs(9, 0.5), "x", "y", method=method)
+    correction: Any = "bonferroni"
     with pytest.raises(UnknownName, match="fdr or holm"):
-        corrected([], "bonferroni")  # type: ignore[arg-type]
+        corrected([], correction)
 
 
 def test_a_relation_is_json_and_a_row() -> None:

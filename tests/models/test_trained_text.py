@@ -11,7 +11,19 @@ import pandas as pd
 import pytest
 import torch
 
-from brainmark.core import DataError, Experiment, NextWord, Prefer, Read, Record, Setting, Stimuli, check_answer, models
+from brainmark.core import (
+    Ask,
+    DataError,
+    Experiment,
+    NextWord,
+    Prefer,
+    Read,
+    Record,
+    Setting,
+    Stimuli,
+    check_answer,
+    models,
+)
 from brainmark.models.language import trained
 from brainmark.models.networks.seeds import seeded
 from brainmark.models.torch_libraries import transformers
@@ -32,10 +44,10 @@ RECIPE = TextRecipe("toy", "Toy.", (), vocabulary=280, layers=3, width=32, windo
 PARTS = ["The", "old", "man", "saw", "a", "longword,", "and", "left."]
 
 
-def reading(ask: object) -> Experiment:
+def reading(ask: Ask) -> Experiment:
     table = pd.DataFrame({"stimulus_id": [f"s{i}" for i in range(8)], "text": PARTS, "story": [0] * 8})
     setting = Setting() if isinstance(ask, Prefer) else Setting(context="story")
-    return Experiment(Stimuli("words", "text", table), ask, setting)  # type: ignore[arg-type]
+    return Experiment(Stimuli("words", "text", table), ask, setting)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def answer(name: str, ask: object) -> np.ndarray:
+def answer(name: str, ask: Ask) -> np.ndarray:
     experiment = reading(ask)
     return check_answer(models[name].load().perform(experiment), experiment, name).values
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from brainmark.core import (
+    Ask,
     Experiment,
     InvalidModel,
     Move,
@@ -34,12 +35,12 @@ CORPUS = [
 ] * 3
 
 
-def reading(parts: list[str], ask: object, context: list[int] | None = None, **columns: list[object]) -> Experiment:
+def reading(parts: list[str], ask: Ask, context: list[int] | None = None, **columns: list[object]) -> Experiment:
     table = pd.DataFrame({"stimulus_id": [f"s{i}" for i in range(len(parts))], "text": parts, **columns})
     if context is not None:
         table["story"] = context
     setting = Setting(context="story" if context is not None else None)
-    return Experiment(Stimuli("words", "text", table), ask, setting)  # type: ignore[arg-type]
+    return Experiment(Stimuli("words", "text", table), ask, setting)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_random_vectors_know_which_word_it_is() -> None:
 
 @pytest.mark.parametrize("name", ["word-position", "word-rate", "random-embedding"])
 @pytest.mark.parametrize("ask", [Read("surprisal"), NextWord(), Prefer(), Rate("plausibility", 1, 7)])
-def test_what_predicts_nothing_says_so(name: str, ask: object) -> None:
+def test_what_predicts_nothing_says_so(name: str, ask: Ask) -> None:
     with pytest.raises(NotApplicable, match="predicts no"):
         models[name].load().perform(reading(["a", "b"], ask))
 
@@ -146,7 +147,7 @@ def test_what_predicts_nothing_says_so(name: str, ask: object) -> None:
         (Rate("beauty", 1, 7), "cannot answer Rate"),
     ],
 )
-def test_other_questions_are_declined(ask: object, reason: str) -> None:
+def test_other_questions_are_declined(ask: Ask, reason: str) -> None:
     with pytest.raises(NotApplicable, match=reason):
         models["word-length"].load().perform(reading(["a", "b"], ask))
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,9 +217,9 @@ def test_own_text_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"width": 40}, {"width": 0}, {"layers": 0}, {"vocabulary": 100}, {"rate": 0.0}, {"epochs": 0}]
 )
-def test_recipes_that_cannot_be(wrong: dict[str, float]) -> None:
+def test_recipes_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidModel, match="recipe 'toy'"):
-        replace(TOY, **wrong)  # type: ignore[arg-type]
+        replace(TOY, **wrong)
 
 
 def test_recipes_use_corpora_that_are_known() -> None:

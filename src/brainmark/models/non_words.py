@@ -9,7 +9,7 @@ import numpy as np
 
 _TRIES = 200
 _VOWELS, _CONSONANTS = "aeiou", "bdfgklmnprstvz"
-_CLUSTERS = tuple("bl br cl cr dr fl fr gl gr pl pr sk sl sm sn sp st tr".split())  # noqa: SIM905 - easier to read
+_CLUSTERS = ("bl", "br", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "pl", "pr", "sk", "sl", "sm", "sn", "sp", "st", "tr")
 _ENDINGS = ("bd", "fk", "gd", "mf", "pf", "vd", "vg", "zb")
 """What can be said, and no English word ends with."""
 
