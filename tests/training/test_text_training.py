@@ -167,9 +167,11 @@ def test_a_damaged_state_is_named(straight: TextRun, tmp_path: Path) -> None:
         train_text(TOY, tmp_path, TEXT, threads=1)
 
 
-def test_text_that_is_too_short() -> None:
+def test_text_that_is_too_short_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
     with pytest.raises(DataError, match="batches of 4 windows of 16"):
-        train_text(TOY, Path("never-made"), Paragraphs(("Hi.",) * 3, ("Hello there, you.",) * 9), threads=1)
+        train_text(TOY, folder, Paragraphs(("Hi.",) * 3, ("Hello there, you.",) * 9), threads=1)
+    assert not folder.exists()
     with pytest.raises(DataError, match="less than one window"):
         chunks(torch.arange(4), 8)
 

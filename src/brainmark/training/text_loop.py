@@ -139,6 +139,8 @@ class _Training:
                 f"but the text has {len(self.training)} tokens"
             )
         run.steps = self.per_epoch * run.recipe.epochs
+        if not (kept := run.folder / TOKENIZER).exists():  # it must be the same when the run goes on
+            write_whole(kept, self.tokenizer.to_str().encode())
         with seeded(run.seed):
             self.network = make_gpt(run.recipe, self.tokenizer)
         self.optimiser = _optimiser(self.network, run.recipe)
@@ -277,14 +279,13 @@ def save_checkpoint(folder: Path, network: GPT2LMHeadModel, tokenizer: Tokenizer
 
 
 def _tokenizer(run: TextRun, paragraphs: Paragraphs) -> Tokenizer:
-    """The tokenizer of the run: kept, because it must be the same when the run goes on."""
+    """The tokenizer of the run, or one that is learnt from the text if the run has not begun."""
     from tokenizers import Tokenizer
 
     path = run.folder / TOKENIZER
-    if not path.exists():
-        learnt = learn_tokenizer(paragraphs.training, run.recipe.vocabulary)
-        write_whole(path, learnt.to_str().encode())
-    return Tokenizer.from_file(str(path))
+    if path.exists():
+        return Tokenizer.from_file(str(path))
+    return Tokenizer.from_str(learn_tokenizer(paragraphs.training, run.recipe.vocabulary).to_str())
 
 
 def _watched(tokenizer: Tokenizer, held_out: Sequence[str], window: int) -> tuple[Tensor, int]:
