@@ -14,6 +14,7 @@ from torch import nn
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
 from brainmark.models.depth import guess_layers
+from brainmark.models.layers import Readout
 from brainmark.models.networks.checkpoints import Checkpoint
 from brainmark.models.sources import Built, Published, Timm, Torchvision
 from brainmark.run.stamp import entry_fingerprint
@@ -389,7 +390,7 @@ def test_a_description_says_layers_pixels_and_head(folder):
         mean = [0.1, 0.2, 0.3]
         std = [1.0, 1.0, 1.0]
         regions.V1 = "0"
-        regions.IT = { layer = "4", pool = 2 }
+        regions.IT = { layer = "4", pool = 2, first = 1.5, step = 4.0 }
         behavior = "6"
         head = { layer = "output", classes = ["a", "b", "c", "d", "e"] }
         [other]
@@ -397,7 +398,8 @@ def test_a_description_says_layers_pixels_and_head(folder):
         """)  # fmt: skip
     subject = models[f"{file}#mine"].load()
     assert (subject.identifier, subject.degrees, subject.size) == (f"{file}#mine", 4.0, 40)
-    assert subject.regions["IT"].pool == 2
+    assert subject.regions["IT"] == Readout("4", 2, 1.5, 4.0)
+    assert subject.regions["IT"].as_table() == {"layer": "4", "pool": 2, "first": 1.5, "step": 4.0}
     assert subject.head.classes == ("a", "b", "c", "d", "e")
     assert models[f"{file}#mine"].card.regions == ("V1", "IT")
     twin = models[f"{file}#other:random"].load()
@@ -427,6 +429,8 @@ def test_weights_of_a_file_replace_published_ones(folder, unreachable):
         ("[a]\nnetwork = 'alexnet'\nregion.V4 = 'x'", UnknownName, r"\[a\] 'region'; did you mean 'regions'"),
         ("[a]\nnetwork = 'alexnet'\nregions.V4 = {layr = 'x'}", UnknownName, r"'regions.V4.layr'"),
         ("[a]\nnetwork = 'alexnet'\nmean = [0.5]", InvalidModel, r"\[a\]: mean is \[0.5\]: .*give three numbers"),
+        ("[a]\nnetwork = 'alexnet'\nregions.IT = {layer = []}", InvalidModel, r"IT.layer is \[\]: .*name a layer"),
+        ("[a]\nnetwork = 'alexnet'\nbehavior = 3", InvalidModel, r"\[a\]: behavior is 3: "),
         ("[a]\nnetwork = 'alexnet'\nweights = 'w.pth'", DataError, r"weights is 'w.pth': there is no file"),
         ("[a]\nnetwork = 'n.pt2'", DataError, r"network is 'n.pt2': there is no file"),
         ("[a]\nnetwork = 'alexnet'\ncite = 'me'", InvalidModel, r"\[a\]: cite: .*not a BibTeX entry"),

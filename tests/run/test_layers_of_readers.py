@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,8 +14,9 @@ import xarray as xr
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from brainmark import score
-from brainmark.core import Benchmark, BenchmarkCard, Experiment, Record, Setting, Stimuli
-from brainmark.core.errors import InvalidModel, InvalidStimuli, NotApplicable, UnknownName
+from brainmark.cli.layers import toml_lines
+from brainmark.core import Benchmark, BenchmarkCard, Experiment, Record, Setting, Stimuli, registry
+from brainmark.core.errors import InvalidStimuli, NotApplicable, UnknownName
 from brainmark.metrics.haemodynamics import BLOCK, CANONICAL, Haemodynamic
 from brainmark.metrics.predictivity import Predictivity, ridge
 from brainmark.models.language_subject import LanguageSubject
@@ -206,12 +208,35 @@ def test_what_cannot_be_tried_is_said(reader: LanguageSubject):
         reader.layers(Experiment(empty, Record("LATL"), Setting()))
 
 
-def test_a_readout_as_a_file_of_models_says_it():
-    assert TextReadout((READ,), "mean").as_table() == {"layer": READ, "pool": "mean"}
-    for readout in (
-        TextReadout(("a", "b")),
-        TextReadout((READ,), unit_length=True),
-        TextReadout((READ,), units={READ: [1]}),
-    ):
-        with pytest.raises(InvalidModel, match="cannot be written"):
-            readout.as_table()
+def test_a_choice_is_written_as_a_model_with_all_that_its_other_regions_are_read_from(
+    reader: LanguageSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    others = {
+        "LIFG": TextReadout((READ, "transformer.h.0"), "mean", {READ: [7, 1], "transformer.h.0": [3]}),
+        "LIPL": TextReadout((READ,), unit_length=True),
+    }
+    module = ModuleType("localized_readers_of_these_tests")
+    module.make = lambda: reader.with_regions(others)  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    name = f"{module.__name__}:make"
+    keep(choose_layers(name, stories(reader)))
+    file = tmp_path / "models.toml"
+    file.write_text(toml_lines(name), encoding="utf-8")
+    written, chosen = registry.models[f"{file}#{name}-chosen"].load(), with_chosen_layers(module.make(), name)
+    assert isinstance(written, LanguageSubject)
+    assert set(written.regions) == {"LATL", "LIFG", "LIPL"}
+    experiment = Experiment(texts(12, 6, 4), Record("LATL"), Setting(context="story"))
+    for region in written.regions:
+        asked = replace(experiment, ask=Record(region))
+        xr.testing.assert_identical(written.perform(asked), chosen.perform(asked))
+
+
+def test_what_was_chosen_on_the_same_stimuli_is_said_to_be(reader: LanguageSubject):
+    keep(choose_layers(reader, stories(reader)))
+    said = {
+        name: score(reader, replace(stories(reader, seed=seed), identifier=name), layers="chosen").notes[-1]
+        for name, seed in (("Stories.0", 0), ("Another region", 0), ("Other stories", 2))
+    }
+    assert "so the value is too high" in said["Stories.0"]
+    assert "on the same stimuli as here, so the value can be too high" in said["Another region"]
+    assert "too high" not in said["Other stories"]

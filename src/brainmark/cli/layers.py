@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # best layers of a region in the table
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
+BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys of TOML that need no quotes
 
 
 def choose_and_show(
@@ -123,16 +125,17 @@ def toml_lines(model: str) -> str:
 
 
 def _inline(fields: Mapping[str, Any]) -> str:
-    """Return a table of texts, numbers and tables on one line."""
+    """Return a table of texts, numbers, lists and tables on one line."""
     said = (
-        f"{k} = {_inline(v) if isinstance(v, Mapping) else json.dumps(v, ensure_ascii=False)}"
+        f"{k if BARE.fullmatch(k) else _text(k)} = {_inline(v) if isinstance(v, Mapping) else _text(v)}"
         for k, v in fields.items()
     )
     return f"{{ {', '.join(said)} }}"
 
 
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _text(value: Any) -> str:
+    """Return a text, number, truth or list: JSON and TOML say them alike."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def check_figure_path(path: Path) -> None:

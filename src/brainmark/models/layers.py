@@ -127,9 +127,8 @@ class Readout:
             raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
 
     def as_table(self) -> dict[str, Any]:
-        """Return layer, pool and time as a file of descriptions says them."""
-        time = None if self.time is None else asdict(self.time)
-        return {k: v for k, v in {"layer": self.layer, "pool": self.pool, "time": time}.items() if v is not None}
+        """Return it as a file of descriptions says it; what is as usual is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @property
     def calls(self) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from brainmark.core.errors import InvalidModel
 from brainmark.models.arguments import check_name, refuse
 
 Pool = Literal["last", "mean", "all", "first"]
@@ -49,18 +48,14 @@ class TextReadout:
             raise refuse("TextReadout", "units", self.units, "name at least one unit of its layers, or None for all")
 
     def as_table(self) -> dict[str, Any]:
-        """Return layer and pool as a file of descriptions says them.
-
-        Raises
-        ------
-        InvalidModel : several layers, some of their units, or unit length: a file cannot say that.
-        """
-        layer, *others = self.layers
-        if others or self.units is not None or self.unit_length:
-            raise InvalidModel(
-                f"a readout of {', '.join(self.layers)} with units or unit length cannot be written to a file of models"
-            )
-        return {"layer": layer, "pool": self.pool}
+        """Return it as a file of descriptions says it; what is as usual is left out."""
+        told: dict[str, Any] = {"layer": self.layers[0] if len(self.layers) == 1 else list(self.layers)}
+        told["pool"] = self.pool
+        if self.units is not None:
+            told["units"] = {n: [int(u) for u in self.units[n]] for n in self.layers if n in self.units}
+        if self.unit_length:
+            told["unit_length"] = True
+        return told
 
     def chosen(self) -> list[tuple[str, Sequence[int] | None]]:
         """Each layer, and its units that are read (None: all)."""

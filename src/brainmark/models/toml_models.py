@@ -15,7 +15,9 @@
     head = { layer = "output", classes = "imagenet" }
 
 Networks that read take ``window``, ``overlap`` and ``begin`` in place of what is seen, and name how tokens are pooled:
-``regions.language_system = { layer = "transformer.h.5", pool = "mean" }``; see `language_subject.LanguageSubject`.
+``regions.language_system = { layer = "transformer.h.5", pool = "mean" }``; see `language_subject.LanguageSubject`. It
+can be several layers, some of their units, or brought to unit length:
+``{ layer = ["h.4", "h.5"], units = { "h.4" = [7, 9], "h.5" = [0] }, unit_length = true }``.
 
 Paths are relative to the file. What is left out is as the network has it under its own name.
 """
@@ -54,36 +56,51 @@ class TimeTable(BaseModel):
     count: int = Field(ge=1)
 
 
-class ReadoutTable(BaseModel):
-    """`Readout`; a text alone is the layer."""
-
-    model_config = _EXACT
-    layer: str = Field(min_length=1)
-    pool: Annotated[int, Field(ge=1)] | Pool | None = None
-    time: TimeTable | None = None
-
-    def readout(self) -> Readout:
-        """Return it as models that see take it."""
-        time = Steps(**self.time.model_dump()) if self.time else None
-        if isinstance(self.pool, str):
-            raise InvalidModel(f"{self.layer}: pool is {self.pool!r}; of a network that sees, give rows and columns")
-        return Readout(self.layer, self.pool, time=time)
-
-    def text_readout(self) -> TextReadout:
-        """Return it as models that read take it."""
-        if self.time or isinstance(self.pool, int):
-            raise InvalidModel(
-                f"{self.layer}: of a network that reads, pool is one of {', '.join(get_args(Pool))}, no time"
-            )
-        return TextReadout((self.layer,), self.pool or "last")
-
-
 def _from_text(value: Any) -> Any:
     return {"layer": value} if isinstance(value, str) else value
 
 
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _layers(value: Any) -> Any:
+    names: list[Any] = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("name a layer, or a list of layers")
+    return tuple(names)
+
+
+class ReadoutTable(BaseModel):
+    """`Readout` or `TextReadout`; a text alone is the layer."""
+
+    model_config = _EXACT
+    layer: Annotated[tuple[str, ...], BeforeValidator(_layers)]
+    pool: Annotated[int, Field(ge=1)] | Pool | None = None
+    first: float | None = None
+    step: float | None = None
+    time: TimeTable | None = None
+    units: dict[str, list[int]] | None = None
+    unit_length: bool = False
+
+    def readout(self) -> Readout:
+        """Return it as models that see take it."""
+        name = ", ".join(self.layer)
+        if isinstance(self.pool, str):
+            raise InvalidModel(f"{name}: pool is {self.pool!r}; of a network that sees, give rows and columns")
+        if len(self.layer) > 1 or self.units is not None or self.unit_length:
+            raise InvalidModel(f"{name}: a network that sees is read from all units of one layer, as they are")
+        time = Steps(**self.time.model_dump()) if self.time else None
+        return Readout(name, self.pool, self.first, self.step, time)
+
+    def text_readout(self) -> TextReadout:
+        """Return it as models that read take it."""
+        if isinstance(self.pool, int) or any(v is not None for v in (self.first, self.step, self.time)):
+            raise InvalidModel(
+                f"{', '.join(self.layer)}: of a network that reads, pool is one of {', '.join(get_args(Pool))}, "
+                "no first, step or time"
+            )
+        return TextReadout(self.layer, self.pool or "last", self.units, self.unit_length)
 
 
 class HeadTable(BaseModel):

@@ -70,6 +70,7 @@ class Choice:
     value, interval : score of the chosen layer on `held_out`.
     committed : score there of the layer that the model itself commits to the region; None: it commits none.
     split : how stimuli, or the volumes of a run, were parted, if they were.
+    stimuli : digest of those of `public`, before they were parted.
     """
 
     model: str
@@ -83,6 +84,7 @@ class Choice:
     interval: Interval | None
     committed: float | None
     split: str = ""
+    stimuli: str = ""
 
 
 def choose_layers(
@@ -120,7 +122,8 @@ def choose_layers(
     ModelError : no candidate has a score.
     """
     subject = _subject(model)
-    public, told, split = _parts(_benchmark(benchmark), None if held_out is None else _benchmark(held_out), share, seed)
+    whole = _benchmark(benchmark)
+    public, told, split = _parts(whole, None if held_out is None else _benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
     shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
     pools = {name: subject.pool_for(region, shape, most_units) for name, shape in shapes.items()}
@@ -143,6 +146,7 @@ def choose_layers(
         interval=result.interval,
         committed=None if own is None else _score_of(subject, told, own).value,
         split=split,
+        stimuli=whole.experiment.stimuli.digest,
     )
 
 
@@ -373,6 +377,8 @@ def note_on(model: str, benchmark: Benchmark) -> str:
     note = f"{choice.region} is read from layer {choice.chosen.layer!r}, {among}"
     if choice.public.split(" (")[0] == benchmark.identifier:
         note += ": on stimuli of this benchmark, so the value is too high"
+    elif choice.stimuli == benchmark.experiment.stimuli.digest:  # another region, or metric
+        note += ": on the same stimuli as here, so the value can be too high"
     return note
 
 
