@@ -99,7 +99,10 @@ def cases() -> list[Case]:
         if not (dtype == "float64" and n * p > 10**6)
     ]
     found += [Case("reverse_pls", n=n, p=p, q=q, small=n == 60) for n, p, q in ((60, 300, 40), (315, 1000, 102))]
-    found += [Case(metric, n=HUGE[0], p=HUGE[1], q=HUGE[2], stratified=True) for metric in ("pls", "ridge")]
+    found += [
+        Case(metric, n=HUGE[0], p=HUGE[1], q=HUGE[2], stratified=True, splits=splits)
+        for metric, splits in (("pls", 2), ("ridge", 10))
+    ]
     found += [
         Case(metric, kind="split", n=n, p=p, q=q, small=n == 150)
         for metric in ("ridgecv_split", "dual_ridgecv_split", "ridge_split", "dual_ridge_split", "pls_split")

@@ -50,8 +50,10 @@ def pair(case: Case, data: Data) -> tuple[NeuroidAssembly, NeuroidAssembly]:
     key = "passage" if case.kind == "passages" else "object_name"
     along = {key: ("presentation", names[shown])}
     subject = {"subject": ("neuroid", data["subjects"])} if case.metric == "rsa_ceiling" else {}
-    x = assembly(data["x"], rows, "unit", **{key: ("presentation", names[rows])})
-    return x, assembly(data["y"], shown, "neuroid", **along, **subject)
+    wide = case.package == "vision" and case.metric in ("cka", "cka_cv")  # in float32 theirs rounds by 1e-6
+    values = [data[side].astype(float) if wide else data[side] for side in ("x", "y")]
+    x = assembly(values[0], rows, "unit", **{key: ("presentation", names[rows])})
+    return x, assembly(values[1], shown, "neuroid", **along, **subject)
 
 
 def recordings(case: Case, data: Data) -> Callable[[], Any]:

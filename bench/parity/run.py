@@ -1,7 +1,7 @@
 """Compare our metrics with those of brainscore-vision and brainscore-language, each in its own environment.
 
 python bench/parity/run.py --vision ENV/bin/python --language ENV/bin/python [--full] [--only REGEX]
-    [--json FILE] [--table FILE]
+    [--json FILE [--missing]] [--table FILE]
 
 Prints one row for each case: both scores, their difference and what is allowed, time and peak memory of both (above
 what data and imports take). The default run takes about two minutes, `--full` more than an hour.
@@ -39,6 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="a process for each case: slow, memory is then exact")
     parser.add_argument("--table", type=Path, help="write the table of the documentation to this file")
     parser.add_argument("--json", type=Path, help="keep all results in this file, those of earlier runs as well")
+    parser.add_argument("--missing", action="store_true", help="only the cases without two scores in that file")
     parser.add_argument("--threads", default="2", help="of both sides")
     parser.add_argument("--limit", type=float, default=3600, help="seconds that one measurement may take")
     return parser.parse_args()
@@ -132,7 +133,7 @@ def page(results: list[dict[str, Any]]) -> str:
     versions = {json.dumps(r[s]["versions"]) for r in results for s in ("theirs", "ours") if "versions" in r[s]}
     listed = ["; ".join(f"{name} {number}" for name, number in json.loads(v).items()) for v in sorted(versions)]
     known = {case.name: case for case in cases()}
-    chosen = [(known[r["case"]], r) for r in results if r["case"] in known]
+    chosen = [(known[r["case"]], r) for r in results]
     both = [(case, r) for case, r in chosen if not case.refused and "score" in r["theirs"] and "score" in r["ours"]]
     rows: list[str] = []
     for case, r in chosen:
@@ -160,7 +161,13 @@ def page(results: list[dict[str, Any]]) -> str:
 
 
 def keep(options: argparse.Namespace, results: list[dict[str, Any]]) -> None:
-    latest = list({r["case"]: r for r in results}.values())
+    """Write the latest result of each case that still exists, in the order of the cases, judged by today's rules."""
+    known, latest = {case.name: case for case in cases()}, {r["case"]: r for r in results}
+    latest = [
+        latest[name] | {"verdict": verdict(case, latest[name]["theirs"], latest[name]["ours"])}
+        for name, case in known.items()
+        if name in latest
+    ]
     if options.json:
         options.json.write_text(json.dumps(latest, indent=1))
     if options.table:
@@ -176,11 +183,13 @@ def main() -> int:
     earlier: list[dict[str, Any]] = (
         json.loads(options.json.read_text()) if options.json and options.json.exists() else []
     )
+    have = {r["case"] for r in earlier if "score" in r["theirs"] and "score" in r["ours"]}
     sides = {name: Side(python, "incumbent.py", options) for name, python in pythons.items() if python}
     sides["ours"] = Side(sys.executable, "ours.py", options)
     with tempfile.TemporaryDirectory() as folder:
         for index, case in enumerate(cases()):
-            if not (case.small or options.full) or not re.search(options.only, case.name) or not pythons[case.package]:
+            wanted = (case.small or options.full) and re.search(options.only, case.name) and pythons[case.package]
+            if not wanted or (options.missing and case.name in have):
                 continue
             data = Path(folder) / "data.npz"
             np.savez(data, **make(case))  # pyright: ignore[reportArgumentType]
