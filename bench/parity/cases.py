@@ -98,7 +98,10 @@ def cases() -> list[Case]:
         for dtype in ("float32", "float64")
         if not (dtype == "float64" and n * p > 10**6)
     ]
-    found += [Case("reverse_pls", n=n, p=p, q=q, small=n == 60) for n, p, q in ((60, 300, 40), (315, 1000, 102))]
+    found += [
+        Case("reverse_pls", n=n, p=p, q=q, stratified=strata, small=n == 60)
+        for n, p, q, strata in ((60, 300, 40, False), (200, 12, 60, True), (315, 1000, 102, False))
+    ]
     found += [
         Case(metric, n=HUGE[0], p=HUGE[1], q=HUGE[2], stratified=True, splits=splits)
         for metric, splits in (("pls", 2), ("ridge", 10))

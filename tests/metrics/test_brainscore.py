@@ -478,3 +478,16 @@ def test_distributions_against_a_loop() -> None:
     found = bs.aggregate(bs.property_similarity(model, data, bins, 50, seed=4))
     assert found == pytest.approx((np.mean(values), np.std(values)))
     assert bs.ks_similarity(counts, counts) == pytest.approx(1)
+
+
+# --- labels of one side alone
+
+
+def test_reverse_splits_by_labels_that_only_the_recording_has(pair: tuple[xr.DataArray, xr.DataArray]) -> None:
+    x, y = pair
+    shuffled = x.isel(presentation=np.random.default_rng(1).permutation(80))
+    order = [list(y.stimulus_id.values).index(i) for i in shuffled.stimulus_id.values]
+    named = shuffled.assign_coords(object_name=("presentation", y.object_name.values[order]))
+    found = bs.reverse_pls(5)(shuffled, y)
+    np.testing.assert_array_equal(found.splits, bs.reverse_pls(5)(named, y).splits)
+    assert not np.array_equal(found.splits, bs.reverse_pls(5, stratify=None)(shuffled, y).splits)

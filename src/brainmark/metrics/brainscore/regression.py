@@ -79,8 +79,9 @@ class CrossValidated:
     Attributes
     ----------
     mapping : how neuroids are predicted.
-    stratify : coordinate whose labels every split holds in equal shares; recordings that lack it are split without
-        (the published code then stops, unless it is told not to stratify).
+    stratify : coordinate whose labels every split holds in equal shares, of either side (a model need not repeat what
+        the recording says of its stimuli); where neither has it, splits are made without (the published code then
+        stops, unless it is told not to stratify).
     splits, train_size, seed : of the random splits.
     reverse : predict model units from neuroids; the splits then follow the model's presentations.
     """
@@ -104,7 +105,7 @@ class CrossValidated:
                 raise InvalidMeasurement("reverse regression predicts model units: pass them, not their products")
             prediction, target = target, prediction
         x, y, order = _sides(prediction, target)
-        names = labels(target, self.stratify)
+        names = _strata(target, prediction, order, self.stratify)
         if names is None:
             folds = shuffle_splits(len(y), self.splits, self.train_size, self.seed)
         else:
@@ -141,6 +142,17 @@ class TrainTest:
         targets[fold.train], targets[fold.test] = y, y_test
         predictions, notes = self.mapping(both, targets, [fold])
         return by_split(fold_r(predictions[0], y_test)[None], target_test, notes)
+
+
+def _strata(
+    target: Recording, prediction: Recording | Prepared, order: np.ndarray | None, coordinate: str | None
+) -> np.ndarray | None:
+    """Labels of the target's presentations, from whichever side has them; `order` as in `_sides`."""
+    names = labels(target, coordinate)
+    if names is None and isinstance(prediction, xr.DataArray):
+        names = labels(prediction, coordinate)
+        return names if names is None or order is None else names[order]
+    return names
 
 
 def _sides(
