@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Side:
         self.command, self.options = [python, str(HERE / script)], options
         self.process: subprocess.Popen[str] | None = None
 
-    def measure(self, index: int, data: Path) -> dict[str, Any]:
+    def measure(self, case: Case, data: Path) -> dict[str, Any]:
         if self.process is None:
             environment = os.environ | dict.fromkeys(THREADS, self.options.threads)
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -61,7 +62,7 @@ class Side:
         assert process.stdin is not None and process.stdout is not None
         late = threading.Timer(self.options.limit, process.kill)
         late.start()
-        process.stdin.write(f"{index} {data}\n")
+        process.stdin.write(f"{json.dumps(asdict(case))} {data}\n")
         process.stdin.flush()
         answer = next((json.loads(line[1:]) for line in process.stdout if line.startswith("@")), None)
         late.cancel()
@@ -187,13 +188,13 @@ def main() -> int:
     sides = {name: Side(python, "incumbent.py", options) for name, python in pythons.items() if python}
     sides["ours"] = Side(sys.executable, "ours.py", options)
     with tempfile.TemporaryDirectory() as folder:
-        for index, case in enumerate(cases()):
+        for case in cases():
             wanted = (case.small or options.full) and re.search(options.only, case.name) and pythons[case.package]
             if not wanted or (options.missing and case.name in have):
                 continue
             data = Path(folder) / "data.npz"
             np.savez(data, **make(case))  # pyright: ignore[reportArgumentType]
-            theirs, ours = (sides[name].measure(index, data) for name in (case.package, "ours"))
+            theirs, ours = (sides[name].measure(case, data) for name in (case.package, "ours"))
             print(row(case, theirs, ours), flush=True)
             results.append({"case": case.name, "theirs": theirs, "ours": ours, "verdict": verdict(case, theirs, ours)})
             keep(options, [*earlier, *results])  # a run that is cut off keeps what it has
