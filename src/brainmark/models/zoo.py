@@ -1,7 +1,7 @@
 """Families of ready-made networks: each is registered by name, with its layers, preprocessing, licence and citation.
 
-A family file says what a network is; here that becomes a subject. Nothing is imported from a library before a
-network is needed.
+A family file says what a network is; here that becomes a subject (one that sees; of those that read see `text_zoo`).
+Nothing is imported from a library before a network is needed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypedDict
 
-from brainmark.core.cards import ModelCard
+from brainmark.core.cards import Domain, ModelCard
 from brainmark.core.registry import models
 
 if TYPE_CHECKING:
@@ -32,9 +32,28 @@ CENTRED: tuple[Pair, Pair] = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 """Mean and standard deviation of the input channels: as usual for ImageNet, and to the range -1 to 1."""
 
 
+class Commitment(TypedDict, total=False):
+    """What the card of every network of a kind says: see `ModelCard`."""
+
+    domain: Domain
+    regions: tuple[str, ...]
+    degrees: float
+
+
+class Member(Protocol):
+    """A network of a family, that sees or reads."""
+
+    commitment: ClassVar[Commitment]
+    tags: ClassVar[tuple[str, ...]]
+
+    def subject(self, name: str, weights: str, seed: int) -> Subject:
+        """Return the subject; untrained, it is a model of its own, whose name says so."""
+        ...
+
+
 @dataclass(frozen=True)
 class Net:
-    """What a network is, beside where it comes from.
+    """What a network that sees is, beside where it comes from.
 
     Attributes
     ----------
@@ -45,6 +64,8 @@ class Net:
     size, channels : width of its input in pixels; mean and standard deviation of its channels.
     """
 
+    commitment: ClassVar[Commitment] = {"domain": "vision", "regions": REGIONS, "degrees": DEGREES}
+    tags: ClassVar[tuple[str, ...]] = ("imagenet",)
     source: Source
     layers: tuple[str, str, str, str]
     behavior: str
@@ -85,7 +106,7 @@ def network(source: Source, weights: str, seed: int) -> nn.Module:
     return made.eval()
 
 
-NETS: dict[str, Net] = {}
+NETS: dict[str, Member] = {}
 """All networks of the zoo, by the name that they are registered under."""
 
 
@@ -107,7 +128,7 @@ class Family:
     cite: str
     tags: tuple[str, ...] = ()
 
-    def add(self, name: str, summary: str, net: Net, tags: Sequence[str] = (), cite: str = "") -> None:
+    def add(self, name: str, summary: str, net: Member, tags: Sequence[str] = (), cite: str = "") -> None:
         """Register a network, with a citation of its own if it has one."""
 
         def make(weights: Weights = "published", seed: int = 0) -> Subject:
@@ -118,19 +139,17 @@ class Family:
             summary=summary,
             licence=self.licence,
             cite=f"{cite}\n{self.cite}" if cite else self.cite,
-            domain="vision",
             family=self.name,
-            regions=REGIONS,
-            degrees=DEGREES,
-            tags=("imagenet", *self.tags, *tags),
+            tags=(*net.tags, *self.tags, *tags),
+            **net.commitment,
         )
         models.add(name, card=card)(make)
         NETS[name] = net
 
-    def add_all(self, nets: Mapping[str, tuple[str, Net]]) -> None:
+    def add_all(self, nets: Mapping[str, tuple[str, Member]]) -> None:
         """Register several: name -> (summary, network)."""
         for name, (summary, net) in nets.items():
             self.add(name, summary, net)
 
 
-__all__ = ["CENTRED", "IMAGENET", "NETS", "POOL", "REGIONS", "Family", "Net", "network"]
+__all__ = ["CENTRED", "IMAGENET", "NETS", "POOL", "REGIONS", "Commitment", "Family", "Member", "Net", "network"]

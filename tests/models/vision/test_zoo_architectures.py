@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from brainmark.core import models
-from brainmark.models.zoo import NETS, network
+from brainmark.models import zoo
+from brainmark.models.zoo import Net, network
 
 list(models)  # imports the families
+NETS = {name: net for name, net in zoo.NETS.items() if isinstance(net, Net)}
 PARAMETERS = {  # learnt; torchvision's and timm's tables, the papers' where these have the network
     "alexnet": 61_100_840, "vgg-16": 138_357_544, "vgg-19": 143_667_240,
     "densenet-121": 7_978_856, "densenet-169": 14_149_480, "densenet-201": 20_013_928,

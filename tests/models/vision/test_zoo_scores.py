@@ -19,9 +19,10 @@ import torch
 
 from brainmark.core import Benchmark, Experiment, benchmarks, datasets, models
 from brainmark.data import where
-from brainmark.models.zoo import NETS
+from brainmark.models import zoo
 
 list(models)  # imports the families
+NETS = [name for name, net in zoo.NETS.items() if isinstance(net, zoo.Net)]
 LARGE = {  # gigabytes of weights
     "resnext101_32x32d_wsl", "resnext101_32x48d_wsl", "vit_large_patch16_224", "clip_vit-l-14", "dinov2_vitl14",
 }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from brainmark.models.text_zoo import TextFamily, TextNet, block
+from brainmark.models.text_zoo import TextNet, block
+from brainmark.models.zoo import Family
 
 BERT_2019 = """@inproceedings{devlin2019,
   title = {{BERT}: Pre-training of deep bidirectional transformers for language understanding},
@@ -27,24 +28,24 @@ DISTILBERT_2019 = """@inproceedings{sanh2019bert,
 }"""
 TAGS = ("transformer", "masked")
 
-BERT = TextFamily("bert", __name__, "Apache-2.0", BERT_2019, TAGS)
+BERT = Family("bert", __name__, "Apache-2.0", BERT_2019, TAGS)
 for name, blocks in {"bert-base-uncased": 12, "bert-base-cased": 12, "bert-large-uncased": 24}.items():
     net = TextNet(f"google-bert/{name}", block("bert.encoder.layer.{}", blocks))
     BERT.add(name, f"BERT, {blocks} blocks, {name.rsplit('-', 1)[-1]}.", net)
 
-ROBERTA = TextFamily("roberta", __name__, "MIT", ROBERTA_2019, TAGS)
+ROBERTA = Family("roberta", __name__, "MIT", ROBERTA_2019, TAGS)
 for name, blocks in {"roberta-base": 12, "roberta-large": 24}.items():
     net = TextNet(f"FacebookAI/{name}", block("roberta.encoder.layer.{}", blocks))
     ROBERTA.add(name, f"RoBERTa, {blocks} blocks.", net)
 
-DISTILBERT = TextFamily("bert", __name__, "Apache-2.0", DISTILBERT_2019, (*TAGS, "distilled"))
+DISTILBERT = Family("bert", __name__, "Apache-2.0", DISTILBERT_2019, (*TAGS, "distilled"))
 DISTILBERT.add(
     "distilbert-base-uncased",
     "BERT distilled into 6 blocks.",
     TextNet("distilbert/distilbert-base-uncased", block("distilbert.transformer.layer.{}", 6)),
 )
 
-ALBERT = TextFamily("albert", __name__, "Apache-2.0", ALBERT_2020, TAGS)
+ALBERT = Family("albert", __name__, "Apache-2.0", ALBERT_2020, TAGS)
 # one block runs 12 times: its calls are counted
 ALBERT.add(
     "albert-base-v2",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 
-from brainmark.models.text_zoo import TextFamily, TextNet
+from brainmark.models.text_zoo import TextNet
+from brainmark.models.zoo import Family
 
 SENTENCE_BERT = """@inproceedings{reimers2019,
   title = {Sentence-{BERT}: Sentence embeddings using siamese {BERT}-networks},
@@ -24,7 +25,7 @@ def packaged() -> str:
     return str(package.get_model_path())
 
 
-ENCODERS = TextFamily("sentence-bert", __name__, "Apache-2.0", SENTENCE_BERT, ("transformer", "encoder", "sentences"))
+ENCODERS = Family("sentence-bert", __name__, "Apache-2.0", SENTENCE_BERT, ("transformer", "encoder", "sentences"))
 ENCODERS.add(
     "all-minilm-l6-v2", "Encoder of sentences, 6 blocks, mean over tokens; its weights come by pip.", TextNet(packaged)
 )
