@@ -11,19 +11,12 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.cards import Domain
-from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, NotApplicable
-from brainmark.core.experiment import (
-    SPACE_BEFORE,
-    Experiment,
-    NextWord,
-    Prefer,
-    Rate,
-    Read,
-    Record,
-)
+from brainmark.core.errors import InvalidStimuli, ModelError, NotApplicable
+from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, Record
 from brainmark.core.stimuli import Media
 from brainmark.models.arguments import check_count, check_name, refuse
 from brainmark.models.behavior import Observer, answered
+from brainmark.models.text_parts import HALF_BITS, RATED, parts_of_contexts, placed, word_counts
 from brainmark.models.text_readout import Pool, TextReadout, as_text_readout, taken
 from brainmark.models.text_regions import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.tokens import TokenReader, Tokens
@@ -32,14 +25,8 @@ from brainmark.models.units import recorded
 if TYPE_CHECKING:
     from torch import nn
 
-    from brainmark.models.masked import Frame
-    from brainmark.models.reading import Reading
+    from brainmark.models.text_reader import TextReader
     from brainmark.models.token_networks import TokenNetwork
-
-RATED = ("plausibility", "acceptability", "grammaticality", "well-formedness", "predictability")
-"""Questions that are answered by the probability of a text."""
-HALF_BITS = 10.0
-"""Bits for each word at which a rating is in the middle of its scale: what words cost that are known by frequency."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +120,14 @@ class LanguageSubject:
 
         return digest_of_weights(self.module)
 
-    @property
-    def _reading(self) -> Reading:
+    @cached_property
+    def text_reader(self) -> TextReader:
+        """What it makes of texts that belong to no experiment."""
         from brainmark.models.reading import Reading
+        from brainmark.models.text_reader import TextReader
 
-        return Reading(self.reader, self.overlap, self.budget, self.silenced)
+        reading = Reading(self.reader, self.overlap, self.budget, self.silenced)
+        return TextReader(self.identifier, reading, self.tokens, self.begin)
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
@@ -162,7 +152,9 @@ class LanguageSubject:
                 values = bits if ask.measure == "surprisal" else self.link[0] + self.link[1] * bits
                 return answered(experiment, values)
             case NextWord():
-                return answered(experiment, self._next_words(experiment))
+                self.text_reader.check_head(ahead=True)
+                words = self.text_reader.next_words(self._texts(experiment))
+                return answered(experiment, placed(experiment, words))
             case Prefer():
                 return self._prefer(experiment, ask)
             case Rate(fitting=None, group=1) if ask.question in RATED:
@@ -186,12 +178,12 @@ class LanguageSubject:
         """
         self._takes(experiment)
         wanted = dict.fromkeys(n for name in names for n in (self.reader.blocks() if name == "all" else [name]))
-        text = next((tokens for tokens, _ in self._contexts(experiment) if len(tokens)), None)
+        text = next((tokens for tokens in self._texts(experiment) if len(tokens)), None)
         if text is None:
             raise InvalidStimuli(
                 f"{experiment.stimuli.identifier}: no text holds anything that {self.identifier} reads"
             )
-        _, sizes = self._of_texts([Tokens(text.ids[:1], np.zeros(1, int), 1)], TextReadout(tuple(wanted)))
+        _, sizes = self.text_reader.represent([Tokens(text.ids[:1], np.zeros(1, int), 1)], TextReadout(tuple(wanted)))
         return {name: (size,) for name, size in zip(wanted, sizes, strict=True)}
 
     def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> Pool:
@@ -219,7 +211,7 @@ class LanguageSubject:
             if not len(read):
                 raise InvalidStimuli(f"text {text!r} holds nothing that {self.identifier} reads")
         cut = [Tokens(t.ids[:most], t.part[:most], 1) for t in tokens]
-        return self._of_texts(cut, TextReadout(tuple(layers)))
+        return self.text_reader.represent(cut, TextReadout(tuple(layers)))
 
     def localized(
         self, sentences: Sequence[str], non_words: Sequence[str], share: float = 0.01, identifier: str | None = None
@@ -252,52 +244,12 @@ class LanguageSubject:
 
     def _represented(self, experiment: Experiment, readout: TextReadout) -> tuple[np.ndarray, list[int]]:
         """Values (presentations, units of all layers), and the units of each layer."""
-        contexts = self._contexts(experiment)
-        values, sizes = self._of_texts([t for t, _ in contexts], readout)
-        return _placed(values, [c for _, c in contexts], len(experiment.stimuli)), sizes
-
-    def _of_texts(self, texts: Sequence[Tokens], readout: TextReadout) -> tuple[np.ndarray, list[int]]:
-        """Representations (parts of all texts, units), and the units of each layer; equal texts are read once."""
-        from brainmark.models.masked import part_representations
-        from brainmark.models.reading import last_tokens, mean_tokens, representations
-
-        frame = self.frame(False)
-        if not self.reader.causal:
-            return part_representations(self._reading, texts, readout.layers, frame, readout.pool)
-        if readout.pool not in ("last", "mean"):
-            raise InvalidModel(f"{self.identifier}: pool is {readout.pool!r}; a causal network takes 'last' or 'mean'")
-        known = {(t.ids.tobytes(), t.part.tobytes(), t.parts): t for t in texts}
-        sequences = [np.concatenate([np.array(frame.before, np.int64), t.ids]) for t in known.values()]
-        before = len(frame.before)
-        weights = [
-            last_tokens(t.ends, before) if readout.pool == "last" else mean_tokens(t.part, t.ends, before)
-            for t in known.values()
-        ]
-        made, sizes = representations(self._reading, sequences, readout.layers, weights)
-        firsts = dict(zip(known, np.cumsum([0, *(t.parts for t in known.values())])[:-1].tolist(), strict=True))
-        rows = [firsts[t.ids.tobytes(), t.part.tobytes(), t.parts] + np.arange(t.parts) for t in texts]
-        return made[np.concatenate(rows)], sizes
+        values, sizes = self.text_reader.represent(self._texts(experiment), readout)
+        return placed(experiment, values), sizes
 
     def _bits(self, experiment: Experiment) -> np.ndarray:
         """Surprisal (presentations,) of each part, in bits."""
-        contexts = self._contexts(experiment)
-        values = np.concatenate(self._bits_of([t for t, _ in contexts]))
-        return _placed(values, [c for _, c in contexts], len(experiment.stimuli))
-
-    def _bits_of(self, texts: Sequence[Tokens]) -> list[np.ndarray]:
-        """Bits of the parts of each text, given all before them."""
-        from brainmark.models.masked import prefix_bits
-        from brainmark.models.reading import bits_of_parts, token_bits
-
-        self._needs_head()
-        frame = self.frame(True)
-        if not self.reader.causal:
-            found = prefix_bits(self._reading, texts, frame)
-        else:
-            before = len(frame.before)
-            sequences = [np.concatenate([np.array(frame.before, np.int64), t.ids]) for t in texts]
-            found = [bits[before:] for bits in token_bits(self._reading, sequences)]
-        return [bits_of_parts(b, t.part, t.parts) for b, t in zip(found, texts, strict=True)]
+        return placed(experiment, np.concatenate(self.text_reader.bits(self._texts(experiment))))
 
     def _prefer(self, experiment: Experiment, ask: Prefer) -> xr.DataArray:
         """Probability of each alternative in proportion to the probability of its text."""
@@ -309,32 +261,16 @@ class LanguageSubject:
 
     def _text_bits(self, experiment: Experiment) -> np.ndarray:
         """Bits (presentations,) of texts that stand alone; of a masked network by pseudo-log-likelihood."""
-        from brainmark.models.masked import both_sided_bits
-
         if self.reader.causal:
             return np.nan_to_num(self._bits(experiment), nan=0.0)  # one token and no beginning: nothing is predicted
-        self._needs_head()
         media = experiment.stimuli.media
-        texts = [self.tokens.words(str(media[i])) for i in range(len(media))]
-        return np.array([b.sum() for b in both_sided_bits(self._reading, texts, self.frame(True))])
+        return self.text_reader.pseudo_bits([str(media[i]) for i in range(len(media))])
 
     def _rated(self, experiment: Experiment, ask: Rate) -> np.ndarray:
         """Ratings: the top of the scale for texts that are certain, its middle at `HALF_BITS` for each word."""
         alone = experiment.setting.context is None
         bits = self._text_bits(experiment) if alone else np.nan_to_num(self._bits(experiment), nan=0.0)
-        media = experiment.stimuli.media
-        words = np.array([max(1, len(str(media[i]).split())) for i in range(len(media))])
-        return ask.low + (ask.high - ask.low) / (1 + bits / words / HALF_BITS)
-
-    def _next_words(self, experiment: Experiment) -> np.ndarray:
-        from brainmark.models.next_word import next_words
-
-        self._needs_head()
-        if not self.reader.causal:
-            raise NotApplicable(f"{self.identifier} sees both sides of a word: it predicts none that has not begun")
-        contexts = self._contexts(experiment)
-        values = next_words(self._reading, self.tokens.tokenizer, [t for t, _ in contexts], self.frame(True).before)
-        return _placed(values, [c for _, c in contexts], len(experiment.stimuli))
+        return ask.low + (ask.high - ask.low) / (1 + bits / word_counts(experiment.stimuli) / HALF_BITS)
 
     def _behave(self, experiment: Experiment) -> xr.DataArray:
         self._alone(experiment)
@@ -344,7 +280,7 @@ class LanguageSubject:
         def features(media: Media) -> np.ndarray:
             assert readout is not None
             texts = [self.tokens([str(media[i])]) for i in range(len(media))]
-            return taken(self._of_texts(texts, readout), readout.layers, readout)[0]
+            return taken(self.text_reader.represent(texts, readout), readout.layers, readout)[0]
 
         def logits(media: Media) -> np.ndarray:
             raise NotApplicable(f"{self.identifier} names no classes")
@@ -353,65 +289,32 @@ class LanguageSubject:
 
     # --- texts -------------------------------------------------------------------------------------------------------
 
-    def frame(self, probable: bool) -> Frame:
-        """Return what stands around a text, for probabilities or for recordings.
-
-        Raises
-        ------
-        NotApplicable : probabilities are asked of a network that sees both sides, whose tokenizer has no mask.
-        """
-        from brainmark.models.masked import Frame
-
-        own, after = self.tokens.frame
-        first = getattr(self.tokens.tokenizer, "bos_token_id", None)
-        before = own or (
-            (int(first),) if first is not None and (self.begin or (self.begin is None and probable)) else ()
-        )
-        if self.reader.causal:
-            return Frame(() if self.begin is False else before)
-        mask = getattr(self.tokens.tokenizer, "mask_token_id", None)
-        if probable and mask is None:
-            raise NotApplicable(
-                f"{self.identifier} sees both sides of a word, and its tokenizer has no mask to hide it"
-            )
-        return Frame(own, after, mask)
-
     def _takes(self, experiment: Experiment) -> None:
         if experiment.stimuli.modality != "text":
             raise NotApplicable(
                 f"{self.identifier} reads texts, it cannot take stimuli of modality {experiment.stimuli.modality!r}"
             )
 
-    def _contexts(self, experiment: Experiment) -> list[tuple[Tokens, list[int]]]:
-        """Tokens of each context, and the presentations that it is made of."""
-        stimuli = experiment.stimuli
-        media, table = stimuli.media, stimuli.table
-        spaces = table[SPACE_BEFORE].astype(bool).tolist() if SPACE_BEFORE in table.columns else None
-        made: list[tuple[Tokens, list[int]]] = []
-        for context in experiment.contexts:
-            before = None if spaces is None else [spaces[i] for i in context]
-            tokens = self.tokens([str(media[i]) for i in context], before)
+    def _texts(self, experiment: Experiment) -> list[Tokens]:
+        """Tokens of each context."""
+        made: list[Tokens] = []
+        for context, (parts, spaces) in zip(experiment.contexts, parts_of_contexts(experiment), strict=True):
+            tokens = self.tokens(parts, spaces)
             if not len(tokens.part) or tokens.part[0] > 0:
                 self._can_be_empty(experiment, context)
-            made.append((tokens, context))
+            made.append(tokens)
         return made
 
     def _can_be_empty(self, experiment: Experiment, context: Sequence[int]) -> None:
         """Refuse to record from a part without tokens, if neither text nor a token of the beginning comes before it."""
         if (
             isinstance(experiment.ask, Record | NextWord)
-            and not self.frame(isinstance(experiment.ask, NextWord)).before
+            and not self.text_reader.frame(isinstance(experiment.ask, NextWord)).before
         ):
             name = str(experiment.stimuli.ids[context[0]])
             raise InvalidStimuli(
                 f"stimulus {name!r} holds nothing that {self.identifier} reads, nothing comes before it, and its "
                 "tokenizer puts no token at the beginning: nothing represents it; leave it out, or give begin=True"
-            )
-
-    def _needs_head(self) -> None:
-        if not self.reader.has_head:
-            raise NotApplicable(
-                f"{self.identifier} has no head that gives words probabilities; it records representations"
             )
 
     def _alone(self, experiment: Experiment) -> None:
@@ -446,12 +349,4 @@ def _recording(experiment: Experiment, values: np.ndarray, layer: np.ndarray, un
     return recorded(values, {"layer": layer, "unit": unit}, experiment)
 
 
-def _placed(values: np.ndarray, contexts: Sequence[Sequence[int]], count: int) -> np.ndarray:
-    """Put what comes context by context into the order of the presentations."""
-    order = np.concatenate([np.asarray(c) for c in contexts])
-    placed = np.empty((count, *values.shape[1:]), values.dtype)
-    placed[order] = values
-    return placed
-
-
-__all__ = ["DEPTH", "HALF_BITS", "LANGUAGE_REGIONS", "RATED", "LanguageSubject", "as_language_subject", "block_at"]
+__all__ = ["DEPTH", "LANGUAGE_REGIONS", "LanguageSubject", "as_language_subject", "block_at"]

@@ -14,9 +14,10 @@ import xarray as xr
 
 from brainmark.core.cards import Domain
 from brainmark.core.errors import NotApplicable
-from brainmark.core.experiment import SPACE_BEFORE, Experiment, NextWord, Prefer, Rate, Read, Record
+from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, Record
 from brainmark.models.behavior import answered
-from brainmark.models.language_subject import HALF_BITS, LANGUAGE_REGIONS, RATED
+from brainmark.models.text_parts import HALF_BITS, RATED, parts_of_contexts, placed, word_counts
+from brainmark.models.text_regions import LANGUAGE_REGIONS
 from brainmark.models.tokens import join_parts, parts_of_tokens
 from brainmark.models.units import recorded
 
@@ -115,8 +116,7 @@ class WordSubject:
                 odds = np.exp2(bits.min(axis=1, keepdims=True) - bits)
                 return answered(experiment, odds / odds.sum(axis=1, keepdims=True), np.arange(ask.group))
             case Rate(fitting=None, group=1) if ask.question in RATED:
-                words = [max(1, len(str(text).split())) for text in (stimuli.media[i] for i in range(len(stimuli)))]
-                share = 1 / (1 + self._bits(experiment) / np.array(words) / HALF_BITS)
+                share = 1 / (1 + self._bits(experiment) / word_counts(stimuli) / HALF_BITS)
                 return answered(experiment, ask.low + (ask.high - ask.low) * share)
             case _:
                 raise NotApplicable(
@@ -130,14 +130,14 @@ class WordSubject:
             )
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields")
-        values = _placed(experiment, self.features).astype(np.float32)
+        values = _of_parts(experiment, self.features).astype(np.float32)
         return recorded(values, {"unit": np.array(self.units)}, experiment)
 
     def _bits(self, experiment: Experiment) -> np.ndarray:
         """Surprisal (presentations,) of the parts."""
         if self.bits is None:
             raise NotApplicable(f"{self.identifier} predicts no words, so it has no surprisal; it records")
-        return _placed(experiment, self.bits)
+        return _of_parts(experiment, self.bits)
 
     def _next_words(self, experiment: Experiment) -> np.ndarray:
         best = self.best
@@ -151,22 +151,13 @@ class WordSubject:
                 for t, some in zip(texts, ends, strict=True)
             ]
 
-        return _placed(experiment, of_texts).astype(str)
+        return _of_parts(experiment, of_texts).astype(str)
 
 
-def _placed(experiment: Experiment, values: Callable[[Sequence[WordText]], list[np.ndarray]]) -> np.ndarray:
+def _of_parts(experiment: Experiment, values: Callable[[Sequence[WordText]], list[np.ndarray]]) -> np.ndarray:
     """Compute the values of all contexts, in the order of the presentations."""
-    media, table = experiment.stimuli.media, experiment.stimuli.table
-    spaces = table[SPACE_BEFORE].astype(bool).tolist() if SPACE_BEFORE in table.columns else None
-    contexts = experiment.contexts
-    texts = [
-        word_text([str(media[i]) for i in context], None if spaces is None else [spaces[i] for i in context])
-        for context in contexts
-    ]
-    found = np.concatenate(values(texts))
-    placed = np.empty_like(found)
-    placed[np.concatenate([np.asarray(context) for context in contexts])] = found
-    return placed
+    texts = [word_text(parts, spaces) for parts, spaces in parts_of_contexts(experiment)]
+    return placed(experiment, np.concatenate(values(texts)))
 
 
 # --- what they know --------------------------------------------------------------------------------------------------

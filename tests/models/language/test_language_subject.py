@@ -50,7 +50,7 @@ def test_surprisals_are_those_of_a_plain_computation(tokenizers, gpt, odd_texts,
     place = 0
     for parts in contexts:
         tokens = subject.tokens(parts)
-        before = list(subject.frame(True).before)
+        before = list(subject.text_reader.frame(True).before)
         bits = plain_bits(network, before + tokens.ids.tolist())[len(before) :]
         expected = np.array([bits[tokens.part == i].sum() for i in range(len(parts))])
         np.testing.assert_allclose(given[place : place + len(parts)], expected, rtol=0, atol=1e-5, err_msg=str(parts))
