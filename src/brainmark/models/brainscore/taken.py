@@ -1,19 +1,14 @@
-"""Subjects of the Brain-Score packages take part here, and subjects of ours take part there.
-
-Their interfaces (brainscore-vision 2.4 `BrainModel`, brainscore-language 2.3 `ArtificialSubject`) keep state between
-calls and hand over labelled arrays of their own; ours is one pure call. Nothing of theirs is imported before a subject
-of theirs is used: install this package into the environment that has theirs.
-"""
+"""Subjects of the Brain-Score packages as subjects of ours."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -21,9 +16,12 @@ import xarray as xr
 
 from brainmark.core.cards import Domain
 from brainmark.core.errors import MissingDependency, ModelError, NotApplicable
-from brainmark.core.experiment import Choose, Experiment, NextWord, OddOneOut, Read, Record, Setting
-from brainmark.core.stimuli import ImageFiles, Stimuli
+from brainmark.core.experiment import Choose, Experiment, NextWord, OddOneOut, Read, Record
+from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
+from brainmark.models.behavior import answered
+from brainmark.models.brainscore.packages import theirs
+from brainmark.models.text_parts import parts_of_contexts, placed
 
 RESPONSE = (70, 170)
 """Time bin (ms) that their models record when an experiment names none: that of their recordings of V4 and IT."""
@@ -106,7 +104,7 @@ class _Looking:
             if not given.any(1).all():
                 odd = words[~given.any(1)][0]
                 raise ModelError(f"{self.identifier} chose {str(odd)!r}, which is not among {list(ask.labels)}")
-            return _behaviour(given.astype(np.float32), experiment.stimuli, ask.labels)
+            return answered(experiment, given.astype(np.float32), np.array(ask.labels))
         if "label" not in ask.fitting.table.columns:
             raise ModelError(f"fitting stimuli {ask.fitting.identifier!r} have no column 'label'")
         fitting = self._on_screen(ask.fitting, experiment.setting.degrees, folder / "fitting")
@@ -114,7 +112,7 @@ class _Looking:
         self.model.start_task("probabilities", fitting)
         answer = _ours(self.model.look_at(shown, number_of_trials=trials), experiment.stimuli)
         answer = answer.transpose("presentation", "choice")
-        return _behaviour(answer.values, experiment.stimuli, answer.coords["choice"].values.astype(str))
+        return answered(experiment, answer.values, answer.coords["choice"].values.astype(str))
 
     def _on_screen(self, stimuli: Stimuli, degrees: float | None, folder: Path) -> Any:
         """Write the stimuli as PNG files whose width is the model's field of view: grey is put around, or cut off."""
@@ -154,7 +152,7 @@ class _Reading:
                 self.model.start_behavioral_task("next_word" if isinstance(ask, NextWord) else "reading_times")
             else:
                 raise NotApplicable(f"{self.identifier}: Brain-Score's models of language cannot answer {ask}")
-            told = [(c, self._digest(part, [str(stimuli.media[i]) for i in c])) for c in experiment.contexts]
+            told = [self._digest(part, text) for text, _ in parts_of_contexts(experiment)]
         return self._joined(told, experiment)
 
     def _digest(self, part: str, text: list[str]) -> xr.DataArray:
@@ -173,202 +171,23 @@ class _Reading:
         if isinstance(targets, list):
             targets.clear()
 
-    def _joined(self, told: Sequence[tuple[list[int], xr.DataArray]], experiment: Experiment) -> xr.DataArray:
-        order = np.argsort([i for context, _ in told for i in context])
-        ids = experiment.stimuli.ids
+    def _joined(self, told: Sequence[xr.DataArray], experiment: Experiment) -> xr.DataArray:
         if not isinstance(experiment.ask, Record):
-            values = np.concatenate([np.asarray(a.values).reshape(len(c), -1)[:, 0] for c, a in told])[order]
+            values = np.concatenate([np.asarray(a.values).reshape(a.sizes["presentation"], -1)[:, 0] for a in told])
             if isinstance(experiment.ask, Read):
                 values = values.astype(np.float64)
-            return xr.DataArray(values, dims="presentation", coords={"stimulus_id": ("presentation", ids)})
-        parts = [a.transpose("presentation", "neuroid") for _, a in told]
-        values = np.concatenate([np.asarray(p.values, np.float32) for p in parts])[order]
+            return answered(experiment, placed(experiment, values))
+        parts = [a.transpose("presentation", "neuroid") for a in told]
+        values = placed(experiment, np.concatenate([np.asarray(p.values, np.float32) for p in parts]))
         answer = xr.DataArray(
             values,
             dims=("presentation", "neuroid"),
             coords={
-                "stimulus_id": ("presentation", ids),
+                "stimulus_id": ("presentation", experiment.stimuli.ids),
                 **{n: ("neuroid", c.values) for n, c in parts[0].coords.items() if c.dims == ("neuroid",)},
             },
         )
         return _recorded(answer, experiment.ask.region)
-
-
-def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
-    """Return a `BrainModel` of brainscore-vision that answers for one of our subjects.
-
-    `degrees` is the field of view that their benchmarks fit stimuli to; default: the subject's own, or 8.
-
-    Raises
-    ------
-    MissingDependency : brainscore-vision is not installed.
-    """
-    assemblies = _theirs("assemblies")
-    interface = _brainscore("brainscore_vision.model_interface").BrainModel
-    field = float(degrees if degrees is not None else getattr(subject, "degrees", 8.0))
-
-    class Model(interface):
-        """One of our subjects; remembers what it was last asked, as their interface wants."""
-
-        identifier = subject.identifier
-
-        def __init__(self) -> None:
-            self._ask: Callable[[Any], Any] | None = None
-
-        def visual_degrees(self) -> float:
-            return int(field) if field.is_integer() else field
-
-        def start_recording(self, recording_target: str, time_bins: Sequence[tuple[int, int]]) -> None:
-            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), _bins(time_bins)))
-
-        def start_task(self, task: str, fitting_stimuli: Any = None, **_: Any) -> None:
-            if task == "passive":
-                self._ask = None
-            elif task == "label":
-                self._ask = lambda shown: self._labels(shown, fitting_stimuli)
-            elif task == "probabilities":
-                self._ask = lambda shown: self._probabilities(shown, fitting_stimuli)
-            elif task == "odd_one_out":
-                self._ask = self._odd
-            else:
-                raise NotApplicable(f"unknown task {task!r} (passive, label, probabilities, odd_one_out)")
-
-        def look_at(self, stimuli: Any, number_of_trials: int = 1, **_: Any) -> Any:
-            self._setting = Setting(degrees=field, trials=int(number_of_trials))
-            return None if self._ask is None else self._ask(stimuli)
-
-        def _perform(self, shown: Any, ask: Any) -> xr.DataArray:
-            return subject.perform(Experiment(_our_stimuli(shown), ask, self._setting))
-
-        def _recording(self, shown: Any, ask: Record) -> Any:
-            answer = self._perform(shown, ask)
-            answer = answer.mean("repetition", keep_attrs=True) if "repetition" in answer.dims else answer
-            return assemblies.NeuroidAssembly(
-                answer.values, coords={**_columns(shown), **_coordinates(answer)}, dims=answer.dims
-            )
-
-        def _labels(self, shown: Any, labels: Any) -> Any:
-            if isinstance(labels, str) and labels == "imagenet":
-                from brainmark.models.classes import imagenet_classes
-
-                labels = imagenet_classes()
-            labels = [str(label) for label in labels]
-            best = self._perform(shown, Choose(tuple(labels))).transpose("presentation", "choice").values.argmax(1)
-            words = [labels[i] for i in best]
-            coords = {**_columns(shown), "label": ("presentation", words), "logit": ("presentation", best)}
-            return assemblies.BehavioralAssembly([words], coords=coords, dims=["choice", "presentation"])
-
-        def _probabilities(self, shown: Any, fitting: Any) -> Any:
-            known = _our_stimuli(fitting, label=fitting["image_label"].astype(str).to_numpy())
-            answer = self._perform(shown, Choose(fitting=known)).transpose("presentation", "choice")
-            coords = {**_columns(shown), "choice": ("choice", list(answer.coords["choice"].values.astype(str)))}
-            return assemblies.BehavioralAssembly(answer.values, coords=coords, dims=["presentation", "choice"])
-
-        def _odd(self, shown: Any) -> Any:
-            ids, files = _named_files(shown)
-            table = pd.DataFrame({"stimulus_id": [f"{i}:{name}" for i, name in enumerate(ids)]})
-            stimuli = Stimuli("triplets", "image", table, ImageFiles(tuple(files)))
-            odd = subject.perform(Experiment(stimuli, OddOneOut(), self._setting)).values.astype(int)
-            triplets = np.array(ids).reshape(-1, 3)
-            return assemblies.BehavioralAssembly(
-                [list(triplets[np.arange(len(odd)), odd])],
-                coords={"stimulus_id": ("presentation", ["|".join(three) for three in triplets])},
-                dims=["choice", "presentation"],
-            )
-
-    return Model()
-
-
-def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
-    """Return an `ArtificialSubject` of brainscore-language that answers for one of our subjects.
-
-    `region` is what the subject calls the language system.
-
-    Raises
-    ------
-    MissingDependency : brainscore-language is not installed.
-    """
-    assemblies = _theirs("assemblies")
-    interface = _brainscore("brainscore_language.artificial_subject").ArtificialSubject
-
-    class Reader(interface):
-        """One of our subjects; remembers what it was last asked, as their interface wants."""
-
-        def __init__(self) -> None:
-            self._behavior: NextWord | Read | None = None
-            self._neural: Record | None = None
-
-        def identifier(self) -> str:
-            return subject.identifier
-
-        def start_behavioral_task(self, task: str) -> None:
-            asks = {"next_word": NextWord(), "reading_times": Read("reading_time")}
-            if task not in asks:
-                raise NotApplicable(f"unknown task {task!r} ({', '.join(asks)})")
-            self._behavior = asks[task]
-
-        def start_neural_recording(self, recording_target: str, recording_type: str) -> None:
-            self._neural = Record(region)
-
-        def digest_text(self, text: str | list[str]) -> dict[str, Any]:
-            parts = [text] if isinstance(text, str) else list(text)
-            table = pd.DataFrame({"stimulus_id": range(len(parts)), "text": parts, "context": 0})
-            stimuli = Stimuli("text", "text", table)
-            coords = {"stimulus": ("presentation", parts), "stimulus_id": ("presentation", np.arange(len(parts)))}
-            said: dict[str, Any] = {}
-            for part, ask in (("behavior", self._behavior), ("neural", self._neural)):
-                if ask is None:
-                    continue
-                answer = subject.perform(Experiment(stimuli, ask, Setting(context="context")))
-                kind = assemblies.BehavioralAssembly if part == "behavior" else assemblies.NeuroidAssembly
-                said[part] = kind(answer.values, coords={**coords, **_coordinates(answer)}, dims=answer.dims)
-            return said
-
-    return Reader()
-
-
-def _bins(given: Any) -> tuple[tuple[float, float], ...]:
-    """Time bins (ms) out of nested lists and arrays: their benchmarks also hand over a pair in an array in a list."""
-    numbers = list(_numbers(given))
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _numbers(given: Any) -> Iterator[float]:
-    given = given.tolist() if isinstance(given, np.ndarray) else given
-    if isinstance(given, list | tuple):
-        for one in cast("Sequence[Any]", given):
-            yield from _numbers(one)
-    else:
-        yield float(given)
-
-
-def _coordinates(answer: xr.DataArray) -> dict[str, tuple[Any, Any]]:
-    """Coordinates of an answer, but those of the presentations: theirs come from the stimuli."""
-    return {str(n): (c.dims, c.values) for n, c in answer.coords.items() if c.dims and c.dims != ("presentation",)}
-
-
-def _columns(shown: Any) -> dict[str, tuple[str, Any]]:
-    """Columns of their stimulus set as coordinates; of a list of files, the files."""
-    ids, files = _named_files(shown)
-    columns = {"stimulus_id": ("presentation", ids), "stimulus_path": ("presentation", [str(f) for f in files])}
-    if isinstance(shown, pd.DataFrame):
-        columns |= {str(c): ("presentation", shown[c].to_numpy()) for c in shown.columns}
-    return columns
-
-
-def _named_files(shown: Any) -> tuple[list[str], list[Path]]:
-    if isinstance(shown, pd.DataFrame):
-        ids = shown["stimulus_id"].tolist()
-        return [str(i) for i in ids], [Path(cast(Any, shown).get_stimulus(i)) for i in ids]
-    return [Path(p).name for p in shown], [Path(p) for p in shown]
-
-
-def _our_stimuli(shown: Any, label: Any = None) -> Stimuli:
-    ids, files = _named_files(shown)
-    columns = {c: shown[c].to_numpy() for c in shown.columns} if isinstance(shown, pd.DataFrame) else {}
-    table = pd.DataFrame(columns | {"stimulus_id": ids} | ({} if label is None else {"label": label}))
-    name = getattr(shown, "identifier", None)
-    return Stimuli(name if isinstance(name, str) else "stimuli", "image", table, ImageFiles(tuple(files)))
 
 
 class _StimulusSet(pd.DataFrame):
@@ -389,7 +208,7 @@ def _their_stimuli(stimuli: Stimuli, paths: Sequence[Path]) -> Any:
     table = stimuli.table.reset_index()
     kind: Any = _StimulusSet  # if the model keeps to their interface, and does without their package
     with contextlib.suppress(MissingDependency):
-        kind = _theirs("stimuli").StimulusSet
+        kind = theirs("stimuli").StimulusSet
     shown = kind(table)
     shown.stimulus_paths = dict(zip(table["stimulus_id"].tolist(), map(str, paths), strict=True))
     shown.identifier = None
@@ -461,11 +280,6 @@ def _recorded(answer: xr.DataArray, region: str) -> xr.DataArray:
     return answer.assign_coords(neuroid_id=("neuroid", names), region=("neuroid", np.full(count, region)))
 
 
-def _behaviour(values: np.ndarray, stimuli: Stimuli, choices: Sequence[str] | np.ndarray) -> xr.DataArray:
-    coords = {"stimulus_id": ("presentation", stimuli.ids), "choice": ("choice", np.asarray(choices, str))}
-    return xr.DataArray(values, dims=("presentation", "choice"), coords=coords)
-
-
 def _odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
     """Positions in their triplets; what they say are positions (their interface) or names (their models)."""
     said, triplets = np.asarray(assembly.values).reshape(-1), stimuli.ids.reshape(-1, 3)
@@ -478,18 +292,4 @@ def _odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
     return xr.DataArray(said.astype(int), dims="presentation", coords=coords)
 
 
-def _theirs(module: str) -> Any:
-    return _brainscore(f"brainscore_core.supported_data_standards.brainio.{module}")
-
-
-def _brainscore(module: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0].replace("_", "-")
-        raise MissingDependency(package, None, "a subject of Brain-Score") from error
-
-
-__all__ = ["LANGUAGE_TARGETS", "RESPONSE", "from_brainscore", "to_brainscore_language", "to_brainscore_vision"]
+__all__ = ["LANGUAGE_TARGETS", "RESPONSE", "from_brainscore"]
