@@ -142,9 +142,12 @@ def _invert_factor(a: Array, made: Array) -> None:
 
 
 def times_upper(a: Array, lower: Array, out: Array | None = None) -> Array:
-    """Return ``a @ lower.T`` for a lower triangle, by blocks: half of the products are with zeros."""
+    """Return ``a @ lower.T`` for a lower triangle, by blocks: half of the products are with zeros.
+
+    It may be written over `a`: the last columns come first, which no others need.
+    """
     made = namespace(a).empty_like(a) if out is None else out
-    for start, end in _steps(lower.shape[0]):
+    for start, end in reversed(_steps(lower.shape[0])):
         made[:, start:end] = a[:, :end] @ transpose(lower[start:end, :end])
     return made
 

@@ -28,6 +28,8 @@ from brainmark.metrics.splits import Fold
 
 Selection = Literal["gcv", "loo"]
 
+_TOGETHER = 2**22  # numbers of the rows of several folds that are handled together
+
 
 def relative_alphas(features: Features, alphas: Sequence[float]) -> np.ndarray:
     """Penalties in units of the mean squared length of the centred features, so that their scale does not matter."""
@@ -71,7 +73,7 @@ def ridge_predictions(
     y = as_float64(y)
     if len(penalties) == 1 and penalties[0] > 0 and _complementary(folds, features.n):
         left_out = _left_out_dual if features.dual else _left_out_primal
-        found = left_out(features, y, [like(fold.test, y) for fold in folds], float(penalties[0]))
+        found = left_out(features, y, [fold.test for fold in folds], float(penalties[0]))
         if found is not None:
             return found, like(np.full((len(folds), y.shape[1]), penalties[0]), y)
     return _each_fold(features, y, folds, penalties, per_target, selection)
@@ -97,8 +99,8 @@ def left_out_least_squares(features: Features, y: Array, folds: Sequence[Fold]) 
     """
     if not _complementary(folds, features.n):
         return None
-    y, tests = _single_or_double(y), [like(fold.test, y) for fold in folds]
-    return _left_out_dual(features, y, tests, 0.0) if features.dual else _left_out_primal(features, y, tests, 0.0)
+    left_out = _left_out_dual if features.dual else _left_out_primal
+    return left_out(features, _single_or_double(y), [fold.test for fold in folds], 0.0)
 
 
 def _single_or_double(y: Array) -> Array:
@@ -110,7 +112,7 @@ def _complementary(folds: Sequence[Fold], n: int) -> bool:
     return all(len(f.train) + len(f.test) == n for f in folds)
 
 
-def _left_out_primal(features: Features, y: Array, tests: Sequence[Array], alpha: float) -> Array | None:
+def _left_out_primal(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
     """Leave-group-out predictions y_t - (I - H_tt)^-1 e_t from one factorisation; None where rounding forbids it.
 
     H is the hat matrix of all rows, with an intercept that is not penalised; e = (I - H) y. On centred rows,
@@ -121,21 +123,35 @@ def _left_out_primal(features: Features, y: Array, tests: Sequence[Array], alpha
     if inverse is None:
         return None
     error = y - column_means(y)
-    error = error - a @ (transpose(inverse) @ (inverse @ transpose(transpose(error) @ a)))
-    largest = max(len(test) for test in tests)
-    spare = [xp.empty((largest, features.p), dtype=xp.float64, device=device(a)) for _ in range(2)]
+    explained = inverse @ transpose(transpose(error) @ a)
     parts: list[Array] = []
-    for test in tests:
-        part, rows = (array[: len(test)] for array in spare)
-        times_upper(take_rows(a, test, part), inverse, rows)
-        lower = inverse_cholesky(_eye(len(test), a) - rows @ transpose(rows) - 1 / n)
-        if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
-            return None
-        parts.append(y[test] - transpose(lower) @ (lower @ error[test]))
+    for group in _groups(tests, _TOGETHER // features.p):
+        rows, places = np.unique(np.concatenate(group), return_inverse=True)  # random folds share rows
+        own = take_rows(a, like(rows, y), xp.empty((len(rows), features.p), dtype=xp.float64, device=device(a)))
+        half = times_upper(own, inverse, own)
+        rest = error[like(rows, y)] - half @ explained
+        for test, place in zip(group, np.split(places, np.cumsum([len(test) for test in group])[:-1]), strict=True):
+            at = like(place, y)
+            part = half[at]
+            lower = inverse_cholesky(_eye(len(test), a) - part @ transpose(part) - 1 / n)
+            if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
+                return None
+            parts.append(y[like(test, y)] - transpose(lower) @ (lower @ rest[at]))
     return xp.concat(parts, axis=0)
 
 
-def _left_out_dual(features: Features, y: Array, tests: Sequence[Array], alpha: float) -> Array | None:
+def _groups(tests: Sequence[np.ndarray], most: int) -> list[list[np.ndarray]]:
+    """Share tests out to groups, in their order, of at most so many rows together, or of one test."""
+    groups: list[list[np.ndarray]] = []
+    for test in tests:
+        if groups and sum(map(len, groups[-1])) + len(test) <= most:
+            groups[-1].append(test)
+        else:
+            groups.append([test])
+    return groups
+
+
+def _left_out_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
     """The same from products of presentations: y_t - (M_tt)^-1 (My)_t with M = (K + alpha)^-1 less its mean.
 
     M is (I - H) / alpha, and without a penalty the limit of that: the pseudoinverse of the centred products.
@@ -148,11 +164,12 @@ def _left_out_dual(features: Features, y: Array, tests: Sequence[Array], alpha: 
         return None
     constant = 1 / (n * (share * n + alpha))
     mean = column_means(y)
+    places = [like(test, y) for test in tests]
     if y.shape[1] > n:
-        return _smoothed(inverse, constant, y, mean, tests)
+        return _smoothed(inverse, constant, y, mean, places)
     error = transpose(inverse) @ (inverse @ (y - mean))
     parts: list[Array] = []
-    for test in tests:
+    for test in places:
         columns = inverse[:, test]
         parts.append(y[test] - xp.linalg.inv(transpose(columns) @ columns - constant) @ error[test])
     return xp.concat(parts, axis=0)
