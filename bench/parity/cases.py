@@ -156,7 +156,7 @@ def cases() -> list[Case]:
     found += [
         Case(metric, kind="choices", n=n, p=p, q=q, dtype="float64", small=n == 240)
         for metric in ("i1", "i1n", "i2", "i2n", "o1", "o2", "i1_ceiling", "i2n_ceiling", "o2_ceiling")
-        for n, p, q in ((240, 8, 80), (2160, 24, 40))
+        for n, p, q in ((240, 8, 80), (360, 12, 30))
     ]
     found += [
         Case(metric, kind="answers", n=n, p=p, q=q, dtype="float64", small=n == 160)
@@ -201,7 +201,7 @@ def cases() -> list[Case]:
     ]
     found += [
         Case("linear_predictivity", n=n, p=p, q=5, dtype=dtype)  # as many units as training presentations, or nearly
-        for n, p in ((60, 57), (90, 85), (400, 380))
+        for n, p in ((60, 57), (90, 85), (400, 380), (128, 3000))
         for dtype in ("float32", "float64")
     ]
     return found

@@ -92,6 +92,13 @@ def test_regressions(name: str, shape: tuple[int, int, int]) -> None:
     assert bs.aggregate(ours()(x, y)) == pytest.approx((value, error), abs=tolerance)
 
 
+@pytest.mark.parametrize(("n", "p"), [(128, 3000), (315, 1000)])
+def test_least_squares_of_more_units_than_presentations_round_as_published(n: int, p: int) -> None:
+    x, y = (v.astype(np.float32) for v in population(n, p, 1))
+    expected = published(LeastSquares(), x, y, shuffled(n)[:3])[0]
+    assert np.mean(bs.linear_predictivity()(x, y).splits[:3]) == pytest.approx(expected, abs=1e-6)
+
+
 def test_reverse_predicts_units_from_neuroids() -> None:
     x, y = population(80, 40, 30)
     expected = published(PLSRegression(25, scale=False), y, x, shuffled(80))

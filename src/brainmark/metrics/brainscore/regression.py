@@ -42,8 +42,8 @@ ALPHAS = (
 
 _MANY = 2**22  # features times presentations up to which products are taken in float64
 
-_FEW = 2**17  # features times presentations up to which the rounding of published scores is reproduced
-_FEW_WIDE = 2**19  # the same in float64 without a cutoff, where it weighs more: 1e-4 with 315 presentations
+_FEW = 2**20  # features times presentations up to which the rounding of published scores is reproduced: 1e-4 and more
+_FEW_CUT = 2**17  # the same with a cutoff, which takes most of the rounding away
 
 Predicted = tuple[list[np.ndarray], tuple[str, ...]]
 Mapping = Callable[[np.ndarray | Features, np.ndarray, Sequence[Fold]], Predicted]
@@ -237,10 +237,11 @@ def ols_mapping(
     None: the precision of the features, as LAPACK has it. Where the products of the features cannot tell how small a
     singular value is, the features themselves are decomposed, in the precision in which they come; and so are a few
     features that outnumber presentations. Centring these takes one singular value to the edge of precision; published
-    scores hold what rounding then makes of it (3e-4 with 60 presentations in float32, 1e-5 with hundreds), and the
-    same steps on the same rows bring it back.
+    scores hold what rounding then makes of it (3e-4 of a single neuroid with 128 presentations and 3000 features, 1e-5
+    with five times as many numbers), and the same steps on the same rows bring it back.
     """
-    if not isinstance(x, Features) and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= _most(x, cutoff):
+    few = _FEW if cutoff is None else _FEW_CUT
+    if not isinstance(x, Features) and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= few:
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = x if isinstance(x, Features) else prepare(x, wide=True)
     quick = left_out_least_squares(features, y, folds)
@@ -255,10 +256,6 @@ def ols_mapping(
         else:
             predictions.append(spectrum.predict(features, *fold, np.zeros(1)) + mean)
     return predictions, ()
-
-
-def _most(x: np.ndarray, cutoff: float | None) -> int:
-    return _FEW_WIDE if x.dtype == np.float64 and cutoff is None else _FEW
 
 
 def _units(x: np.ndarray | Features) -> np.ndarray:
