@@ -20,26 +20,15 @@ class SimulatedTruth:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return presentation x 20 features for region IT."""
-        import numpy as np
-        import xarray as xr
-
         from brainmark.core.errors import NotApplicable
         from brainmark.core.experiment import Record
         from brainmark.data.simulated import network_features
+        from brainmark.models.units import recorded
 
         ask = experiment.ask
         if experiment.stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT" or ask.time_bins:
             raise NotApplicable("simulated-truth only answers recordings of IT, without time bins, to images")
-        features = network_features(experiment.stimuli.media)
-        return xr.DataArray(
-            features,
-            dims=("presentation", "neuroid"),
-            coords={
-                "stimulus_id": ("presentation", experiment.stimuli.ids),
-                "neuroid_id": ("neuroid", np.arange(features.shape[1])),
-                "region": ("neuroid", ["IT"] * features.shape[1]),
-            },
-        )
+        return recorded(network_features(experiment.stimuli.media), {}, experiment)
 
 
 class SimulatedTruthOverTime:
@@ -49,30 +38,18 @@ class SimulatedTruthOverTime:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return presentation x 20 units [x time_bin] for region IT; without time bins, the mean from 70 to 250 ms."""
-        import numpy as np
-        import xarray as xr
-
         from brainmark.core.errors import NotApplicable
         from brainmark.core.experiment import Record
         from brainmark.data.simulated_time import BINS, units_over_time
+        from brainmark.models.units import recorded
 
         ask, stimuli = experiment.ask, experiment.stimuli
         if stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT":
             raise NotApplicable(f"{self.identifier} only answers recordings of IT to images")
-        bins = ask.time_bins or BINS
-        units = units_over_time(stimuli.media, bins)
-        answer = xr.DataArray(
-            units,
-            dims=("presentation", "neuroid", "time_bin"),
-            coords={
-                "stimulus_id": ("presentation", stimuli.ids),
-                "neuroid_id": ("neuroid", np.arange(units.shape[1])),
-                "region": ("neuroid", ["IT"] * units.shape[1]),
-                "time_bin_start": ("time_bin", [start for start, _ in bins]),
-                "time_bin_end": ("time_bin", [end for _, end in bins]),
-            },
-        )
-        return answer if ask.time_bins else answer.mean("time_bin")
+        units = units_over_time(stimuli.media, ask.time_bins or BINS)
+        if not ask.time_bins:
+            return recorded(units.mean(axis=2), {}, experiment)
+        return recorded(units, {}, experiment, ("presentation", "neuroid", "time_bin"))
 
 
 @models.add(
