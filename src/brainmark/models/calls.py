@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import ModelError, UnknownName
-from brainmark.models.outputs import call_with, tensors_in
+from brainmark.models.outputs import call_with, is_array, tensors_in
 
 OUTPUT = "output"
 """Name of the module's own output, unless one of its layers is called so."""
@@ -109,6 +109,7 @@ def all_calls(module: nn.Module, sample: Any) -> list[str]:
             first = next((t for _, t in tensors_in(output)), None)
             if (
                 first is not None
+                and is_array(first)
                 and first.ndim > 0
                 and first.shape[0] == 1
                 and first.numel()

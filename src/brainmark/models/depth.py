@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import BrainmarkError, ModelError
+from brainmark.models.outputs import is_array
 
 DEPTHS = {"V1": 0.2, "V2": 0.4, "V4": 0.6, "IT": 0.9}
 """Share of the weighted layers that have run: early, middle and late, as maps found on recordings usually are."""
@@ -72,7 +73,7 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
             output = output[0] if isinstance(output, tuple) and output else output
             if name in ends:
                 repeated.add(name)
-            if isinstance(output, Tensor) and output.ndim >= 2 and output.shape[0] == 1:
+            if isinstance(output, Tensor) and is_array(output) and output.ndim >= 2 and output.shape[0] == 1:
                 ends[name] = weighted, len(ends)
 
         return note
@@ -81,18 +82,25 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
     training = network.training
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(1, 3, size, size))
+            network.eval()(_grey(network, size))
     except BrainmarkError:
         raise
     except Exception as error:  # whatever the network raises
         raise ModelError(
-            f"{type(network).__name__} does not take an image (1, 3, {size}, {size}): {type(error).__name__}: {error}"
+            f"{type(network).__name__} does not take an image (1, 3, {size}, {size}): {type(error).__name__}: {error}; "
+            "if its input has another size, say size in a models.toml"
         ) from error
     finally:
         network.train(training)
         for handle in hooks:
             handle.remove()
     return {name: end for name, end in ends.items() if name not in repeated}, max(weighted, 1)
+
+
+def _grey(network: nn.Module, size: int) -> Tensor:
+    """Grey image (1, 3, size, size) where the weights are, and in their precision."""
+    first = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
+    return torch.zeros(1, 3, size, size, dtype=first.dtype, device=first.device)
 
 
 def _blocks(network: nn.Module, ends: dict[str, tuple[int, int]], total: int, prefix: str = "") -> Iterator[str]:

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brainmark.core.errors import InvalidModel, ModelError, ResourceError
+from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
 from brainmark.core.stimuli import Media
 from brainmark.models import plan as planning
 from brainmark.models.calls import ALL, OUTPUT, EnoughSeen, all_calls, find_calls, hooked
-from brainmark.models.loading import Batch, Loader, bytes_of, prefetched, shapes_of, stacked
+from brainmark.models.loading import Batch, Loader, as_arrays, bytes_of, digest_of, prefetched, shapes_of, stacked
 from brainmark.models.memory import available_memory, human_bytes, keep_heap, resident_memory
-from brainmark.models.outputs import call_with, converted, one_tensor
+from brainmark.models.networks.seeds import draws_from
+from brainmark.models.outputs import call_with, check_weights, converted, one_tensor
 from brainmark.models.plan import (
     BATCHES,
     MANY,
@@ -40,11 +41,12 @@ from brainmark.models.results import InMemory, OnDisk, Results, check_disk, file
 _USABLE = 0.8  # share of the free memory that a run may plan for
 _REPEATS = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest activation: two passes differ by less
 _AGREES = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # the same, of a pass that takes shortcuts and one that does not
+_ALONE = 0.05  # of the length of a layer's answer: a stimulus alone and among others differ by less, by rounding
 
 Progress = Callable[[int, int], None]
 """Called with (stimuli done, stimuli in all) after each batch."""
 Layers = Mapping[str, Reduction | None] | Sequence[str]
-"""Layers, or layers and what each is reduced by; ``all`` stands for every distinct output."""
+"""One layer, several, or layers and what each is reduced by; ``all`` stands for every distinct output."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,13 +77,15 @@ class Extractor:
     """
 
     module: nn.Module
-    prepare: Callable[[Any], Any] = np.asarray
+    prepare: Callable[[Any], Any] = as_arrays
     collate: Callable[[Sequence[Any]], Any] = stacked
     device: str = "cpu"
     batch: int | None = None
     dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
+        if not isinstance(self.module, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidModel(f"Extractor: module is a {type(self.module).__name__}; give a torch.nn.Module")
         if self.dtype not in _REPEATS:
             raise InvalidModel(f"Extractor: dtype = {self.dtype}; give torch.float32 or torch.bfloat16")
         if self.batch is not None and self.batch < 1:
@@ -90,16 +94,17 @@ class Extractor:
     def layers(self, media: Media) -> list[str]:
         """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
         sample, _, _ = self._sample(media)
-        with evaluating(self.module, inference=False), torch.random.fork_rng(devices=[]):
+        with evaluating(self.module, inference=False), draws_from():
             return all_calls(self.module, sample)
 
-    def probe(self, media: Media, layers: Sequence[str], *, seed: int | None = None) -> Probe:
+    def probe(self, media: Media, layers: Layers, *, seed: int | None = None) -> Probe:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
         sample, stored, key = self._sample(media)
-        names = self._names(media, layers)
-        with evaluating(self.module), torch.random.fork_rng(devices=[]), keep_heap(), self.precision():
+        names = self._names(media, _listed(layers))
+        with evaluating(self.module), draws_from(), keep_heap(), self.precision():
             found = planning.probe(self.module, sample, names, agree=_AGREES[self.dtype])
-        return dataclasses.replace(found, medium=found.medium + stored[0] + stored[1], prepared=stored[1], key=key)
+        medium = found.medium + stored[0] + stored[1]
+        return dataclasses.replace(found, medium=medium, prepared=stored[1], key=key, digest=digest_of(media[0]))
 
     def plan(
         self,
@@ -116,7 +121,7 @@ class Extractor:
         ------
         ResourceError : there is less memory, or room on the disk.
         """
-        probed = probed or self.probe(media, list(layers))
+        probed = probed or self.probe(media, layers)
         reduced = {
             name: reduced_shape(name, probed.shapes[name], reduce)
             for name, reduce in self._wanted(layers, probed).items()
@@ -173,7 +178,7 @@ class Extractor:
             that differ between stimuli; without a seed, a module that changes from one pass to the next.
         ResourceError : the result and one stimulus at a time would not fit into memory.
         """
-        probed = probed or self.probe(media, list(layers), seed=seed)
+        probed = probed or self.probe(media, layers, seed=seed)
         plan = self.plan(media, layers, probed=probed, seed=seed, into=into)
         if seed is None:
             self._check_steady(probed)
@@ -192,6 +197,9 @@ class Extractor:
 
     def _sample(self, media: Media) -> tuple[Any, tuple[int, int], Any]:
         """The first stimulus as input, the bytes of its medium and of its prepared form, and the shapes of that."""
+        if not len(media):
+            raise InvalidStimuli(f"no stimuli to show to {type(self.module).__name__}")
+        check_weights(self.module)
         self.module.to(self.device)
         medium = media[0]
         prepared = self.prepare(medium)
@@ -203,7 +211,7 @@ class Extractor:
         return list(dict.fromkeys([*self.layers(media), *(name for name in layers if name != ALL)]))
 
     def _wanted(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
-        wanted = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers)
+        wanted = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(_listed(layers))
         if ALL in wanted:
             wanted = dict.fromkeys(probed.shapes, wanted.pop(ALL)) | wanted
         return wanted
@@ -261,6 +269,8 @@ class _Run:
         self.counts: dict[nn.Module, int] = {}
         self.missing: set[str] = set()
         self.as_probed = True
+        self.comparable = seed is None and probed.weights == planning.versions(extractor.module)
+        self.known: int | None = None  # place in the batch of the stimulus that was shown alone before
 
     def execute(self, progress: Progress | None) -> dict[str, np.ndarray]:
         """Compute all batches, then copy the rows of repeated stimuli."""
@@ -282,6 +292,7 @@ class _Run:
                 torch.inference_mode(),
                 extractor.precision(),
                 self.probed.shortcuts.taken(),
+                draws_from(),
             ):
                 for batch in prefetched(loader.batches()):
                     self._forward(batch)
@@ -314,6 +325,8 @@ class _Run:
     def _forward(self, batch: Batch) -> None:
         self.rows, self.passing, self.counts = batch.rows, batch.passing, {}
         self.as_probed = batch.key == self.probed.key
+        among = self.comparable and len(batch.rows) > 1 and self.probed.digest in batch.digests
+        self.known = batch.digests.index(self.probed.digest) if among else None
         self.missing = set(self.wanted)
         inputs = self.extractor.as_input(batch.inputs)
         with self._seeded(batch.digests):
@@ -340,8 +353,7 @@ class _Run:
             module.reseed(seeds + seeds[-1:] * (self.passing - len(seeds)))
             yield
             return
-        with torch.random.fork_rng():
-            torch.manual_seed(seeds[0])
+        with draws_from(seeds[0]):
             yield
 
     def _hook(self, layer: nn.Module, _: Any, output: Any) -> None:
@@ -358,8 +370,23 @@ class _Run:
         if self.as_probed and not self.missing:
             raise EnoughSeen
 
+    def _check_alone(self, name: str, among: Tensor) -> None:
+        """Refuse a layer that answers a stimulus otherwise when others are shown with it: its numbers mean nothing."""
+        alone = self.probed.alone[name][0]
+        if alone.shape != among.shape or not alone.is_floating_point():
+            return
+        off = float((alone.double() - among.double()).norm() / alone.double().norm().clamp(min=1e-30))
+        if off > _ALONE:
+            raise ModelError(
+                f"layer {name!r} of {type(self.extractor.module).__name__} answers a stimulus otherwise when others "
+                f"are shown with it (by {off:.3g} of its length): it normalises over the batch, as batch "
+                "normalisation without stored statistics does; give batch=1, or a network whose statistics are stored"
+            )
+
     def _keep(self, name: str, tensor: Tensor) -> None:
         check_stimuli(tensor, name, self.passing)
+        if self.known is not None:
+            self._check_alone(name, tensor[self.known])
         reduce = self.wanted[name]
         tensor = tensor[: len(self.rows)]
         tensor = tensor if reduce is None else reduce(tensor)
@@ -376,6 +403,10 @@ class _Run:
                 row = self.rows[int(torch.nonzero(broken)[0])]
                 raise ModelError(f"layer {name!r}: activations to {self._label(row)} are NaN or infinite")
         self.results[name].put(self.rows, tensor)
+
+
+def _listed(layers: Layers) -> list[str]:
+    return [layers] if isinstance(layers, str) else list(layers)
 
 
 def _too_much(plan: Plan, free: int, layers: Sequence[str]) -> str:

@@ -144,6 +144,15 @@ def prefetched(items: Iterator[Any]) -> Iterator[Any]:
             yield item
 
 
+def as_arrays(medium: Any) -> Any:
+    """Return a medium as an array; mappings and tuples of arrays, which are several inputs, hold arrays."""
+    if isinstance(medium, Mapping):
+        return {key: as_arrays(value) for key, value in cast("Mapping[Any, Any]", medium).items()}
+    if isinstance(medium, tuple) and any(isinstance(part, np.ndarray | Tensor) for part in medium):
+        return tuple(as_arrays(part) for part in cast("tuple[Any, ...]", medium))
+    return np.asarray(medium)
+
+
 def stacked(prepared: Sequence[Any]) -> Any:
     """Put prepared stimuli into one input: arrays and numbers are stacked, within mappings and tuples too."""
     first = prepared[0]
@@ -206,6 +215,7 @@ def _update(whole: Any, medium: Any) -> None:
 __all__ = [
     "Batch",
     "Loader",
+    "as_arrays",
     "bytes_of",
     "concurrent",
     "digest_of",

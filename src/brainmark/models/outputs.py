@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from brainmark.core.errors import InvalidModel, ModelError
 
@@ -54,7 +55,7 @@ def one_tensor(output: Any, name: str, *, only: bool) -> Tensor:
     Raises
     ------
     InvalidModel : several tensors where only one may be; names place and shape of each.
-    ModelError : no tensor, a scalar or complex numbers.
+    ModelError : no tensor, a scalar, complex numbers, a sparse or a nested tensor.
     """
     found = list(tensors_in(output))
     if only and len(found) > 1:
@@ -65,8 +66,8 @@ def one_tensor(output: Any, name: str, *, only: bool) -> Tensor:
             "and which one is meant is not said; name a layer instead, or wrap the module so that it returns one tensor"
         )
     tensor = found[0][1] if found else None
-    if tensor is None or tensor.ndim == 0 or tensor.is_complex():
-        what = _described(output) if tensor is None else f"{tensor.dtype} tensor of shape {tuple(tensor.shape)}"
+    if tensor is None or not is_array(tensor) or tensor.ndim == 0 or tensor.is_complex():
+        what = _described(output if tensor is None else tensor)
         raise ModelError(
             f"layer {name!r}: its output is a {what}, not a real tensor (stimuli, ...); "
             "name a layer that yields one, or wrap the module"
@@ -74,8 +75,28 @@ def one_tensor(output: Any, name: str, *, only: bool) -> Tensor:
     return tensor
 
 
+def check_weights(module: nn.Module) -> None:
+    """Refuse a module whose parameters or buffers hold no numbers yet.
+
+    Raises
+    ------
+    InvalidModel : names the first of them, and the way out.
+    """
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if is_lazy(tensor):
+            raise InvalidModel(
+                f"{type(module).__name__}: {name} has no shape yet, as its layer is lazy; call the network once first"
+            )
+        if tensor.is_meta:
+            raise InvalidModel(
+                f"{type(module).__name__}: {name} is on the device 'meta', without values; make the network on another "
+                "device, or load its weights with load_state_dict(..., assign=True)"
+            )
+
+
 def digest_of_weights(module: nn.Module) -> str:
-    """sha256 over names and values of all parameters and buffers."""
+    """sha256 over names and values of all parameters and buffers. Raises what `check_weights` raises."""
+    check_weights(module)
     whole = hashlib.sha256()
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         values = tensor.detach().cpu().contiguous()
@@ -84,8 +105,17 @@ def digest_of_weights(module: nn.Module) -> str:
     return whole.hexdigest()
 
 
+def is_array(tensor: Tensor) -> bool:
+    """Whether a tensor holds all its numbers, in rows of equal length: neither a sparse nor a nested one."""
+    return tensor.layout == torch.strided and not tensor.is_nested
+
+
 def _described(output: Any) -> str:
-    """Type of an output without tensors, and the types of what it holds."""
+    """What an output is that cannot be recorded: a kind of tensor, or a type and the types of what it holds."""
+    if isinstance(output, Tensor):
+        if not is_array(output):
+            return "nested tensor" if output.is_nested else f"sparse tensor of shape {tuple(output.shape)}"
+        return f"{output.dtype} tensor of shape {tuple(output.shape)}"
     held = output.values() if isinstance(output, Mapping) else output
     if not isinstance(output, Mapping | list | tuple):
         return type(output).__name__

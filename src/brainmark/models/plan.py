@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from brainmark.core.errors import ModelError
 from brainmark.models.calls import Call, EnoughSeen, check_ran, find_calls, hooked
 from brainmark.models.memory import human_bytes
-from brainmark.models.outputs import call_with, one_tensor, tensors_in
+from brainmark.models.outputs import call_with, is_array, one_tensor, tensors_in
 from brainmark.models.shortcuts import Following, Shortcuts
 
 BATCHES = (64, 32, 16, 8, 4, 2, 1)
@@ -47,6 +47,8 @@ class Probe:
     scratch : bytes that a pass needs once, whatever the batch.
     prepared, key : bytes and shapes of a prepared stimulus; for these shapes the counts of calls hold.
     changed : layer -> largest difference between two passes, relative to its largest activation, where there was one.
+    digest, alone, weights : hash of the stimulus, what the layers put out for it when it was shown alone, and how often
+        the weights had been changed in place by then.
     shortcuts : what the run may compute otherwise; one pass took them, and agreed with one that did not.
     """
 
@@ -59,6 +61,9 @@ class Probe:
     key: Any = None
     changed: Mapping[str, float] | None = None
     shortcuts: Shortcuts = field(default_factory=Shortcuts)
+    digest: bytes = b""
+    alone: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor], repr=False)
+    weights: tuple[int, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class LiveMemory(TorchDispatchMode):
         super().__init__()
         self.live = self.peak = 0
         self.paused = False
-        self._sizes = {_place(t): 0 for t in known}
+        self._sizes = {_place(t): 0 for t in known if is_array(t)}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation and count what it made."""
@@ -117,6 +122,8 @@ class LiveMemory(TorchDispatchMode):
         if self.paused:
             return made
         for _, tensor in tensors_in(made):
+            if not is_array(tensor):
+                continue
             storage, address = tensor.untyped_storage(), _place(tensor)
             if address not in self._sizes:
                 self._sizes[address] = storage.nbytes()
@@ -127,6 +134,11 @@ class LiveMemory(TorchDispatchMode):
 
     def _gone(self, address: int) -> None:
         self.live -= self._sizes.pop(address, 0)
+
+
+def versions(module: nn.Module) -> tuple[int, ...]:
+    """How often each parameter and buffer was changed in place, as training does."""
+    return tuple(0 if t.is_inference() else t._version for t in [*module.parameters(), *module.buffers()])
 
 
 def _place(tensor: Tensor) -> int:
@@ -166,6 +178,8 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str], *, agree: float
         scratch=max((t.nbytes for t in stored), default=0) + shortcuts.bytes,
         changed=changed,
         shortcuts=shortcuts,
+        alone=once.outputs,
+        weights=versions(module),
     )
 
 
@@ -292,6 +306,7 @@ __all__ = [
     "filled",
     "probe",
     "reduced_shape",
+    "versions",
     "waiting_bytes",
     "working_bytes",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -16,6 +18,22 @@ def seeded(seed: int) -> Generator[None]:
         yield
 
 
+@contextmanager
+def draws_from(seed: int | None = None) -> Generator[None]:
+    """Let what uses the generators of torch, NumPy and Python draw from `seed`; afterwards they are where they were."""
+    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that others draw from
+    with torch.random.fork_rng():
+        if seed is not None:
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numbers)  # noqa: NPY002
+
+
 def twin(name: str, weights: str, seed: int, usual: str = "published") -> str:
     """Return the name under which a model with these weights is known: ``name``, or that of a random twin."""
     if weights == usual and (weights != "random" or seed == 0):
@@ -23,4 +41,4 @@ def twin(name: str, weights: str, seed: int, usual: str = "published") -> str:
     return f"{name}:random" if seed == 0 else f"{name}:random={seed}"
 
 
-__all__ = ["seeded", "twin"]
+__all__ = ["draws_from", "seeded", "twin"]

@@ -1,0 +1,173 @@
+"""Modules as people write them: odd layers, odd draws, odd weights."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
+from brainmark.models.depth import guess_layers
+from brainmark.models.features import Extractor
+from brainmark.models.outputs import digest_of_weights
+
+IMAGES = np.random.default_rng(0).random((7, 3, 16, 16), np.float32)
+
+
+class Network(nn.Module):
+    """A convolution and what `middle` makes of its output."""
+
+    def __init__(self, middle=lambda x: x, **norm):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.middle = nn.Conv2d(3, 4, 3, padding=1), middle
+        self.norm, self.last = nn.BatchNorm2d(4, **norm), nn.Conv2d(4, 5, 3)
+
+    def forward(self, x):
+        return self.last(self.norm(self.middle(self.first(x))))
+
+
+# --- answers that depend on what else is shown
+
+
+def test_a_layer_that_normalises_over_the_batch_is_told():
+    network = Network(track_running_stats=False)
+    with pytest.raises(
+        ModelError, match=r"'norm' of Network answers a stimulus otherwise when others are shown with it"
+    ):
+        Extractor(network)(IMAGES, ["norm"])
+    found = Extractor(network)(IMAGES, ["first"])["first"]  # what comes before it is as it should be
+    np.testing.assert_allclose(found, Extractor(network, batch=1)(IMAGES, ["first"])["first"], atol=1e-5)
+    alone = Extractor(network, batch=1)(IMAGES, ["norm"])["norm"]  # each by itself, as the error says
+    np.testing.assert_allclose(alone.mean((2, 3)), 0, atol=1e-5)
+
+
+def test_rounding_between_batches_is_no_such_difference():
+    network = Network(lambda x: (x > x.mean((1, 2, 3), keepdim=True)).float())  # units that switch at a threshold
+    assert Extractor(network)(IMAGES, ["output"])["output"].shape == (7, 5, 14, 14)
+
+
+# --- random numbers of other libraries
+
+
+@pytest.mark.parametrize(
+    "draw", [np.random.standard_normal, lambda: random.gauss(0, 1), lambda: float(torch.randn(()))]
+)
+def test_draws_of_any_library_come_from_the_seed_and_stay_there(draw):
+    extractor = Extractor(Network(lambda x: x + draw()))
+    before = draws()
+    first = extractor(IMAGES, ["output"], seed=3)["output"]
+    second = extractor(IMAGES[::-1].copy(), ["output"], seed=3)["output"][::-1]
+    assert draws() == before
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, extractor(IMAGES, ["output"], seed=4)["output"])
+    with pytest.raises(ModelError, match="draws random numbers"):
+        extractor(IMAGES, ["output"])
+    assert draws() == before
+
+
+def test_a_network_that_sets_the_seed_does_not_set_it_for_others():
+    def middle(x):
+        torch.manual_seed(5)
+        np.random.seed(5)  # noqa: NPY002 - what people write
+        return x + torch.randn(4, 1, 1)
+
+    before = draws()
+    Extractor(Network(middle))(IMAGES, ["output"])
+    assert draws() == before
+
+
+def draws():
+    """State of the generators that everybody shares."""
+    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+
+
+# --- tensors of other kinds
+
+
+def test_sparse_tensors_on_the_way_do_no_harm_and_as_a_layer_are_told():
+    def through_sparse(x):
+        return torch.sparse.mm(torch.eye(16).to_sparse(), x.reshape(-1, 16).T).T.reshape(x.shape)
+
+    found = Extractor(Network(through_sparse))(IMAGES, ["output"])["output"]
+    np.testing.assert_allclose(found, Extractor(Network())(IMAGES, ["output"])["output"], atol=1e-6)
+    sparse = nn.Sequential(Network(), Sparse())
+    with pytest.raises(ModelError, match=r"'1': its output is a sparse tensor of shape \(1, 5, 14, 14\)"):
+        Extractor(sparse)(IMAGES, ["1"])
+    assert "1" not in Extractor(sparse).layers(IMAGES)
+
+
+class Sparse(nn.Module):
+    """Puts out a sparse tensor."""
+
+    def forward(self, x):
+        return x.to_sparse()
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors_of_padded_texts_are_left_out_of_all():
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+            self.words, self.encoder = nn.Embedding(9, 8, padding_idx=0), nn.TransformerEncoder(layer, 2)
+
+        def forward(self, x):
+            return self.encoder(self.words(x), src_key_padding_mask=x == 0)
+
+    texts = [np.array([1, 2, 3, 0]), np.array([4, 5, 6, 7]), np.array([8, 0, 0, 0])]
+    layers = Extractor(Reader().eval()).layers(texts)
+    assert {"words", "encoder"} <= set(layers)
+
+
+# --- weights without values, inputs, names
+
+
+def test_weights_without_values_are_told_before_anything_runs():
+    with torch.device("meta"):
+        nowhere = Network()
+    with pytest.raises(InvalidModel, match=r"Network: first.weight is on the device 'meta'"):
+        Extractor(nowhere)(IMAGES, ["first"])
+    lazy = nn.Sequential(nn.LazyConv2d(4, 3))
+    for use in (lambda: Extractor(lazy)(IMAGES, ["0"]), lambda: digest_of_weights(lazy)):
+        with pytest.raises(InvalidModel, match=r"0.weight has no shape yet, .* call the network once first"):
+            use()
+    lazy(torch.from_numpy(IMAGES))
+    assert Extractor(lazy)(IMAGES, ["0"])["0"].shape == (7, 4, 14, 14)
+
+
+def test_what_is_no_module_and_no_stimuli_are_told():
+    with pytest.raises(InvalidModel, match="module is a function"):
+        Extractor(lambda x: x)
+    with pytest.raises(InvalidStimuli, match="no stimuli to show to Network"):
+        Extractor(Network())(IMAGES[:0], ["first"])
+
+
+def test_one_layer_may_be_given_by_its_name():
+    assert list(Extractor(Network())(IMAGES, "first")) == ["first"]
+
+
+def test_movements_come_as_mappings_or_tuples_of_arrays():
+    class Muscles(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drive = nn.Linear(4, 3)
+
+        def forward(self, position, velocity):
+            return self.drive(torch.cat([position, velocity], -1))
+
+    rng = np.random.default_rng(1)
+    pairs = [(rng.normal(size=(9, 2)), rng.normal(size=(9, 2))) for _ in range(5)]
+    named = [{"velocity": velocity, "position": position} for position, velocity in pairs]
+    network = Muscles()
+    by_place, by_name = (Extractor(network)(media, "output")["output"] for media in (pairs, named))
+    np.testing.assert_array_equal(by_place, by_name)
+    assert by_place.shape == (5, 9, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_layers_are_chosen_in_any_precision(dtype):
+    assert set(guess_layers(Network().to(dtype), 16).regions) == {"V1", "V2", "V4", "IT"}
