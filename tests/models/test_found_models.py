@@ -303,6 +303,35 @@ def test_functions_that_fail_or_make_something_else_are_told(folder):
         models["my_networks_here:number"].load()
 
 
+class Counted:
+    """Makes networks whose weights are drawn anew, and counts them."""
+
+    count = 0
+
+    def __call__(self):
+        Counted.count += 1
+        return tiny()
+
+
+def test_what_is_digested_is_what_is_scored(folder):
+    models["my_networks_here:make_model"]  # imports the module
+    sys.modules["my_networks_here"].anew = Counted()
+    entry = models["my_networks_here:anew"]
+    made = Counted.count
+    digests = [entry.content(), entry.content(), entry.load().weights_digest]
+    assert len(set(digests)) == 1  # though each call draws other weights
+    assert Counted.count == made + 1
+    assert models["my_networks_here:anew"].content() != digests[0]
+
+
+def test_a_module_may_hold_the_network_or_subject_itself(folder):
+    with (folder / "my_networks_here.py").open("a") as file:
+        file.write("\nnetwork = make_model()\nsubject = sees()\n")
+    assert answer(models["my_networks_here:network"].load(), "V1").shape[0] == len(images())
+    assert models["my_networks_here:subject"].load().degrees == 12.0
+    assert models["my_networks_here:subject"].card.regions == ("IT",)
+
+
 # --- exported programs
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 import warnings
 
@@ -111,6 +112,25 @@ def test_finished_scores_are_given_and_nothing_is_computed(registered):
     (found,) = score_all(["other", "toy"], ["Toy.V4-mean"], finished=True)
     assert found.to_dict() == first.to_dict()
     assert other.asked == 0
+
+
+@pytest.mark.parametrize("name", ["broken", "broken_networks_here:make"])
+def test_a_model_that_cannot_be_made_is_a_failure_and_the_next_is_scored(registered, monkeypatch, tmp_path, name):
+    def broken():
+        raise KeyError("weights")
+
+    registry.models.add("broken", card=registry.models["toy"].card)(broken)
+    (tmp_path / "broken_networks_here.py").write_text("def make():\n    raise KeyError('weights')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "broken_networks_here", raising=False)
+    failed, scored = score_all([name, "toy"], ["Toy.V4-mean"])
+    assert isinstance(failed, Failure)
+    assert failed.kind == "model"
+    assert name in failed.reason
+    assert "KeyError: 'weights'" in failed.reason
+    assert isinstance(scored, Score)
+    assert [s.subject for s in score_all([name, "toy"], ["Toy.V4-mean"], finished=True)] == ["toy"]
 
 
 def test_a_change_of_the_card_is_another_result(registered, monkeypatch):

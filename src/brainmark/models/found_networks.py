@@ -1,33 +1,26 @@
-"""Networks of timm, torchvision, the Hugging Face hub and of one's own functions, as models by name."""
+"""Networks of timm, torchvision and the Hugging Face hub, as models by name."""
 
 from __future__ import annotations
 
 import functools
-import importlib
-import inspect
-import sys
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
-import torch
 from torch import nn
 
-from brainmark.core.cards import Domain
-from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
+from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.models import torch_libraries
-from brainmark.models.arguments import is_finite
-from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, VisionSubject, as_subject
+from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, VisionSubject
 from brainmark.models.depth import guess_layers
 from brainmark.models.networks.seeds import twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import Factory, ModelEntry, card_for
 from brainmark.models.sources import Hub, HubText, Source, Timm, Torchvision
-from brainmark.models.text_regions import LANGUAGE_REGIONS
 from brainmark.models.zoo import POOL, network
 
 DEGREES = 8.0
@@ -213,130 +206,12 @@ def _words(module: nn.Module) -> Head | None:
     return Head(classes=words) if classifies and len(set(words)) == len(words) > 1 else None
 
 
-def function(name: str, module: str, wanted: str) -> ModelEntry:
-    """Return what a function makes, of a module that can be imported from here; it may have options of its own.
-
-    A network, a network that reads and its tokenizer, or a subject.
-    """
-    made_by = _imported(name, module)
-    known = {n: v for n, v in vars(made_by).items() if callable(v) and not n.startswith("_")}
-    if wanted not in known:
-        raise UnknownName(f"function of {module}", wanted, known)
-    made: Any = known[wanted]
-    for parameter in inspect.signature(made).parameters.values():
-        if parameter.default is parameter.empty and parameter.kind not in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-        ):
-            raise InvalidModel(f"{name}: its option {parameter.name!r} has no default; wrap it in a function without")
-
-    signature = inspect.signature(made)
-    ours = {"size": int | None, "regions": Regions | None}
-    added = [
-        inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=a)
-        for n, a in ours.items()
-        if n not in signature.parameters
-    ]
-
-    @functools.wraps(made)
-    def make(**options: Any) -> Subject:
-        told = {p.name: options.pop(p.name, None) for p in added}
-        try:
-            thing = made(**options)
-        except BrainmarkError:
-            raise
-        except Exception as error:
-            raise ModelError(f"{name}: the function failed: {type(error).__name__}: {error}") from error
-        identifier = twin(name, str(options.get("weights", "published")), int(options.get("seed", 0)))
-        if reader := _reader(thing):
-            from brainmark.models.language_subject import as_language_subject
-
-            return as_language_subject(identifier, *reader, regions=told.get("regions"))
-        if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
-            return as_vision_subject(identifier, thing, Preprocessing(), None, **told)
-        try:
-            return as_subject(thing, name)
-        except TypeError as error:
-            raise InvalidModel(f"{name}: {error}") from error
-
-    def content() -> str | None:
-        """Digest of the weights, which the function may have read from a file; None for a subject of its own kind."""
-        thing = made()
-        thing = reader[0] if (reader := _reader(thing)) else thing
-        if isinstance(thing, nn.Module) and not callable(getattr(thing, "perform", None)):
-            return digest_of_weights(thing)
-        digest = getattr(thing, "weights_digest", None)
-        return digest if isinstance(digest, str) else None
-
-    keywords = [p for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD]
-    plain = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    make.__signature__ = signature.replace(parameters=[*plain, *added, *keywords])  # pyright: ignore[reportAttributeAccessIssue]
-    make.__module__ = module  # not where a decorator or a library defined it: this file may have changed
-    known_of = _made_for if isinstance(made, Hashable) else _made_for.__wrapped__
-    card = card_for(
-        name,
-        what=f"{wanted} of {module}",
-        where=str(getattr(made_by, "__file__", module)),
-        licence="not stated",
-        summary=f"What {wanted} of {module} makes; the layers of a bare network are chosen by depth.",
-        **known_of(made),
-    )
-    return Entry("model", name, make, card, content)
-
-
-@functools.lru_cache(16)
-def _made_for(function: Callable[[], Any]) -> dict[str, Any]:
-    """Domain, field of view and regions, for the card, of what a function makes; one that fails tells when it is used.
-
-    A subject says its own: ``domain`` ("language"; without it "vision"), ``degrees``, ``regions``.
-    """
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # it is called again when it is loaded
-        warnings.simplefilter("ignore")
-        try:
-            thing: Any = function()
-        except Exception:  # noqa: BLE001 - it is called again, and then the error is told
-            thing = None
-    domain = "language" if _reader(thing) else getattr(thing, "domain", "vision")
-    if domain not in get_args(Domain):
-        raise InvalidModel(f"{type(thing).__name__}: domain is {domain!r}, none of {', '.join(get_args(Domain))}")
-    degrees: Any = getattr(thing, "degrees", None)
-    own: Any = getattr(thing, "regions", None)
-    told: dict[str, Any] = {"domain": domain, "degrees": None}
-    if domain == "vision":
-        told["degrees"] = degrees if is_finite(degrees) and degrees > 0 else DEGREES
-    regions = LANGUAGE_REGIONS if domain == "language" else None
-    if isinstance(own, Mapping | tuple | list) and callable(getattr(thing, "perform", None)):
-        regions = tuple(map(str, cast("Iterable[Any]", own)))
-    return told if regions is None else told | {"regions": regions}
-
-
-def _reader(thing: Any) -> tuple[nn.Module, Any] | None:
-    """Return a network that reads and its tokenizer, if that is what it is."""
-    pair = cast("tuple[Any, ...]", thing) if isinstance(thing, tuple) else ()
-    return (pair[0], pair[1]) if len(pair) == 2 and isinstance(pair[0], nn.Module) else None
-
-
-def _imported(name: str, module: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if (error.name or "") == module or module.startswith(f"{error.name}."):
-            raise DataError(f"{name}: no module {module!r} in {here} or among the installed packages") from None
-        raise DataError(f"{name}: {module} needs {error.name}, which is not installed") from error
-    except Exception as error:
-        raise ModelError(f"{name}: importing {module} failed: {type(error).__name__}: {error}") from error
-
-
 __all__ = [
     "DEGREES",
     "Preprocessing",
     "Regions",
     "as_vision_subject",
     "found_factory",
-    "function",
     "hf",
     "timm",
     "torchvision",

@@ -55,7 +55,7 @@ def find_model(name: str) -> ModelEntry | None:
     if path.endswith(".toml"):
         return importlib.import_module("brainmark.models.toml_models").described(name, Path(path), member)
     if match := FUNCTION.fullmatch(name):
-        return importlib.import_module("brainmark.models.found_networks").function(
+        return importlib.import_module("brainmark.models.own_functions").function(
             name, match["module"], match["function"]
         )
     return None

@@ -7,12 +7,14 @@ import importlib.util
 import sys
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from brainmark.core.errors import BrainmarkError, MissingDependency
 
+T = TypeVar("T")
 EXTRA = "vision"
 _DETECTION_OPERATORS = {  # names and signatures as torchvision's compiled part declares them
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -66,6 +68,24 @@ def transformers() -> ModuleType:
     return _imported("transformers")
 
 
+def with_torchvision(call: Callable[[], T]) -> T:
+    """Call what imports torchvision by itself, such as a module of somebody; again, if it failed as said there."""
+    try:
+        return call()
+    except Exception as error:
+        if not any("torchvision::" in str(e) for e in _chain(error)):
+            raise
+    torchvision()
+    return call()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it, innermost last: transformers wraps what torchvision raises."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
@@ -94,4 +114,4 @@ def _unusable(name: str, error: BaseException) -> str:
     )
 
 
-__all__ = ["UnusableLibrary", "timm", "torchvision", "transformers"]
+__all__ = ["UnusableLibrary", "timm", "torchvision", "transformers", "with_torchvision"]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
-from brainmark.core.errors import BrainmarkError, DataError
+from brainmark.core.errors import BrainmarkError, DataError, ModelError
 from brainmark.core.score import Failure, Score
 from brainmark.core.subject import Subject
 from brainmark.data.settings import home
@@ -46,7 +46,12 @@ class _Model:
     @cached_property
     def _made(self) -> Subject:
         if self.entry:
-            return self.entry.load()
+            try:
+                return self.entry.load()
+            except (BrainmarkError, MemoryError):
+                raise
+            except Exception as error:  # somebody's code may raise anything, and others are still to be scored
+                raise ModelError(f"{self.name} cannot be made: {type(error).__name__}: {error}") from error
         if hasattr(self.given, "perform") and not isinstance(self.given, type):
             return self.given
         from brainmark.models.commitment import as_subject
@@ -140,7 +145,11 @@ def _finished(subjects: list[_Model], tasks: list[_Benchmark]) -> Iterator[Outco
     store = ResultStore(home() / "results")
     for task in tasks:
         for subject in subjects:
-            if (key := result_key(subject, task)) and (known := store.get(key)):
+            try:
+                key = result_key(subject, task)
+            except BrainmarkError:  # a model that cannot be made has no scores
+                continue
+            if key and (known := store.get(key)):
                 yield known
 
 
