@@ -181,7 +181,9 @@ def obedient(formula: Formula) -> dict[tuple[int, str], float]:
 # --- running text ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "words"), [("Wikitext2.test", 204_000), ("Brown.held_out", 102_000)])
+@pytest.mark.parametrize(
+    ("name", "words"), [("Wikitext2.test", 204_000), ("Brown.held_out", 102_000), ("ClassicBooks", 314_000)]
+)
 def test_running_text_comes_word_by_word(name: str, words: int) -> None:
     found = study(name)
     assert found.stimuli is not None

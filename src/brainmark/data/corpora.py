@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 from brainmark.data.git import GitFolder
@@ -75,6 +76,9 @@ BOOKS = GitFolder(
     },
 )
 BOOKS_LICENCE = "public domain"
+BOOKS_CITE = """@misc{classic-books-markdown,
+  title = {Classic books in {Markdown}: {Aesop}, {Austen}, {Baum}, {Grahame}, {Potter}, {Twain}},
+  author = {Schmitt, Michael}, howpublished = {github.com/mlschmitt/classic-books-markdown}, year = {2020}}"""
 
 Part = Literal["train", "held out"]
 _NTH = 10  # one of so many files of the Brown corpus is held out
@@ -115,7 +119,12 @@ def _tagged(content: str) -> Iterator[list[str]]:
 
 def books() -> list[str]:
     """Return the paragraphs of six books whose copyright has ended, without titles and chapter headings."""
-    return [paragraph for path in BOOKS.fetch_all().values() for paragraph in _prose(path.read_text("utf-8"))]
+    return [paragraph for book in each_book().values() for paragraph in book]
+
+
+def each_book() -> dict[str, list[str]]:
+    """Return the six books as title -> paragraphs."""
+    return {Path(name).stem: list(_prose(path.read_text("utf-8"))) for name, path in BOOKS.fetch_all().items()}
 
 
 def _prose(markdown: str) -> Iterator[str]:
@@ -151,6 +160,6 @@ def _quoted(text: str) -> str:
 
 
 __all__ = [
-    "BOOKS", "BOOKS_LICENCE", "BROWN", "BROWN_CITE", "BROWN_LICENCE", "WIKITEXT", "WIKITEXT_CITE", "WIKITEXT_LICENCE",
-    "Part", "books", "brown", "brown_files", "detokenised", "wikitext",
+    "BOOKS", "BOOKS_CITE", "BOOKS_LICENCE", "BROWN", "BROWN_CITE", "BROWN_LICENCE", "WIKITEXT", "WIKITEXT_CITE",
+    "WIKITEXT_LICENCE", "Part", "books", "brown", "brown_files", "detokenised", "each_book", "wikitext",
 ]  # fmt: skip
