@@ -9,6 +9,9 @@ import pytest
 from hypothesis import settings
 
 from brainmark.core import BenchmarkCard, DatasetCard, MetricCard, ModelCard, registry
+from brainmark.testing.shapes import check_shapes
+
+check_shapes("brainmark.metrics")  # before any of its modules is imported
 
 settings.register_profile("default", deadline=None)  # how busy the machine is, is no property of the code
 settings.load_profile("default")

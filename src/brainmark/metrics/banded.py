@@ -16,10 +16,11 @@ from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import Array, as_float64, like, namespace
+from brainmark.metrics.backend import as_float64, like, namespace
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired, unit_coordinates
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Array, Float, Real
 from brainmark.metrics.spectrum import Spectrum, gcv_errors
 from brainmark.metrics.splits import Fold, Splitter
 
@@ -36,13 +37,13 @@ class BandedFit:
     alphas : (folds, q), chosen penalties on the weighted sum of kernels, each of unit mean diagonal.
     """
 
-    predictions: Array
-    bands: dict[str, Array]
-    shares: Array
-    alphas: Array
+    predictions: Float[Array, "row neuroid"]
+    bands: dict[str, Float[Array, "row neuroid"]]
+    shares: Float[Array, "fold space neuroid"]
+    alphas: Float[Array, "fold neuroid"]
 
 
-def simplex(spaces: int, candidates: int, seed: int = 0) -> np.ndarray:
+def simplex(spaces: int, candidates: int, seed: int = 0) -> Float[np.ndarray, "candidate space"]:
     """Shares (candidates, spaces): equal ones, each space alone, then Dirichlet draws, dense and sparse by turns."""
     generator = np.random.default_rng(seed)
     fixed = [np.full(spaces, 1 / spaces), *np.eye(spaces)]
@@ -51,10 +52,10 @@ def simplex(spaces: int, candidates: int, seed: int = 0) -> np.ndarray:
 
 
 def banded_ridge(
-    spaces: Mapping[str, Array | Features],
-    y: Array,
+    spaces: Mapping[str, Real[Array, "presentation _"] | Features],
+    y: Real[Array, "presentation neuroid"],
     folds: Sequence[Fold],
-    shares: np.ndarray | None = None,
+    shares: Real[np.ndarray, "candidate space"] | None = None,
     alphas: Sequence[float] = RELATIVE_ALPHAS,
     candidates: int = 20,
     seed: int = 0,
@@ -85,7 +86,9 @@ def banded_ridge(
     return BandedFit(sum(bands.values()) + means, bands, xp.stack([f[2] for f in fits]), xp.stack([f[3] for f in fits]))
 
 
-def _kernel(name: str, x: Array | Features, n: int) -> Array:
+def _kernel(
+    name: str, x: Real[Array, "presentation _"] | Features, n: int
+) -> Float[Array, "presentation presentation"]:
     features = prepare(x, dual=True)
     if features.n != n or features.kernel is None:
         raise InvalidMeasurement(f"feature space {name!r} has {features.n} presentations, the target has {n}")
@@ -97,8 +100,17 @@ def _kernel(name: str, x: Array | Features, n: int) -> Array:
 
 
 def _fold(
-    kernels: list[Array], y: Array, fold: Fold, grid: np.ndarray, alphas: np.ndarray
-) -> tuple[list[Array], Array, Array, Array]:
+    kernels: list[Float[Array, "presentation presentation"]],
+    y: Float[Array, "presentation neuroid"],
+    fold: Fold,
+    grid: Float[np.ndarray, "candidate space"],
+    alphas: Float[np.ndarray, " alpha"],
+) -> tuple[
+    list[Float[Array, "test neuroid"]],
+    Float[Array, "test neuroid"],
+    Float[Array, "space neuroid"],
+    Float[Array, " neuroid"],
+]:
     """Predictions by band and mean (test, q), shares (spaces, q) and penalties (q,) of one fold."""
     xp = namespace(y)
     train, test = like(fold.train, y), like(fold.test, y)
@@ -130,7 +142,12 @@ def _fold(
     return bands, xp.zeros_like(bands[0]) + mean, shares, penalties
 
 
-def explained_variance(predictions: Array, y: Array, sizes: Sequence[int], counts: np.ndarray | None = None) -> Array:
+def explained_variance(
+    predictions: Float[Array, "row neuroid"],
+    y: Float[Array, "row neuroid"],
+    sizes: Sequence[int],
+    counts: Real[np.ndarray, "draw row"] | None = None,
+) -> Float[Array, "... neuroid"]:
     """Share of the variance of held-out rows that predictions explain, 1 - SSE / SST, negative if worse than the mean.
 
     Errors and deviations are taken from the mean of each test fold, and added up over folds.
@@ -180,7 +197,7 @@ class UniqueVariance:
     block : neighbouring presentations that are drawn together.
     """
 
-    nuisance: Mapping[str, np.ndarray]
+    nuisance: Mapping[str, Real[np.ndarray, "presentation _"]]
     splits: Splitter = TEN_FOLDS
     resamples: int = 1000
     seed: int = 0

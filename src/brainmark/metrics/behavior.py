@@ -17,6 +17,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Integer, Real
 
 Level = Literal["o1", "o2", "i1", "i2", "o2n", "i1n", "i2n"]
 
@@ -25,8 +26,11 @@ _LARGEST = 5.0  # |d'| beyond it cannot be told apart with the trials of any exp
 
 
 def sensitivities(
-    shares: np.ndarray, truth: np.ndarray, level: Level = "i2n", weights: np.ndarray | None = None
-) -> np.ndarray:
+    shares: Real[np.ndarray, "presentation choice"],
+    truth: Integer[np.ndarray, " presentation"],
+    level: Level = "i2n",
+    weights: Real[np.ndarray, " presentation"] | None = None,
+) -> Float[np.ndarray, " *cell"]:
     """Sensitivities d' = z(hit rate) - z(false-alarm rate), clipped at +-5.
 
     Parameters
@@ -69,29 +73,33 @@ def sensitivities(
     return values - known_mean(values)[:, None] if level == "o2n" else values
 
 
-def _z(rate: np.ndarray) -> np.ndarray:
+def _z(rate: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     from scipy.special import ndtri
 
     return np.clip(ndtri(rate), -2 * _LARGEST, 2 * _LARGEST)  # finite: two certain answers have a difference of 0
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def _ratio(above: Real[np.ndarray, " *cell"], below: Real[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     return np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)
 
 
-def known_mean(values: np.ndarray) -> np.ndarray:
+def known_mean(values: Real[np.ndarray, "*cell _"]) -> Float[np.ndarray, " *cell"]:
     """Mean over the last axis of what is not NaN; NaN where nothing is."""
     known = np.isfinite(values)
     return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 
 
-def _weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _weighted_mean(
+    weights: Real[np.ndarray, "presentation group"], values: Real[np.ndarray, "presentation column"]
+) -> Float[np.ndarray, "group column"]:
     """Means (group, column) of the values (presentation, column) that are known; weights (presentation, group)."""
     known = np.isfinite(values)
     return _ratio(weights.T @ np.where(known, values, 0), weights.T @ known)
 
 
-def pairwise_shares(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def pairwise_shares(
+    probabilities: Real[np.ndarray, "presentation choice"], truth: Integer[np.ndarray, " presentation"]
+) -> Float[np.ndarray, "presentation choice"]:
     """Probability (presentation, choice) of taking each choice rather than the true object, p / (p + p_true)."""
     own = probabilities[np.arange(len(probabilities)), truth][:, None]
     both = probabilities + own
@@ -171,11 +179,13 @@ def _extreme(halves: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(((values == 0) | (values == 1)).mean()) if values.size else 0.0
 
 
-def _ceiling_of(r: np.ndarray) -> np.ndarray:
+def _ceiling_of(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     return np.where(r > 0, np.sqrt(2 * np.clip(r, 0, None) / (1 + np.clip(r, 0, None))), np.nan)
 
 
-def _split(trials: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _split(
+    trials: Float[np.ndarray, "presentation choice repetition"], generator: np.random.Generator
+) -> tuple[Float[np.ndarray, "presentation choice"], Float[np.ndarray, "presentation choice"]]:
     """Shares in two random halves of the trials of each cell; a single trial goes to either."""
     made = np.isfinite(trials)
     rank = np.where(made, generator.random(trials.shape), 2.0).argsort(axis=2).argsort(axis=2)
@@ -186,7 +196,12 @@ def _split(trials: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarr
 
 
 def _pattern(
-    one: np.ndarray, other: np.ndarray, truth: np.ndarray, level: Level, resamples: int, seed: int
+    one: Float[np.ndarray, "presentation choice"],
+    other: Float[np.ndarray, "presentation choice"],
+    truth: Integer[np.ndarray, " presentation"],
+    level: Level,
+    resamples: int,
+    seed: int,
 ) -> Comparison:
     whole = _correlation(one, other, truth, level, np.ones(len(one)))
     replicates = None
@@ -198,7 +213,13 @@ def _pattern(
     )
 
 
-def _correlation(one: np.ndarray, other: np.ndarray, truth: np.ndarray, level: Level, count: np.ndarray) -> float:
+def _correlation(
+    one: Float[np.ndarray, "presentation choice"],
+    other: Float[np.ndarray, "presentation choice"],
+    truth: Integer[np.ndarray, " presentation"],
+    level: Level,
+    count: Real[np.ndarray, " presentation"],
+) -> float:
     """Pearson correlation of two patterns over the cells that both have, presentations counting `count` times."""
     drawn = np.flatnonzero(count)
     weights = count[drawn].astype(float)
@@ -214,7 +235,7 @@ def _correlation(one: np.ndarray, other: np.ndarray, truth: np.ndarray, level: L
     return float(w @ (x * y)) / length if length > 1e-12 else np.nan
 
 
-def _truth(target: xr.DataArray, name: str) -> np.ndarray:
+def _truth(target: xr.DataArray, name: str) -> Integer[np.ndarray, " presentation"]:
     """Index of the true object among the choices, (presentation,)."""
     if name not in target.coords or target.coords[name].dims != ("presentation",):
         raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation' to name the true object")
@@ -226,7 +247,7 @@ def _truth(target: xr.DataArray, name: str) -> np.ndarray:
     return same.argmax(axis=1)
 
 
-def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
+def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
     """Probabilities (presentation, choice) of a model in the order of the target's choices.
 
     Raises
@@ -251,7 +272,7 @@ def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarra
     return values
 
 
-def _shares(target: xr.DataArray) -> np.ndarray:
+def _shares(target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
     if set(target.dims) != {"presentation", "choice"}:
         raise InvalidMeasurement(f"shares of choices have (presentation, choice), not {tuple(target.dims)}")
     return target.transpose("presentation", "choice").values.astype(float)

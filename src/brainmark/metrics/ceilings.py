@@ -15,12 +15,13 @@ from brainmark.metrics.correlation import pearson_of_blocks, resampled_pearson
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Bool, Float, Integer, Real
 
 _TOGETHER = 10  # splits whose halves are in memory at the same time
 _CACHED = 64  # presentations whose halves are correlated together
 
 
-def spearman_brown(r: np.ndarray) -> np.ndarray:
+def spearman_brown(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     """Reliability of twice as many repetitions, 2r / (1 + r); NaN where r <= 0 (no reliable signal)."""
     r = np.asarray(r, float)
     return np.where(r > 0, 2 * r / (1 + np.where(r > 0, r, 0.0)), np.nan)
@@ -84,8 +85,11 @@ def split_half(splits: int = 30, resamples: int = 1000, seed: int = 0) -> SplitH
 
 
 def split_half_correlations(
-    trials: np.ndarray, splits: int = 30, seed: int = 0, counts: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+    trials: Real[np.ndarray, "presentation neuroid repetition"],
+    splits: int = 30,
+    seed: int = 0,
+    counts: Real[np.ndarray, "draw presentation"] | None = None,
+) -> tuple[Float[np.ndarray, " neuroid"], Float[np.ndarray, "draw neuroid"]]:
     """Pearson r between the means of random halves of the repetitions, averaged over splits, uncorrected.
 
     Parameters
@@ -122,7 +126,10 @@ def split_half_correlations(
 
 
 def _half_means(
-    part: np.ndarray, weights: np.ndarray, size: np.ndarray, rest: np.ndarray
+    part: Float[np.ndarray, "presentation repetition neuroid"],
+    weights: Float[np.ndarray, "presentation _ repetition"],
+    size: Integer[np.ndarray, "split presentation"],
+    rest: Integer[np.ndarray, "split presentation"],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield means of both halves, (some presentations, splits, neuroids), in float64.
 
@@ -142,7 +149,10 @@ def _half_means(
 
 
 def _each_half(
-    part: np.ndarray, weights: np.ndarray, size: np.ndarray, rest: np.ndarray
+    part: Float[np.ndarray, "presentation repetition neuroid"],
+    weights: Float[np.ndarray, "presentation _ repetition"],
+    size: Integer[np.ndarray, "split presentation"],
+    rest: Integer[np.ndarray, "split presentation"],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield means of both halves of each split, (presentations, neuroids): resampling needs all presentations."""
     sums = weights @ part
@@ -152,7 +162,9 @@ def _each_half(
         yield a / one[:, None], (everything - a) / other[:, None]
 
 
-def _alike(trials: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _alike(
+    trials: Float[np.ndarray, "presentation neuroid repetition"],
+) -> list[tuple[Integer[np.ndarray, " _"], Bool[np.ndarray, "presentation repetition"]]]:
     """Group neuroids by the trials in which they were measured: (columns, measured (n, repetitions))."""
     everything = np.ones((trials.shape[0], trials.shape[2]), bool)
     if all_finite(trials) or not (missing := np.isnan(trials)).any():
@@ -164,8 +176,11 @@ def _alike(trials: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _halves(
-    measured: np.ndarray, splits: int, generator: np.random.Generator
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    measured: Bool[np.ndarray, "presentation repetition"], splits: int, generator: np.random.Generator
+) -> tuple[
+    Bool[np.ndarray, "presentation split repetition"],
+    tuple[Integer[np.ndarray, "split presentation"], Integer[np.ndarray, "split presentation"]],
+]:
     """Which measured repetitions fall into the first half (n, splits, repetitions); sizes of both (splits, n)."""
     n, repetitions = measured.shape
     keys = np.where(measured[:, None], generator.random((n, splits, repetitions)), 2.0)

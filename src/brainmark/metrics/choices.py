@@ -17,6 +17,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import aligned_choices, known_mean
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real, Shaped
 from brainmark.metrics.similarity import subject_names
 
 ByWeight = Callable[[np.ndarray], np.ndarray]
@@ -172,7 +173,11 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
     return ceiling
 
 
-def kappa(one: np.ndarray, other: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def kappa(
+    one: Real[np.ndarray, " presentation #subject"],
+    other: Real[np.ndarray, " presentation #subject"],
+    counts: Real[np.ndarray, "draw presentation"],
+) -> Float[np.ndarray, "draw subject"]:
     """Cohen's kappa of correctness under weights.
 
     Parameters
@@ -197,15 +202,21 @@ def kappa(one: np.ndarray, other: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.where(defined, (observed - expected) / np.where(defined, 1 - expected, 1), np.nan)
 
 
-def kappa_bounds(p: float | np.ndarray, q: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def kappa_bounds(
+    p: float | Real[np.ndarray, " ..."], q: float | Real[np.ndarray, " ..."]
+) -> tuple[Float[np.ndarray, " *cell"], Float[np.ndarray, " *cell"]]:
     """Lowest and highest kappa that accuracies p and q allow (Geirhos et al. 2020, eq. 3 and 4)."""
     p, q = np.asarray(p, float), np.asarray(q, float)
     expected = p * q + (1 - p) * (1 - q)
     room = np.where(1 - expected > 1e-12, 1 - expected, np.nan)
-    return (np.abs(p + q - 1) - expected) / room, (1 - np.abs(p - q) - expected) / room
+    return np.asarray((np.abs(p + q - 1) - expected) / room), np.asarray((1 - np.abs(p - q) - expected) / room)
 
 
-def confusions(chosen: np.ndarray, table: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def confusions(
+    chosen: Real[np.ndarray, "presentation choice subject"],
+    table: Real[np.ndarray, "presentation label"],
+    counts: Real[np.ndarray, "draw presentation"],
+) -> Float[np.ndarray, "draw label choice subject"]:
     """Shares (draw, right label, choice, subject) of choices.
 
     `chosen` is (presentation, choice, subject), `table` (presentation, right label) one-hot, `counts` weights (draw,
@@ -225,7 +236,11 @@ def confusions(chosen: np.ndarray, table: np.ndarray, counts: np.ndarray) -> np.
     return result
 
 
-def nearness(model: np.ndarray, people: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def nearness(
+    model: Real[np.ndarray, " presentation #subject"],
+    people: Real[np.ndarray, " presentation #subject"],
+    counts: Real[np.ndarray, "draw presentation"],
+) -> Float[np.ndarray, "draw subject"]:
     """1 - |a - h| / max(h, 1 - h) of mean shares under weights, (draw, subject)."""
     model, people = np.broadcast_arrays(model, people)
     known = np.isfinite(people) & np.isfinite(model)
@@ -235,7 +250,11 @@ def nearness(model: np.ndarray, people: np.ndarray, counts: np.ndarray) -> np.nd
     return 1 - np.abs(a - h) / np.maximum(h, 1 - h)
 
 
-def _correlated(model: np.ndarray, people: np.ndarray, table: np.ndarray) -> np.ndarray:
+def _correlated(
+    model: Float[np.ndarray, "draw label choice #subject"],
+    people: Float[np.ndarray, "draw label choice subject"],
+    table: Real[np.ndarray, "presentation label"],
+) -> Float[np.ndarray, "draw subject"]:
     """Pearson correlation over wrong labels, (draw, subject)."""
     labels = np.arange(table.shape[1])
     wrong = labels[:, None] != labels[None, :]
@@ -265,12 +284,12 @@ def by_subject(
     )
 
 
-def averaged(parts: list[np.ndarray]) -> np.ndarray:
+def averaged(parts: list[Float[np.ndarray, "draw subject"]]) -> Float[np.ndarray, "draw subject"]:
     """Mean over strata of what is defined, (draw, subject)."""
     return known_mean(np.moveaxis(np.stack(parts), 0, -1))
 
 
-def strata_of(target: xr.DataArray, within: str | None) -> list[np.ndarray]:
+def strata_of(target: xr.DataArray, within: str | None) -> list[Float[np.ndarray, " presentation"]]:
     """One 0/1 row (presentation,) for each value of the coordinate `within`."""
     if within is None:
         return [np.ones(target.sizes["presentation"])]
@@ -278,7 +297,7 @@ def strata_of(target: xr.DataArray, within: str | None) -> list[np.ndarray]:
     return [(values == value).astype(float) for value in np.unique(values)]
 
 
-def along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
+def along_presentations(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
     """Values of a coordinate along presentations, or an error that names those there are."""
     if name not in target.coords or target.coords[name].dims != ("presentation",):
         has = sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",))
@@ -286,7 +305,7 @@ def along_presentations(target: xr.DataArray, name: str) -> np.ndarray:
     return np.asarray(target.coords[name].values)
 
 
-def one_hot(target: xr.DataArray, truth: str) -> np.ndarray:
+def one_hot(target: xr.DataArray, truth: str) -> Float[np.ndarray, "presentation choice"]:
     """The label of each presentation in the coordinate `truth`, one-hot (presentation, choice)."""
     labels, choices = along_presentations(target, truth), np.asarray(target.coords["choice"].values)
     table = labels[:, None] == choices[None, :]
@@ -296,7 +315,7 @@ def one_hot(target: xr.DataArray, truth: str) -> np.ndarray:
     return table.astype(float)
 
 
-def chosen_labels(target: xr.DataArray) -> np.ndarray:
+def chosen_labels(target: xr.DataArray) -> Float[np.ndarray, "presentation choice subject"]:
     """What was chosen, (presentation, choice, subject)."""
     if not {"presentation", "choice"} <= set(target.dims) <= {"presentation", "choice", "subject"}:
         raise InvalidMeasurement(f"choices have (presentation, choice[, subject]), not {tuple(target.dims)}")
@@ -304,23 +323,25 @@ def chosen_labels(target: xr.DataArray) -> np.ndarray:
     return target.transpose("presentation", "choice", "subject").values.astype(float)
 
 
-def _correctness(target: xr.DataArray, truth: str) -> np.ndarray:
+def _correctness(target: xr.DataArray, truth: str) -> Float[np.ndarray, "presentation subject"]:
     """Whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
     return np.einsum("pcs,pc->ps", chosen_labels(target), one_hot(target, truth))
 
 
-def decisions(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
+def decisions(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
     """The model's choices, one-hot in the order of the target's, (presentation, choice); ties are shared out evenly."""
     values = aligned_choices(prediction, target)
     best = values == values.max(axis=1, keepdims=True)
     return best / best.sum(axis=1, keepdims=True)
 
 
-def _model_correctness(prediction: xr.DataArray, target: xr.DataArray, truth: str) -> np.ndarray:
+def _model_correctness(
+    prediction: xr.DataArray, target: xr.DataArray, truth: str
+) -> Float[np.ndarray, " presentation"]:
     return (decisions(prediction, target) * one_hot(target, truth)).sum(axis=1)
 
 
-def check_several(people: np.ndarray) -> None:
+def check_several(people: Real[np.ndarray, "presentation subject ..."]) -> None:
     """Refuse a single subject (last axis): there is nobody to agree with."""
     if people.shape[1] < 2:
         raise InvalidMeasurement("a ceiling between subjects needs at least two; the target has one")

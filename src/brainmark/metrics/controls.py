@@ -13,6 +13,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison, center
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.predictivity import TEN_FOLDS, Predictivity, paired
+from brainmark.metrics.shapes import Float
 from brainmark.metrics.splits import Contiguous, Splitter
 
 TEN_BLOCKS = Contiguous(10)
@@ -70,8 +71,8 @@ class Permutation:
     """
 
     value: float
-    null: np.ndarray
-    units_null: np.ndarray
+    null: Float[np.ndarray, " permutation"]
+    units_null: Float[np.ndarray, "permutation unit"]
     p: float
 
 

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from brainmark.metrics.shapes import Bool, Float
 
-def noise_precision(repeats: np.ndarray) -> np.ndarray:
+
+def noise_precision(
+    repeats: Float[np.ndarray, "repetition condition neuroid"],
+) -> Float[np.ndarray, "neuroid neuroid"]:
     """Inverse of the noise covariance between neuroids, shrunk towards its diagonal mean (Ledoit & Wolf 2004).
 
     Parameters
@@ -39,7 +43,7 @@ def noise_precision(repeats: np.ndarray) -> np.ndarray:
     return np.linalg.inv(ledoit_wolf(residual))
 
 
-def ledoit_wolf(residuals: np.ndarray) -> np.ndarray:
+def ledoit_wolf(residuals: Float[np.ndarray, "sample neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
     """Covariance (neuroid, neuroid) of (sample, neuroid) with mean zero, shrunk by Ledoit & Wolf (2004, eq. 14)."""
     level, share = shrinkage(residuals)
     if not level > 0:
@@ -48,7 +52,7 @@ def ledoit_wolf(residuals: np.ndarray) -> np.ndarray:
     return (1 - share) * (residuals.T @ residuals / samples) + share * level * np.eye(size)
 
 
-def shrinkage(residuals: np.ndarray) -> tuple[float, float]:
+def shrinkage(residuals: Float[np.ndarray, "sample neuroid"]) -> tuple[float, float]:
     """Mean variance, and the share of it to which Ledoit & Wolf (2004) shrink the covariance of (sample, neuroid).
 
     Works on whichever of the two sizes is smaller.
@@ -65,13 +69,18 @@ def shrinkage(residuals: np.ndarray) -> tuple[float, float]:
     return level, min(max(error / spread, 0.0), 1.0)
 
 
-def mahalanobis_rdm(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
+def mahalanobis_rdm(
+    patterns: Float[np.ndarray, "condition neuroid"], precision: Float[np.ndarray, "neuroid neuroid"]
+) -> Float[np.ndarray, "condition condition"]:
     """Squared Mahalanobis distances (condition, condition) of (condition, neuroid): (a - b)' precision (a - b)."""
     centred = patterns - patterns.mean(axis=0)
     return _distances(centred @ precision @ centred.T).clip(min=0)
 
 
-def crossnobis_rdm(repeats: np.ndarray, precision: np.ndarray | None = None) -> np.ndarray:
+def crossnobis_rdm(
+    repeats: Float[np.ndarray, "repetition condition neuroid"],
+    precision: Float[np.ndarray, "neuroid neuroid"] | None = None,
+) -> Float[np.ndarray, "condition condition"]:
     """Unbiased squared distances between conditions, from products of different repetitions only.
 
     Parameters
@@ -99,14 +108,16 @@ def crossnobis_rdm(repeats: np.ndarray, precision: np.ndarray | None = None) -> 
     return _distances((gram + gram.T) / 2)
 
 
-def _distances(gram: np.ndarray) -> np.ndarray:
+def _distances(gram: Float[np.ndarray, "condition condition"]) -> Float[np.ndarray, "condition condition"]:
     square = np.diagonal(gram)
     distances = square[:, None] + square[None, :] - 2 * gram
     np.fill_diagonal(distances, 0.0)
     return distances
 
 
-def _present(repeats: np.ndarray) -> np.ndarray:
+def _present(
+    repeats: Float[np.ndarray, "repetition condition neuroid"],
+) -> Bool[np.ndarray, "repetition condition"]:
     """Which patterns (repetition, condition) were measured."""
     missing = np.isnan(repeats)
     gone = np.asarray(missing.all(axis=2))

@@ -22,6 +22,7 @@ from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.score import student_stretch
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real
 from brainmark.metrics.tuning import Harmonic, tuning_statistics
 
 
@@ -64,7 +65,9 @@ PROPERTIES: dict[str, Property] = {
 }
 
 
-def distribution_similarity(model: np.ndarray, data: np.ndarray, circular: bool = False) -> np.ndarray:
+def distribution_similarity(
+    model: Real[np.ndarray, "*#stack bin"], data: Real[np.ndarray, "*#stack bin"], circular: bool = False
+) -> Float[np.ndarray, " ..."]:
     """1 - D / D_max of counts or shares over the same bins, see the top of the module.
 
     Parameters
@@ -85,7 +88,7 @@ def distribution_similarity(model: np.ndarray, data: np.ndarray, circular: bool 
         below = np.cumsum(q, axis=-1)[..., :-1]
         distance = np.abs(np.cumsum(p, axis=-1)[..., :-1] - below).max(axis=-1)
         largest = np.maximum(below[..., -1], 1 - below[..., 0])
-    return 1 - distance / largest
+    return np.asarray(1 - distance / largest)
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

@@ -13,9 +13,12 @@ import xarray as xr
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real
 
 
-def fit_dynamics(trajectories: np.ndarray, delays: int = 1, rank: int | None = None, ridge: float = 0.0) -> np.ndarray:
+def fit_dynamics(
+    trajectories: Real[np.ndarray, "trial time neuroid"], delays: int = 1, rank: int | None = None, ridge: float = 0.0
+) -> Float[np.ndarray, "rank rank"]:
     """Fit the linear map of one time step by ridge regression on delay-embedded trajectories.
 
     Parameters
@@ -39,7 +42,7 @@ def fit_dynamics(trajectories: np.ndarray, delays: int = 1, rank: int | None = N
     return _map(states @ basis, np.ones(len(states)), ridge)
 
 
-def _states(trajectories: np.ndarray, delays: int) -> np.ndarray:
+def _states(trajectories: Real[np.ndarray, "trial time neuroid"], delays: int) -> Float[np.ndarray, "trial _ _"]:
     """Delay embedding (trial, time - delays + 1, delays x neuroid)."""
     if trajectories.ndim != 3:
         raise ValueError(f"trajectories have {trajectories.ndim} dimensions; expected (trial, time, neuroid)")
@@ -51,7 +54,7 @@ def _states(trajectories: np.ndarray, delays: int) -> np.ndarray:
     return windows.reshape(trials, times - delays + 1, -1)
 
 
-def _basis(flat: np.ndarray, rank: int | None) -> np.ndarray:
+def _basis(flat: Float[np.ndarray, "row column"], rank: int | None) -> Float[np.ndarray, "column component"]:
     """Leading principal directions (column, component), scaled to unit variance."""
     _, values, directions = np.linalg.svd(flat, full_matrices=False)
     alive = int((values > 1e-10 * max(values.max(initial=0.0), 1e-300)).sum())
@@ -61,7 +64,9 @@ def _basis(flat: np.ndarray, rank: int | None) -> np.ndarray:
     return directions[:kept].T / values[:kept] * np.sqrt(len(flat))
 
 
-def _map(states: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
+def _map(
+    states: Float[np.ndarray, "trial time component"], weights: Real[np.ndarray, " trial"], ridge: float
+) -> Float[np.ndarray, "component component"]:
     """One-step map from trials that count `weights` times."""
     before, after = states[:, :-1], states[:, 1:]
     own = np.einsum("t,tsi,tsj->ij", weights, before, before, optimize=True)
@@ -71,7 +76,7 @@ def _map(states: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
     return np.linalg.solve(own.T, cross.T).T
 
 
-def eigenvalue_distance(one: np.ndarray, other: np.ndarray) -> float:
+def eigenvalue_distance(one: Float[np.ndarray, "a a"], other: Float[np.ndarray, "b b"]) -> float:
     """Mean distance between the eigenvalues of two maps under the best matching (Wasserstein-1).
 
     Spectra of different sizes are matched as distributions of equal weight, the smaller one repeated.
@@ -131,7 +136,7 @@ def dynamic_similarity(
     return metric
 
 
-def _trajectories(recording: xr.DataArray) -> np.ndarray:
+def _trajectories(recording: xr.DataArray) -> Float[np.ndarray, "trial time neuroid"]:
     if "repetition" in recording.dims:
         recording = recording.mean("repetition", skipna=True)
     if set(recording.dims) != {"presentation", "neuroid", "time_bin"}:

@@ -30,6 +30,7 @@ from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Bool, Float, Real, Shaped
 
 ABSOLUTE, RELATIVE = 1e-3, 1e-5
 WHOLE = 0
@@ -79,7 +80,7 @@ class Formula:
     cells: tuple[Cell, ...]
     _value: Callable[[Surprisals], np.ndarray] = field(repr=False, compare=False)
 
-    def __call__(self, surprisals: Surprisals) -> np.ndarray:
+    def __call__(self, surprisals: Surprisals) -> Bool[np.ndarray, " item"]:
         """Return for which items the prediction holds, (item,), bool.
 
         Raises
@@ -255,8 +256,11 @@ def predictions_hold(
 
 
 def by_cell(
-    values: np.ndarray, items: np.ndarray, conditions: np.ndarray, regions: np.ndarray
-) -> tuple[dict[Cell, np.ndarray], int]:
+    values: Real[np.ndarray, " row"],
+    items: Shaped[np.ndarray, " row"],
+    conditions: Shaped[np.ndarray, " row"],
+    regions: Shaped[np.ndarray, " row"],
+) -> tuple[dict[Cell, Float[np.ndarray, " item"]], int]:
     """Sort surprisals by region and condition, one value an item, and count the items.
 
     Regions without a value (the first of a text, for models that need a context) are NaN: comparisons with them fail.

@@ -13,9 +13,10 @@ from array_api_compat import array_namespace, device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.products import Patterns, complement, cross
+from brainmark.metrics.shapes import Array, Float, Integer, Real
 
 
-def linear_cka(x: Any, y: Any, unbiased: bool = True) -> float:
+def linear_cka(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], unbiased: bool = True) -> float:
     """Centred kernel alignment with linear kernels (Kornblith et al. 2019).
 
     Parameters
@@ -35,7 +36,12 @@ def linear_cka(x: Any, y: Any, unbiased: bool = True) -> float:
     return linear_ckas(x, y, (None,), unbiased)[0]
 
 
-def linear_ckas(x: Any, y: Any, subsets: Sequence[np.ndarray | None], unbiased: bool = True) -> list[float]:
+def linear_ckas(
+    x: Real[Array, "stimulus neuroid"],
+    y: Real[Array, "stimulus _"],
+    subsets: Sequence[Integer[np.ndarray, " _"] | None],
+    unbiased: bool = True,
+) -> list[float]:
     """Linear CKA of several subsets of the stimuli, from one product of all.
 
     Parameters
@@ -56,7 +62,9 @@ def linear_ckas(x: Any, y: Any, subsets: Sequence[np.ndarray | None], unbiased: 
     return [_alignment(*(criterion(rows) for criterion in criteria)) for rows in subsets]
 
 
-def rbf_cka(x: Any, y: Any, width: float = 1.0, unbiased: bool = True) -> float:
+def rbf_cka(
+    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], width: float = 1.0, unbiased: bool = True
+) -> float:
     """Centred kernel alignment with Gaussian kernels.
 
     Parameters
@@ -70,7 +78,7 @@ def rbf_cka(x: Any, y: Any, width: float = 1.0, unbiased: bool = True) -> float:
     return _alignment(cross, own_x, own_y, floor=1e-12)  # entries are at most 1: less is rounding
 
 
-def gaussian_kernel(x: Any, width: float = 1.0) -> Any:
+def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> Float[Array, "stimulus stimulus"]:
     """exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli."""
     from brainmark.metrics.rdm import rdm_matrix
 
@@ -85,7 +93,7 @@ def gaussian_kernel(x: Any, width: float = 1.0) -> Any:
     return xp.exp(-squared / (2 * (width * median) ** 2))
 
 
-def hsic(k: Any, m: Any, unbiased: bool = True) -> float:
+def hsic(k: Real[Array, "stimulus stimulus"], m: Real[Array, "stimulus stimulus"], unbiased: bool = True) -> float:
     """Hilbert-Schmidt independence criterion of two kernel matrices (stimulus, stimulus)."""
     xp = array_namespace(k, m)
     count = k.shape[0]
@@ -186,7 +194,9 @@ def _alignment(cross: float, own_x: float, own_y: float, floor: float = 0.0) -> 
     return cross / (own_x * own_y) ** 0.5
 
 
-def procrustes_similarity(x: Any, y: Any, centred: bool = False) -> float:
+def procrustes_similarity(
+    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], centred: bool = False
+) -> float:
     """Cosine of the angle between two shapes, after the best rotation: ||X'Y||_* / (||X||_F ||Y||_F), 0 to 1.
 
     Columns are centred here unless they already are (`centred`). The nuclear norm is computed in the space of the
@@ -201,7 +211,7 @@ def procrustes_similarity(x: Any, y: Any, centred: bool = False) -> float:
     return min(float(xp.sum(xp.linalg.svdvals(x.T @ y))) / size, 1.0)
 
 
-def angular_distance(x: Any, y: Any) -> float:
+def angular_distance(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"]) -> float:
     """Angular Procrustes distance in radians, 0 to pi/2: a metric between shapes (Williams et al. 2021)."""
     from math import acos, nan
 
@@ -209,7 +219,7 @@ def angular_distance(x: Any, y: Any) -> float:
     return acos(cosine) if cosine == cosine else nan
 
 
-def shape_distance(x: Any, y: Any, whiten: float = 0.0) -> float:
+def shape_distance(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], whiten: float = 0.0) -> float:
     """Generalised shape metric (Williams et al. 2021, NeurIPS, eq. 12), in radians.
 
     Parameters
@@ -225,7 +235,7 @@ def shape_distance(x: Any, y: Any, whiten: float = 0.0) -> float:
     return angular_distance(_whitened(x, whiten), _whitened(y, whiten))
 
 
-def _whitened(x: Any, share: float) -> Any:
+def _whitened(x: Real[Array, "stimulus neuroid"], share: float) -> Float[Array, "stimulus _"]:
     if share == 0:
         return x
     xp = array_namespace(x)
@@ -235,7 +245,9 @@ def _whitened(x: Any, share: float) -> Any:
     return left * ((1 - share) * values + share * whitened)
 
 
-def canonical_correlations(x: Any, y: Any, variance: float = 0.99) -> Any:
+def canonical_correlations(
+    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], variance: float = 0.99
+) -> Float[Array, " component"]:
     """Canonical correlations between the leading principal components of two sets of patterns (SVCCA).
 
     Parameters
@@ -258,7 +270,7 @@ def canonical_correlations(x: Any, y: Any, variance: float = 0.99) -> Any:
     return xp.clip(xp.linalg.svdvals(sides[0].T @ sides[1]), min=0, max=1)
 
 
-def participation_ratio(x: Any) -> float:
+def participation_ratio(x: Real[Array, "stimulus neuroid"]) -> float:
     """Effective dimensionality (sum of eigenvalues)^2 / sum of squared eigenvalues of the covariance.
 
     Between 1 and min(stimuli - 1, neuroids); it grows with the number of stimuli, so compare equal numbers only.
@@ -270,7 +282,7 @@ def participation_ratio(x: Any) -> float:
     return float(xp.sum(x * x)) ** 2 / squares if squares > 0 else float("nan")
 
 
-def mutual_neighbors(x: Any, y: Any, neighbors: int = 10) -> float:
+def mutual_neighbors(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], neighbors: int = 10) -> float:
     """Mean share of a stimulus' nearest neighbours that both sets of patterns have in common (Huh et al. 2024).
 
     Nearness is Euclidean; chance is ``neighbors / (stimuli - 1)``.
@@ -289,7 +301,7 @@ def mutual_neighbors(x: Any, y: Any, neighbors: int = 10) -> float:
     return float(xp.sum(near[0] * near[1])) / (count * neighbors)
 
 
-def _compact(x: Any) -> Any:
+def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
     """Return rotated patterns with at most as many columns as stimuli and the same Gram matrix."""
     if x.shape[1] <= x.shape[0]:
         return x
@@ -298,7 +310,9 @@ def _compact(x: Any) -> Any:
     return vectors * xp.sqrt(xp.clip(values, min=0))
 
 
-def _paired(x: Any, y: Any, fewest: int) -> tuple[Any, Any]:
+def _paired(
+    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus other"], fewest: int
+) -> tuple[Float[Array, "stimulus neuroid"], Float[Array, "stimulus other"]]:
     """Check and centre two sets of patterns; whole numbers become float64."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0]:
         shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"

@@ -24,6 +24,7 @@ from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import Predictivity, unit_coordinates
 from brainmark.metrics.reading import partial_correlations
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real
 from brainmark.metrics.splits import Contiguous, Shuffled, Splitter
 
 BLOCK = 16
@@ -47,7 +48,7 @@ class Canonical:
     ratio: float = 1 / 6
     length: float = 32.0
 
-    def at(self, seconds: np.ndarray) -> np.ndarray:
+    def at(self, seconds: Real[np.ndarray, " *grid"]) -> Float[np.ndarray, " *grid"]:
         """Return the response so many seconds after the event, in arbitrary units; 0 before it and after `length`."""
         from scipy.stats import gamma
 
@@ -55,7 +56,13 @@ class Canonical:
         inside = (seconds >= 0) & (seconds <= self.length)
         return np.where(inside, gamma.pdf(seconds, self.peak) - self.ratio * gamma.pdf(seconds, self.undershoot), 0.0)
 
-    def series(self, values: np.ndarray, onsets: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    def series(
+        self,
+        values: Real[np.ndarray, "word p"],
+        onsets: Real[np.ndarray, " word"],
+        start: Real[np.ndarray, " time_bin"],
+        end: Real[np.ndarray, " time_bin"],
+    ) -> Float[np.ndarray, "time_bin p"]:
         """Return the regressors (time_bin, p) of `values` (word, p), sampled where volumes begin; times in ms."""
         return self.at((start[:, None] - onsets[None, :]) / 1000) @ values
 
@@ -71,7 +78,13 @@ class Delays:
 
     bins: tuple[int, ...] = (1, 2, 3, 4)
 
-    def series(self, values: np.ndarray, onsets: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    def series(
+        self,
+        values: Real[np.ndarray, "word _"],
+        onsets: Real[np.ndarray, " word"],
+        start: Real[np.ndarray, " time_bin"],
+        end: Real[np.ndarray, " time_bin"],
+    ) -> Float[np.ndarray, "time_bin _"]:
         """Return the regressors (time_bin, p x delays): sums over the words of each volume; times in ms."""
         if min(self.bins) < 0:
             raise InvalidMeasurement(f"a response cannot come before the word: delays {self.bins}")
@@ -108,7 +121,7 @@ class Haemodynamic:
         """
         return self.compare(delayed(prediction, target, self.response, self.onset), target)
 
-    def compare(self, regressors: np.ndarray, target: xr.DataArray) -> Comparison:
+    def compare(self, regressors: Real[np.ndarray, "time_bin _"], target: xr.DataArray) -> Comparison:
         """Compare regressors (time_bin, p) that are delayed already; of a mapping, the folds' effect is a detail."""
         features, volumes = _features(regressors), as_presentations(target)
         found = self.metric(features, volumes)
@@ -212,7 +225,7 @@ def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceilin
 
 def delayed(
     prediction: xr.DataArray, target: xr.DataArray, response: Response = CANONICAL, onset: str = "onset"
-) -> np.ndarray:
+) -> Float[np.ndarray, "time_bin _"]:
     """Return the regressors (time_bin, p) of words' values; a word without a value (NaN) has the mean of the others.
 
     Raises
@@ -244,7 +257,7 @@ def as_presentations(target: xr.DataArray) -> xr.DataArray:
     return volumes.assign_coords(stimulus_id=("presentation", names))
 
 
-def _features(regressors: np.ndarray) -> xr.DataArray:
+def _features(regressors: Real[np.ndarray, "time_bin _"]) -> xr.DataArray:
     count, width = regressors.shape
     return xr.DataArray(
         regressors,
@@ -256,7 +269,7 @@ def _features(regressors: np.ndarray) -> xr.DataArray:
     )
 
 
-def _nuisance(target: xr.DataArray, names: Sequence[str]) -> np.ndarray:
+def _nuisance(target: xr.DataArray, names: Sequence[str]) -> Float[np.ndarray, "time_bin _"]:
     for name in names:
         if name not in target.coords or target.coords[name].dims != ("time_bin",):
             raise InvalidMeasurement(f"target has no coordinate {name!r} along 'time_bin'")
@@ -264,7 +277,7 @@ def _nuisance(target: xr.DataArray, names: Sequence[str]) -> np.ndarray:
     return np.stack(columns, axis=1) if columns else np.empty((target.sizes["time_bin"], 0))
 
 
-def _standardised(columns: np.ndarray) -> np.ndarray:
+def _standardised(columns: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
     spread = columns.std(axis=0)
     return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 

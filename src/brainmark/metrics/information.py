@@ -20,6 +20,7 @@ from brainmark.metrics.features import prepare
 from brainmark.metrics.rdm import pearson
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import relative_alphas, ridge_predictions
+from brainmark.metrics.shapes import Bool, Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Shuffled, Splitter
 
 _PENALTIES = tuple(10.0 ** np.arange(-4, 3))  # in units of the mean squared length of a pattern
@@ -37,12 +38,16 @@ class Readouts:
     sizes : rows of each fold.
     """
 
-    values: dict[str, np.ndarray]
-    rows: np.ndarray
+    values: dict[str, Float[np.ndarray, " row"]]
+    rows: Integer[np.ndarray, " row"]
     sizes: list[int]
 
 
-def task_information(population: np.ndarray, tasks: dict[str, np.ndarray], splits: Splitter | None = None) -> Readouts:
+def task_information(
+    population: Real[np.ndarray, "presentation neuroid"],
+    tasks: dict[str, Shaped[np.ndarray, " presentation"]],
+    splits: Splitter | None = None,
+) -> Readouts:
     """Read out each task by ridge regression from presentations that trained on others.
 
     Parameters
@@ -65,7 +70,11 @@ def task_information(population: np.ndarray, tasks: dict[str, np.ndarray], split
     return Readouts(values, rows, [len(fold.test) for fold in folds])
 
 
-def performances(readouts: Readouts, tasks: dict[str, np.ndarray], counts: np.ndarray | None = None) -> np.ndarray:
+def performances(
+    readouts: Readouts,
+    tasks: dict[str, Shaped[np.ndarray, " presentation"]],
+    counts: Real[np.ndarray, "draw presentation"] | None = None,
+) -> Float[np.ndarray, "_ task"]:
     """How well each task is read out, (draw, task), on one scale with chance 0 and 1 for a perfect readout.
 
     Numbers: Pearson r between readout and truth within the folds (see `brainmark.metrics.correlation.fold_pearson`).
@@ -91,7 +100,9 @@ def performances(readouts: Readouts, tasks: dict[str, np.ndarray], counts: np.nd
     return np.stack(columns, axis=1)
 
 
-def _accuracy(right: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _accuracy(
+    right: Bool[np.ndarray, " row"], labels: Shaped[np.ndarray, " row"], weights: Real[np.ndarray, "draw row"]
+) -> Float[np.ndarray, " draw"]:
     """Accuracy averaged over the labels that were drawn, 0 at chance, (draw,)."""
     table = (labels[:, None] == np.unique(labels)).astype(float)
     size = weights @ table
@@ -150,8 +161,8 @@ def information_consistency(
 
 
 def information_by_size(
-    population: np.ndarray,
-    tasks: dict[str, np.ndarray],
+    population: Real[np.ndarray, "presentation neuroid"],
+    tasks: dict[str, Shaped[np.ndarray, " presentation"]],
     sizes: Sequence[int],
     samples: int = 5,
     splits: Splitter | None = None,
@@ -187,7 +198,7 @@ def _sampled(
     return np.mean(parts, axis=0)
 
 
-def _targets(name: str, values: np.ndarray) -> np.ndarray:
+def _targets(name: str, values: Shaped[np.ndarray, " presentation"]) -> Float[np.ndarray, "presentation _"]:
     """What is regressed on, (presentation, column): the number, standardised, or the labels one-hot."""
     if _is_number(values):
         numbers = values.astype(float)
@@ -201,23 +212,23 @@ def _targets(name: str, values: np.ndarray) -> np.ndarray:
     return (values[:, None] == labels).astype(float)
 
 
-def _margin(scores: np.ndarray, table: np.ndarray) -> np.ndarray:
+def _margin(scores: Float[np.ndarray, "row label"], table: Real[np.ndarray, "row label"]) -> Float[np.ndarray, " row"]:
     right = (scores * table).sum(axis=1)
     return right - np.where(table > 0, -np.inf, scores).max(axis=1)
 
 
-def _is_number(values: np.ndarray) -> bool:
+def _is_number(values: Shaped[np.ndarray, " ..."]) -> bool:
     return np.asarray(values).dtype.kind in "fiu"
 
 
-def _task(target: xr.DataArray, name: str) -> np.ndarray:
+def _task(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
     if name not in target.coords or target.coords[name].dims != ("presentation",):
         raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation' to read out")
     values = np.asarray(target.coords[name].values)
     return values if values.dtype.kind in "fiub" else values.astype(str)
 
 
-def _population(recording: xr.DataArray) -> np.ndarray:
+def _population(recording: xr.DataArray) -> Float[np.ndarray, "presentation neuroid"]:
     """Patterns (presentation, neuroid) of the neuroids that were measured throughout."""
     if "repetition" in recording.dims:
         recording = recording.mean("repetition", skipna=True)

@@ -7,6 +7,7 @@ import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import sum_of_squares
+from brainmark.metrics.shapes import Shaped
 
 LARGEST = 1e100
 """Values beyond it cannot be compared in double precision: their squares overflow."""
@@ -24,7 +25,7 @@ def check_filled(array: xr.DataArray, name: str) -> None:
             raise InvalidMeasurement(f"{name} has no entry along {str(dim)!r}: there is nothing to compare")
 
 
-def check_numbers(values: np.ndarray, name: str, missing: bool = False) -> None:
+def check_numbers(values: Shaped[np.ndarray, " ..."], name: str, missing: bool = False) -> None:
     """Refuse values that are infinite, too large to be squared, or NaN; with `missing`, only nothing but NaN.
 
     Raises

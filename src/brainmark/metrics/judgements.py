@@ -16,6 +16,7 @@ from brainmark.metrics.behavior import known_mean
 from brainmark.metrics.inputs import check_pair, check_same_stimuli
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Integer, Real
 
 Method = Literal["pearson", "spearman"]
 
@@ -130,7 +131,9 @@ def odd_one_out_ceiling(resamples: int = 1000, seed: int = 0) -> Ceiling:
     return ceiling
 
 
-def odd_of_three(similarity: np.ndarray, triplets: np.ndarray) -> np.ndarray:
+def odd_of_three(
+    similarity: Real[np.ndarray, "stimulus stimulus"], triplets: Integer[np.ndarray, "triplet 3"]
+) -> Integer[np.ndarray, " triplet"]:
     """Position (triplet,) of the odd one: the member outside the most similar pair (Hebart et al. 2020).
 
     `similarity` is (stimulus, stimulus), `triplets` (triplet, 3) indices into it; ties go to the first.
@@ -152,7 +155,9 @@ def _compared(one: np.ndarray, other: np.ndarray, counts: np.ndarray, method: Me
     )
 
 
-def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _ranks(
+    values: Float[np.ndarray, " presentation"], weights: Real[np.ndarray, " presentation"]
+) -> Float[np.ndarray, " presentation"]:
     """Midranks of values that stand `weights` times each."""
     ranks = midranks(values)
     order = np.argsort(ranks)
@@ -188,7 +193,7 @@ def _mean_of(values: np.ndarray, counts: np.ndarray) -> Comparison:
     )
 
 
-def _judgements(target: xr.DataArray) -> np.ndarray:
+def _judgements(target: xr.DataArray) -> Float[np.ndarray, "presentation subject"]:
     """Judgements (presentation, person)."""
     kept = [d for d in ("subject", "repetition") if d in target.dims]
     if set(target.dims) != {"presentation", *kept} or len(kept) > 1:
@@ -197,7 +202,7 @@ def _judgements(target: xr.DataArray) -> np.ndarray:
     return target.transpose("presentation", ...).values.astype(float)
 
 
-def _triplets(target: xr.DataArray) -> np.ndarray:
+def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:
     if set(target.dims) != {"presentation", "choice"} or target.sizes["choice"] != 3:
         raise InvalidMeasurement(f"choices of the odd one have (presentation, choice) with 3, not {dict(target.sizes)}")
     counts = target.transpose("presentation", "choice").values.astype(float)
@@ -207,7 +212,7 @@ def _triplets(target: xr.DataArray) -> np.ndarray:
     return counts / total
 
 
-def _root(r: np.ndarray) -> np.ndarray:
+def _root(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     positive = np.clip(r, 0, None)
     return np.where(r > 0, np.sqrt(2 * positive / (1 + positive)), np.nan)
 

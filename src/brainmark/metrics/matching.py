@@ -15,7 +15,7 @@ from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ResourceError
-from brainmark.metrics.backend import Array, as_float64, as_numpy, like, namespace, transpose
+from brainmark.metrics.backend import as_float64, as_numpy, like, namespace, transpose
 from brainmark.metrics.correlation import fold_pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.predictivity import (
@@ -26,6 +26,7 @@ from brainmark.metrics.predictivity import (
     unit_coordinates,
 )  # fmt: skip
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Array, Float, Integer, Real
 from brainmark.metrics.splits import Fold, Splitter
 
 Partners = Literal["best", "one-to-one"]
@@ -50,7 +51,12 @@ def single_unit(
     return Predictivity(predict, splits, resamples, seed, dual=False)
 
 
-def matched_units(features: Array | Features, y: Array, folds: Sequence[Fold], partners: Partners = "best") -> Array:
+def matched_units(
+    features: Real[Array, "presentation unit"] | Features,
+    y: Real[Array, "presentation neuroid"],
+    folds: Sequence[Fold],
+    partners: Partners = "best",
+) -> Float[Array, "_ neuroid"]:
     """Return, for each fold's test rows, the answer of each neuroid's partner: (m, q) in the order of the folds.
 
     Features (n, p) are used in primal form; one-to-one needs p >= q.
@@ -98,7 +104,9 @@ def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
     return chosen
 
 
-def cross_correlation(x: Array, y: Array) -> Array:
+def cross_correlation(
+    x: Float[Array, "presentation unit"], y: Float[Array, "presentation neuroid"]
+) -> Float[Array, "unit neuroid"]:
     """Pearson r of every column of `x` (n, p) with every column of `y` (n, q): (p, q); of a constant column -1.
 
     -1 is what a partner without any variation is worth when partners are chosen: never taken if there is another.
@@ -117,7 +125,7 @@ def _standardised(a: Array) -> tuple[Array, Array]:
     return centred, ok
 
 
-def _assigned(r: np.ndarray) -> np.ndarray:
+def _assigned(r: Float[np.ndarray, "unit neuroid"]) -> Integer[np.ndarray, " neuroid"]:
     from scipy.optimize import linear_sum_assignment
 
     units, neuroids = linear_sum_assignment(r, maximize=True)
@@ -193,7 +201,7 @@ class SoftMatching:
         )
 
 
-def transport(r: np.ndarray) -> np.ndarray:
+def transport(r: Float[np.ndarray, "unit neuroid"]) -> Float[np.ndarray, "unit neuroid"]:
     """Plan (p, q) with row sums 1/p and column sums 1/q that maximises the sum of plan * r, exactly."""
     p, q = r.shape
     if p == q:

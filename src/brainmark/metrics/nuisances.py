@@ -11,9 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.shapes import Float, Integer, Real, Shaped
 
 
-def position(groups: Sequence[object] | np.ndarray, sigma: float = 1.0) -> np.ndarray:
+def position(
+    groups: Sequence[object] | Shaped[np.ndarray, " presentation"], sigma: float = 1.0
+) -> Float[np.ndarray, "presentation place"]:
     """Place within each group (passage, block), one smoothed indicator for each place: (n, longest group).
 
     Parameters
@@ -25,7 +28,9 @@ def position(groups: Sequence[object] | np.ndarray, sigma: float = 1.0) -> np.nd
     return _bumps(place[:, None] - np.arange(place.max() + 1), sigma)
 
 
-def autocorrelation(groups: Sequence[object] | np.ndarray, sigma: float = 1.0) -> np.ndarray:
+def autocorrelation(
+    groups: Sequence[object] | Shaped[np.ndarray, " presentation"], sigma: float = 1.0
+) -> Float[np.ndarray, "presentation presentation"]:
     """Identity of each presentation blurred over its neighbours within a group: (n, n), block by block.
 
     The "orthogonal autocorrelated sequences model" (OASM; Feghhi et al. 2024): it knows nothing but which
@@ -38,14 +43,16 @@ def autocorrelation(groups: Sequence[object] | np.ndarray, sigma: float = 1.0) -
     return np.where(codes[:, None] == codes[None, :], blurred, 0.0)
 
 
-def text_size(texts: Sequence[str]) -> np.ndarray:
+def text_size(texts: Sequence[str]) -> Float[np.ndarray, "text 3"]:
     """Words, characters and characters per word of each text: (n, 3)."""
     words = np.array([len(t.split()) for t in texts], float)
     characters = np.array([len(t) for t in texts], float)
     return np.stack([words, characters, characters / np.maximum(words, 1)], axis=1)
 
 
-def word_rate(onsets: Sequence[float] | np.ndarray, edges: Sequence[float] | np.ndarray) -> np.ndarray:
+def word_rate(
+    onsets: Sequence[float] | Real[np.ndarray, " word"], edges: Sequence[float] | Real[np.ndarray, " edge"]
+) -> Float[np.ndarray, "bin 1"]:
     """Words that begin in each time bin, per second: (bins, 1). `onsets` and `edges` (bins + 1,) in seconds."""
     edges = np.asarray(edges, float)
     widths = np.diff(edges)
@@ -54,7 +61,7 @@ def word_rate(onsets: Sequence[float] | np.ndarray, edges: Sequence[float] | np.
     return (np.histogram(np.asarray(onsets, float), edges)[0] / widths)[:, None]
 
 
-def pixels(images: Sequence[np.ndarray], size: int = 16) -> np.ndarray:
+def pixels(images: Sequence[Real[np.ndarray, "height width 3"]], size: int = 16) -> Float[np.ndarray, "image value"]:
     """Images averaged to size x size blocks, then mean and standard deviation of each: (n, 3 size^2 + 2).
 
     `images` are (height, width, 3) uint8 or float in 0-1.
@@ -69,7 +76,7 @@ def pixels(images: Sequence[np.ndarray], size: int = 16) -> np.ndarray:
     return np.stack(rows)
 
 
-def acoustic_energy(sounds: Sequence[np.ndarray], bins: int = 10) -> np.ndarray:
+def acoustic_energy(sounds: Sequence[Real[np.ndarray, " _"]], bins: int = 10) -> Float[np.ndarray, "sound bin"]:
     """Level of each sound in `bins` equal stretches of time, in decibels of the root mean square: (n, bins).
 
     `sounds` are (samples,) of any rate; silence is taken as -100 dB.
@@ -84,7 +91,7 @@ def acoustic_energy(sounds: Sequence[np.ndarray], bins: int = 10) -> np.ndarray:
     return np.stack(rows)
 
 
-def _places(groups: np.ndarray) -> np.ndarray:
+def _places(groups: Shaped[np.ndarray, " presentation"]) -> Integer[np.ndarray, " presentation"]:
     """How many presentations of the same group came before each one."""
     codes = np.unique(groups.astype(str), return_inverse=True)[1]
     order = np.argsort(codes, kind="stable")
@@ -94,13 +101,13 @@ def _places(groups: np.ndarray) -> np.ndarray:
     return place
 
 
-def _bumps(distance: np.ndarray, sigma: float) -> np.ndarray:
+def _bumps(distance: Real[np.ndarray, " *grid"], sigma: float) -> Float[np.ndarray, " *grid"]:
     if sigma < 0:
         raise InvalidMeasurement(f"sigma is a width in presentations, not {sigma}")
     return (distance == 0).astype(float) if sigma == 0 else np.exp(-0.5 * (distance / sigma) ** 2)
 
 
-def _block_means(values: np.ndarray, blocks: int, axis: int) -> np.ndarray:
+def _block_means(values: Real[np.ndarray, " ..."], blocks: int, axis: int) -> Float[np.ndarray, " ..."]:
     edges = np.linspace(0, values.shape[axis], blocks + 1).astype(int)
     sums = np.add.reduceat(values, edges[:-1], axis=axis)
     shape = [1] * values.ndim

@@ -17,8 +17,9 @@ import numpy as np
 from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import Array, as_float64, like, namespace, transpose
+from brainmark.metrics.backend import as_float64, like, namespace, transpose
 from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 from brainmark.metrics.splits import Fold
 
 Stop = Literal["exact", "nipals"]
@@ -32,12 +33,12 @@ _STRIDE = 12  # power iterations between looks at what they changed
 
 
 def pls_predictions(
-    features: Array | Features,
-    y: Array,
+    features: Real[Array, "presentation unit"] | Features,
+    y: Real[Array, "presentation neuroid"],
     folds: Sequence[Fold],
     components: int = 25,
     stop: Stop = "exact",
-) -> tuple[Array, int]:
+) -> tuple[Float[Array, "_ neuroid"], int]:
     """Predict each fold's test rows by PLS2 fitted on its training rows, features and targets unscaled.
 
     Parameters
@@ -78,7 +79,7 @@ def _batches(folds: Sequence[Fold], size: int) -> Iterator[Sequence[Fold]]:
         yield folds[start : start + size]
 
 
-def _compact(y: Array) -> tuple[Array, Array]:
+def _compact(y: Float[Array, "row target"]) -> tuple[Float[Array, "row kept"], Float[Array, " kept"]]:
     """Targets (n, min(q, n)) with the same products YY', and where NIPALS starts, in their coordinates.
 
     Scores depend on Y through YY' alone, so many targets can be exchanged for n of them.
@@ -102,8 +103,8 @@ def _compact(y: Array) -> tuple[Array, Array]:
 class _Fit:
     """Scores of all rows, of unit length over the training rows, for a batch of F folds and A components."""
 
-    scores: Array  # (F, A, n)
-    train: Array  # (F, n), 1.0 where a row trains
+    scores: Float[Array, "fold component row"]  # (F, A, n)
+    train: Float[Array, "fold row"]  # (F, n), 1.0 where a row trains
     used: int
 
     def predict(self, y: Array, folds: Sequence[Fold]) -> Iterator[Array]:
@@ -173,7 +174,12 @@ def _primal(x: Array, y: Array, folds: Sequence[Fold], components: int, search: 
     return _Fit(scores, train, alive.used)
 
 
-def _scores_and_loadings(x: Array, r: Array, means: Array, train: Array) -> tuple[Array, Array]:
+def _scores_and_loadings(
+    x: Float[Array, "row unit"],
+    r: Float[Array, "fold unit"],
+    means: Float[Array, "fold unit"],
+    train: Float[Array, "fold row"],
+) -> tuple[Float[Array, "fold row"], Float[Array, "fold unit"]]:
     """Scores t = Xr of all rows (F, n) and loadings X't of the training rows (F, p), X centred over these."""
     xp = namespace(x)
     offset = xp.sum(r * means, axis=1)[:, None]
@@ -188,7 +194,9 @@ def _scores_and_loadings(x: Array, r: Array, means: Array, train: Array) -> tupl
     return t, p - total * means
 
 
-def _dual_products(kernel: Array, y: Array, train: Array) -> Array:
+def _dual_products(
+    kernel: Float[Array, "row row"], y: Float[Array, "row target"], train: Float[Array, "fold row"]
+) -> Float[Array, "fold target target"]:
     """Y'KY of each fold, (F, q, q), Y centred over its training rows: that of all rows, less those left out.
 
     Needs kernel and targets that are centred over all rows.
@@ -205,7 +213,9 @@ def _dual_products(kernel: Array, y: Array, train: Array) -> Array:
     return xp.stack(products)
 
 
-def _primal_products(x: Array, y: Array, train: Array) -> tuple[Array, Array]:
+def _primal_products(
+    x: Float[Array, "row unit"], y: Float[Array, "row target"], train: Float[Array, "fold row"]
+) -> tuple[Float[Array, "fold unit"], Float[Array, "fold unit target"]]:
     """Mean of X and X'Y of each fold, centred over its training rows: (F, p), (F, p, q)."""
     xp = namespace(x)
     xy = transpose(transpose(y) @ x)
@@ -228,7 +238,7 @@ class _Alive:
         self._first: tuple[Array, Array] | None = None
         self._done = 0
 
-    def __call__(self, weight: Array, score: Array) -> Array:
+    def __call__(self, weight: Float[Array, " fold"], score: Float[Array, " fold"]) -> Float[Array, " fold"]:
         """Take squared lengths (F,) of weight vectors and scores; return factors for the scores, 0 when exhausted."""
         xp = namespace(weight)
         self._first = self._first or (weight, score)
@@ -246,11 +256,13 @@ class _Search:
         self.start = start
         self.stop = stop
 
-    def __call__(self, m: Array) -> Array:
+    def __call__(self, m: Float[Array, "fold target target"]) -> Float[Array, "fold target"]:
         return nipals_vectors(m, self.start) if self.stop == "nipals" else dominant_eigenvectors(m)
 
 
-def nipals_vectors(m: Array, start: Array) -> Array:
+def nipals_vectors(
+    m: Float[Array, "fold target target"], start: Float[Array, " target"]
+) -> Float[Array, "fold target"]:
     """Power iteration on `m` (F, q, q) from `start` (q,), stopped as NIPALS stops.
 
     NIPALS compares successive unit weight vectors w = Sc / |Sc|, with M = S'S: |w - w'|^2 = 2 - 2 c'Mc' / (|Sc| |Sc'|).
@@ -272,7 +284,9 @@ def nipals_vectors(m: Array, start: Array) -> Array:
     return found
 
 
-def _nipals_steps(m: Array, v: Array, steps: int) -> tuple[Array, Array, Array]:
+def _nipals_steps(
+    m: Float[Array, "fold target target"], v: Float[Array, "fold target"], steps: int
+) -> tuple[Float[Array, "_ fold target"], Integer[Array, " fold"], Bool[Array, " fold"]]:
     """Unit vectors after 0, 1, ... steps (steps + 2, F, q); at which of them to go on or stop (F,); whether to stop."""
     xp = namespace(m)
     powers = _zeros(m, steps + 2, *v.shape, 1)
@@ -293,7 +307,9 @@ def _nipals_steps(m: Array, v: Array, steps: int) -> tuple[Array, Array, Array]:
     return powers / xp.sqrt(xp.where(squares > 0, squares, 1.0))[:, :, None], at, stopped
 
 
-def dominant_eigenvectors(m: Array, steps: int = 24, restarts: int = 12, tol: float = 1e-11) -> Array:
+def dominant_eigenvectors(
+    m: Float[Array, "fold target target"], steps: int = 24, restarts: int = 12, tol: float = 1e-11
+) -> Float[Array, "fold target"]:
     """Eigenvectors of the largest eigenvalue of positive semidefinite matrices (F, q, q), all together.
 
     Restarted Lanczos with full reorthogonalisation; where it has not converged to a relative residual of `tol`
@@ -312,7 +328,9 @@ def dominant_eigenvectors(m: Array, steps: int = 24, restarts: int = 12, tol: fl
     return xp.linalg.eigh(m)[1][:, :, -1]
 
 
-def _lanczos(m: Array, start: Array, steps: int) -> tuple[Array, Array, Array]:
+def _lanczos(
+    m: Float[Array, "fold target target"], start: Float[Array, "fold target"], steps: int
+) -> tuple[Float[Array, "fold target"], Float[Array, " fold"], Float[Array, " fold"]]:
     """Best vector (F, q) of the Krylov space of `start`, its residual (F,) and eigenvalue (F,)."""
     xp = namespace(m)
     basis, t = _zeros(m, m.shape[0], steps, m.shape[1]), _zeros(m, m.shape[0], steps, steps)
@@ -334,7 +352,12 @@ def _lanczos(m: Array, start: Array, steps: int) -> tuple[Array, Array, Array]:
     return _combine(basis, best), xp.abs(beta * best[:, -1]), values[:, -1]
 
 
-def _rank_two(m: Array, h: Array, v: Array, s: Array) -> Array:
+def _rank_two(
+    m: Float[Array, "fold target target"],
+    h: Float[Array, "fold target"],
+    v: Float[Array, "fold target"],
+    s: Float[Array, " fold"],
+) -> Float[Array, "fold target target"]:
     """M - hv' - vh' + s vv' for each fold, in the place of M."""
     left = h - 0.5 * s[:, None] * v
     m -= left[:, :, None] * v[:, None, :]
@@ -342,12 +365,12 @@ def _rank_two(m: Array, h: Array, v: Array, s: Array) -> Array:
     return m
 
 
-def _project(rows: Array, v: Array) -> Array:
+def _project(rows: Float[Array, "fold a k"], v: Float[Array, "fold k"]) -> Float[Array, "fold a"]:
     """(F, a, k) times (F, k) -> (F, a)."""
     return (rows @ v[:, :, None])[:, :, 0]
 
 
-def _combine(rows: Array, weights: Array) -> Array:
+def _combine(rows: Float[Array, "fold a k"], weights: Float[Array, "fold a"]) -> Float[Array, "fold k"]:
     """(F, a, k) rows weighted by (F, a) -> (F, k)."""
     return (weights[:, None, :] @ rows)[:, 0, :]
 

@@ -7,6 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from brainmark.metrics.shapes import Float, Real
+
 Shape = Literal["gaussian", "logistic", "weibull"]
 
 
@@ -33,7 +35,7 @@ class Psychometric:
     log_likelihood: float
     deviance: float
 
-    def __call__(self, level: np.ndarray | float) -> np.ndarray:
+    def __call__(self, level: Real[np.ndarray, " *grid"] | float) -> Float[np.ndarray, " *grid"]:
         """Probability of the counted answer at these levels."""
         return _probability(np.asarray(level, float), self.threshold, self.spread, self.guess, self.lapse, self.shape)
 
@@ -46,9 +48,9 @@ class Psychometric:
 
 
 def fit_psychometric(
-    levels: np.ndarray,
-    successes: np.ndarray,
-    trials: np.ndarray,
+    levels: Real[np.ndarray, " level"],
+    successes: Real[np.ndarray, " level"],
+    trials: Real[np.ndarray, " level"],
     shape: Shape = "gaussian",
     guess: float | None = 0.0,
     lapse: float | None = None,
@@ -129,7 +131,7 @@ def _probability(
     else:
         z = (x - threshold) / spread
         rise = ndtr(z) if shape == "gaussian" else expit(z)
-    return guess + (1 - guess - lapse) * rise
+    return np.asarray(guess + (1 - guess - lapse) * rise)
 
 
 def _log_likelihood(k: np.ndarray, n: np.ndarray, p: np.ndarray) -> float:
@@ -154,20 +156,25 @@ class Chronometric:
     bound: float
     residual: float
 
-    def accuracy(self, strength: np.ndarray | float) -> np.ndarray:
+    def accuracy(self, strength: Real[np.ndarray, " *grid"] | float) -> Float[np.ndarray, " *grid"]:
         """Probability of the right choice, 1 / (1 + exp(-2 A k x)) (eq. 1)."""
-        return 1 / (1 + np.exp(-2 * self.bound * self.sensitivity * np.asarray(strength, float)))
+        return np.asarray(1 / (1 + np.exp(-2 * self.bound * self.sensitivity * np.asarray(strength, float))))
 
-    def time(self, strength: np.ndarray | float) -> np.ndarray:
+    def time(self, strength: Real[np.ndarray, " *grid"] | float) -> Float[np.ndarray, " *grid"]:
         """Mean response time, A tanh(A k x) / (k x) + t_R, A^2 + t_R at x = 0 (eq. 2)."""
         drift = self.sensitivity * np.asarray(strength, float)
         small = np.abs(drift) * self.bound < 1e-6
         safe = np.where(small, 1.0, drift)
-        return np.where(small, self.bound**2, self.bound * np.tanh(self.bound * safe) / safe) + self.residual
+        decision = np.where(small, self.bound**2, self.bound * np.tanh(self.bound * safe) / safe)
+        return np.asarray(decision + self.residual)
 
 
 def fit_chronometric(
-    strength: np.ndarray, successes: np.ndarray, trials: np.ndarray, times: np.ndarray, errors: np.ndarray
+    strength: Real[np.ndarray, " level"],
+    successes: Real[np.ndarray, " level"],
+    trials: Real[np.ndarray, " level"],
+    times: Real[np.ndarray, " level"],
+    errors: Real[np.ndarray, " level"],
 ) -> Chronometric:
     """Fit accuracy and mean response times together, by maximum likelihood.
 
@@ -206,9 +213,9 @@ def fit_chronometric(
     return Chronometric(float(np.exp(best.x[0])), float(np.exp(best.x[1])), float(best.x[2]))
 
 
-def threshold_similarity(model: float, people: np.ndarray | float) -> np.ndarray:
+def threshold_similarity(model: float, people: Real[np.ndarray, " *subject"] | float) -> Float[np.ndarray, " *subject"]:
     """How near a model's threshold is to people's: max(0, 1 - |model - people| / people), for positive thresholds."""
     people = np.asarray(people, float)
     if not (people > 0).all():
         raise ValueError("thresholds of people are positive")
-    return np.clip(1 - np.abs(model - people) / people, 0, None)
+    return np.asarray(np.clip(1 - np.abs(model - people) / people, 0, None))

@@ -14,13 +14,17 @@ import numpy as np
 
 from brainmark.metrics.rdm import COMPARISONS, Compare, upper
 from brainmark.metrics.rdm_whitened import whitened_rdms
+from brainmark.metrics.shapes import Float, Real
 
 _BLOCK_BYTES = 2**19  # of one (pairs, draws) array: stays in the cache
 
 
 def resampled_rdms(
-    one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare = "spearman"
-) -> np.ndarray:
+    one: Real[np.ndarray, "condition condition"],
+    others: Real[np.ndarray, "rdm condition condition"],
+    counts: Real[np.ndarray, "draw condition"],
+    compare: Compare = "spearman",
+) -> Float[np.ndarray, "draw rdm"]:
     """Similarity of one RDM with several others, under resampled conditions.
 
     Parameters
@@ -95,7 +99,7 @@ class _Order:
         self.starts = None if new.all() else np.flatnonzero(new)
         self.group = np.cumsum(new) - 1
 
-    def ranks(self, weights: np.ndarray) -> np.ndarray:
+    def ranks(self, weights: Real[np.ndarray, "pair draw"]) -> Float[np.ndarray, "pair draw"]:
         """Centred midranks (pair, draw) in sorted order, of values that stand `weights` times each."""
         sizes = weights if self.starts is None else np.add.reduceat(weights, self.starts, axis=0)
         ranks = np.cumsum(sizes, axis=0)
@@ -148,7 +152,11 @@ def _dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.einsum("pd,pd->d", one, other)
 
 
-def resampled_agreement(rdms: np.ndarray, counts: np.ndarray, compare: Compare = "spearman") -> np.ndarray:
+def resampled_agreement(
+    rdms: Real[np.ndarray, "rdm condition condition"],
+    counts: Real[np.ndarray, "draw condition"],
+    compare: Compare = "spearman",
+) -> Float[np.ndarray, " draw"]:
     """Mean similarity between two different RDMs of a set, under resampled conditions.
 
     Parameters

@@ -11,8 +11,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from brainmark.metrics.shapes import Float, Real
 
-def whitened_rdms(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
+
+def whitened_rdms(
+    one: Real[np.ndarray, "condition condition"],
+    others: Real[np.ndarray, "rdm condition condition"],
+    counts: Real[np.ndarray, "draw condition"],
+    centred: bool,
+) -> Float[np.ndarray, "draw rdm"]:
     """Whitened cosine (or Pearson) similarity under resampled conditions.
 
     Parameters
@@ -30,7 +37,12 @@ def whitened_rdms(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centr
     return np.stack([_whitened(np.asarray(one, float), np.asarray(o, float), counts, centred) for o in others], axis=1)
 
 
-def _whitened(one: np.ndarray, other: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
+def _whitened(
+    one: Float[np.ndarray, "condition condition"],
+    other: Float[np.ndarray, "condition condition"],
+    counts: Real[np.ndarray, "draw condition"],
+    centred: bool,
+) -> Float[np.ndarray, " draw"]:
     known = np.isfinite(one) & np.isfinite(other)
     np.fill_diagonal(known, val=False)
     x, y, unit = np.where(known, one, 0.0), np.where(known, other, 0.0), known.astype(float)

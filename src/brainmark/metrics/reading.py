@@ -20,6 +20,7 @@ from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.inputs import check_pair, check_same_stimuli
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Grouped
 
 Fit = Literal["correlation", "partial", "likelihood"]
@@ -147,7 +148,9 @@ def reliability_ceiling(
     return ceiling
 
 
-def shifted(values: np.ndarray, texts: np.ndarray, by: int) -> np.ndarray:
+def shifted(
+    values: Float[np.ndarray, " word"], texts: Shaped[np.ndarray, " word"], by: int
+) -> Float[np.ndarray, " word"]:
     """Return the value of the word `by` places before each word of the same text; NaN where there is none."""
     moved = np.full(len(values), np.nan)
     if by < len(values):
@@ -157,8 +160,12 @@ def shifted(values: np.ndarray, texts: np.ndarray, by: int) -> np.ndarray:
 
 
 def partial_correlations(
-    removed: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray, groups: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
+    removed: Sequence[Real[np.ndarray, " row"]],
+    x: Real[np.ndarray, " row"],
+    y: Real[np.ndarray, " row"],
+    groups: Integer[np.ndarray, " row"],
+    counts: Real[np.ndarray, "draw group"],
+) -> Float[np.ndarray, " draw"]:
     """Correlation of x and y without what is linear in `removed` (none: Pearson's r), under weights of groups.
 
     Sums of products are taken once for each group; each draw then inverts a small matrix.
@@ -210,7 +217,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return centred / spread if spread > 1e-12 * max(float(np.abs(values).max()), 1e-300) else np.zeros(len(values))
 
 
-def _design(columns: Sequence[np.ndarray]) -> np.ndarray:
+def _design(columns: Sequence[Real[np.ndarray, " row"]]) -> Float[np.ndarray, "row _"]:
     return np.column_stack([np.ones(len(columns[0])), *map(_standard, columns)]) if columns else np.empty((0, 0))
 
 
@@ -244,7 +251,7 @@ def _paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray,
     return np.asarray(prediction.values, float), np.asarray(target.values, float)
 
 
-def _column(target: xr.DataArray, name: str) -> np.ndarray:
+def _column(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
     if name not in target.coords or target.coords[name].dims != ("presentation",):
         has = sorted(str(k) for k, v in target.coords.items() if v.dims == ("presentation",))
         raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {has}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from brainmark.metrics.shapes import Integer
+
 _BLOCK = 2**18  # presentations drawn at a time
 
 
-def draws(n: int, resamples: int, seed: int = 0, block: int = 1) -> np.ndarray:
+def draws(n: int, resamples: int, seed: int = 0, block: int = 1) -> Integer[np.ndarray, "resample n"]:
     """Return how often each of `n` presentations is drawn, with replacement, in each bootstrap sample.
 
     The same `n`, `resamples` and `seed` give the same draws, so that replicate k of a metric and of its ceiling belong

@@ -13,6 +13,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.choices import by_subject, check_several, chosen_labels, decisions, one_hot
+from brainmark.metrics.shapes import Float, Real
 
 
 def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Metric:
@@ -72,7 +73,9 @@ def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples
     return ceiling
 
 
-def cue_decisions(chosen: np.ndarray, target: xr.DataArray, shape: str, texture: str) -> np.ndarray:
+def cue_decisions(
+    chosen: Float[np.ndarray, "presentation choice subject"], target: xr.DataArray, shape: str, texture: str
+) -> Float[np.ndarray, "2 presentation subject"]:
     """Decisions (cue, presentation, subject) for the shape and for the texture of each image; 0 where neither.
 
     `chosen` is (presentation, choice, subject), shares or one-hot. Not asked (NaN), or no conflict: 0.
@@ -84,7 +87,9 @@ def cue_decisions(chosen: np.ndarray, target: xr.DataArray, shape: str, texture:
     return np.einsum("pcs,kpc->kps", np.nan_to_num(chosen), cues) * conflict[None, :, None]
 
 
-def bias(cued: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def bias(
+    cued: Float[np.ndarray, "2 presentation subject"], counts: Real[np.ndarray, "draw presentation"]
+) -> Float[np.ndarray, "draw subject"]:
     """Shape bias (draw, subject) of decisions (cue, presentation, subject) under weights (draw, presentation)."""
     for_shape, for_texture = counts @ cued[0], counts @ cued[1]
     both = for_shape + for_texture

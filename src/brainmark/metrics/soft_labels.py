@@ -15,6 +15,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import aligned_choices
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real
 
 Aspect = Literal["errors", "entropy", "choices"]
 
@@ -82,7 +83,9 @@ def soft_labels_ceiling(
     return ceiling
 
 
-def halve(counts: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def halve(
+    counts: Real[np.ndarray, "stimulus choice"], generator: np.random.Generator
+) -> tuple[Real[np.ndarray, "stimulus choice"], Real[np.ndarray, "stimulus choice"]]:
     """Split the choices on each stimulus into random halves, without replacement (multivariate hypergeometric)."""
     left = counts.astype(np.int64)
     total = left.sum(axis=1)
@@ -95,7 +98,7 @@ def halve(counts: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarra
     return first, left - first
 
 
-def entropy(shares: np.ndarray) -> np.ndarray:
+def entropy(shares: Float[np.ndarray, "*stimulus _"]) -> Float[np.ndarray, " *stimulus"]:
     """Entropy in bits along the last axis; 0 log 0 = 0."""
     return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=-1)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.shapes import Integer
 
 Labels = Mapping[str, np.ndarray]
 
@@ -20,8 +21,8 @@ Labels = Mapping[str, np.ndarray]
 class Fold(NamedTuple):
     """Positions of the presentations that train, and of those that test."""
 
-    train: np.ndarray
-    test: np.ndarray
+    train: Integer[np.ndarray, " train"]
+    test: Integer[np.ndarray, " test"]
 
 
 class Splitter(Protocol):

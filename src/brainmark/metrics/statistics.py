@@ -11,6 +11,7 @@ import numpy as np
 from brainmark.core.comparison import Comparison, center
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.score import shared_errors
+from brainmark.metrics.shapes import Bool, Float, Integer, Real, Shaped
 
 Interval = tuple[float, float]
 
@@ -41,7 +42,7 @@ class Difference:
 def compare_models(
     models: Mapping[str, Comparison],
     ceiling: Comparison | None = None,
-    groups: Sequence[object] | np.ndarray | None = None,
+    groups: Sequence[object] | Shaped[np.ndarray, " unit"] | None = None,
     seed: int = 0,
     level: float = 0.95,
 ) -> list[Difference]:
@@ -88,7 +89,7 @@ def compare_models(
 
 def interval(
     comparison: Comparison,
-    groups: Sequence[object] | np.ndarray | None = None,
+    groups: Sequence[object] | Shaped[np.ndarray, " unit"] | None = None,
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
@@ -116,7 +117,7 @@ def interval(
     return _summary(sample, float(center(values[None], comparison.center)[0]), level)[0]
 
 
-def effect_size(values: np.ndarray, replicates: np.ndarray) -> float:
+def effect_size(values: Real[np.ndarray, " unit"], replicates: Real[np.ndarray, "replicate unit"]) -> float:
     """Mean over units by their standard deviation, from which the variance of measurement errors is taken off.
 
     Cohen's d with the spread that units would show without noise: observed variance less the mean variance of a
@@ -136,7 +137,7 @@ def effect_size(values: np.ndarray, replicates: np.ndarray) -> float:
     return float(np.mean(values)) / float(np.sqrt(spread)) if spread > 0 else float("nan")
 
 
-def false_discovery_rate(p: np.ndarray, dependent: bool = False) -> np.ndarray:
+def false_discovery_rate(p: Real[np.ndarray, " *test"], dependent: bool = False) -> Float[np.ndarray, " *test"]:
     """Adjusted p of many tests: the smallest false discovery rate at which each would be called significant.
 
     Benjamini & Hochberg 1995 for independent or positively dependent tests, Benjamini & Yekutieli 2001 with
@@ -155,7 +156,7 @@ def false_discovery_rate(p: np.ndarray, dependent: bool = False) -> np.ndarray:
     return adjusted
 
 
-def holm(p: np.ndarray) -> np.ndarray:
+def holm(p: Real[np.ndarray, " *test"]) -> Float[np.ndarray, " *test"]:
     """Adjusted p of many tests: the smallest chance of any false call at which each would be called (Holm 1979).
 
     NaN stays NaN and does not count as a test.
@@ -171,7 +172,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _defined(models: Mapping[str, Comparison], ceiling: Comparison | None) -> np.ndarray:
+def _defined(models: Mapping[str, Comparison], ceiling: Comparison | None) -> Bool[np.ndarray, " unit"]:
     """Units (mask) that all models, and the ceiling, have a value for; checks that they can be compared."""
     if len(models) < 2:
         raise InvalidMeasurement(f"comparing needs two models; there is {len(models)}")
@@ -192,7 +193,9 @@ def _defined(models: Mapping[str, Comparison], ceiling: Comparison | None) -> np
     return known
 
 
-def _unit_draws(units: int, count: int, groups: Sequence[object] | np.ndarray | None, seed: int) -> np.ndarray:
+def _unit_draws(
+    units: int, count: int, groups: Sequence[object] | Shaped[np.ndarray, " unit"] | None, seed: int
+) -> Integer[np.ndarray, "_ unit"]:
     """Positions (count, units) of units drawn with replacement: within subjects that are drawn first, if any.
 
     Draws keep the number of units where subjects have as many each; else they are filled up by drawing again.
@@ -212,7 +215,7 @@ def _unit_draws(units: int, count: int, groups: Sequence[object] | np.ndarray | 
     return rows
 
 
-def _summary(sample: np.ndarray, value: float, level: float) -> tuple[Interval, float]:
+def _summary(sample: Float[np.ndarray, " draw"], value: float, level: float) -> tuple[Interval, float]:
     """Interval around `value` from a sample of draws, and the two-sided p of 0."""
     moved = sample[np.isfinite(sample)]
     moved = moved - np.median(moved) + value

@@ -15,6 +15,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.correlation import pearson, resampled_pearson
 from brainmark.metrics.predictivity import Predictivity, unit_coordinates
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real, Shaped
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,9 @@ class Extrapolated:
         return _together(target, parts)
 
 
-def saturation(sizes: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def saturation(
+    sizes: Real[np.ndarray, " size"], r: Real[np.ndarray, " size *unit"]
+) -> tuple[Float[np.ndarray, " *unit"], Float[np.ndarray, " *unit"]]:
     """Fit v0 (1 - exp(-s / tau)) by least squares along the first axis, for all entries together.
 
     v0 follows from tau in closed form; tau is searched on a logarithmic grid from a tenth of a subject to ten times
@@ -193,7 +196,7 @@ def _golden(gain: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.
     return (low + high) / 2
 
 
-def subjects_of(target: xr.DataArray, by: str) -> np.ndarray:
+def subjects_of(target: xr.DataArray, by: str) -> Shaped[np.ndarray, " neuroid"]:
     """Return the subject of each neuroid.
 
     Raises

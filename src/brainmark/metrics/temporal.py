@@ -9,6 +9,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric, center
 from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.metrics.behavior import pairwise_shares, sensitivities
 from brainmark.metrics.judgements import judgement_correlation
+from brainmark.metrics.shapes import Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Fold, Splitter, Stratified
 
 TEN_STRATIFIED_FOLDS = Stratified("object")
@@ -131,7 +132,11 @@ def solution_times(
     return metric
 
 
-def sensitivity_over_time(values: np.ndarray, labels: np.ndarray, splits: Splitter | None = None) -> np.ndarray:
+def sensitivity_over_time(
+    values: Real[np.ndarray, "time_bin presentation neuroid"],
+    labels: Shaped[np.ndarray, " presentation"],
+    splits: Splitter | None = None,
+) -> Float[np.ndarray, "time_bin presentation"]:
     """Image-level sensitivity i1 (time_bin, presentation) of labels decoded from a population.
 
     Parameters
@@ -155,7 +160,12 @@ def sensitivity_over_time(values: np.ndarray, labels: np.ndarray, splits: Splitt
     return result
 
 
-def discriminant_probabilities(population: np.ndarray, truth: np.ndarray, fold: Fold, classes: int) -> np.ndarray:
+def discriminant_probabilities(
+    population: Real[np.ndarray, "presentation neuroid"],
+    truth: Integer[np.ndarray, " presentation"],
+    fold: Fold,
+    classes: int,
+) -> Float[np.ndarray, "test class"]:
     """Probability of each class for the test rows: linear discriminant analysis with a shrunk covariance.
 
     The covariance within classes is shrunk towards its mean variance by Ledoit & Wolf's estimate; classes are equally
@@ -198,7 +208,11 @@ def _ridge_solve(root: np.ndarray, ridge: float, right: np.ndarray) -> np.ndarra
     return (right - inner.T @ root) / ridge
 
 
-def first_crossing(reached: np.ndarray, needed: np.ndarray, times: np.ndarray) -> np.ndarray:
+def first_crossing(
+    reached: Real[np.ndarray, "time_bin presentation"],
+    needed: Real[np.ndarray, " presentation"],
+    times: Real[np.ndarray, " time_bin"],
+) -> Float[np.ndarray, " presentation"]:
     """First time at which each column reaches what it needs, (presentation,); NaN: never.
 
     `reached` is (time_bin, presentation); between the last bin below and the first at or above, time is interpolated

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.shapes import Float, Real
 
 Harmonic = Literal["larger", "F0", "F1"]
 
@@ -39,18 +40,18 @@ class GratingResponses:
     spatial_frequencies : cycles per degree, ascending.
     """
 
-    cycles: np.ndarray
-    spontaneous: np.ndarray
-    orientations: np.ndarray
-    spatial_frequencies: np.ndarray
+    cycles: Float[np.ndarray, "orientation spatial_frequency phase neuroid"]
+    spontaneous: Float[np.ndarray, " neuroid"]
+    orientations: Float[np.ndarray, " orientation"]
+    spatial_frequencies: Float[np.ndarray, " spatial_frequency"]
 
     @property
-    def mean(self) -> np.ndarray:
+    def mean(self) -> Float[np.ndarray, "orientation spatial_frequency neuroid"]:
         """F0 (orientation, spatial_frequency, neuroid)."""
         return self.cycles.mean(axis=2)
 
     @property
-    def modulated(self) -> np.ndarray:
+    def modulated(self) -> Float[np.ndarray, "orientation spatial_frequency neuroid"]:
         """F1 (orientation, spatial_frequency, neuroid): 2 |first Fourier coefficient| / phases."""
         phases = self.cycles.shape[2]
         wave = np.exp(-2j * np.pi * np.arange(phases) / phases)
@@ -231,7 +232,7 @@ def _statistics(gratings: GratingResponses, harmonic: Harmonic) -> dict[str, np.
     }
 
 
-def sparseness(responses: np.ndarray) -> np.ndarray:
+def sparseness(responses: Real[np.ndarray, "stimulus neuroid"]) -> Float[np.ndarray, " neuroid"]:
     """Lifetime sparseness (neuroid,) of responses (stimulus, neuroid), 0: equal to all, 1: to a single stimulus.
 
     (1 - mean(r)^2 / mean(r^2)) / (1 - 1/n), Vinje & Gallant 2000 (Science); NaN if there is no response.
@@ -243,13 +244,17 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
     return (1 - activity) / (1 - 1 / count)
 
 
-def circular_variance(curve: np.ndarray, orientations: np.ndarray) -> np.ndarray:
+def circular_variance(
+    curve: Real[np.ndarray, "orientation neuroid"], orientations: Real[np.ndarray, " orientation"]
+) -> Float[np.ndarray, " neuroid"]:
     """1 - |sum r exp(2 i theta)| / sum r over (orientation, neuroid); NaN if there is no response."""
     angle = np.exp(2j * np.deg2rad(orientations))
     return 1 - _over(np.abs(np.einsum("on,o->n", curve, angle)), curve.sum(axis=0))
 
 
-def _orientation(curve: np.ndarray, orientations: np.ndarray) -> dict[str, np.ndarray]:
+def _orientation(
+    curve: Float[np.ndarray, "orientation neuroid"], orientations: Float[np.ndarray, " orientation"]
+) -> dict[str, Float[np.ndarray, " neuroid"]]:
     """Statistics of orientation curves (orientation, neuroid)."""
     from scipy.interpolate import CubicSpline
 
@@ -275,7 +280,9 @@ def _orientation(curve: np.ndarray, orientations: np.ndarray) -> dict[str, np.nd
     }
 
 
-def _spatial_frequency(curve: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+def _spatial_frequency(
+    curve: Float[np.ndarray, "spatial_frequency neuroid"], frequencies: Float[np.ndarray, " spatial_frequency"]
+) -> dict[str, Float[np.ndarray, " neuroid"]]:
     """Statistics of spatial-frequency curves (frequency, neuroid), interpolated on an axis of octaves."""
     from scipy.interpolate import PchipInterpolator
 
