@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics import brainscore as bs
+from brainmark.metrics import ridge
 from brainmark.metrics.backend import all_finite, gram, inverse_cholesky
 from brainmark.metrics.ceilings import split_half_correlations
 from brainmark.metrics.features import prepare
@@ -133,3 +136,69 @@ def test_counts_of_spikes_are_halved_as_numbers() -> None:
     counts = np.random.default_rng(5).poisson(90, (40, 6, 9)).astype(np.int8)  # their sums do not fit
     for halved, same in zip(split_half_correlations(counts, 4), split_half_correlations(counts * 1.0, 4), strict=True):
         np.testing.assert_array_equal(halved, same)
+
+
+def slowly_left_out(x: np.ndarray, y: np.ndarray, fold: Fold, alphas: list[float]) -> tuple[np.ndarray, float]:
+    """Ridge regression of one fold, its penalty by refitting without each training row in turn."""
+
+    def fitted(train: np.ndarray, test: np.ndarray, alpha: float) -> np.ndarray:
+        mean, offset = x[train].mean(axis=0), y[train].mean(axis=0)
+        rows = x[train] - mean
+        weights = rows.T @ np.linalg.solve(rows @ rows.T + alpha * np.eye(len(train)), y[train] - offset)
+        return (x[test] - mean) @ weights + offset
+
+    errors = [
+        sum(((y[i] - fitted(np.setdiff1d(fold.train, [i]), np.array([i]), a)[0]) ** 2).sum() for i in fold.train)
+        for a in alphas
+    ]
+    best = alphas[int(np.argmin(errors))]
+    return fitted(fold.train, fold.test, best), best
+
+
+@pytest.mark.parametrize("q", [3, 60])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("uneven", [False, True])
+def test_one_penalty_for_all_folds_from_one_spectrum(
+    q: int, library: str, uneven: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = population(40, 90, q)
+    y *= 30.0 / np.arange(1, q + 1) ** 2  # few neuroids decide, so that folds differ in what they choose
+    folds = list(Random(5, 0.9, seed=1)(40))
+    if uneven:
+        folds = [Fold(np.setdiff1d(np.arange(40), part), part) for part in np.split(np.arange(40), [3, 17, 18, 30])]
+    alphas = [0.01, 1.0, 30.0, 100.0, 300.0]
+    expected, chosen = zip(*[slowly_left_out(x, y, fold, alphas) for fold in folds], strict=True)
+    assert len(set(chosen)) > 1
+    monkeypatch.setattr(ridge, "Spectrum", None)  # no fold is decomposed by itself
+    a, b = (torch.from_numpy(v) if library == "torch" else v for v in (x, y))
+    found, penalties = ridge.ridge_predictions(a, b, folds, alphas, per_target=False, selection="loo")
+    np.testing.assert_array_equal(np.asarray(penalties), np.repeat(np.array(chosen)[:, None], q, axis=1))
+    np.testing.assert_allclose(np.asarray(found), np.concatenate(expected), atol=1e-8)
+
+
+def test_spectrum_of_all_is_not_trusted_where_rounding_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = population(40, 90, 60)
+    folds, made = list(Random(5, 0.9, seed=1)(40)), []
+
+    def counted(*given: Any) -> Spectrum:
+        made.append(given)
+        return Spectrum(*given)
+
+    monkeypatch.setattr(ridge, "Spectrum", counted)
+    for same, alphas, times in ((False, [1e-9, 1e-12], 0), (True, [1.0, 0.1], 0), (True, [1e-9, 1e-12], 5)):
+        made.clear()
+        x[1] = x[0] if same else x[1]
+        found, _ = ridge.ridge_predictions(x, y, folds, alphas, per_target=False, selection="loo")
+        assert len(made) == times
+        assert np.isfinite(found).all()
+
+
+def test_rows_of_several_folds_are_transformed_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = population(70, 20, 3)
+    folds = list(Random(6, 0.8, seed=1)(70))
+    whole = ridge.ridge_predictions(x, y, folds, [2.0])[0]
+    expected = [slowly_left_out(x, y, fold, [2.0])[0] for fold in folds]
+    np.testing.assert_allclose(whole, np.concatenate(expected), atol=1e-9)
+    for most in (1, 30 * 20):  # one fold at a time, two
+        monkeypatch.setattr(ridge, "_TOGETHER", most)
+        np.testing.assert_allclose(ridge.ridge_predictions(x, y, folds, [2.0])[0], whole, atol=1e-12)

@@ -23,7 +23,7 @@ from brainmark.metrics.backend import (
     transpose,
 )  # fmt: skip
 from brainmark.metrics.features import Features, centred_products, prepare
-from brainmark.metrics.spectrum import DETERMINED, Spectrum, gcv_errors, loo_errors, summed_loo_errors
+from brainmark.metrics.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, summed_loo_errors
 from brainmark.metrics.splits import Fold
 
 Selection = Literal["gcv", "loo"]
@@ -68,8 +68,14 @@ def ridge_predictions(
     if penalties.size == 0 or not (np.isfinite(penalties) & (penalties >= 0)).all():
         raise InvalidMeasurement("ridge needs finite penalties that are not negative")
     features = prepare(features)
-    if selection == "loo" and not per_target and len(penalties) > 1 and y.shape[1] > features.n:
-        return _one_for_many(features, _single_or_double(y), folds, penalties)
+    many = y.shape[1] > features.n
+    y = _single_or_double(y) if many else as_float64(y)
+    if selection == "loo" and not per_target and len(penalties) > 1:
+        shared = _one_for_all(features, y, folds, penalties) if _worth_sharing(features, folds, penalties) else None
+        if shared is None and many:
+            shared = _one_for_many(features, y, folds, penalties)
+        if shared is not None:
+            return shared
     y = as_float64(y)
     if len(penalties) == 1 and penalties[0] > 0 and _complementary(folds, features.n):
         left_out = _left_out_dual if features.dual else _left_out_primal
@@ -166,25 +172,14 @@ def _left_out_dual(features: Features, y: Array, tests: Sequence[np.ndarray], al
     mean = column_means(y)
     places = [like(test, y) for test in tests]
     if y.shape[1] > n:
-        return _smoothed(inverse, constant, y, mean, places)
+        whole = transpose(inverse) @ inverse - constant
+        return _product(xp.concat([_without(whole, test) for test in places], axis=0), y, mean)
     error = transpose(inverse) @ (inverse @ (y - mean))
     parts: list[Array] = []
     for test in places:
         columns = inverse[:, test]
         parts.append(y[test] - xp.linalg.inv(transpose(columns) @ columns - constant) @ error[test])
     return xp.concat(parts, axis=0)
-
-
-def _smoothed(inverse: Array, constant: float, y: Array, mean: Array, tests: Sequence[Array]) -> Array:
-    """The same for very many targets: one product for all folds."""
-    xp = namespace(inverse)
-    whole = transpose(inverse) @ inverse
-    parts: list[Array] = []
-    for test in tests:
-        smoother = -xp.linalg.inv(whole[test][:, test] - constant) @ whole[test]
-        smoother[xp.arange(len(test), device=device(y)), test] += 1
-        parts.append(smoother)
-    return _product(xp.concat(parts, axis=0), y, mean)
 
 
 def _product(smoothers: Array, y: Array, mean: Array) -> Array:
@@ -253,6 +248,66 @@ def _each_fold(
         chosen.append(penalty)
     stacked = xp.concat(predictions, axis=0)
     return stacked @ y if together else stacked, xp.stack(chosen)
+
+
+def _worth_sharing(features: Features, folds: Sequence[Fold], alphas: np.ndarray) -> bool:
+    """Whether `_one_for_all` serves these folds, with three products for a penalty instead of one for each fold."""
+    fewest = min(len(fold.train) for fold in folds)
+    return features.dual and len(folds) > 3 and len(alphas) <= FEW and fewest > 2 and _complementary(folds, features.n)
+
+
+def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array] | None:
+    """One penalty for all targets by leave-one-out error on the training rows of each fold, from one spectrum of all.
+
+    M, as in `_left_out_dual`, is M - W M_t: without the rows t, where W = M_:t (M_tt)^-1. Leave-one-out residuals are
+    (My)_i / M_ii; the sum of their squares over targets follows from S = MYY'M, which loses the rows t likewise.
+    None where rounding forbids it.
+    """
+    xp, n, kernel = namespace(y), features.n, features.array
+    share = float(xp.sum(xp.linalg.diagonal(kernel))) / n / n  # fills the direction that centring leaves empty
+    values, vectors = xp.linalg.eigh(kernel + share)
+    lowest = float(alphas.min())
+    if not values[0] + lowest > DETERMINED * (values[-1] + lowest):
+        return None
+    products, tests = gram(y, wide=True), [like(fold.test, y) for fold in folds]
+
+    def whole(alpha: float) -> Array:
+        half = vectors / xp.sqrt(values + alpha)
+        return half @ transpose(half) - 1 / (n * (share * n + alpha))
+
+    errors = np.empty((len(folds), len(alphas)))
+    for a, alpha in enumerate(alphas):
+        m = whole(float(alpha))
+        s = m @ products @ m
+        errors[:, a] = [_left_out_errors(m, s, test) for test in tests]
+    best = alphas[errors.argmin(axis=1)]
+    smoothers: dict[int, Array] = {}
+    for alpha in np.unique(best):
+        m = whole(float(alpha))
+        smoothers |= {k: _without(m, tests[k]) for k in np.flatnonzero(best == alpha)}
+    made = _product(xp.concat([smoothers[k] for k in range(len(folds))], axis=0), y, column_means(y))
+    return made, xp.zeros((len(folds), y.shape[1]), dtype=xp.float64, device=device(y)) + like(best, y)[:, None]
+
+
+def _left_out_errors(m: Array, s: Array, test: Array) -> float:
+    """Sum of the squared leave-one-out residuals of the rows that are not tested, see `_one_for_all`."""
+    xp = namespace(m)
+    columns = m[:, test]
+    w = columns @ xp.linalg.inv(columns[test])
+    free = xp.linalg.diagonal(m) - xp.sum(w * columns, axis=1)
+    columns = s[:, test]
+    total = xp.linalg.diagonal(s) + xp.sum(w * (w @ columns[test] - 2 * columns), axis=1)
+    free[test], total[test] = 1.0, 0.0
+    known = free > DETERMINED * xp.linalg.diagonal(m)
+    return float(xp.sum(xp.where(known, total / xp.where(known, free, 1.0) ** 2, float("inf"))))
+
+
+def _without(m: Array, test: Array) -> Array:
+    """Smoother (test, n) of the rows `test` from all others: I_t - (M_tt)^-1 M_t."""
+    rows = m[test]
+    smoother = -namespace(m).linalg.inv(rows[:, test]) @ rows
+    smoother[:, test] = 0.0
+    return smoother
 
 
 def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array]:

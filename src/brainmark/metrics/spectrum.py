@@ -14,7 +14,7 @@ from brainmark.metrics.features import Features
 
 DETERMINED = 1e-9  # eigenvalues above this share of the largest are known to half their digits
 _RANK = 1e-13  # eigenvalues of the products below this share of the largest are rounding error (times n)
-_FEW = 16  # penalties up to which they are their own basis
+FEW = 16  # penalties up to which they are their own basis
 _TOGETHER = 2**19  # numbers of a chunk of rows: few enough to stay in the cache
 
 
@@ -147,7 +147,7 @@ def summed_loo_errors(spectrum: Spectrum, alphas: np.ndarray, products: Array | 
 def _smooth_basis(unexplained: Array) -> tuple[Array, Array]:
     """Factors (r, b) and (b, k) of functions (r, k) of the eigenvalues, b no more than their number needs."""
     xp = namespace(unexplained)
-    if unexplained.shape[1] <= _FEW:
+    if unexplained.shape[1] <= FEW:
         return unexplained, xp.eye(unexplained.shape[1], dtype=xp.float64, device=device(unexplained))
     u, values, v = xp.linalg.svd(unexplained, full_matrices=False)
     keep = values > values[0] * 1e-12
