@@ -8,7 +8,7 @@ is a coordinate of the target, ``label``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import xarray as xr
@@ -72,22 +72,10 @@ def error_consistency_ceiling(
     Parameters as in `error_consistency`. It is no upper bound: a model without the subjects' own noise may exceed it.
     """
 
-    def ceiling(target: xr.DataArray) -> Comparison:
-        people = _correctness(target, truth)
-        check_several(people)
-        strata = strata_of(target, within)
+    def consistency(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
+        return known_mean(averaged([kappa(own, others, each) for each in counts]))
 
-        def values(counts: np.ndarray) -> np.ndarray:
-            rows: list[np.ndarray] = []
-            for s in range(people.shape[1]):
-                own, others = people[:, s, None], np.delete(people, s, axis=1)
-                each = averaged([kappa(own, others, counts * stratum) for stratum in strata])
-                rows.append(known_mean(each))
-            return np.stack(rows, axis=1)
-
-        return by_subject(values, target, len(people), resamples, seed)
-
-    return ceiling
+    return _between_people(consistency, truth, within, resamples, seed)
 
 
 def accuracy_distance(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
@@ -114,17 +102,36 @@ def accuracy_distance_ceiling(
 ) -> Ceiling:
     """Return the accuracy distance of each subject from the mean of the others, as `error_consistency` parametrises."""
 
+    def distance(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
+        mean = known_mean(others)[:, None]
+        return averaged([nearness(mean, own, each) for each in counts])[:, 0]
+
+    return _between_people(distance, truth, within, resamples, seed)
+
+
+def _between_people(
+    compared: Callable[[np.ndarray, np.ndarray, Iterable[np.ndarray]], np.ndarray],
+    truth: str,
+    within: str | None,
+    resamples: int,
+    seed: int,
+) -> Ceiling:
+    """Return the ceiling that compares each subject with the others.
+
+    `compared`: what the subject got right (presentation, 1), what the others did (presentation, subjects), how often
+    each presentation counts in each stratum -> one value a draw.
+    """
+
     def ceiling(target: xr.DataArray) -> Comparison:
         people = _correctness(target, truth)
         check_several(people)
         strata = strata_of(target, within)
 
         def values(counts: np.ndarray) -> np.ndarray:
-            rows: list[np.ndarray] = []
-            for s in range(people.shape[1]):
-                others = known_mean(np.delete(people, s, axis=1))
-                near = [nearness(others[:, None], people[:, s, None], counts * stratum) for stratum in strata]
-                rows.append(averaged(near)[:, 0])
+            rows = [
+                compared(people[:, s, None], np.delete(people, s, axis=1), (counts * stratum for stratum in strata))
+                for s in range(people.shape[1])
+            ]
             return np.stack(rows, axis=1)
 
         return by_subject(values, target, len(people), resamples, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -86,19 +86,12 @@ def prefix_bits(reading: Reading, texts: Sequence[Tokens], frame: Frame) -> list
     One pass for each token, in which nothing stands after the part.
     """
     room = frame.room(reading.network.window)
-    found: list[np.ndarray] = []
-    for text in texts:
-        ends = text.ends[text.part]
 
-        def jobs(text: Tokens = text, ends: np.ndarray = ends) -> Iterator[tuple[np.ndarray, int]]:
-            for token, end in enumerate(ends.tolist()):
-                first = max(0, min(end, token + room) - room)
-                masked = text.ids[first : min(end, first + room)].copy()
-                masked[token - first :] = frame.mask
-                yield frame.around(masked), token - first + len(frame.before)
+    def window(token: int, end: int, length: int) -> tuple[int, int]:
+        first = max(0, min(end, token + room) - room)
+        return first, min(end, first + room)
 
-        found.append(_bits(reading, jobs(), text.ids))
-    return found
+    return _masked_bits(reading, texts, frame, window)
 
 
 def both_sided_bits(reading: Reading, texts: Sequence[Tokens], frame: Frame) -> list[np.ndarray]:
@@ -108,14 +101,29 @@ def both_sided_bits(reading: Reading, texts: Sequence[Tokens], frame: Frame) -> 
     from left to right (Kauf & Ivanova 2023, ACL), so that the rest of a word does not give its beginning away.
     """
     room = frame.room(reading.network.window)
+
+    def window(token: int, end: int, length: int) -> tuple[int, int]:
+        first = max(0, min(token - room // 2, length - room))
+        return first, first + room
+
+    return _masked_bits(reading, texts, frame, window)
+
+
+def _masked_bits(
+    reading: Reading, texts: Sequence[Tokens], frame: Frame, window: Callable[[int, int, int], tuple[int, int]]
+) -> list[np.ndarray]:
+    """Bits (tokens,) of each token, masked with the rest of its part; one pass for each token.
+
+    `window`: (token, end of its part, tokens of the text) -> first token of the pass, and the one after its last.
+    """
     found: list[np.ndarray] = []
     for text in texts:
         ends = text.ends[text.part]
 
         def jobs(text: Tokens = text, ends: np.ndarray = ends) -> Iterator[tuple[np.ndarray, int]]:
             for token, end in enumerate(ends.tolist()):
-                first = max(0, min(token - room // 2, len(text) - room))
-                masked = text.ids[first : first + room].copy()
+                first, stop = window(token, end, len(text))
+                masked = text.ids[first:stop].copy()
                 masked[token - first : end - first] = frame.mask
                 yield frame.around(masked), token - first + len(frame.before)
 
