@@ -16,7 +16,7 @@ from brainmark.core.registry import Entry, benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.dataset_checks import DatasetUnderTest, content_digest
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, fail_if, said
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
 _SCATTER = 3.0  # correlations of unrelated things over n stimuli scatter by 1 / sqrt(n)
@@ -42,10 +42,7 @@ class BenchmarkUnderTest:
         """What the factory makes, or the error that it raises."""
         if self.missing:
             raise CheckSkipped("data are not at hand")
-        try:
-            return self.entry.load()
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `loads` reports it
-            return error
+        return attempt(self.entry.load)
 
     @property
     def benchmark(self) -> Benchmark:
@@ -58,10 +55,7 @@ class BenchmarkUnderTest:
     def outcome(self) -> Score | Exception:
         """The score of random answers, or the error in its place."""
         benchmark = self.benchmark
-        try:
-            return benchmark(Noise())
-        except Exception as error:  # noqa: BLE001 - `scores_random_answers` reports it
-            return error
+        return attempt(lambda: benchmark(Noise()))
 
     @property
     def score(self) -> Score:

@@ -17,7 +17,7 @@ from brainmark.core.measurement import check_measurement
 from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli
 from brainmark.testing.card_checks import card_is_complete
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, fail_if, said
 
 _AT_HAND = ("shipped", "local", "cached", "mirrored")
 
@@ -42,10 +42,7 @@ class DatasetUnderTest:
         """What the factory makes, or the error that it raises."""
         if self.missing:
             raise CheckSkipped("data are not at hand")
-        try:
-            return self.entry.load()
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `loads` reports it
-            return error
+        return attempt(self.entry.load)
 
     @property
     def study(self) -> Any:

@@ -15,7 +15,7 @@ from brainmark.core.errors import BrainmarkError
 from brainmark.core.registry import Entry
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import MetricExample, metric_example
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, attempt_here, fail_if, said
 
 _NAMES = {"neuroid": "neuroid_id"}  # coordinate that names the units, where it is not called like the dimension
 
@@ -30,14 +30,7 @@ class MetricUnderTest:
 
     @cached_property
     def _made(self) -> Metric | Exception:
-        try:
-            return self.entry.load()
-        except BrainmarkError as error:
-            if error.kind == "environment":
-                raise CheckSkipped(f"cannot be made here: {error}") from None
-            return error
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `compares` reports it
-            return error
+        return attempt_here(self.entry.load)
 
     @property
     def metric(self) -> Metric:
@@ -71,10 +64,7 @@ class MetricUnderTest:
     def first(self) -> Comparison | Exception:
         """What the metric says about the noisy prediction, or what went wrong."""
         self.metric  # noqa: B018 - skips the check if there is none
-        try:
-            return self.compare(self.noisy_prediction)
-        except Exception as error:  # noqa: BLE001 - `compares` reports it
-            return error
+        return attempt(lambda: self.compare(self.noisy_prediction))
 
     def comparison(self) -> Comparison:
         """Return the comparison with the noisy prediction; skip the check if there is none."""

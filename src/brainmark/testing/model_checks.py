@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.cards import Modality, ModelCard
-from brainmark.core.errors import BrainmarkError, InvalidMeasurement, ModelError, NotApplicable
+from brainmark.core.errors import InvalidMeasurement, ModelError, NotApplicable
 from brainmark.core.experiment import (
     Ask,
     Choose,
@@ -32,7 +32,7 @@ from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import images, repeated, texts
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt_here, fail_if, said
 
 _MODALITY: dict[str, Modality] = {"vision": "image", "language": "text"}
 _TIME_BINS = ((50.0, 100.0), (100.0, 150.0))
@@ -48,14 +48,7 @@ class ModelUnderTest:
 
     @cached_property
     def _made(self) -> Subject | Exception:
-        try:
-            return self.entry.load()
-        except BrainmarkError as error:
-            if error.kind == "environment":
-                raise CheckSkipped(f"cannot be made here: {error}") from None
-            return error
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; `factory_works` reports it
-            return error
+        return attempt_here(self.entry.load)
 
     @property
     def subject(self) -> Subject:

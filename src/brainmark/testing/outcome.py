@@ -1,8 +1,14 @@
-"""How a check ends when it does not pass."""
+"""How a check ends when it does not pass, and what becomes of foreign code that raises."""
 
 from __future__ import annotations
 
 import unittest
+from collections.abc import Callable
+from typing import TypeVar
+
+from brainmark.core.errors import BrainmarkError
+
+Made = TypeVar("Made")
 
 
 class CheckFailed(AssertionError):
@@ -22,3 +28,19 @@ def fail_if(condition: bool, message: str) -> None:
 def said(error: BaseException) -> str:
     """Type and text of an error, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
+def attempt(make: Callable[[], Made]) -> Made | Exception:
+    """Return what foreign code makes, or the error that it raises, which may be any."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - the check that asks for it reports it
+        return error
+
+
+def attempt_here(make: Callable[[], Made]) -> Made | Exception:
+    """As `attempt`. Raises CheckSkipped: what it needs is not on this machine."""
+    made = attempt(make)
+    if isinstance(made, BrainmarkError) and made.kind == "environment":
+        raise CheckSkipped(f"cannot be made here: {made}")
+    return made
