@@ -13,7 +13,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from brainmark.metrics import crossnobis, splits
+from brainmark.metrics import crossnobis
 from brainmark.metrics.crossnobis import mahalanobis_rdm
 from brainmark.metrics.shapes import Float
 from brainmark.testing.shapes import ShapeError, check_shapes, checked
@@ -48,6 +48,10 @@ def named(parts: dict[str, Float[np.ndarray, " n"]]) -> None:
 
 def pair(x: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     return x, x[1:]
+
+
+def several(*parts: Float[np.ndarray, " n"]) -> int:
+    return len(parts)
 
 
 def plain(x):
@@ -91,6 +95,8 @@ def test_what_is_as_annotated_passes(module: ModuleType) -> None:
     assert module.transposed(zeros(2, 2)).shape == (2, 2)
     assert module.Fitted(zeros(2, 3), np.ones(3, bool)).predict(x=zeros(5, 2)).shape == (5, 3)
     module.each([zeros(2), np.ones(2, int)])
+    assert module.several() == 0
+    assert module.several(zeros(2), zeros(2)) == 2
     assert module.plain("x") == "x"
 
 
@@ -117,6 +123,7 @@ def test_tensors_are_arrays(module: ModuleType) -> None:
         (lambda m: m.Fitted(zeros(2, 3)).labels, r"Fitted\.labels: return is no Shaped"),
         (lambda m: m.named({"a": zeros(2), "b": zeros(3)}), r"parts is no dict"),
         (lambda m: m.pair(zeros(2)), r"return is no tuple"),
+        (lambda m: m.several(zeros(2), zeros(3)), r"parts is no Float"),
     ],
 )
 def test_what_is_not_as_annotated_is_caught(
@@ -146,10 +153,6 @@ def test_this_suite_checks_the_metrics() -> None:
         mahalanobis_rdm(np.ones((3, 2), int), np.eye(2))
     assert hasattr(crossnobis.shrinkage, "__wrapped__")
     assert crossnobis.shrinkage.__name__ == "shrinkage"
-
-
-def test_a_named_tuple_is_checked_by_nobody_but_readable() -> None:
-    assert get_type_hints(splits.Fold)["train"] is np.ndarray
 
 
 def test_without_checks_an_annotation_is_that_of_the_array() -> None:

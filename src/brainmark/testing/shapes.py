@@ -109,7 +109,9 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
     names = {**function.__globals__, **{kind: getattr(jaxtyping, kind) for kind in _KINDS}}
     said = _annotations(function).items()
-    return {name: eval(text, names) for name, text in said if _SHAPED.search(text)}
+    hints = {name: eval(text, names) for name, text in said if _SHAPED.search(text)}
+    several = inspect.getfullargspec(function).varargs
+    return {name: tuple[hint, ...] if name == several else hint for name, hint in hints.items()}
 
 
 def _size(value: Any) -> str:
