@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import (
-    Array,
     all_finite,
     block_width,
     centred,
@@ -14,6 +13,7 @@ from brainmark.metrics.backend import (
     gram,
     namespace,
 )  # fmt: skip
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,8 @@ class Features:
     n, p : presentations, features.
     """
 
-    kernel: Array | None
-    x: Array | None
+    kernel: Float[Array, "n n"] | None
+    x: Float[Array, "n p"] | None
     n: int
     p: int
 
@@ -40,18 +40,18 @@ class Features:
         return self.kernel is not None
 
     @property
-    def array(self) -> Array:
+    def array(self) -> Float[Array, "n _"]:
         """The array that is held."""
         return self.kernel if self.kernel is not None else self.x
 
-    def take(self, rows: Array) -> Features:
+    def take(self, rows: Bool[Array, " row"] | Integer[Array, " row"]) -> Features:
         """Return the features of some presentations, centred anew, in the form in which they are held."""
         if self.kernel is not None:
             return Features(centred_products(self.kernel[rows][:, rows]), None, len(rows), self.p)
         return Features(None, centred(self.array[rows]), len(rows), self.p)
 
 
-def prepare(x: Array | Features, dual: bool | None = None, wide: bool = False) -> Features:
+def prepare(x: Real[Array, "n p"] | Features, dual: bool | None = None, wide: bool = False) -> Features:
     """Compute what every regression on these features shares.
 
     Parameters
@@ -83,7 +83,7 @@ def prepare(x: Array | Features, dual: bool | None = None, wide: bool = False) -
     return Features(None, wide_x, n, p)
 
 
-def centred_products(products: Array) -> Array:
+def centred_products(products: Float[Array, "n n"]) -> Float[Array, "n n"]:
     """Return the products (n, n) of rows of which the mean row has been taken off."""
     xp = namespace(products)
     mean = xp.mean(products, axis=0)
