@@ -254,6 +254,19 @@ def test_subsets_share_one_product(shape: tuple[int, int, int], unbiased: bool, 
     )
 
 
+@pytest.mark.parametrize("size", [3, 10, 30])
+def test_subsets_without_an_outlier_keep_their_digits(size: float) -> None:
+    x, y = patterns(300, 50, 20)
+    x[5], y[5] = size * x[5], size * y[5]
+    subsets = [np.setdiff1d(np.arange(300), left) for left in ([5, 6, 7], [8, 9], np.arange(0, 300, 4))]
+    for unbiased in (True, False):
+        exact = linear_ckas(x, y, subsets, unbiased)
+        expected = [linear_cka(x[rows], y[rows], unbiased) for rows in subsets]
+        np.testing.assert_allclose(exact, expected, atol=1e-12)
+        single = linear_ckas(x.astype(np.float32), y.astype(np.float32), subsets, unbiased)
+        np.testing.assert_allclose(single, expected, atol=5e-6)
+
+
 def test_single_precision_is_enough_for_the_alignment() -> None:
     generator = np.random.default_rng(2)
     latent = generator.normal(size=(900, 5))

@@ -12,7 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.products import Patterns, complement, cross
+from brainmark.metrics.products import Patterns, Subset, complement, cross
 from brainmark.metrics.shapes import Array, Float, Integer, Real
 
 
@@ -58,8 +58,14 @@ def linear_ckas(
         x, y = (a.astype(np.float32) if isinstance(a, np.ndarray) else a.float() for a in (x, y))
     one = Patterns(x)
     other = one if y is x else Patterns(y)
-    criteria = [_linear_hsic(a, b, unbiased) for a, b in ((one, other), (one, one), (other, other))]
-    return [_alignment(*(criterion(rows) for criterion in criteria)) for rows in subsets]
+    criteria = [_linear_hsic(*pair, unbiased, subsets) for pair in ((one, other), (one, one), (other, other))]
+    found: list[float] = []
+    for rows in subsets:
+        a = Subset(one, rows)
+        b = a if other is one else Subset(other, rows)
+        pairs = (a, b), (a, a), (b, b)
+        found.append(_alignment(*(criterion(*pair) for criterion, pair in zip(criteria, pairs, strict=True))))
+    return found
 
 
 def rbf_cka(
@@ -113,59 +119,73 @@ def _song(count: int, product: float, rows: float, total_k: float, total_m: floa
     return (product + pairs - 2 / (count - 2) * rows) / (count * (count - 3))
 
 
-def _linear_hsic(x: Patterns, y: Patterns, unbiased: bool) -> Callable[[np.ndarray | None], float]:
-    """Return HSIC of linear kernels as a function of the stimuli (None: all), in whichever space is smaller."""
+Criterion = Callable[[Subset, Subset], float]
+
+
+def _linear_hsic(x: Patterns, y: Patterns, unbiased: bool, subsets: Sequence[np.ndarray | None]) -> Criterion:
+    """Return HSIC of linear kernels as a function of the same stimuli on both sides, in whichever space is smaller."""
     p, q, total = x.values.shape[1], y.values.shape[1], len(x.lengths)
     by_neuroids = p * q <= total * (p + q) / 2
-    products = _products_of_neuroids(x, y) if by_neuroids else _products_of_stimuli(x, y, hollow=unbiased)
+    products = _products_of_neuroids(x, y, subsets) if by_neuroids else _products_of_stimuli(hollow=unbiased)
 
-    def criterion(rows: np.ndarray | None) -> float:
-        mean_x, length_x = _about_mean(x, rows)
-        mean_y, length_y = _about_mean(y, rows) if y is not x else (mean_x, length_x)
-        squares = products(rows, mean_x, mean_y)
-        count = len(length_x)
+    def criterion(a: Subset, b: Subset) -> float:
+        squares, count = products(a, b), len(a.lengths)
         if not unbiased:
             return squares / count**2
         # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
-        both = float(length_x @ length_y)
+        both = float(a.lengths @ b.lengths)
         squares -= both if by_neuroids else 0
-        return _song(count, squares, both, -float(length_x.sum()), -float(length_y.sum()))
+        return _song(count, squares, both, -float(a.lengths.sum()), -float(b.lengths.sum()))
 
     return criterion
 
 
-def _about_mean(side: Patterns, rows: np.ndarray | None) -> tuple[Any, Any]:
-    """Mean of some stimuli, and their squared distances from it."""
-    if rows is None:
-        return None, side.lengths
-    mean = side.mean(rows)
-    return mean, side.lengths_about(mean, rows)
+def _products_of_neuroids(x: Patterns, y: Patterns, subsets: Sequence[np.ndarray | None]) -> Criterion:
+    """Sum of squares of X'Y after centring; of a subset, less what the stimuli left out add to it."""
+    xp, whole = x.xp, cross(x.values, y.values)
+    total, shares = _squares(whole), _shares(x, y, whole, subsets)
 
+    def less(a: Subset, b: Subset) -> float:
+        both = _sum(xp, a.kernel_of_others * b.kernel_of_others)
+        shift = a.mean @ whole @ b.mean - a.shadow_of_others @ b.shadow_of_others
+        moved = len(a.lengths) * (a.mean @ a.mean) * (b.mean @ b.mean) - 2 * shift
+        return float(total - 2 * xp.sum(shares[a.left]) + both + len(a.lengths) * moved)
 
-def _products_of_neuroids(x: Patterns, y: Patterns) -> Callable[[np.ndarray | None, Any, Any], float]:
-    """Sum of squares of X'Y after centring; of a subset, less the products of those left out."""
-    whole = cross(x.values, y.values)
-
-    def squares(rows: np.ndarray | None, mean_x: Any, mean_y: Any) -> float:
-        product = whole
-        if rows is not None:
-            left = complement(rows, len(x.lengths))
-            few = left if len(left) < len(rows) else rows
-            part = x.values[few]
-            part = cross(part, part if y is x else y.values[few])
-            product = whole - part if few is left else part
-            product -= len(rows) * mean_x[:, None] * mean_y[None, :]
-        flat = product.reshape(-1)
-        return float(flat @ flat)
+    def squares(a: Subset, b: Subset) -> float:
+        if a.rows is None:
+            return total
+        found = less(a, b) if a.few else 0.0
+        if found > total / 4:  # otherwise most of it is taken off, and digits with it
+            return found
+        part = a.centred()
+        return _squares(cross(part, part if b is a else b.centred()))
 
     return squares
 
 
-def _products_of_stimuli(x: Patterns, y: Patterns, hollow: bool) -> Callable[[np.ndarray | None, Any, Any], float]:
+def _shares(x: Patterns, y: Patterns, products: Any, subsets: Sequence[np.ndarray | None]) -> Any:
+    """Product x_i' X'Y y_i (stimulus,) of each stimulus that some larger subset leaves out."""
+    xp, values, count = x.xp, x.values, len(x.lengths)
+    shares = xp.zeros(count, dtype=xp.float64, device=device(values))
+    left = [complement(rows, count) for rows in subsets if rows is not None and 2 * len(rows) > count]
+    if not left:
+        return shares
+    narrow, stimuli = xp.astype(products, values.dtype), np.unique(np.concatenate(left))
+    for some in np.array_split(stimuli, 1 + len(stimuli) // 4096):
+        shares[some] = xp.astype(xp.vecdot(values[some] @ narrow, y.values[some]), xp.float64)
+    return shares
+
+
+def _squares(products: Any) -> float:
+    flat = products.reshape(-1)
+    return float(flat @ flat)
+
+
+def _products_of_stimuli(hollow: bool) -> Criterion:
     """Sum of the products of two centred kernels, without their diagonals if `hollow`."""
 
-    def part(side: Patterns, rows: np.ndarray | None) -> Any:
-        xp, kernel = side.xp, side.kernel
+    def part(side: Subset) -> Any:
+        xp, kernel, rows = side.whole.xp, side.whole.kernel, side.rows
         if rows is not None:
             kernel = kernel[rows[:, None], rows[None, :]]
             mean = xp.mean(kernel, axis=0)
@@ -176,9 +196,9 @@ def _products_of_stimuli(x: Patterns, y: Patterns, hollow: bool) -> Callable[[np
             kernel[index, index] = 0
         return kernel
 
-    def squares(rows: np.ndarray | None, mean_x: Any, mean_y: Any) -> float:
-        kernel = part(x, rows)
-        return _sum(x.xp, kernel * (kernel if y is x else part(y, rows)))
+    def squares(a: Subset, b: Subset) -> float:
+        kernel = part(a)
+        return _sum(a.whole.xp, kernel * (kernel if b is a else part(b)))
 
     return squares
 

@@ -44,6 +44,8 @@ def _empty(xp: Any, like: Any, shape: tuple[int, ...]) -> Any:
 def cross(one: Any, other: Any) -> Any:
     """Return ``one' other`` (feature, feature) of patterns (stimulus, feature), in double precision."""
     xp = array_namespace(one, other)
+    if one.shape[1] > other.shape[1]:
+        return cross(other, one).T  # products of the smaller side with the larger one take less time
     if one.dtype == xp.float64:
         return one.T @ other
     total = None
@@ -67,17 +69,56 @@ class Patterns:
         """Products of every two stimuli, (stimulus, stimulus)."""
         return gram(self.values)
 
-    def mean(self, rows: np.ndarray) -> Any:
-        """Mean pattern of some stimuli."""
-        left = complement(rows, len(self.lengths))
-        few, sign = (left, -1) if len(left) < len(rows) else (rows, 1)  # all together have the mean zero
-        return sign * self.xp.sum(self.values[few], axis=0, dtype=self.xp.float64) / len(rows)
 
-    def lengths_about(self, mean: Any, rows: np.ndarray) -> Any:
-        """Squared distances (stimulus,) of some stimuli from a mean pattern, in double precision."""
-        xp = self.xp
-        shadow = xp.astype(self.values @ xp.astype(mean, self.values.dtype), xp.float64)
-        return self.lengths[rows] - 2 * shadow[rows] + xp.vecdot(mean, mean)
+class Subset:
+    """Some stimuli of patterns, about their own mean; None: all.
+
+    Attributes
+    ----------
+    rows, left : stimuli that belong to it, and the others.
+    mean : (neuroid,) float64.
+    lengths : (row,) squared distances from the mean, float64.
+    """
+
+    def __init__(self, whole: Patterns, rows: np.ndarray | None) -> None:
+        xp, self.whole, self.rows = whole.xp, whole, rows
+        if rows is None:
+            self.lengths = whole.lengths
+            return
+        self.left = complement(rows, len(whole.lengths))
+        few, sign = (self.left, -1) if self.few else (rows, 1)  # all together have the mean zero
+        self.mean = sign * xp.sum(whole.values[few], axis=0, dtype=xp.float64) / len(rows)
+        shadow = self._shadow(whole.values)[rows]
+        self.lengths = whole.lengths[rows] - 2 * shadow + xp.vecdot(self.mean, self.mean)
+
+    @property
+    def few(self) -> bool:
+        """Whether fewer are left out than belong to it."""
+        return self.rows is not None and len(self.left) < len(self.rows)
+
+    @cached_property
+    def others(self) -> Any:
+        """Patterns of those left out, about the mean of all."""
+        return self.whole.values[self.left]
+
+    @cached_property
+    def kernel_of_others(self) -> Any:
+        """Products of every two of those left out."""
+        return gram(self.others)
+
+    @cached_property
+    def shadow_of_others(self) -> Any:
+        """Products of those left out with the mean, float64."""
+        return self._shadow(self.others)
+
+    def centred(self) -> Any:
+        """Patterns about their mean."""
+        values = self.whole.values
+        return values[self.rows] - self.whole.xp.astype(self.mean, values.dtype)
+
+    def _shadow(self, values: Any) -> Any:
+        xp = self.whole.xp
+        return xp.astype(values @ xp.astype(self.mean, values.dtype), xp.float64)
 
 
 def complement(rows: np.ndarray, count: int) -> np.ndarray:
