@@ -304,12 +304,13 @@ def test_functions_that_fail_or_make_something_else_are_told(folder):
 
 
 class Counted:
-    """Makes networks whose weights are drawn anew, and counts them."""
+    """Makes networks whose weights are others each time, and counts them."""
 
     count = 0
 
     def __call__(self):
         Counted.count += 1
+        torch.manual_seed(Counted.count)
         return tiny()
 
 
@@ -322,6 +323,17 @@ def test_what_is_digested_is_what_is_scored(folder):
     assert len(set(digests)) == 1  # though each call draws other weights
     assert Counted.count == made + 1
     assert models["my_networks_here:anew"].content() != digests[0]
+
+
+def test_weights_without_a_seed_are_the_same_again(folder):
+    with (folder / "my_networks_here.py").open("a") as file:
+        file.write("\ndef unseeded():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))\n")
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    first = models["my_networks_here:unseeded"].load().weights_digest
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(6)
+    assert models["my_networks_here:unseeded"].content() == first
 
 
 def test_a_module_may_hold_the_network_or_subject_itself(folder):

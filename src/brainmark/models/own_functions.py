@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast, get_args
 
-import torch
 from torch import nn
 
 from brainmark.core.cards import Domain
@@ -22,7 +21,7 @@ from brainmark.core.subject import Subject
 from brainmark.models.arguments import is_finite
 from brainmark.models.commitment import as_subject
 from brainmark.models.found_networks import DEGREES, Preprocessing, Regions, as_vision_subject
-from brainmark.models.networks.seeds import twin
+from brainmark.models.networks.seeds import draws_from, twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import ModelEntry, card_for
 from brainmark.models.text_regions import LANGUAGE_REGIONS
@@ -33,6 +32,7 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     """Return what a function makes, of a module that can be imported from here; it may have options of its own.
 
     It makes a network, a network that reads and its tokenizer, or a subject; the module may as well hold one of them.
+    What it draws without a seed of its own comes from seed 0.
 
     Raises
     ------
@@ -86,11 +86,12 @@ class _Maker:
         self._digest: list[str | None] = []
 
     def make(self, options: Mapping[str, Any]) -> Any:
-        """Return what the function makes; without options, what `content` looked at, once. Raises ModelError."""
+        """Return what the function makes; without options what `content` looked at, once. Raises ModelError."""
         if self._waiting and not options:
             return self._waiting.pop()
         try:
-            return with_torchvision(lambda: self.made(**options))
+            with draws_from(0):  # so that weights without a seed of their own are the same again
+                return with_torchvision(lambda: self.made(**options))
         except BrainmarkError:
             raise
         except Exception as error:
@@ -150,7 +151,7 @@ def _made_for(function: Callable[[], Any]) -> dict[str, Any]:
 
     A subject says its own: ``domain`` ("language"; without it "vision"), ``degrees``, ``regions``.
     """
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # it is called again when it is loaded
+    with warnings.catch_warnings(), draws_from(0):  # it is called again when it is loaded
         warnings.simplefilter("ignore")
         try:
             thing: Any = with_torchvision(function)

@@ -22,7 +22,9 @@ def seeded(seed: int) -> Generator[None]:
 def draws_from(seed: int | None = None) -> Generator[None]:
     """Let what uses the generators of torch, NumPy and Python draw from `seed`; afterwards they are where they were."""
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that others draw from
-    with torch.random.fork_rng():
+    # by name: without, torch warns where there are several
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
         if seed is not None:
             torch.manual_seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002
