@@ -51,7 +51,9 @@ class Features:
         return Features(None, centred(self.array[rows]), len(rows), self.p)
 
 
-def prepare(x: Real[Array, "n p"] | Features, dual: bool | None = None, wide: bool = False) -> Features:
+def prepare(
+    x: Bool[Array, "n p"] | Real[Array, "n p"] | Features, dual: bool | None = None, wide: bool = False
+) -> Features:
     """Compute what every regression on these features shares.
 
     Parameters
