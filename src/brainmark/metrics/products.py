@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
-_FEATURES = 8192  # at a time: bounds the centred copy to (stimuli x 8192)
+_FEATURES = 4096  # at a time: bounds the centred copy to (stimuli x 4096); more or fewer take longer
 _STIMULI = 4096  # at a time: products of single precision are summed in double precision
 
 

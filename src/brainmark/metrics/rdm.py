@@ -19,7 +19,7 @@ from brainmark.metrics.ranks import rank_products, rank_products_among
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
-_CACHED = 2**18  # numbers that stay in the cache
+_CACHED = 2**16  # numbers of which several arrays stay in the cache
 
 
 def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
