@@ -9,7 +9,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_filled, check_numbers, check_pair
+from brainmark.metrics.inputs import check_filled, check_numbers, check_pair, check_same_stimuli
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
@@ -39,9 +39,10 @@ def rdm(
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         check_pair(prediction, target)
+        prediction, target = _named(prediction, target)
         ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
         model, notes = _model_rdm(prediction, ids, distance)
-        others = _target_rdms(target, distance)
+        others, left_out = _target_rdms(target, distance)
         vector = upper(model)
         values = [compare_rdms(vector, upper(other), compare) for other in others]
         counts = draws(len(ids), resamples, seed)
@@ -49,7 +50,7 @@ def rdm(
             values=xr.DataArray(np.array(values), dims=("subject",), coords=subject_names(target)),
             replicates=resampled_rdms(model, others, counts, compare) if resamples else None,
             center="mean",
-            notes=notes,
+            notes=notes + left_out,
         )
 
     return metric
@@ -119,7 +120,8 @@ def _recording_ceiling(
     if set(target.dims) != {"presentation", "neuroid", "repetition"}:
         raise InvalidMeasurement(f"a ceiling needs (presentation, neuroid, repetition), not {tuple(target.dims)}")
     trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
-    fewest = int(np.isfinite(trials).any(axis=2).sum(axis=0).min())
+    made = np.isfinite(trials).any(axis=2).sum(axis=0)
+    fewest = int(made.min())
     counts = draws(trials.shape[1], resamples, seed)
     whole = np.ones((1, trials.shape[1]), counts.dtype)
     halves: list[np.ndarray] = []
@@ -128,11 +130,14 @@ def _recording_ceiling(
         # Draws rest on two splits: the scatter between splits is small next to that between stimuli.
         weights = np.concatenate([whole, counts]) if k < 2 else whole
         generator = np.random.default_rng([seed, 3, k])
-        halves.append(_between_parts(part_trials(trials, 2, generator), distance, weights, compare))
+        halves.append(_between_parts(part_trials(trials, 2, generator, equal=True), distance, weights, compare))
         if fewest >= 4:
-            quarters.append(_between_parts(part_trials(trials, 4, generator)[:2], distance, weights, compare))
+            parts = part_trials(trials, 4, generator, equal=True)
+            pairs = (parts[:2], parts[2:])[: 1 if k < 2 else 2]  # draws are costly: one pair of quarters does
+            quarters.append(np.mean([_between_parts(pair, distance, weights, compare) for pair in pairs], axis=0))
+    shares = [float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4)]
     values, replicates = (
-        _extrapolated(*([r[rows] for r in part[:used]] for part in (halves, quarters)))
+        _extrapolated(*([r[rows] for r in part[:used]] for part in (halves, quarters)), *shares)
         for rows, used in ((slice(0, 1), splits), (slice(1, None), 2))
     )
     note = "fewer than 4 trials of a stimulus: the ceiling may be too low where noise is strong"
@@ -153,31 +158,37 @@ def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndar
     return resampled_rdms(one, other[None], weights, compare)[:, 0]
 
 
-def _extrapolated(halves: list[np.ndarray], quarters: list[np.ndarray]) -> np.ndarray:
+def _extrapolated(
+    halves: list[np.ndarray], quarters: list[np.ndarray], half_of: float, quarter_of: float
+) -> np.ndarray:
     """What the true RDM reaches with that of all trials, (draw,), from similarities between halves and quarters.
 
     With m trials, 1 / r - 1 = a / m + b / m^2: noise meets the signal, and itself. Neither term is negative.
+    All trials are `half_of` times as many as those of a half (2, but for odd numbers), `quarter_of` times of a quarter.
     """
     r = np.mean(halves, axis=0)
     defined = r > 0
-    half = 1 / np.where(defined, r, 1) - 1
-    own = np.zeros_like(half)
+    half = (1 / np.where(defined, r, 1) - 1) / half_of
+    own = np.zeros_like(half)  # b / m^2 of all trials
     if quarters:
         q = np.mean(quarters, axis=0)
-        quarter = np.where(q > 0, 1 / np.where(q > 0, q, 1) - 1, np.inf)
-        own = np.clip((quarter - 2 * half) / 8, 0, half / 4)
-    return np.where(defined, 1 / np.sqrt(1 + half / 2 - own), np.nan)
+        quarter = np.where(q > 0, 1 / np.where(q > 0, q, 1) - 1, np.inf) / quarter_of
+        own = np.clip((quarter - half) / (quarter_of - half_of), 0, half / half_of)
+    return np.where(defined, 1 / np.sqrt(1 + half - (half_of - 1) * own), np.nan)
 
 
-def part_trials(trials: np.ndarray, parts: int, generator: np.random.Generator) -> list[np.ndarray]:
+def part_trials(
+    trials: np.ndarray, parts: int, generator: np.random.Generator, equal: bool = False
+) -> list[np.ndarray]:
     """Means (presentation, neuroid) of random parts of the trials (repetition, presentation, neuroid).
 
     Each presentation's trials that were made are shared out anew, as evenly as they can be; NaN: no trial of a neuroid
-    in that part.
+    in that part. With `equal`, trials that are left over when all parts have as many are left out.
     """
     made = np.isfinite(trials).any(axis=2)
     place = np.where(made, generator.random(made.shape), 2.0).argsort(axis=0).argsort(axis=0)
-    part = np.where(made, place % parts, -1)
+    used = made & (place < made.sum(axis=0) // parts * parts) if equal else made
+    part = np.where(used, place % parts, -1)
     return [mean_of_trials(trials, part == k) for k in range(parts)]
 
 
@@ -236,6 +247,15 @@ def nili_bounds(
     return float(np.mean(below)), float(np.mean(above))
 
 
+def _named(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Conditions are matched by ``stimulus_id``; where one side has none, they are the same in the same order."""
+    if all("stimulus_id" in side.coords for side in (prediction, target)):
+        return prediction, target
+    check_same_stimuli(prediction, target)
+    place = ("presentation", np.arange(target.sizes["presentation"]))
+    return prediction.assign_coords(stimulus_id=place), target.assign_coords(stimulus_id=place)
+
+
 def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
     """RDM of the model, (condition, condition), in the order of the target, with what to note about it."""
     if "repetition" in prediction.dims:
@@ -263,8 +283,19 @@ def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) ->
 
 def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) -> dict[Any, np.ndarray]:
     """Where `ids` stand along `dim`."""
+    if coordinate not in array.coords:
+        raise InvalidMeasurement(f"{dim!r} has no coordinate {coordinate!r} that names its conditions")
     given = np.asarray(array.coords[coordinate].values).astype(str)
+    if given.shape == ids.shape and (given == ids).all():
+        return {dim: np.arange(len(ids))}
     place = {name: i for i, name in enumerate(given)}
+    for names in (given, ids):
+        single, times = np.unique(names, return_counts=True)
+        if (times > 1).any():
+            twice = str(single[times > 1][0])
+            raise InvalidMeasurement(
+                f"{coordinate} {twice!r} stands several times: conditions cannot be matched by name"
+            )
     missing = [name for name in ids if name not in place]
     if missing or len(given) != len(ids):
         raise InvalidMeasurement(
@@ -274,15 +305,17 @@ def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) 
     return {dim: np.array([place[name] for name in ids])}
 
 
-def _target_rdms(target: xr.DataArray, distance: Distance) -> np.ndarray:
-    """RDMs (subject, condition, condition) of a dissimilarity, or of a recording."""
+def _target_rdms(target: xr.DataArray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
+    """RDMs (subject, condition, condition) of a dissimilarity, or of a recording; what to note about it."""
     if set(target.dims) != {"presentation", "neuroid"}:
-        return _subject_rdms(target)
+        return _subject_rdms(target), ()
     values = target.transpose("presentation", "neuroid").values.astype(float)
     known = np.isfinite(values).all(axis=0)
     if not known.any():
         raise InvalidMeasurement("every neuroid of the target lacks some presentation")
-    return np.asarray(rdm_matrix(values[:, known], distance))[None]
+    lost = int((~known).sum())
+    notes = (f"target: {lost} of {known.size} neuroids lack a stimulus and are left out",) if lost else ()
+    return np.asarray(rdm_matrix(values[:, known], distance))[None], notes
 
 
 def _subject_rdms(target: xr.DataArray) -> np.ndarray:
