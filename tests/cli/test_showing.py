@@ -122,6 +122,29 @@ def test_show_with_a_page_computes_the_ceiling_once(monkeypatch, tmp_path):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("kind", ["models", "benchmarks", "datasets", "metrics"])
+@pytest.mark.parametrize("width", [72, 80, 110, 200])
+def test_a_list_has_room_for_names_and_summaries_in_any_terminal(kind, width):
+    entries = cli.REGISTRIES[kind].entries()
+    console = Console(width=width, file=io.StringIO())
+    console.print(tables.listing(kind, entries, width))
+    head, _, *lines = console.file.getvalue().splitlines()[1:]
+    assert max(map(len, [head, *lines])) <= width
+    assert width - head.index("summary") >= 24
+    for entry in (e for e in entries if len(e.name) <= tables.NAME):
+        (row,) = (line for line in lines if line.split(" ")[1] == entry.name)
+        shown = row[head.index("summary") :].rstrip(" …")
+        assert shown
+        assert entry.card.summary.startswith(shown)
+
+
+def test_a_list_that_a_program_reads_is_not_cut():
+    lines = runner.invoke(cli.app, ["list", "models"]).stdout.splitlines()
+    card = registry.models["gpt2"].card
+    (row,) = (line.split() for line in lines if line.split()[:1] == ["gpt2"])
+    assert row == ["gpt2", card.family, *", ".join(card.regions).split(), *card.summary.split()]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_of_files_shows_sizes_whole(width):
     row = {"dataset": "Geirhos2021_power-equalisation", "states": ["missing"], "files": 3, "size": None}

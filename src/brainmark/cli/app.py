@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from brainmark.cli import data_commands, score_commands, tables
-from brainmark.cli.terminal import JsonFlag, err, escaped, out, print_json, show_warning
+from brainmark.cli.terminal import JsonFlag, err, escaped, out, print_json, show_warning, whole
 from brainmark.core import registry
 from brainmark.core.errors import BrainmarkError, UnknownName
 from brainmark.core.lookup import select
@@ -86,7 +86,7 @@ def list_(
     if as_json:
         print_json([{"name": e.name, **e.card.model_dump(mode="json")} for e in entries])
     else:
-        out.print(tables.listing(kind, entries, out.width))
+        whole().print(tables.listing(kind, entries, out.width if out.is_terminal else None))
 
 
 def show(
@@ -161,7 +161,9 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and variants.")] = 0,
     threads: Annotated[int, typer.Option(help="Of the arithmetic; other numbers change the last bits.")] = 2,
-    folder: Annotated[Path | None, typer.Option("--out", help="Folder of the run [runs/RECIPE-seedSEED].")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the run; left out, runs/RECIPE-seedSEED.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a small network; interrupted or killed, the same command goes on where it was.

@@ -48,7 +48,9 @@ def package(
     given: Annotated[
         list[Path] | None, typer.Argument(metavar="[TOML|FILES]...", help="A description, or files of data.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option("--out", "-o", help="The folder to write [./IDENTIFIER].")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder to write; left out, ./IDENTIFIER.")
+    ] = None,
     identifier: Annotated[str | None, typer.Option(help="Author and year, e.g. Lovelace2026.")] = None,
     summary: Annotated[str | None, typer.Option(help="One sentence.")] = None,
     licence: Annotated[str | None, typer.Option(help="Under which others may use the data.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,33 +18,46 @@ if TYPE_CHECKING:
     from brainmark.core.score import Failure, Score
 
 
-NARROW = 110  # columns of a terminal below which only names and summaries are listed
+NAME, SUMMARY, CELL = 40, 44, 20  # columns of a list: names (longer ones fold), summaries, at most in a cell
+GAP, EDGES = 3, 2  # between cells, and around a row
+NARROW = 110  # columns of a terminal that a leaderboard is made for
 TIGHT = 76  # columns below which a leaderboard leaves out what its headline says
 
 
-def listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int) -> RenderableType:
-    """Return a table of registered things, a line each, for a terminal of `width` columns."""
+def listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int | None) -> RenderableType:
+    """Return a table of registered things for a terminal of `width` columns, a line each; None: nothing is cut.
+
+    Names are never cut, but the longest may fold. Columns between name and summary are left out, from the last one,
+    where they leave the summary no room.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = {
         "models": ("family", "regions"),
-        "benchmarks": ("species", "region", "metric"),
-        "datasets": ("species", "regions", "modality"),
+        "benchmarks": ("region", "metric", "species"),
+        "datasets": ("species", "modality", "regions"),
         "metrics": ("compares",),
     }[kind]
-    columns = columns if width >= NARROW else ()
-    longest = max((len(e.name) for e in entries), default=4)
-    table.add_column("name", no_wrap=True, style="bold", min_width=longest)
+    name = max((len(e.name) for e in entries), default=4)
+    name = name if width is None else min(name, NAME)
+    table.add_column("name", overflow="fold", style="bold", min_width=name, max_width=name)
+    cells: list[list[str]] = []
+    most, room = (math.inf, math.inf) if width is None else (CELL, width - EDGES - name - GAP)  # room: for a summary
     for column in columns:
-        table.add_column(column, no_wrap=True)
-    table.add_column("summary", ratio=1, no_wrap=True, overflow="ellipsis")
-    for entry in entries:
-        cells = [_cell(getattr(entry.card, c)) for c in columns]
-        table.add_row(entry.name, *cells, escape(entry.card.summary))
+        told = [_cell(getattr(e.card, column)) for e in entries]
+        needed = int(min(most, max(map(len, [column, *told]))))
+        if room - needed - GAP < SUMMARY:
+            break
+        room -= needed + GAP
+        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=needed, max_width=needed)
+        cells.append(told)
+    table.add_column("summary", no_wrap=True, overflow="ellipsis", width=None if width is None else max(8, int(room)))
+    for number, entry in enumerate(entries):
+        table.add_row(entry.name, *(escape(told[number]) for told in cells), escape(entry.card.summary))
     return Group(table, Text(f"{len(entries)} {kind if len(entries) != 1 else kind[:-1]}", style="dim"))
 
 
 def _cell(value: Any) -> str:
-    return escape(", ".join(value) if isinstance(value, tuple) else str(value))
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def sheet(shown: Mapping[str, Any]) -> RenderableType:

@@ -26,6 +26,11 @@ err = Console(stderr=True)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+def whole() -> Console:
+    """Return the console for tables that a program may read: as wide as they are where there is no terminal."""
+    return out if out.is_terminal else Terminal(width=10_000)
+
+
 def escaped(message: object) -> str:
     """Return a message whose brackets are no markup."""
     from rich.markup import escape
@@ -58,4 +63,4 @@ def print_json(value: Any) -> None:
         out.on_broken_pipe()
 
 
-__all__ = ["JsonFlag", "Terminal", "announce", "err", "escaped", "out", "print_json", "show_warning"]
+__all__ = ["JsonFlag", "Terminal", "announce", "err", "escaped", "out", "print_json", "show_warning", "whole"]
