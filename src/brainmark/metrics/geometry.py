@@ -352,8 +352,9 @@ def _centred(xp: Any, x: Any) -> Any:
     """Subtract the mean of each neuroid; neuroids that vary by less than the rounding of that mean become zero."""
     mean = xp.astype(xp.sum(x, axis=0, keepdims=True, dtype=xp.float64) / x.shape[0], x.dtype)
     rest = x - mean
-    reach = xp.maximum(xp.max(rest, axis=0), -xp.min(rest, axis=0))
-    flat = reach <= 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean[0])
-    if bool(xp.any(flat)):
-        rest[:, flat] = 0
+    floor = 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean[0])
+    flat = xp.abs(rest[0]) <= floor
+    if bool(xp.any(flat)):  # a neuroid that is constant is so at the first stimulus
+        within = rest[:, flat]
+        rest[:, flat] = xp.where(xp.max(xp.abs(within), axis=0) <= floor[flat], 0.0, within)
     return rest

@@ -78,8 +78,9 @@ def pattern_cosines(features: Any, centred: bool) -> Any:
 
 def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
     """Squared Euclidean distance of every two patterns, or its root."""
-    # Subtracting the mean pattern changes no distance and keeps the cancellation below small.
-    products = gram(features, xp.mean(features, axis=0, keepdims=True))
+    # Subtracting the mean pattern, or almost that, changes no distance and keeps the cancellation below small.
+    equal = xp.full(features.shape[0], 1 / features.shape[0], dtype=features.dtype, device=device(features))
+    products = gram(features, (equal @ features)[None, :])
     square = xp.linalg.diagonal(products) + 0  # a copy: the rows below are overwritten
     for rows in _rows(products):
         squared = xp.clip(square[rows, None] + square[None, :] - 2 * products[rows], min=0)
