@@ -56,6 +56,17 @@ def test_rounding_between_batches_is_no_such_difference():
 @pytest.mark.parametrize(
     "draw", [np.random.standard_normal, lambda: random.gauss(0, 1), lambda: float(torch.randn(()))]
 )
+def test_what_rounding_leaves_of_nothing_is_no_such_difference():
+    class Silent(nn.Module):
+        """Zeros, but for what rounding leaves where stimuli are not alone."""
+
+        def forward(self, x):
+            return torch.full((len(x), 8), 1e-9 if len(x) > 1 else 0.0)
+
+    found = Extractor(nn.Sequential(Silent()))(IMAGES, ["0"])["0"]
+    np.testing.assert_allclose(found, 0, atol=1e-8)
+
+
 def test_draws_of_any_library_come_from_the_seed_and_stay_there(draw):
     extractor = Extractor(Network(lambda x: x + draw()))
     before = draws()

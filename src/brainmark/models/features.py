@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,6 +42,7 @@ from brainmark.models.results import InMemory, OnDisk, Results, check_disk, file
 _USABLE = 0.8  # share of the free memory that a run may plan for
 _REPEATS = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest activation: two passes differ by less
 _AGREES = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # the same, of a pass that takes shortcuts and one that does not
+_NOTHING = 1e-6  # values that may be what rounding left of numbers near one
 _ALONE = 0.05  # of the length of a layer's answer: a stimulus alone and among others differ by less, by rounding
 
 Progress = Callable[[int, int], None]
@@ -375,7 +377,9 @@ class _Run:
         alone = self.probed.alone[name][0]
         if alone.shape != among.shape or not alone.is_floating_point():
             return
-        off = float((alone.double() - among.double()).norm() / alone.double().norm().clamp(min=1e-30))
+        length = partial(torch.linalg.vector_norm, dtype=torch.float64)
+        nothing = _NOTHING * alone.numel() ** 0.5
+        off = float(length(alone - among) / length(alone).clamp(min=nothing))
         if off > _ALONE:
             raise ModelError(
                 f"layer {name!r} of {type(self.extractor.module).__name__} answers a stimulus otherwise when others "
