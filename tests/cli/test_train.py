@@ -58,6 +58,7 @@ def test_json_is_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     ("words", "error", "reason"),
     [
         (["cifar-resnt"], UnknownName, "did you mean 'cifar-resnet'"),
+        (["tiny-gtp"], UnknownName, "did you mean 'tiny-gpt'"),
         (["cifar-resnet", "--epochs", "0"], InvalidModel, "epochs is 0"),
         (["cifar-resnet", "--threads", "0"], InvalidModel, "threads is 0"),
     ],

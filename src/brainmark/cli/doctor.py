@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+NAMED = 5  # data sets that are named when many are not at hand
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -52,10 +54,9 @@ def _compute() -> Iterator[Finding]:
     from threadpoolctl import threadpool_info
 
     pools = ", ".join(f"{p['internal_api']} {p['num_threads']}" for p in threadpool_info())
-    asked = {
-        k: os.environ[k] for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if k in os.environ
-    }
-    yield Finding("threads", "fine", f"{cores} cores; {pools or 'no pools'}" + (f"; set: {asked}" if asked else ""))
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    asked = "".join(f"; {name}={os.environ[name]}" for name in names if name in os.environ)
+    yield Finding("threads", "fine", f"{cores} cores; {pools or 'no pools'}{asked}")
     if coretype := os.environ.get("OPENBLAS_CORETYPE"):
         yield Finding(
             "OPENBLAS_CORETYPE",
@@ -124,13 +125,15 @@ def _plugins() -> Iterator[Finding]:
 def _data() -> Iterator[Finding]:
     from brainmark.cli.fetching import status
 
-    missing = [row["dataset"] for row in status([]) if {"missing", "damaged"} & {*row["states"]}]
+    rows = status([])
+    missing = [row["dataset"] for row in rows if {"missing", "damaged"} & {*row["states"]}]
     if missing:
+        named = ", ".join(missing) if len(missing) <= NAMED else f"{', '.join(missing[:NAMED])}, ..."
         yield Finding(
             "data",
             "note",
-            f"neither cached nor mirrored: {', '.join(missing)}",
-            "brainmark fetch NAME, or set BRAINMARK_MIRROR",
+            f"{len(missing)} of {len(rows)} data sets are neither cached nor mirrored: {named}",
+            "brainmark fetch NAME, or set BRAINMARK_MIRROR; 'brainmark fetch --list' says all",
         )
     else:
         yield Finding("data", "fine", "all registered data are at hand")

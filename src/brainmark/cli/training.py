@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from brainmark.core.errors import InvalidModel
-from brainmark.training.recipes import RECIPES, Recipe, recipe_of
+from brainmark.core.errors import InvalidModel, UnknownName
+from brainmark.training.recipes import RECIPES, Recipe
 from brainmark.training.text_recipes import TEXT_RECIPES, TextRecipe
 
 if TYPE_CHECKING:
@@ -57,10 +57,13 @@ def train_and_show(
         if getattr(changes, what) is not None:
             check_count("train", what, getattr(changes, what), f"give a number of {what} from 1")
     check_count("train", "threads", threads, "give a number of threads from 1")
+    known = (*RECIPES, *TEXT_RECIPES)
+    if name not in known:
+        raise UnknownName("recipe", name, known, f" (recipes: {', '.join(known)})")
     if name in TEXT_RECIPES:
         place = _train_text(TEXT_RECIPES[name], changes, seed, threads, folder, console)
     else:
-        place = _train_images(recipe_of(name), changes, seed, threads, folder, console)
+        place = _train_images(RECIPES[name], changes, seed, threads, folder, console)
     return json.loads((place / "log.json").read_text(encoding="utf-8"))
 
 
