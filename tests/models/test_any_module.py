@@ -50,12 +50,6 @@ def test_rounding_between_batches_is_no_such_difference():
     assert Extractor(network)(IMAGES, ["output"])["output"].shape == (7, 5, 14, 14)
 
 
-# --- random numbers of other libraries
-
-
-@pytest.mark.parametrize(
-    "draw", [np.random.standard_normal, lambda: random.gauss(0, 1), lambda: float(torch.randn(()))]
-)
 def test_what_rounding_leaves_of_nothing_is_no_such_difference():
     class Silent(nn.Module):
         """Zeros, but for what rounding leaves where stimuli are not alone."""
@@ -67,6 +61,12 @@ def test_what_rounding_leaves_of_nothing_is_no_such_difference():
     np.testing.assert_allclose(found, 0, atol=1e-8)
 
 
+# --- random numbers of other libraries
+
+
+@pytest.mark.parametrize(
+    "draw", [np.random.standard_normal, lambda: random.gauss(0, 1), lambda: float(torch.randn(()))]
+)
 def test_draws_of_any_library_come_from_the_seed_and_stay_there(draw):
     extractor = Extractor(Network(lambda x: x + draw()))
     before = draws()
