@@ -254,7 +254,7 @@ def test_subsets_share_one_product(shape: tuple[int, int, int], unbiased: bool, 
     )
 
 
-@pytest.mark.parametrize("size", [3, 10, 30])
+@pytest.mark.parametrize("size", [3, 10, 30, 1000])
 def test_subsets_without_an_outlier_keep_their_digits(size: float) -> None:
     x, y = patterns(300, 50, 20)
     x[5], y[5] = size * x[5], size * y[5]

@@ -58,6 +58,10 @@ def linear_ckas(
         x, y = (a.astype(np.float32) if isinstance(a, np.ndarray) else a.float() for a in (x, y))
     one = Patterns(x)
     other = one if y is x else Patterns(y)
+    if unbiased and (one.uneven or other.uneven):
+        same = other is one
+        one = one.widened()
+        other = one if same else other.widened()
     criteria = [_linear_hsic(*pair, unbiased, subsets) for pair in ((one, other), (one, one), (other, other))]
     found: list[float] = []
     for rows in subsets:

@@ -11,6 +11,8 @@ from array_api_compat import array_namespace, device
 _FEATURES = 4096  # at a time: bounds the centred copy to (stimuli x 4096); more or fewer take longer
 _STIMULI = 4096  # at a time: products of single precision are summed in double precision
 
+_EVEN = 20  # stimuli of equal length that weigh as much as theirs: below, single precision is not enough
+
 
 def gram(features: Any, offset: Any | None = None) -> Any:
     """Return ``(features - offset) (features - offset)'`` of features (stimulus, feature), symmetric.
@@ -63,6 +65,15 @@ class Patterns:
         self.values = values
         self.xp = array_namespace(values)
         self.lengths = self.xp.astype(self.xp.vecdot(values, values), self.xp.float64)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a few stimuli outweigh the others, so that sums without these few are small differences."""
+        return float(self.xp.sum(self.lengths)) ** 2 < _EVEN * float(self.lengths @ self.lengths)
+
+    def widened(self) -> Patterns:
+        """Return the same in double precision."""
+        return Patterns(self.xp.astype(self.values, self.xp.float64))
 
     @cached_property
     def kernel(self) -> Any:

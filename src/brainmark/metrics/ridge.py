@@ -98,7 +98,7 @@ def ols_predictions(features: Array | Features, y: Array, folds: Sequence[Fold])
 
 
 def left_out_least_squares(features: Features, y: Array, folds: Sequence[Fold]) -> Array | None:
-    """Least squares for all folds from one factorisation, as `_left_out`; None where some fold does not allow it.
+    """Least squares for all folds from one factorisation (`_left_out_primal`); None where some fold does not allow it.
 
     The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all
     weights, also without those of a fold; or, if features outnumber presentations, rows that are surely independent.
@@ -284,7 +284,7 @@ def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np
     smoothers: dict[int, Array] = {}
     for alpha in np.unique(best):
         m = whole(float(alpha))
-        smoothers |= {k: _without(m, tests[k]) for k in np.flatnonzero(best == alpha)}
+        smoothers |= {int(k): _without(m, tests[k]) for k in np.flatnonzero(best == alpha)}
     made = _product(xp.concat([smoothers[k] for k in range(len(folds))], axis=0), y, column_means(y))
     return made, xp.zeros((len(folds), y.shape[1]), dtype=xp.float64, device=device(y)) + like(best, y)[:, None]
 
