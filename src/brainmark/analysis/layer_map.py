@@ -88,7 +88,7 @@ def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", labelsize=7 if len(names) <= 60 else 6, length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_title(choice.region, fontsize=9, color=INK, loc="left", pad=4)
-    axes.set_xlabel("score (bars: choosing, dot: telling)", fontsize=7.5)
+    axes.set_xlabel("score (bars: on what layers were chosen by; dot: on other stimuli)", fontsize=7.5)
 
 
 def _short(name: str) -> str:
