@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from brainmark.core.errors import InvalidStimuli
 from brainmark.core.stimuli import ImageFiles, decode_image
+from brainmark.models.screen import as_rgb
 
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 
@@ -94,3 +96,15 @@ def test_a_damaged_file_is_named(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:400])
     with pytest.raises(InvalidStimuli, match=r"image 0: cannot decode .*broken.jpg"):
         _ = ImageFiles((path,))[0]
+
+
+def test_integers_of_no_known_scale_are_refused(tmp_path: Path):
+    with pytest.raises(InvalidStimuli, match="32-bit integers of no known scale"):
+        read(Image.fromarray(GREY.astype(np.int32) * 1000), tmp_path / "deep.tif")
+
+
+def test_paths_are_no_images(tmp_path: Path):
+    forms: tuple[Any, ...] = (tmp_path / "a.png", "a.png", b"bytes of a file")
+    for given in forms:
+        with pytest.raises(InvalidStimuli, match=r"give files as ImageFiles\(paths\)"):
+            as_rgb(given)

@@ -80,6 +80,8 @@ def _rgb(image: PillowImage) -> np.ndarray:
 
     if image.mode == "F":
         raise ValueError("pixels are real numbers of no known scale; save them as 8 or 16 bits")
+    if image.mode == "I" and image.format not in ("PNG", "PPM"):  # which are read as such, and have 16 bits
+        raise ValueError("pixels are 32-bit integers of no known scale; save them as 8 or 16 bits")
     if image.mode.startswith("I"):
         grey = (np.clip(np.asarray(image, np.int64), 0, 65535) + 128) // 257
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 
@@ -21,8 +22,10 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    InvalidStimuli : another shape or dtype (for floats the scale, 0-1 or 0-255, would be a guess).
+    InvalidStimuli : a path, another shape or dtype (for floats the scale, 0-1 or 0-255, would be a guess).
     """
+    if isinstance(image, str | bytes | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidStimuli(f"an image is an array, not a {type(image).__name__}; give files as ImageFiles(paths)")
     image = np.asarray(image)
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
