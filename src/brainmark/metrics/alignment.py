@@ -8,7 +8,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.geometry import linear_cka, procrustes_similarity
-from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.inputs import Recording, check_filled, check_numbers, check_same_stimuli, recordings
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.similarity import mean_of_trials, part_trials
 
@@ -27,7 +27,7 @@ def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
     Comparison with one value for the population. Neuroids that lack a stimulus are left out.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
         replicates = None
         if resamples:
@@ -92,7 +92,7 @@ def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
     as in `cka`; each draw costs a singular value decomposition.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target)
         replicates = None
         if resamples:
@@ -155,12 +155,13 @@ def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> flo
 
 
 def _pair(
-    prediction: xr.DataArray, target: xr.DataArray, fewest: int = 2
+    prediction: Recording, target: Recording, fewest: int = 2
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
     """Patterns (stimulus, neuroid) of both sides over the same stimuli, at least `fewest`, centred; what was left out.
 
     Metrics compare the same stimuli in the same order, as far as ``stimulus_id`` tells.
     """
+    prediction, target = recordings(prediction, target)
     sides: list[np.ndarray] = []
     notes: tuple[str, ...] = ()
     for name, side in (("prediction", prediction), ("target", target)):

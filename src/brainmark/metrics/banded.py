@@ -18,6 +18,7 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import as_float64, like, namespace
 from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.inputs import Recording, recordings
 from brainmark.metrics.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired, unit_coordinates
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Array, Float, Real
@@ -204,8 +205,9 @@ class UniqueVariance:
     candidates: int = 20
     block: int = 1
 
-    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare recordings (presentation, neuroid); the target must be measured throughout."""
+        prediction, target = recordings(prediction, target)
         x, y = paired(prediction, target)
         if not np.isfinite(y).all():
             raise InvalidMeasurement("target holds values that were not measured; partition their presentations apart")

@@ -58,12 +58,12 @@ class SplitHalf:
         ------
         InvalidMeasurement : no repetitions.
         """
+        check_filled(target, "target")
         if set(target.dims) != {"presentation", "neuroid", "repetition"}:
             raise InvalidMeasurement(
                 f"target has dimensions {tuple(str(d) for d in target.dims)}; a split-half ceiling needs "
                 "(presentation, neuroid, repetition)"
             )
-        check_filled(target, "target")
         check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "neuroid", "repetition").values
         counts = draws(trials.shape[0], self.resamples, self.seed, self.block)

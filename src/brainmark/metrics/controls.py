@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison, center
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.inputs import Recording, recordings
 from brainmark.metrics.predictivity import TEN_FOLDS, Predictivity, paired
 from brainmark.metrics.shapes import Float
 from brainmark.metrics.splits import Contiguous, Splitter
@@ -49,8 +50,8 @@ class Gap:
 
 def shuffled_minus_contiguous(
     metric: Predictivity,
-    prediction: xr.DataArray,
-    target: xr.DataArray,
+    prediction: Recording,
+    target: Recording,
     shuffled: Splitter = TEN_FOLDS,
     contiguous: Splitter = TEN_BLOCKS,
 ) -> Gap:
@@ -78,8 +79,8 @@ class Permutation:
 
 def permutation_test(
     metric: Predictivity,
-    prediction: xr.DataArray,
-    target: xr.DataArray,
+    prediction: Recording,
+    target: Recording,
     permutations: int = 200,
     seed: int = 0,
     how: Literal["shuffle", "shift"] = "shuffle",
@@ -106,6 +107,7 @@ def permutation_test(
     if permutations < 20:
         raise InvalidMeasurement(f"{permutations} permutations cannot tell a p of .05")
     metric = replace(metric, resamples=0)
+    prediction, target = recordings(prediction, target)
     x, y = paired(prediction, target)
     features = metric.prepared(x)
     value = metric.compare(features, y, prediction, target)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import (
     all_finite,
@@ -13,6 +15,7 @@ from brainmark.metrics.backend import (
     gram,
     namespace,
 )  # fmt: skip
+from brainmark.metrics.inputs import check_numbers
 from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 
@@ -73,7 +76,9 @@ def prepare(
     n, p = int(x.shape[0]), int(x.shape[1])
     if n < 3 or p < 1:
         raise InvalidMeasurement(f"features of {n} presentations and {p} units cannot be regressed on")
-    if not all_finite(x):
+    if isinstance(x, np.ndarray):
+        check_numbers(x, "features")
+    elif not all_finite(x):
         raise InvalidMeasurement("features hold NaN or infinite values; a model must answer every presentation")
     if dual is None:
         dual = p >= n

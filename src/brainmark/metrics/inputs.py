@@ -6,11 +6,38 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import sum_of_squares
+from brainmark.metrics.backend import as_numpy, is_torch_array, sum_of_squares
 from brainmark.metrics.shapes import Shaped
 
-LARGEST = 1e100
-"""Values beyond it cannot be compared in double precision: their squares overflow."""
+SMALLEST, LARGEST = 1e-60, 1e60
+"""Values all below, or any beyond, cannot be compared in double precision: products of their squares run out of it."""
+
+
+Recording = xr.DataArray | np.ndarray
+"""(presentation, neuroid): labelled, or an array whose rows are the same presentations on both sides."""
+
+
+def recordings(prediction: Recording, target: Recording) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return both sides labelled; plain arrays, of NumPy or torch, are (presentation, neuroid)."""
+    return labelled(prediction, "prediction", plain=True), labelled(target, "target", plain=True)
+
+
+def labelled(values: object, name: str, plain: bool = False) -> xr.DataArray:
+    """Return a labelled array as it is, and with `plain` an array (presentation, neuroid) of NumPy or torch as one.
+
+    Raises
+    ------
+    InvalidMeasurement : anything else; says what was given.
+    """
+    if isinstance(values, xr.DataArray):
+        return values
+    if plain and (isinstance(values, np.ndarray) or is_torch_array(values)) and values.ndim == 2:  # pyright: ignore
+        return xr.DataArray(as_numpy(values), dims=("presentation", "neuroid"))
+    shape = f" of shape {tuple(values.shape)}" if hasattr(values, "shape") else ""  # pyright: ignore
+    also = ", or a plain one (presentation, neuroid)" if plain else ""
+    raise InvalidMeasurement(
+        f"{name} is a {type(values).__name__}{shape}; expected a labelled array (xarray.DataArray){also}"
+    )
 
 
 def check_filled(array: xr.DataArray, name: str) -> None:
@@ -18,33 +45,51 @@ def check_filled(array: xr.DataArray, name: str) -> None:
 
     Raises
     ------
-    InvalidMeasurement : names the empty dimension.
+    InvalidMeasurement : names the empty dimension, or says what was given instead.
     """
+    labelled(array, name)
     for dim, size in array.sizes.items():
         if not size:
             raise InvalidMeasurement(f"{name} has no entry along {str(dim)!r}: there is nothing to compare")
 
 
 def check_numbers(values: Shaped[np.ndarray, " ..."], name: str, missing: bool = False) -> None:
-    """Refuse values that are infinite, too large to be squared, or NaN; with `missing`, only nothing but NaN.
+    """Refuse what is no number, values that are infinite, too large or small, or NaN; with `missing`, nothing but NaN.
 
     Raises
     ------
     InvalidMeasurement : says how many, and where the first is.
     """
+    check_kind(values, name)
     if values.dtype.kind != "f" or not values.size:
         return
-    if sum_of_squares(values) <= LARGEST**2 or float(np.abs(values).max()) <= LARGEST:  # neither if there is NaN
+    if SMALLEST**2 <= sum_of_squares(values) <= LARGEST**2:  # not if there is NaN
         return
+    largest = float(np.fmax.reduce(np.abs(values), axis=None))  # of what is not NaN
+    if 0 < largest < SMALLEST:
+        raise InvalidMeasurement(f"{name}: the largest value is {largest:.0e}, which squared is lost: rescale them")
     unknown = np.isnan(values)
     if missing and unknown.all():
         raise InvalidMeasurement(f"{name} holds NaN only: nothing was measured")
-    bad = ~(np.abs(values) <= LARGEST) & ~(unknown & missing)
+    bad = ~(np.abs(values) <= np.float64(LARGEST)) & ~(unknown & missing)
     if bad.any():
         first = ", ".join(map(str, np.argwhere(bad)[0].tolist()))
         raise InvalidMeasurement(
             f"{name}: {int(bad.sum())} of {values.size} values are NaN, infinite or beyond {LARGEST:.0e}, "
             f"the first at position {first}"
+        )
+
+
+def check_kind(values: Shaped[np.ndarray, " ..."], name: str) -> None:
+    """Refuse complex numbers, text, dates and objects.
+
+    Raises
+    ------
+    InvalidMeasurement : says what they are.
+    """
+    if values.dtype.kind not in "fiub":
+        raise InvalidMeasurement(
+            f"{name} holds values of type {values.dtype}; expected real numbers (see astype(float))"
         )
 
 

@@ -18,6 +18,7 @@ from brainmark.core.errors import InvalidMeasurement, ResourceError
 from brainmark.metrics.backend import as_float64, as_numpy, like, namespace, transpose
 from brainmark.metrics.correlation import fold_pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
+from brainmark.metrics.inputs import Recording, check_numbers, labelled, recordings
 from brainmark.metrics.predictivity import (
     TEN_FOLDS,
     Predictivity,
@@ -154,19 +155,20 @@ class SoftMatching:
     resamples: int = 1000
     seed: int = 0
 
-    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        """Compare recordings (presentation, neuroid) without missing values.
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
+        """Compare recordings (presentation, neuroid) without missing values, labelled or as plain arrays.
 
         Raises
         ------
         InvalidMeasurement : NaN in either, presentations that do not correspond.
         ResourceError : more pairs than can be matched in minutes.
         """
+        prediction, target = recordings(prediction, target)
         x, y = paired(prediction, target)
         x = np.asarray(x, float)
-        for name, values in (("prediction", x), ("target", y)):
-            if not np.isfinite(values).all():
-                raise InvalidMeasurement(f"{name} holds values that were not measured; soft matching needs all")
+        check_numbers(x, "prediction")
+        if not np.isfinite(y).all():
+            raise InvalidMeasurement("target holds values that were not measured; soft matching needs all")
         q = y.shape[1]
         if x.shape[1] != q and x.shape[1] * q > MOST_PAIRS:
             raise ResourceError(
@@ -233,8 +235,9 @@ class Reverse:
 
     metric: Predictivity
 
-    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare recordings (presentation, neuroid); the target must be measured throughout."""
+        target = labelled(target, "target", plain=True)
         if bool(target.isnull().any()):
             raise InvalidMeasurement("target holds values that were not measured; reverse predictivity needs all")
         return self.metric(target, prediction)

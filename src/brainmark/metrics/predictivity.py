@@ -13,7 +13,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import Array, as_numpy, like
 from brainmark.metrics.correlation import fold_pearson, pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
-from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.inputs import Recording, check_filled, check_kind, check_numbers, check_same_stimuli, recordings
 from brainmark.metrics.pls import Stop, pls_predictions
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
@@ -53,9 +53,10 @@ class Predictivity:
     dual: bool | None = None
     block: int = 1
 
-    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare a model's answer (presentation, neuroid) with recordings (presentation, neuroid).
 
+        Plain arrays have the same presentations in the same order; labelled ones are checked for it.
         NaN in the target means not measured: neuroids are then fitted in groups with the same measured presentations.
 
         Raises
@@ -63,6 +64,7 @@ class Predictivity:
         InvalidMeasurement : presentations that do not correspond, NaN in the prediction, too few presentations.
         ResourceError : not enough memory.
         """
+        prediction, target = recordings(prediction, target)
         x, y = paired(prediction, target)
         return self.compare(self.prepared(x), y, prediction, target)
 
@@ -171,6 +173,7 @@ def paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, 
                 f"{name} has dimensions {tuple(str(d) for d in array.dims)}; expected (presentation, neuroid)"
             )
         check_filled(array, name)
+        check_kind(array.values, name)
     check_same_stimuli(prediction, target)
     check_numbers(target.values, "target", missing=True)
     x, y = (a.transpose("presentation", "neuroid") for a in (prediction, target))

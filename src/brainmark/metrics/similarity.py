@@ -9,7 +9,14 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_filled, check_numbers, check_pair, check_same_stimuli
+from brainmark.metrics.inputs import (
+    Recording,
+    check_filled,
+    check_numbers,
+    check_pair,
+    check_same_stimuli,
+    recordings,
+)  # fmt: skip
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
@@ -37,7 +44,8 @@ def rdm(
     Comparison with one value a subject.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def metric(prediction: Recording, target: Recording) -> Comparison:
+        prediction, target = recordings(prediction, target)
         check_pair(prediction, target)
         prediction, target = _named(prediction, target)
         ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
@@ -135,9 +143,9 @@ def _recording_ceiling(
             parts = part_trials(trials, 4, generator, equal=True)
             pairs = (parts[:2], parts[2:])[: 1 if k < 2 else 2]  # draws are costly: one pair of quarters does
             quarters.append(np.mean([_between_parts(pair, distance, weights, compare) for pair in pairs], axis=0))
-    shares = [float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4)]
+    shares = tuple(float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4))
     values, replicates = (
-        _extrapolated(*([r[rows] for r in part[:used]] for part in (halves, quarters)), *shares)
+        _extrapolated([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares)
         for rows, used in ((slice(0, 1), splits), (slice(1, None), 2))
     )
     note = "fewer than 4 trials of a stimulus: the ceiling may be too low where noise is strong"

@@ -12,11 +12,8 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import all_finite
+from brainmark.metrics.inputs import Recording, check_kind, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
-
-Recording = xr.DataArray | np.ndarray
-"""(presentation, neuroid): labelled, or an array whose rows are the same presentations on both sides."""
 
 
 class Aggregate(NamedTuple):
@@ -108,9 +105,9 @@ def matrix(recording: Recording, name: str) -> np.ndarray:
             raise InvalidMeasurement(f"{name} has {values.ndim} dimensions; expected (presentation, neuroid)")
     if not values.size:
         raise InvalidMeasurement(f"{name} has shape {values.shape}: there is nothing to compare")
+    check_kind(values, name)
     values = values if values.dtype.str[1:] in ("f4", "f8") else values.astype(float)
-    if not all_finite(values):
-        raise InvalidMeasurement(f"{name} holds NaN or infinite values, which the published metrics do not accept")
+    check_numbers(values, name)
     return values
 
 
