@@ -117,20 +117,21 @@ def toml_lines(model: str) -> str:
     from brainmark.run.layers import kept, with_chosen_layers
 
     origin = ", ".join(f"{region} on {choice.public}" for region, choice in kept(model).items())
-    lines = [f"# layers chosen for {origin}", f"[{_text(f'{model}-chosen')}]", f"network = {_text(model)}"]
+    lines = [f"# layers chosen for {origin}", f"[{_key(f'{model}-chosen')}]", f"network = {_text(model)}"]
     for region, given in with_chosen_layers(load_model(model), model).regions.items():
-        fields = {"layer": given} if isinstance(given, str) else given.as_table()
-        lines.append(f"regions.{_text(region)} = {_inline(fields)}")
+        said = _text(given) if isinstance(given, str) else _inline(given.as_table())
+        lines.append(f"regions.{_key(region)} = {said}")
     return "\n".join(lines) + "\n"
 
 
 def _inline(fields: Mapping[str, Any]) -> str:
     """Return a table of texts, numbers, lists and tables on one line."""
-    said = (
-        f"{k if BARE.fullmatch(k) else _text(k)} = {_inline(v) if isinstance(v, Mapping) else _text(v)}"
-        for k, v in fields.items()
-    )
+    said = (f"{_key(k)} = {_inline(v) if isinstance(v, Mapping) else _text(v)}" for k, v in fields.items())
     return f"{{ {', '.join(said)} }}"
+
+
+def _key(name: str) -> str:
+    return name if BARE.fullmatch(name) else _text(name)
 
 
 def _text(value: Any) -> str:
