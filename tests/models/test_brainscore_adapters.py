@@ -30,6 +30,7 @@ from brainmark.core import (
     check_answer,
 )
 from brainmark.models.brainscore import from_brainscore, to_brainscore_language, to_brainscore_vision
+from brainmark.models.commitment import as_subject
 
 rng = np.random.default_rng(0)
 PICTURES = tuple(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8) for _ in range(6))
@@ -307,3 +308,12 @@ def test_our_subjects_are_subjects_of_theirs():
     assert said["neural"].values[:, 0].tolist() == [len(w) for w in WORDS]
     assert said["behavior"]["stimulus"].values.tolist() == WORDS
     assert reader.digest_text("one")["behavior"].values.tolist() == [3.0]
+
+
+def test_a_model_of_theirs_is_scored_as_it_is():
+    for model in (Looker(), Reader()):
+        subject = as_subject(model, "theirs")
+        assert subject.identifier == "theirs"
+    assert as_subject(Looker()).perform(Experiment(images(), Record("IT"))).sizes["neuroid"] == 3
+    with pytest.raises(TypeError, match="the class Looker is no subject"):
+        as_subject(Looker)

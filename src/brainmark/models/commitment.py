@@ -346,7 +346,7 @@ def as_subject(
     mean: tuple[float, ...] = IMAGENET_MEAN,
     std: tuple[float, ...] = IMAGENET_STD,
 ) -> Subject:
-    """Return anything with `perform` as it is, and a torch module as a `VisionSubject`.
+    """Return anything with `perform` as it is, a torch module as a `VisionSubject`, a subject of Brain-Score as ours.
 
     Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
 
@@ -359,6 +359,10 @@ def as_subject(
         if not isinstance(getattr(thing, "identifier", None), str):
             raise TypeError(f"{_named(thing)} has `perform` but no `identifier` (a string); give it a name")
         return cast(Subject, thing)
+    if not isinstance(thing, type) and any(callable(getattr(thing, name, None)) for name in ("look_at", "digest_text")):
+        from brainmark.models.brainscore import from_brainscore
+
+        return from_brainscore(thing, identifier)
     if not isinstance(thing, _Network) or isinstance(thing, type):
         hint = "; call it first" if isinstance(thing, type) else ""
         raise TypeError(
