@@ -10,6 +10,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.geometry import linear_cka, procrustes_similarity
 from brainmark.metrics.inputs import Recording, check_filled, check_numbers, check_same_stimuli, recordings
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Float, Real
 from brainmark.metrics.similarity import mean_of_trials, part_trials
 
 
@@ -102,14 +103,24 @@ def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
     return metric
 
 
-def resampled_cka(k: np.ndarray, m: np.ndarray, counts: np.ndarray, unbiased: bool = True) -> np.ndarray:
+def resampled_cka(
+    k: Float[np.ndarray, "stimulus stimulus"],
+    m: Float[np.ndarray, "stimulus stimulus"],
+    counts: Real[np.ndarray, "draw stimulus"],
+    unbiased: bool = True,
+) -> Float[np.ndarray, " draw"]:
     """CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resampled_hsic`."""
     cross, own_k, own_m = (resampled_hsic(a, b, counts, unbiased) for a, b in ((k, m), (k, k), (m, m)))
     defined = (own_k > 0) & (own_m > 0)
     return np.where(defined, cross / np.sqrt(np.where(defined, own_k * own_m, 1)), np.nan)
 
 
-def resampled_hsic(k: np.ndarray, m: np.ndarray, counts: np.ndarray, unbiased: bool = True) -> np.ndarray:
+def resampled_hsic(
+    k: Float[np.ndarray, "stimulus stimulus"],
+    m: Float[np.ndarray, "stimulus stimulus"],
+    counts: Real[np.ndarray, "draw stimulus"],
+    unbiased: bool = True,
+) -> Float[np.ndarray, " draw"]:
     """HSIC (draw,) of two kernel matrices when stimulus i stands counts[:, i] times.
 
     The unbiased estimator is a mean over pairs, triples and quadruples of different stimuli. Copies of one stimulus

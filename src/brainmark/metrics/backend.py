@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 from brainmark.core.errors import ResourceError
-
-Array = Any
-"""A NumPy array or a torch tensor."""
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real, Shaped
 
 _BLOCK = 2**24  # numbers of a matrix that are centred together (64 MiB in float32)
 _WIDE = 2**13  # features whose float32 products are added up before they are widened
 _LEAF = 128  # rows up to which a triangle is inverted as a whole
 
 
-def namespace(*arrays: Array) -> Any:
+def namespace(*arrays: Array) -> ModuleType:
     """Return the array API namespace that the arrays share."""
     return array_namespace(*arrays)
 
 
-def as_float64(x: Array) -> Array:
+def as_float64(x: Bool[Array, "*axes"] | Real[Array, "*axes"]) -> Float[Array, "*axes"]:
     """Return `x` in float64, on its device, without a copy where it already is."""
     xp = namespace(x)
     return x if x.dtype == xp.float64 else xp.astype(x, xp.float64)
 
 
-def as_numpy(x: Array) -> np.ndarray:
+def as_numpy(x: Shaped[Array, "*axes"]) -> Shaped[np.ndarray, "*axes"]:
     """Return `x` as a NumPy array."""
     return x.detach().cpu().numpy() if is_torch_array(x) else np.asarray(x)
 
 
-def like(x: np.ndarray, other: Array) -> Array:
+def like(x: Shaped[np.ndarray, "*axes"], other: Shaped[Array, " ..."]) -> Shaped[Array, "*axes"]:
     """Return NumPy array `x` in the library and on the device of `other`."""
     if not is_torch_array(other):
         return x
@@ -44,12 +42,12 @@ def like(x: np.ndarray, other: Array) -> Array:
     return torch.from_numpy(np.ascontiguousarray(x)).to(other.device)
 
 
-def transpose(x: Array) -> Array:
+def transpose(x: Shaped[Array, "*stack row column"]) -> Shaped[Array, "*stack column row"]:
     """Swap the last two axes."""
     return x.mT if is_torch_array(x) else np.swapaxes(x, -1, -2)
 
 
-def all_finite(x: Array) -> bool:
+def all_finite(x: Bool[Array, " ..."] | Real[Array, " ..."]) -> bool:
     """Whether `x` holds neither NaN nor infinity."""
     if isinstance(x, np.ndarray) and np.isfinite(sum_of_squares(x)):
         return True
@@ -57,7 +55,7 @@ def all_finite(x: Array) -> bool:
     return bool(xp.all(xp.isfinite(x)))
 
 
-def sum_of_squares(x: np.ndarray) -> float:
+def sum_of_squares(x: Shaped[np.ndarray, " ..."]) -> float:
     """Sum of squares in the precision of `x`, which may overflow; NaN where that takes more than reading it once."""
     strides = x.strides
     stored = x.transpose(sorted(range(x.ndim), key=lambda axis: -strides[axis]))
@@ -67,7 +65,9 @@ def sum_of_squares(x: np.ndarray) -> float:
         return float(stored.reshape(-1) @ stored.reshape(-1))
 
 
-def take_rows(x: Array, rows: Array, out: Array) -> Array:
+def take_rows(
+    x: Real[Array, " _ *rest"], rows: Integer[Array, " row"], out: Real[Array, " row *rest"]
+) -> Real[Array, " row *rest"]:
     """Return some rows of `x` in an array that is there already."""
     if isinstance(x, np.ndarray):
         return np.take(x, rows, axis=0, out=out, mode="clip")  # other modes make a copy first
@@ -81,7 +81,7 @@ def block_width(n: int) -> int:
     return min(_WIDE, max(64, _BLOCK // n))
 
 
-def gram(x: Array, wide: bool = False) -> Array:
+def gram(x: Bool[Array, "n p"] | Real[Array, "n p"], wide: bool = False) -> Float[Array, "n n"]:
     """Return ``xc @ xc.T`` in float64, where xc is `x` (n, p) with the mean of each column taken off.
 
     float32 features are multiplied as they are (in float64 if `wide`), block by block, and added up in float64; the
@@ -108,7 +108,7 @@ def gram(x: Array, wide: bool = False) -> Array:
     return total
 
 
-def inverse_cholesky(a: Array) -> Array | None:
+def inverse_cholesky(a: Float[Array, "n n"]) -> Float[Array, "n n"] | None:
     """Return the inverse of the lower Cholesky factor of `a` (n, n); None where `a` is not positive definite.
 
     Factor and inverse are made together, by halves: but for small blocks on the diagonal, all work is in products.
@@ -141,7 +141,9 @@ def _invert_factor(a: Array, made: Array) -> None:
         between[:, start:end] = product[:, start:] @ upper[start:, start:end]
 
 
-def times_upper(a: Array, lower: Array, out: Array | None = None) -> Array:
+def times_upper(
+    a: Float[Array, "row n"], lower: Float[Array, "n n"], out: Float[Array, "row n"] | None = None
+) -> Float[Array, "row n"]:
     """Return ``a @ lower.T`` for a lower triangle, by blocks: half of the products are with zeros.
 
     It may be written over `a`: the last columns come first, which no others need.
@@ -157,7 +159,7 @@ def _steps(n: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def centred(x: Array) -> Array:
+def centred(x: Bool[Array, "n p"] | Real[Array, "n p"]) -> Float[Array, "n p"]:
     """Return `x` (n, p) less the mean of each column, which is taken in float64; a floating dtype stays."""
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "real floating"):
@@ -165,13 +167,13 @@ def centred(x: Array) -> Array:
     return x - xp.astype(column_means(x), x.dtype)
 
 
-def column_means(x: Array) -> Array:
+def column_means(x: Bool[Array, "n p"] | Real[Array, "n p"]) -> Float[Array, " p"]:
     """Return the mean (p,) of each column of `x` (n, p) in float64."""
     xp = namespace(x)
     return x.mean(0, dtype=xp.float64) if is_torch_array(x) else xp.mean(x, axis=0, dtype=xp.float64)
 
 
-def available_memory(x: Array) -> int:
+def available_memory(x: Shaped[Array, " ..."]) -> int:
     """Bytes that a computation next to `x` may still take, on its device, or on this machine or container."""
     if is_torch_array(x) and x.device.type == "cuda":
         import torch
@@ -180,7 +182,7 @@ def available_memory(x: Array) -> int:
     return min(_machine_memory(), _container_memory())
 
 
-def check_memory(needed: int, x: Array, what: str) -> None:
+def check_memory(needed: int, x: Shaped[Array, " ..."], what: str) -> None:
     """Raise `ResourceError` before a computation that would not fit.
 
     Raises

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from array_api_compat import device
 
-from brainmark.metrics.backend import Array, as_float64, as_numpy, like, namespace
+from brainmark.metrics.backend import as_float64, as_numpy, like, namespace
+from brainmark.metrics.shapes import Array, Float, Real
 
 _FLAT = 1e-24  # a sum of squares about the mean below this share of that about 0 is rounding error of a constant
 _FLAT_RESAMPLED = 1e-12  # the same against the largest resample, where weighted means are taken off in one pass
 
 
-def pearson(x: Array, y: Array) -> Array:
+def pearson(x: Real[Array, "presentation neuroid"], y: Real[Array, "presentation neuroid"]) -> Float[Array, " neuroid"]:
     """Pearson correlation of the columns of `x` with those of `y`, (n, q) each -> (q,); NaN if one is constant."""
     x, y = as_float64(x), as_float64(y)
     xp = namespace(x, y)
@@ -24,7 +25,9 @@ def pearson(x: Array, y: Array) -> Array:
     return _ratio(_column_products(xc, yc), xx, yy, flat)
 
 
-def pearson_of_blocks(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def pearson_of_blocks(
+    blocks: Iterable[tuple[Float[np.ndarray, " row *neuroid"], Float[np.ndarray, " row *neuroid"]]],
+) -> Float[np.ndarray, "*neuroid"]:
     """`pearson` along the first axis of two arrays (n, ..., q) that come in blocks of rows, float64 -> (..., q).
 
     Blocks are read while they are in the cache, and overwritten.
@@ -55,7 +58,9 @@ def _column_products(x: Array, y: Array) -> Array:
     return namespace(x, y).sum(x * y, axis=0)
 
 
-def fold_pearson(x: Array, y: Array, sizes: Sequence[int]) -> Array:
+def fold_pearson(
+    x: Real[Array, "row neuroid"], y: Real[Array, "row neuroid"], sizes: Sequence[int]
+) -> Float[Array, " neuroid"]:
     """Correlation of the columns within each fold, averaged over folds in proportion to their size.
 
     Out-of-fold predictions must not be pooled before they are correlated. What one fold tests, the others train on;
@@ -81,8 +86,13 @@ def fold_pearson(x: Array, y: Array, sizes: Sequence[int]) -> Array:
 
 
 def resampled_pearson(
-    x: Array, y: Array, sizes: Sequence[int], counts: np.ndarray, correct: bool = True, block: int = 4096
-) -> np.ndarray:
+    x: Real[Array, "row neuroid"],
+    y: Real[Array, "row neuroid"],
+    sizes: Sequence[int],
+    counts: Real[np.ndarray, "draw row"],
+    correct: bool = True,
+    block: int = 4096,
+) -> Float[np.ndarray, "draw neuroid"]:
     """`fold_pearson` under resampled presentations; with `correct` False and a single fold, `pearson`.
 
     Parameters
@@ -116,7 +126,9 @@ def resampled_pearson(
     return np.concatenate(total, axis=1)
 
 
-def unbiased(r: Array, n: int | Array) -> Array:
+def unbiased(
+    r: Float[Array, "*stack neuroid"], n: int | Real[Array, "*#stack #neuroid"]
+) -> Float[Array, "*stack neuroid"]:
     """Correct the attenuation of r in small samples: r 2F1(1/2, 1/2; (n - 2) / 2; 1 - r^2), to third order.
 
     Olkin & Pratt 1958, Ann. Math. Stat. 29, eq. 2.3: unbiased under bivariate normality. 0 and 1 stay as they are.

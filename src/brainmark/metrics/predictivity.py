@@ -10,13 +10,14 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import Array, as_numpy, like
+from brainmark.metrics.backend import as_numpy, like
 from brainmark.metrics.correlation import fold_pearson, pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.inputs import Recording, check_filled, check_kind, check_numbers, check_same_stimuli, recordings
 from brainmark.metrics.pls import Stop, pls_predictions
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Fold, Shuffled, Splitter
 
 Predict = Callable[[Features, Array, Sequence[Fold]], tuple[Array, tuple[str, ...]]]
@@ -68,11 +69,17 @@ class Predictivity:
         x, y = paired(prediction, target)
         return self.compare(self.prepared(x), y, prediction, target)
 
-    def prepared(self, x: np.ndarray) -> Features:
+    def prepared(self, x: Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"]) -> Features:
         """Return what all comparisons on these features (presentation, neuroid) share."""
         return prepare(_on_device(x, self.device), self.dual)
 
-    def compare(self, features: Features, y: np.ndarray, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def compare(
+        self,
+        features: Features,
+        y: Float[np.ndarray, "presentation neuroid"],
+        prediction: xr.DataArray,
+        target: xr.DataArray,
+    ) -> Comparison:
         """Compare prepared features with values `y` (presentation, neuroid) in the place of those of `target`."""
         folds = self.splits(len(y), labels_of(prediction, target))
         counts = draws(len(y), self.resamples, self.seed, self.block)
@@ -165,7 +172,12 @@ def _edge_note(chosen: np.ndarray, grid: np.ndarray) -> tuple[str, ...]:
     return (f"{share:.0%} of the chosen penalties lie at the lower edge of the grid",) if share > 0.1 else ()
 
 
-def paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+def paired(
+    prediction: xr.DataArray, target: xr.DataArray
+) -> tuple[
+    Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"],
+    Float[np.ndarray, "presentation neuroid"],
+]:
     """Return the values (presentation, neuroid) of both, presentations checked to be the same ones."""
     for name, array in (("prediction", prediction), ("target", target)):
         if set(array.dims) != {"presentation", "neuroid"}:
@@ -180,7 +192,7 @@ def paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, 
     return x.values, np.asarray(y.values, float)
 
 
-def labels_of(prediction: xr.DataArray, target: xr.DataArray) -> dict[str, np.ndarray]:
+def labels_of(prediction: xr.DataArray, target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " presentation"]]:
     """Return the coordinates along presentation, those of the target first."""
     both = [*prediction.coords.items(), *target.coords.items()]
     return {str(k): v.values for k, v in both if v.dims == ("presentation",)}
@@ -191,7 +203,9 @@ def unit_coordinates(target: xr.DataArray, dim: str = "neuroid") -> dict[str, xr
     return {str(k): v for k, v in target.coords.items() if v.dims == (dim,)}
 
 
-def measured_alike(y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def measured_alike(
+    y: Float[np.ndarray, "row column"],
+) -> list[tuple[Integer[np.ndarray, " _"], Integer[np.ndarray, " _"]]]:
     """Group the columns of `y` by the rows in which they are measured: (rows, columns) of each group."""
     missing = np.isnan(y)
     if not missing.any():

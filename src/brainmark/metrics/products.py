@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from brainmark.metrics.shapes import Array, Float, Integer
+
 _FEATURES = 4096  # at a time: bounds the centred copy to (stimuli x 4096); more or fewer take longer
 _STIMULI = 4096  # at a time: products of single precision are summed in double precision
 
 _EVEN = 20  # stimuli of equal length that weigh as much as theirs: below, single precision is not enough
 
 
-def gram(features: Any, offset: Any | None = None) -> Any:
+def gram(
+    features: Float[Array, "stimulus feature"], offset: Float[Array, "_ _"] | None = None
+) -> Float[Array, "stimulus stimulus"]:
     """Return ``(features - offset) (features - offset)'`` of features (stimulus, feature), symmetric.
 
     Parameters
@@ -43,7 +47,9 @@ def _empty(xp: Any, like: Any, shape: tuple[int, ...]) -> Any:
     return xp.empty(shape, dtype=like.dtype, device=device(like))
 
 
-def cross(one: Any, other: Any) -> Any:
+def cross(
+    one: Float[Array, "stimulus feature"], other: Float[Array, "stimulus other"]
+) -> Float[Array, "feature other"]:
     """Return ``one' other`` (feature, feature) of patterns (stimulus, feature), in double precision."""
     xp = array_namespace(one, other)
     if one.shape[1] > other.shape[1]:
@@ -61,7 +67,7 @@ def cross(one: Any, other: Any) -> Any:
 class Patterns:
     """Centred patterns (stimulus, neuroid), with what subsets of their stimuli need again and again."""
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Float[Array, "stimulus neuroid"]) -> None:
         self.values = values
         self.xp = array_namespace(values)
         self.lengths = self.xp.astype(self.xp.vecdot(values, values), self.xp.float64)
@@ -76,7 +82,7 @@ class Patterns:
         return Patterns(self.xp.astype(self.values, self.xp.float64))
 
     @cached_property
-    def kernel(self) -> Any:
+    def kernel(self) -> Float[Array, "stimulus stimulus"]:
         """Products of every two stimuli, (stimulus, stimulus)."""
         return gram(self.values)
 
@@ -91,7 +97,7 @@ class Subset:
     lengths : (row,) squared distances from the mean, float64.
     """
 
-    def __init__(self, whole: Patterns, rows: np.ndarray | None) -> None:
+    def __init__(self, whole: Patterns, rows: Integer[np.ndarray, " row"] | None) -> None:
         xp, self.whole, self.rows = whole.xp, whole, rows
         if rows is None:
             self.lengths = whole.lengths
@@ -108,21 +114,21 @@ class Subset:
         return self.rows is not None and len(self.left) < len(self.rows)
 
     @cached_property
-    def others(self) -> Any:
+    def others(self) -> Float[Array, "other neuroid"]:
         """Patterns of those left out, about the mean of all."""
         return self.whole.values[self.left]
 
     @cached_property
-    def kernel_of_others(self) -> Any:
+    def kernel_of_others(self) -> Float[Array, "other other"]:
         """Products of every two of those left out."""
         return gram(self.others)
 
     @cached_property
-    def shadow_of_others(self) -> Any:
+    def shadow_of_others(self) -> Float[Array, " other"]:
         """Products of those left out with the mean, float64."""
         return self._shadow(self.others)
 
-    def centred(self) -> Any:
+    def centred(self) -> Float[Array, "row neuroid"]:
         """Patterns about their mean."""
         values = self.whole.values
         return values[self.rows] - self.whole.xp.astype(self.mean, values.dtype)
@@ -132,7 +138,7 @@ class Subset:
         return xp.astype(values @ xp.astype(self.mean, values.dtype), xp.float64)
 
 
-def complement(rows: np.ndarray, count: int) -> np.ndarray:
+def complement(rows: Integer[np.ndarray, " row"], count: int) -> Integer[np.ndarray, " rest"]:
     """Return the other ones of `count` rows."""
     rest = np.ones(count, bool)
     rest[rows] = False

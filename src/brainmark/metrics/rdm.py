@@ -16,13 +16,16 @@ from array_api_compat import array_namespace, device
 
 from brainmark.metrics.products import gram
 from brainmark.metrics.ranks import rank_products, rank_products_among
+from brainmark.metrics.shapes import Array, Float, Integer, Real, Shaped
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
 _CACHED = 2**16  # numbers of which several arrays stay in the cache
 
 
-def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
+def rdm_matrix(
+    features: Real[Array, "condition neuroid"], distance: Distance = "correlation"
+) -> Float[Array, "condition condition"]:
     """Dissimilarity of every pair of conditions, from one product of the features with themselves.
 
     Parameters
@@ -54,7 +57,7 @@ def rdm_matrix(features: Any, distance: Distance = "correlation") -> Any:
     return matrix
 
 
-def pattern_cosines(features: Any, centred: bool) -> Any:
+def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -> Float[Array, "condition condition"]:
     """Cosine (condition, condition) between every two patterns, or their correlation if `centred`.
 
     Ranks are better taken of these than of dissimilarities, which lose digits where they are close to 1. NaN where a
@@ -94,7 +97,9 @@ def _rows(matrix: Any) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, matrix.shape[0], step))
 
 
-def upper(matrix: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+def upper(
+    matrix: Shaped[np.ndarray, "*rdm condition condition"], conditions: Integer[np.ndarray, " some"] | None = None
+) -> Shaped[np.ndarray, "*rdm pair"]:
     """Return the entries above the diagonal, (..., pairs) from (..., condition, condition).
 
     Parameters
@@ -113,7 +118,7 @@ def upper(matrix: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarra
     return vector
 
 
-def square(vector: np.ndarray) -> np.ndarray:
+def square(vector: Real[np.ndarray, " pair"]) -> Float[np.ndarray, "condition condition"]:
     """Return the symmetric matrix with zero diagonal whose upper triangle is `vector` (pairs,)."""
     size = round((1 + np.sqrt(1 + 8 * len(vector))) / 2)
     if size * (size - 1) // 2 != len(vector):
@@ -126,7 +131,9 @@ def square(vector: np.ndarray) -> np.ndarray:
 Compare = Literal["pearson", "spearman", "rho-a", "tau-a", "cosine", "whitened-pearson", "whitened-cosine"]
 
 
-def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearman") -> float:
+def compare_rdms(
+    one: Real[np.ndarray, " pair"], other: Real[np.ndarray, " pair"], compare: Compare = "spearman"
+) -> float:
     """Similarity of two RDMs in vector form; pairs that are NaN in either are left out.
 
     Parameters
@@ -161,7 +168,7 @@ def compare_rdms(one: np.ndarray, other: np.ndarray, compare: Compare = "spearma
     return COMPARISONS[compare](one, other)
 
 
-def pearson(one: np.ndarray, other: np.ndarray) -> float:
+def pearson(one: Real[np.ndarray, " value"], other: Real[np.ndarray, " value"]) -> float:
     """Pearson correlation of two vectors; NaN if one is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:  # exact: rounding of the mean must not pass for variance
         return np.nan
@@ -181,7 +188,11 @@ def _of_products(xy: float, xx: float, yy: float) -> float:
     return min(1.0, max(-1.0, xy / np.sqrt(xx * yy))) if xx > 0 and yy > 0 else np.nan
 
 
-def spearman_among(one: np.ndarray, other: np.ndarray, subsets: Sequence[np.ndarray]) -> list[float]:
+def spearman_among(
+    one: Real[np.ndarray, "condition condition"],
+    other: Real[np.ndarray, "condition condition"],
+    subsets: Sequence[Integer[np.ndarray, " _"]],
+) -> list[float]:
     """Spearman correlation of two RDMs (condition, condition) among the conditions of each subset, at least three.
 
     Each RDM is sorted once; no NaN.

@@ -10,7 +10,6 @@ from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.backend import (
-    Array,
     as_float64,
     as_numpy,
     column_means,
@@ -23,6 +22,7 @@ from brainmark.metrics.backend import (
     transpose,
 )  # fmt: skip
 from brainmark.metrics.features import Features, centred_products, prepare
+from brainmark.metrics.shapes import Array, Float, Real
 from brainmark.metrics.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, summed_loo_errors
 from brainmark.metrics.splits import Fold
 
@@ -31,7 +31,7 @@ Selection = Literal["gcv", "loo"]
 _TOGETHER = 2**22  # numbers of the rows of several folds that are handled together
 
 
-def relative_alphas(features: Features, alphas: Sequence[float]) -> np.ndarray:
+def relative_alphas(features: Features, alphas: Sequence[float]) -> Float[np.ndarray, " alpha"]:
     """Penalties in units of the mean squared length of the centred features, so that their scale does not matter."""
     array, xp = features.array, namespace(features.array)
     trace = float(xp.sum(xp.linalg.diagonal(array) if features.dual else array * array))
@@ -39,13 +39,13 @@ def relative_alphas(features: Features, alphas: Sequence[float]) -> np.ndarray:
 
 
 def ridge_predictions(
-    features: Array | Features,
-    y: Array,
+    features: Real[Array, "presentation unit"] | Features,
+    y: Real[Array, "presentation neuroid"],
     folds: Sequence[Fold],
-    alphas: Sequence[float] | np.ndarray,
+    alphas: Sequence[float] | Real[np.ndarray, " alpha"],
     per_target: bool = True,
     selection: Selection = "gcv",
-) -> tuple[Array, Array]:
+) -> tuple[Float[Array, "test neuroid"], Float[Array, "fold neuroid"]]:
     """Predict each fold's test rows by ridge regression with an intercept, fitted on its training rows.
 
     Parameters
@@ -85,7 +85,9 @@ def ridge_predictions(
     return _each_fold(features, y, folds, penalties, per_target, selection)
 
 
-def ols_predictions(features: Array | Features, y: Array, folds: Sequence[Fold]) -> Array:
+def ols_predictions(
+    features: Real[Array, "presentation unit"] | Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold]
+) -> Float[Array, "test neuroid"]:
     """Predict each fold's test rows by least squares with an intercept; of least norm where it is not unique.
 
     Returns
@@ -97,7 +99,9 @@ def ols_predictions(features: Array | Features, y: Array, folds: Sequence[Fold])
     return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0] if quick is None else quick
 
 
-def left_out_least_squares(features: Features, y: Array, folds: Sequence[Fold]) -> Array | None:
+def left_out_least_squares(
+    features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold]
+) -> Float[Array, "test neuroid"] | None:
     """Least squares for all folds from one factorisation (`_left_out_primal`); None where some fold does not allow it.
 
     The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all

@@ -21,6 +21,7 @@ from brainmark.metrics.ranks import midranks
 from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.shapes import Bool, Float, Real, Shaped
 
 
 def rdm(
@@ -186,8 +187,11 @@ def _extrapolated(
 
 
 def part_trials(
-    trials: np.ndarray, parts: int, generator: np.random.Generator, equal: bool = False
-) -> list[np.ndarray]:
+    trials: Real[np.ndarray, "repetition presentation neuroid"],
+    parts: int,
+    generator: np.random.Generator,
+    equal: bool = False,
+) -> list[Float[np.ndarray, "presentation neuroid"]]:
     """Means (presentation, neuroid) of random parts of the trials (repetition, presentation, neuroid).
 
     Each presentation's trials that were made are shared out anew, as evenly as they can be; NaN: no trial of a neuroid
@@ -200,7 +204,10 @@ def part_trials(
     return [mean_of_trials(trials, part == k) for k in range(parts)]
 
 
-def mean_of_trials(trials: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
+def mean_of_trials(
+    trials: Real[np.ndarray, "repetition presentation neuroid"],
+    which: Bool[np.ndarray, "repetition presentation"] | None = None,
+) -> Float[np.ndarray, "presentation neuroid"]:
     """Mean (presentation, neuroid) over the trials that were measured (and chosen); NaN where there is none."""
     known = np.isfinite(trials) if which is None else np.isfinite(trials) & which[..., None]
     number = known.sum(axis=0)
@@ -232,7 +239,7 @@ def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.nd
 
 
 def nili_bounds(
-    vectors: np.ndarray, compare: Compare = "spearman", pool: Literal["mean", "ranks"] = "mean"
+    vectors: Real[np.ndarray, "subject pair"], compare: Compare = "spearman", pool: Literal["mean", "ranks"] = "mean"
 ) -> tuple[float, float]:
     """Lower and upper bound of the noise ceiling of RDMs (Nili et al. 2014).
 
@@ -347,7 +354,7 @@ def _subject_rdms(target: xr.DataArray) -> np.ndarray:
     return rdms
 
 
-def subject_names(target: xr.DataArray) -> dict[str, Any]:
+def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subject"] | list[str]]:
     """Coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
     if "subject" not in target.dims:
         return {"subject": ["all"]}

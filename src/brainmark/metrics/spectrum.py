@@ -9,8 +9,9 @@ import numpy as np
 from array_api_compat import device
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import Array, like, namespace, transpose
+from brainmark.metrics.backend import like, namespace, transpose
 from brainmark.metrics.features import Features
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 DETERMINED = 1e-9  # eigenvalues above this share of the largest are known to half their digits
 _RANK = 1e-13  # eigenvalues of the products below this share of the largest are rounding error (times n)
@@ -25,7 +26,9 @@ class Spectrum:
     centred targets (n, q), if it was given them; determined : whether rounding leaves no doubt about the rank.
     """
 
-    def __init__(self, features: Features, train: Array, y: Array | None = None) -> None:
+    def __init__(
+        self, features: Features, train: Bool[Array, " _"] | Integer[Array, " _"], y: Real[Array, "n q"] | None = None
+    ) -> None:
         xp = namespace(features.array)
         part = features.take(train)
         self.n, self._y = part.n, y
@@ -39,28 +42,36 @@ class Spectrum:
         self.left = self.vectors if part.dual else (a @ self.vectors) / root
 
     @property
-    def y(self) -> Array:
+    def y(self) -> Float[Array, "n q"]:
         """Centred targets (n, q)."""
         if self._y is None:
             raise InvalidMeasurement("this spectrum was made without targets")
         return self._y
 
     @cached_property
-    def z(self) -> Array:
+    def z(self) -> Float[Array, "r q"]:
         """Targets (r, q) in the coordinates of the components."""
         return transpose(self.left) @ self.y
 
-    def shrinkage(self, alpha: float) -> Array:
+    def shrinkage(self, alpha: float) -> Float[Array, " r"]:
         """Eigenvalues (r,) of the hat matrix without its intercept."""
         return self.values / (self.values + alpha)
 
-    def predict(self, features: Features, train: Array, test: Array, alpha: Array) -> Array:
+    def predict(
+        self,
+        features: Features,
+        train: Integer[Array, " train"],
+        test: Integer[Array, " test"],
+        alpha: Float[Array, " q"],
+    ) -> Float[Array, "test q"]:
         """Predict rows `test`, without the mean; `alpha` (q,)."""
         xp = namespace(self.values)
         root = 1.0 if features.dual else xp.sqrt(self.values)[:, None]
         return self._centred(features, train, test) @ (self.vectors @ (self.z * root / (self.values[:, None] + alpha)))
 
-    def hat(self, features: Features, train: Array, test: Array, alpha: float) -> Array:
+    def hat(
+        self, features: Features, train: Integer[Array, " train"], test: Integer[Array, " test"], alpha: float
+    ) -> Float[Array, "test train"]:
         """Weights (test, train) by which predictions of rows `test`, less the mean, follow from training targets."""
         xp = namespace(self.values)
         scale = (1.0 if features.dual else xp.sqrt(self.values)) / (self.values + alpha)
@@ -75,7 +86,7 @@ class Spectrum:
         return rows - xp.mean(rows, axis=1)[:, None]
 
 
-def gcv_errors(spectrum: Spectrum, alphas: np.ndarray) -> Array:
+def gcv_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "alpha q"]:
     """Generalised cross-validation error (alphas, q): residual sum of squares over (n - 1 - trace H)^2."""
     xp = namespace(spectrum.y)
     squares = spectrum.z * spectrum.z
@@ -87,7 +98,7 @@ def gcv_errors(spectrum: Spectrum, alphas: np.ndarray) -> Array:
     return _infinite_where(free <= 1e-9 * spectrum.n, residual, free)
 
 
-def loo_errors(spectrum: Spectrum, alphas: np.ndarray) -> Array:
+def loo_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "alpha q"]:
     """Mean squared leave-one-out error (alphas, q): residuals over 1 - leverage, the intercept fitted anew."""
     xp = namespace(spectrum.y)
     squared_left = spectrum.left * spectrum.left
@@ -103,7 +114,9 @@ def loo_errors(spectrum: Spectrum, alphas: np.ndarray) -> Array:
     return xp.stack(rows)
 
 
-def summed_loo_errors(spectrum: Spectrum, alphas: np.ndarray, products: Array | None = None) -> Array:
+def summed_loo_errors(
+    spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"], products: Float[Array, "n n"] | None = None
+) -> Float[Array, " alpha"]:
     """Squared leave-one-out errors (alphas,), summed over rows and targets, at a cost that hardly grows with either.
 
     What a penalty leaves unexplained of the components, u = alpha / (values + alpha), is a smooth function of their

@@ -14,6 +14,7 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.inputs import Recording, check_kind, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
+from brainmark.metrics.shapes import Bool, Float, Integer, Real, Shaped
 
 
 class Aggregate(NamedTuple):
@@ -41,7 +42,9 @@ def _aggregate(splits: np.ndarray) -> Aggregate:
         return Aggregate(float(np.nanmean(medians)), float(np.nanstd(medians) / np.sqrt(len(medians))))
 
 
-def by_split(splits: np.ndarray, target: Recording, notes: Sequence[str] = (), dim: str = "neuroid") -> Comparison:
+def by_split(
+    splits: Float[np.ndarray, "split unit"], target: Recording, notes: Sequence[str] = (), dim: str = "neuroid"
+) -> Comparison:
     """Put the values (split, unit) of a cross-validation together; `details` has the published score and error."""
     coords = unit_coordinates(target, dim) if isinstance(target, xr.DataArray) else {}
     score = _aggregate(splits)
@@ -64,7 +67,11 @@ def single(value: float, error: float | None = None, details: dict[str, float] |
     return Comparison(xr.DataArray([value], dims="population", coords={"population": ["all"]}), details=more)
 
 
-def paired(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray]:
+def paired(
+    prediction: Recording, target: Recording
+) -> tuple[
+    Bool[np.ndarray, "presentation _"] | Real[np.ndarray, "presentation _"], Float[np.ndarray, "presentation neuroid"]
+]:
     """Return the values (presentation, neuroid) of both in the order of the target's presentations.
 
     Labelled recordings are aligned by ``stimulus_id``, whatever their order.
@@ -77,7 +84,11 @@ def paired(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.nda
     return x if order is None else x[order], y
 
 
-def aligned(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def aligned(
+    prediction: Recording, target: Recording
+) -> tuple[
+    Float[np.ndarray, "_ _"], Float[np.ndarray, "presentation neuroid"], Integer[np.ndarray, " presentation"] | None
+]:
     """Return the values (presentation, neuroid) of both as they stand, and where the prediction has the target's rows.
 
     The order is None where both have the same. Raises as `paired`.
@@ -90,7 +101,9 @@ def aligned(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.nd
     return x, y, None
 
 
-def matrix(recording: Recording, name: str) -> np.ndarray:
+def matrix(
+    recording: Recording, name: str
+) -> Bool[np.ndarray, "presentation neuroid"] | Real[np.ndarray, "presentation neuroid"]:
     """Return the values (presentation, neuroid), free of NaN; a single time bin is dropped."""
     if isinstance(recording, xr.DataArray):
         if "time_bin" in recording.dims and recording.sizes["time_bin"] == 1:
@@ -111,21 +124,23 @@ def matrix(recording: Recording, name: str) -> np.ndarray:
     return values
 
 
-def labels(recording: Recording, coordinate: str | None) -> np.ndarray | None:
+def labels(recording: Recording, coordinate: str | None) -> Shaped[np.ndarray, " presentation"] | None:
     """Return a coordinate along presentation; None where there is no such coordinate."""
     if coordinate is None or not isinstance(recording, xr.DataArray) or coordinate not in recording.coords:
         return None
     return np.asarray(recording.coords[coordinate].values)
 
 
-def stimulus_ids(recording: xr.DataArray, name: str) -> np.ndarray:
+def stimulus_ids(recording: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
     """Return the ``stimulus_id`` of each presentation."""
     if "stimulus_id" not in recording.coords:
         raise InvalidMeasurement(f"{name} has no coordinate 'stimulus_id' to align presentations by")
     return np.asarray(recording.coords["stimulus_id"].values)
 
 
-def positions(given: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+def positions(
+    given: Shaped[np.ndarray, " _"], wanted: Shaped[np.ndarray, " presentation"]
+) -> Integer[np.ndarray, " presentation"] | None:
     """Return where `wanted` stimuli stand among `given` ones; None: in the same order."""
     index = pd.Index(wanted)
     if index.has_duplicates:
@@ -168,7 +183,9 @@ def average_repetition(recording: xr.DataArray, by: Sequence[str] | None = None)
     )
 
 
-def grouped(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def grouped(
+    columns: Sequence[Shaped[np.ndarray, " row"]],
+) -> tuple[Integer[np.ndarray, " row"], Integer[np.ndarray, " group"]]:
     """Return for each row the number of its group, in the sorted order of the labels, and a row of each group."""
     if not columns:
         raise InvalidMeasurement("presentations have no coordinate that tells them apart")
@@ -182,7 +199,9 @@ def grouped(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return total, first
 
 
-def means(values: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
+def means(
+    values: Real[np.ndarray, " row *unit"], group: Integer[np.ndarray, " row"], count: int
+) -> Float[np.ndarray, " _ *unit"]:
     """Return the mean (count, ...) of the rows of each group, over what is not NaN."""
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(count))

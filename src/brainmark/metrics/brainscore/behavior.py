@@ -16,6 +16,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import Aggregate, by_split
+from brainmark.metrics.shapes import Float, Integer
 
 _CAP = 5.0  # d' is clipped to this
 
@@ -97,7 +98,9 @@ class _Indices(NamedTuple):
     choices: np.ndarray
 
 
-def dprimes(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def dprimes(
+    p: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
+) -> Float[np.ndarray, "image choice"]:
     """Sensitivity d' of every image and distractor.
 
     Parameters
@@ -119,7 +122,9 @@ def dprimes(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.clip(d, -_CAP, _CAP)
 
 
-def object_dprimes(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def object_dprimes(
+    p: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
+) -> Float[np.ndarray, "choice choice"]:
     """Sensitivity d' of every pair of objects (choice, choice), the same in both directions; NaN on the diagonal.
 
     z of the mean chance that images of one object are told from the other, less z of the mean chance of taking images

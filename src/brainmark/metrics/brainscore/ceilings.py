@@ -17,6 +17,7 @@ from brainmark.metrics.brainscore.assemblies import Aggregate, by_split, grouped
 from brainmark.metrics.brainscore.splits import shuffle_splits
 from brainmark.metrics.correlation import pearson
 from brainmark.metrics.inputs import check_filled, check_numbers
+from brainmark.metrics.shapes import Float, Real
 
 
 def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) -> Comparison:
@@ -139,7 +140,12 @@ class Extrapolated:
         collected = [self._collect(target, subjects, names, int(size)) for size in sizes]
         return self.extrapolated(target, sizes, collected)
 
-    def extrapolated(self, target: xr.DataArray, sizes: np.ndarray, collected: Sequence[np.ndarray]) -> Comparison:
+    def extrapolated(
+        self,
+        target: xr.DataArray,
+        sizes: Real[np.ndarray, " size"],
+        collected: Sequence[Float[np.ndarray, "_ neuroid"]],
+    ) -> Comparison:
         """Return the ceiling of each neuroid from its scores (any, neuroid) in pools of each size; NaN: no score."""
         # the fit tries tau below 0, where the exponential overflows; two sizes leave no covariance, which nobody uses
         with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():

@@ -8,15 +8,20 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import single
 from brainmark.metrics.distributions import distribution_similarity
+from brainmark.metrics.shapes import Real
 
 
-def ks_similarity(model: np.ndarray, data: np.ndarray) -> float:
+def ks_similarity(model: Real[np.ndarray, " bin"], data: Real[np.ndarray, " bin"]) -> float:
     """1 - D / D_max of two histograms (bin,), D the Kolmogorov-Smirnov distance, D_max the largest one from `data`."""
     return float(distribution_similarity(model, data))
 
 
 def property_similarity(
-    model: np.ndarray, data: np.ndarray, bins: np.ndarray, resamples: int = 1000, seed: int = 0
+    model: Real[np.ndarray, " unit"],
+    data: Real[np.ndarray, " cell"],
+    bins: Real[np.ndarray, " edge"],
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Comparison:
     """Mean similarity between the cells and as many units, drawn with replacement, again and again.
 

@@ -12,12 +12,16 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import single
+from brainmark.metrics.shapes import Bool, Shaped
 
 Pairwise = Callable[[np.ndarray, np.ndarray], float]
 """correctness of two observers (presentation,) -> a number."""
 
 
-def accuracy(prediction: xr.DataArray | np.ndarray, target: xr.DataArray | np.ndarray) -> Comparison:
+def accuracy(
+    prediction: xr.DataArray | Shaped[np.ndarray, " presentation"],
+    target: xr.DataArray | Shaped[np.ndarray, " presentation"],
+) -> Comparison:
     """Share of equal labels, row by row; the error is the standard deviation of right and wrong, not of their mean."""
     right = np.asarray(prediction) == np.asarray(target)
     return single(float(np.mean(right)), float(np.std(right)))
@@ -44,7 +48,7 @@ def error_consistency_ceiling(target: xr.DataArray) -> Comparison:
     return _consistency([_conditions(a, b, kappa) for a, b in combinations(_observers(target), 2)])
 
 
-def kappa(one: np.ndarray, other: np.ndarray) -> float:
+def kappa(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
     """Cohen's kappa of correctness; NaN where both observers are always right or always wrong."""
     p, q = one.mean(), other.mean()
     expected = p * q + (1 - p) * (1 - q)
@@ -71,7 +75,7 @@ def accuracy_distance_ceiling(target: xr.DataArray) -> Comparison:
     return single(abs(float(np.mean(near))), float(np.std(near)))
 
 
-def nearness(one: np.ndarray, other: np.ndarray) -> float:
+def nearness(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
     """Accuracy distance of two observers, from their correctness (presentation,)."""
     a, h = one.mean(), other.mean()
     return float(1 - abs(a - h) / max(1 - h, h))

@@ -16,6 +16,7 @@ from brainmark.metrics.brainscore.regression import Mapping, Predicted, in_publi
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits
 from brainmark.metrics.features import Features
 from brainmark.metrics.inputs import check_numbers
+from brainmark.metrics.shapes import Real
 from brainmark.metrics.splits import Fold
 
 ALPHAS = tuple(np.logspace(-3, 3, 7).tolist())
@@ -80,7 +81,9 @@ def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[
     return Linear(mapping, group, splits)
 
 
-def pearsonr(prediction: xr.DataArray | np.ndarray, target: xr.DataArray | np.ndarray) -> Comparison:
+def pearsonr(
+    prediction: xr.DataArray | Real[np.ndarray, " _"], target: xr.DataArray | Real[np.ndarray, " _"]
+) -> Comparison:
     """Magnitude of Pearson's r of two vectors, ``pearsonr``; the sign is lost (`details` has r).
 
     Raises

@@ -29,6 +29,7 @@ from brainmark.metrics.correlation import pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.pls import pls_predictions
 from brainmark.metrics.ridge import left_out_least_squares, ridge_predictions
+from brainmark.metrics.shapes import Float, Real, Shaped
 from brainmark.metrics.spectrum import Spectrum
 from brainmark.metrics.splits import Fold
 
@@ -58,7 +59,7 @@ class Prepared:
     """
 
     features: Features
-    identifiers: np.ndarray | None
+    identifiers: Shaped[np.ndarray, " presentation"] | None
 
 
 def prepared(prediction: Recording) -> Prepared:
@@ -186,7 +187,9 @@ def in_published_order(folds: Sequence[Fold], target: Recording) -> list[Fold]:
     return [Fold(fold.train[np.argsort(rank[fold.train])], fold.test) for fold in folds]
 
 
-def fold_r(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def fold_r(
+    predicted: Float[np.ndarray, "test neuroid"], truth: Real[np.ndarray, "test neuroid"]
+) -> Float[np.ndarray, " neuroid"]:
     """Pearson r of each neuroid; NaN where one side is constant."""
     return np.asarray(pearson(predicted, truth))
 
@@ -195,7 +198,12 @@ def _by_fold(stacked: np.ndarray, folds: Sequence[Fold]) -> list[np.ndarray]:
     return np.split(stacked, np.cumsum([len(f.test) for f in folds])[:-1])
 
 
-def pls_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], components: int = 25) -> Predicted:
+def pls_mapping(
+    x: Real[np.ndarray, "presentation unit"] | Features,
+    y: Real[np.ndarray, "presentation neuroid"],
+    folds: Sequence[Fold],
+    components: int = 25,
+) -> Predicted:
     """Partial least squares, unscaled, with the stopping rule of scikit-learn's NIPALS."""
     try:
         with np.errstate(over="raise"):
@@ -206,7 +214,12 @@ def pls_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], 
     return _by_fold(predictions, folds), few if used < components else ()
 
 
-def ridge_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], alpha: float = 1.0) -> Predicted:
+def ridge_mapping(
+    x: Real[np.ndarray, "presentation unit"] | Features,
+    y: Real[np.ndarray, "presentation neuroid"],
+    folds: Sequence[Fold],
+    alpha: float = 1.0,
+) -> Predicted:
     """Ridge regression with a fixed penalty."""
     return _by_fold(ridge_predictions(_prepared(x), y, folds, [alpha])[0], folds), ()
 
@@ -221,7 +234,10 @@ def _prepared(x: np.ndarray | Features) -> Features:
 
 
 def ridgecv_mapping(
-    x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], alphas: Sequence[float] = ALPHAS
+    x: Real[np.ndarray, "presentation unit"] | Features,
+    y: Real[np.ndarray, "presentation neuroid"],
+    folds: Sequence[Fold],
+    alphas: Sequence[float] = ALPHAS,
 ) -> Predicted:
     """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
     predictions, chosen = ridge_predictions(_prepared(x), y, folds, alphas, per_target=False, selection="loo")
@@ -230,7 +246,10 @@ def ridgecv_mapping(
 
 
 def ols_mapping(
-    x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold], cutoff: float | None = None
+    x: Real[np.ndarray, "presentation unit"] | Features,
+    y: Real[np.ndarray, "presentation neuroid"],
+    folds: Sequence[Fold],
+    cutoff: float | None = None,
 ) -> Predicted:
     """Least squares of least norm; singular values below `cutoff` of the largest do not count.
 
@@ -274,7 +293,11 @@ def _least_squares(x: np.ndarray | Features, y: np.ndarray, fold: Fold, cutoff: 
     return x[fold.test] @ weights + (offset - mean @ weights)
 
 
-def single_mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+def single_mapping(
+    x: Real[np.ndarray, "presentation unit"] | Features,
+    y: Real[np.ndarray, "presentation neuroid"],
+    folds: Sequence[Fold],
+) -> Predicted:
     """Each neuroid is predicted by the unit that correlates best with it on the training rows; constant units never."""
     x, y = _units(x), np.asarray(y, float) - y.mean(axis=0, dtype=float)
     shape = (len(folds), y.shape[1])

@@ -14,6 +14,7 @@ from brainmark.metrics.brainscore.assemblies import Recording, aligned, by_split
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
 from brainmark.metrics.geometry import linear_ckas
 from brainmark.metrics.rdm import compare_rdms, pattern_cosines, rdm_matrix, spearman_among, upper
+from brainmark.metrics.shapes import Real
 
 _MANY = 1000  # presentations from which on float32 is not widened: ranks of so many pairs then agree to 1e-9
 
@@ -72,7 +73,9 @@ def _in_order_of_prediction(prediction: Recording, target: Recording) -> tuple[n
     return x, y[np.argsort(places)], places
 
 
-def rdm_similarity(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
+def rdm_similarity(
+    x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
+) -> list[float]:
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
     wide = (v.astype(float) if len(v) < _MANY else v for v in (x, y))
     matrices = [pattern_cosines(v, centred=True) for v in wide]  # their ranks are those of 1 - r, upside down
@@ -86,7 +89,9 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
     return compare_rdms(one, other) if np.isfinite(one).all() and np.isfinite(other).all() else float("nan")
 
 
-def unbiased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
+def unbiased_cka(
+    x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
+) -> list[float]:
     """Unbiased linear CKA; 0 where the product of the estimated variances is not positive, as published.
 
     NaN where one side is constant: what is published then is 0 or rounding.
@@ -104,7 +109,9 @@ def _varies(values: np.ndarray, rows: np.ndarray | None) -> bool:
     return bool((drawn != drawn[0]).any())
 
 
-def biased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
+def biased_cka(
+    x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
+) -> list[float]:
     """Biased linear CKA."""
     return linear_ckas(x, y, subsets, unbiased=False)
 

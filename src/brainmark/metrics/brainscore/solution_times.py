@@ -17,6 +17,7 @@ from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.metrics.brainscore.assemblies import by_split
 from brainmark.metrics.brainscore.behavior import dprimes
 from brainmark.metrics.brainscore.splits import shuffle_splits
+from brainmark.metrics.shapes import Float, Integer, Real
 
 _TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal cut off at 2
 
@@ -36,7 +37,12 @@ class Decoder:
     tolerance: float = 1e-4
     seed: int = 0
 
-    def probabilities(self, train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
+    def probabilities(
+        self,
+        train: Real[np.ndarray, "row neuroid"],
+        labels: Integer[np.ndarray, " row"],
+        test: Real[np.ndarray, "test neuroid"],
+    ) -> Float[np.ndarray, "test class"]:
         """Return the probability of each class for test rows (row, class).
 
         Parameters
@@ -145,7 +151,11 @@ class SolutionTimes:
         return np.where(known.any(1), np.where(known, d, 0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
 
 
-def crossing_times(reached: np.ndarray, needed: np.ndarray, times: np.ndarray) -> np.ndarray:
+def crossing_times(
+    reached: Real[np.ndarray, "time_bin image"],
+    needed: Real[np.ndarray, " image"],
+    times: Real[np.ndarray, " time_bin"],
+) -> Float[np.ndarray, " image"]:
     """Time (image,) at which what is reached (time_bin, image) first comes to what is needed; NaN: never.
 
     As published, the line runs from the highest value below the threshold so far, not from the bin before.

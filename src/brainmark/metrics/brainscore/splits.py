@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.shapes import Shaped
 from brainmark.metrics.splits import Fold
 
 
@@ -23,7 +24,7 @@ def shuffle_splits(
 
 
 def stratified_splits(
-    labels: np.ndarray,
+    labels: Shaped[np.ndarray, " presentation"],
     splits: int = 10,
     train_size: float | None = 0.9,
     seed: int | None = 1,
@@ -48,7 +49,7 @@ def stratified_splits(
     return tuple(_stratified(members, counts, train, test, generator) for _ in range(splits))
 
 
-def grouped_folds(groups: np.ndarray, folds: int = 10, seed: int = 1234) -> tuple[Fold, ...]:
+def grouped_folds(groups: Shaped[np.ndarray, " presentation"], folds: int = 10, seed: int = 1234) -> tuple[Fold, ...]:
     """Return folds of whole groups in random order, those of scikit-learn's ``GroupKFold(shuffle=True)`` (from 1.6)."""
     names = np.unique(groups)
     if len(names) < folds:

@@ -16,6 +16,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import single
+from brainmark.metrics.shapes import Float, Real
 
 _GUESS = 0.5
 _SLOPES = np.logspace(-3, 1, 50)
@@ -32,11 +33,13 @@ class Fit(NamedTuple):
     middle: float
     lapse: float
 
-    def __call__(self, level: np.ndarray | float) -> np.ndarray:
+    def __call__(self, level: Real[np.ndarray, "*grid"] | float) -> Float[np.ndarray, "*grid"]:
         """Accuracy at a level."""
         from scipy.special import ndtr
 
-        return _GUESS + (1 - _GUESS - self.lapse) * ndtr(self.slope * (np.asarray(level, float) - self.middle))
+        return np.asarray(
+            _GUESS + (1 - _GUESS - self.lapse) * ndtr(self.slope * (np.asarray(level, float) - self.middle))
+        )
 
     def level(self, accuracy: float) -> float:
         """Level of an accuracy; NaN where the function never has it."""
@@ -47,7 +50,7 @@ class Fit(NamedTuple):
 
 def threshold(
     prediction: xr.DataArray | float,
-    target: Sequence[float] | np.ndarray,
+    target: Sequence[float] | Real[np.ndarray, " person"],
     variable: str = "level",
     accuracy: Accuracy = "inflection",
     required: float = 0.6,
@@ -101,7 +104,7 @@ def elevations(baseline: Sequence[float], condition: Sequence[float]) -> list[fl
     return [c / b for b, c in zip(baseline, condition, strict=True)]
 
 
-def threshold_ceiling(target: Sequence[float] | np.ndarray) -> Comparison:
+def threshold_ceiling(target: Sequence[float] | Real[np.ndarray, " person"]) -> Comparison:
     """Score people drawn at random (seeds 0, 1, ...; a person may be drawn twice) against the others."""
     people = [float(value) for value in target]
     if len(people) < 2:
@@ -149,7 +152,7 @@ def _monotone(rates: np.ndarray) -> int:
     return len(rates)
 
 
-def psychometric_fit(levels: np.ndarray, rates: np.ndarray) -> Fit | None:
+def psychometric_fit(levels: Real[np.ndarray, " level"], rates: Real[np.ndarray, " level"]) -> Fit | None:
     """Fit by maximum likelihood from every level and 50 slopes; None where r^2 is below .4 or nothing converges."""
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits

@@ -15,6 +15,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.distributions import property_similarity
+from brainmark.metrics.shapes import Float, Real, Shaped
 
 MAX_RATE, SPONTANEOUS_RATE, TOP_RATE = 33.8, 0.82, 243.1  # spikes/s of V1: medians, and the highest of all cells
 RESPONSIVE = 5.0  # spikes/s above rest
@@ -27,7 +28,7 @@ PARTS = ("blank", "orientation", "own")
 
 
 def compared(
-    study: str, name: str, shown: Mapping[str, np.ndarray], resamples: int = 1000
+    study: str, name: str, shown: Mapping[str, Shaped[np.ndarray, " presentation"]], resamples: int = 1000
 ) -> Callable[[xr.DataArray, xr.DataArray], Comparison]:
     """Return the metric: (responses (presentation, neuroid), cells (neuroid,)) -> similarity of their distributions.
 
@@ -231,8 +232,11 @@ STUDIES: Mapping[str, Callable[[np.ndarray, xr.DataArray, np.ndarray], Propertie
 
 
 def orientation_width(
-    curves: np.ndarray, orientations: np.ndarray, window: tuple[float, ...], level: float
-) -> tuple[np.ndarray, np.ndarray]:
+    curves: Real[np.ndarray, "orientation unit"],
+    orientations: Real[np.ndarray, " orientation"],
+    window: tuple[float, ...],
+    level: float,
+) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
     """Full width at `level` of the peak, and preferred orientation, in whole degrees; curves are (orientation, unit).
 
     The curve is repeated thrice, smoothed by `window` and interpolated by a cubic spline; widths above 180 are NaN.
@@ -250,7 +254,9 @@ def orientation_width(
     return np.where((low < 0) | (high > 539) | (width > 180), np.nan, width), (top - 180).astype(float)
 
 
-def frequency_tuning(curves: np.ndarray, frequencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def frequency_tuning(
+    curves: Real[np.ndarray, "frequency unit"], frequencies: Real[np.ndarray, " frequency"]
+) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
     """Low over high cut-off at .707 of the peak x 100, and preferred spatial frequency; curves (frequency, unit)."""
     from scipy.interpolate import make_interp_spline
 
@@ -264,7 +270,9 @@ def frequency_tuning(curves: np.ndarray, frequencies: np.ndarray) -> tuple[np.nd
     return np.where((low < 0) | (high > 99), np.nan, ratio), 2.0 ** fine[top]
 
 
-def size_tuning(curves: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def size_tuning(
+    curves: Real[np.ndarray, "radius unit"], radii: Real[np.ndarray, " radius"]
+) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
     """Grating summation field, surround diameter (degrees; NaN: hardly suppressed) and suppression index.
 
     `curves` are (radius, unit). The field is where 95 % of the peak is reached first, the surround where the response
