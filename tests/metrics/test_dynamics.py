@@ -94,6 +94,7 @@ def test_refusals() -> None:
         dynamic_similarity()(recording(values[1:]), recording(values))
     with pytest.raises(InvalidMeasurement, match="dynamics need"):
         dynamic_similarity()(recording(values).isel(time_bin=0), recording(values))
-    values[:, 0] = np.nan
-    with pytest.raises(InvalidMeasurement, match="every neuroid lacks"):
-        dynamic_similarity()(recording(values), recording(values))
+    holed = values.copy()
+    holed[:, 0] = np.nan
+    with pytest.raises(InvalidMeasurement, match="target: every neuroid lacks"):
+        dynamic_similarity()(recording(values), recording(holed))

@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Real
 
@@ -108,11 +109,12 @@ def dynamic_similarity(
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        sides = [_trajectories(side) for side in (prediction, target)]
+        sides = [_trajectories(side, name) for side, name in ((prediction, "prediction"), (target, "target"))]
         if sides[0].shape[:2] != sides[1].shape[:2]:
             raise InvalidMeasurement(
                 f"{sides[0].shape[:2]} predicted presentations and time bins for {sides[1].shape[:2]} measured ones"
             )
+        check_same_stimuli(prediction, target)
         try:
             states = [_states(side, delays) for side in sides]
             bases = [_basis(s.reshape(-1, s.shape[2]), rank) for s in states]
@@ -136,7 +138,9 @@ def dynamic_similarity(
     return metric
 
 
-def _trajectories(recording: xr.DataArray) -> Float[np.ndarray, "trial time neuroid"]:
+def _trajectories(recording: xr.DataArray, name: str) -> Float[np.ndarray, "trial time neuroid"]:
+    check_filled(recording, name)
+    check_numbers(recording.values, name, missing=name == "target")  # a model answers everything
     if "repetition" in recording.dims:
         recording = recording.mean("repetition", skipna=True)
     if set(recording.dims) != {"presentation", "neuroid", "time_bin"}:
@@ -144,5 +148,5 @@ def _trajectories(recording: xr.DataArray) -> Float[np.ndarray, "trial time neur
     values = recording.transpose("presentation", "time_bin", "neuroid").values.astype(float)
     known = np.isfinite(values).all(axis=(0, 1))
     if not known.any():
-        raise InvalidMeasurement("every neuroid lacks some presentation or time bin")
+        raise InvalidMeasurement(f"{name}: every neuroid lacks some presentation or time bin")
     return values[:, :, known]

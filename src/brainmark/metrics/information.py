@@ -17,6 +17,7 @@ from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.correlation import resampled_pearson
 from brainmark.metrics.features import prepare
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.rdm import pearson
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import relative_alphas, ridge_predictions
@@ -140,7 +141,8 @@ def information_consistency(
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         wanted = {name: _task(target, name) for name in tasks}
-        sides = [_population(side) for side in (prediction, target)]
+        sides = [_population(side, name) for side, name in ((prediction, "prediction"), (target, "target"))]
+        check_same_stimuli(prediction, target)
         size = min(side.shape[1] for side in sides) if neuroids is None else neuroids
         counts = np.vstack([np.ones((1, len(sides[0]))), draws(len(sides[0]), resamples, seed)])
         found = [_sampled(side, wanted, size, samples, splits, counts, seed) for side in sides]
@@ -228,8 +230,10 @@ def _task(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"
     return values if values.dtype.kind in "fiub" else values.astype(str)
 
 
-def _population(recording: xr.DataArray) -> Float[np.ndarray, "presentation neuroid"]:
+def _population(recording: xr.DataArray, name: str) -> Float[np.ndarray, "presentation neuroid"]:
     """Patterns (presentation, neuroid) of the neuroids that were measured throughout."""
+    check_filled(recording, name)
+    check_numbers(recording.values, name, missing=True)
     if "repetition" in recording.dims:
         recording = recording.mean("repetition", skipna=True)
     if set(recording.dims) != {"presentation", "neuroid"}:
@@ -237,5 +241,5 @@ def _population(recording: xr.DataArray) -> Float[np.ndarray, "presentation neur
     values = recording.transpose("presentation", "neuroid").values.astype(float)
     known = np.isfinite(values).all(axis=0)
     if not known.any():
-        raise InvalidMeasurement("every neuroid lacks some presentation")
+        raise InvalidMeasurement(f"{name}: every neuroid lacks some presentation")
     return values[:, known]

@@ -13,7 +13,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import known_mean
-from brainmark.metrics.inputs import check_pair, check_same_stimuli
+from brainmark.metrics.inputs import check_filled, check_pair, check_same_stimuli
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Integer, Real
@@ -99,11 +99,13 @@ def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         shares = _triplets(target)
+        check_filled(prediction, "prediction")
         position = prediction.values
         if prediction.dims != ("presentation",) or len(position) != len(shares):
             raise InvalidMeasurement(
                 f"the odd one of {len(shares)} triplets is asked for, not {dict(prediction.sizes)}"
             )
+        check_same_stimuli(prediction, target)
         if not np.isin(position, (0, 1, 2)).all():
             raise InvalidMeasurement("the odd one is given by its position: 0, 1 or 2")
         return _mean_of(shares[np.arange(len(shares)), position.astype(int)], draws(len(shares), resamples, seed))

@@ -12,7 +12,9 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.behavior import known_mean
 from brainmark.metrics.correlation import pearson, resampled_pearson
+from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import Predictivity, unit_coordinates
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Real, Shaped
@@ -42,6 +44,8 @@ class LeaveOneSubjectOut:
         ------
         InvalidMeasurement : other dimensions, fewer than two subjects.
         """
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         if set(target.dims) != {"presentation", "subject"} or target.sizes["subject"] < 2:
             raise InvalidMeasurement(
                 f"target has sizes {dict(target.sizes)}; leaving one subject out needs (presentation, subject), "
@@ -65,7 +69,7 @@ class LeaveOneSubjectOut:
             values=xr.DataArray(lower, dims="subject", coords=unit_coordinates(target, "subject")),
             replicates=replicates if self.resamples else None,
             center="mean",
-            bounds=(float(np.nanmean(lower)), float(np.nanmean(upper))),
+            bounds=(float(known_mean(lower[None])[0]), float(known_mean(upper[None])[0])),
         )
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric, center
 from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.metrics.behavior import pairwise_shares, sensitivities
+from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.judgements import judgement_correlation
 from brainmark.metrics.shapes import Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Fold, Splitter, Stratified
@@ -96,15 +97,20 @@ def solution_times(
     Raises
     ------
     NotApplicable : the answer is alike in all time bins: a model without dynamics has no solution times.
+    InvalidMeasurement : other images on both sides, or in another order; NaN in the prediction.
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        check_filled(prediction, "prediction")
+        check_filled(target, "target")
         if set(prediction.dims) != {"presentation", "neuroid", "time_bin"}:
             raise InvalidMeasurement(
                 f"solution times need (presentation, neuroid, time_bin), not {tuple(prediction.dims)}"
             )
+        check_same_stimuli(prediction, target)
         labels, needed = _column(target, truth), _column(target, threshold).astype(float)
         values = prediction.transpose("time_bin", "presentation", "neuroid").values
+        check_numbers(values, "prediction")
         if len(values) < 2 or (values == values[:1]).all():
             raise NotApplicable("the model answers alike in all time bins: without dynamics it has no solution times")
         middle = _middle(prediction)
