@@ -1,6 +1,7 @@
 """Docstrings here write ``name : what it is`` on one line; numpydoc would read that as name and type.
 
-Types stand in the signature. This moves the words to where numpydoc expects the description.
+Types stand in the signature. This moves the words to where numpydoc expects the description. Magnitudes, ``|a - b|``,
+are bars, not the substitutions of reStructuredText.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 SECTIONS = {"Parameters", "Attributes", "Raises"}
+BAR = re.compile(r"(?P<code>``.*?``)|\|")
 FIELD = re.compile(r"(?P<name>[*\w][\w*, ]*?) : (?P<words>.*)")
 
 
@@ -28,8 +30,13 @@ def move_words(lines: list[str]) -> list[str]:
     return moved
 
 
+def plain_bars(line: str) -> str:
+    """Return a line whose bars outside of code are only bars."""
+    return BAR.sub(lambda found: found["code"] or r"\|", line)
+
+
 def _on_docstring(_app: Sphinx, _what: str, _name: str, _thing: object, _options: object, lines: list[str]) -> None:
-    lines[:] = move_words(lines)
+    lines[:] = [plain_bars(line) for line in move_words(lines)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -94,3 +94,7 @@ def test_fields_on_one_line_get_their_words_as_description() -> None:
     ]
     assert one_line_fields.move_words(lines)[4:7] == ["a, b", "    both of them,", "    in order."]
     assert one_line_fields.move_words(lines)[-1] == "x : y"
+
+
+def test_magnitudes_keep_their_bars() -> None:
+    assert one_line_fields.plain_bars("1 - |a - h| / c, ``x | y``") == r"1 - \|a - h\| / c, ``x | y``"

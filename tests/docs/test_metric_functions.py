@@ -1,0 +1,19 @@
+"""Every metric can be found: the page of functions holds all modules with something to call."""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+
+import brainmark.metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN = {"backend", "catalogue", "products", "ranks", "shapes"}  # what metrics are made of
+
+
+def test_the_page_of_functions_holds_every_module() -> None:
+    page = (ROOT / "docs/reference/metric-functions.md").read_text("utf-8")
+    there = {m.name for m in pkgutil.iter_modules(brainmark.metrics.__path__)}
+    assert there > WITHIN
+    missing = [name for name in sorted(there - WITHIN) if f"automodule:: brainmark.metrics.{name}\n" not in page]
+    assert missing == []
