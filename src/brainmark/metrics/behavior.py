@@ -17,7 +17,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
-from brainmark.metrics.shapes import Float, Integer, Real
+from brainmark.metrics.shapes import Array, Float, Integer, Real
 
 Level = Literal["o1", "o2", "i1", "i2", "o2n", "i1n", "i2n"]
 
@@ -79,7 +79,7 @@ def _z(rate: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     return np.clip(ndtri(rate), -2 * _LARGEST, 2 * _LARGEST)  # finite: two certain answers have a difference of 0
 
 
-def _ratio(above: Real[np.ndarray, " *cell"], below: Real[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
+def _ratio(above: Real[Array, " *cell"], below: Real[Array, " *cell"]) -> Float[np.ndarray, " *cell"]:
     return np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)
 
 
