@@ -90,6 +90,7 @@ def _arguments(cases: Sequence[Case], description: str | None) -> argparse.Names
     parser.add_argument("--results", type=Path, help="file that keeps results; peers that it holds are not run again")
     parser.add_argument("--again", action="store_true", help="run peers again")
     parser.add_argument("--markdown", type=Path, help="page into which the table of all results is written")
+    parser.add_argument("--repeat", type=int, default=1, help="times that both sides run in turn; medians are shown")
     parser.add_argument("--threads", default="2", help="of both sides")
     parser.add_argument("--under", default="", help="command under which measurements run, such as `taskset -c 0,1`")
     parser.add_argument("--limit", type=float, default=3600, help="seconds that one measurement may take")
@@ -100,13 +101,19 @@ def _measure(case: Case, known: Measured, folder: Path, options: argparse.Namesp
     data = folder / "data.npz"
     np.savez(data, **case.make())  # pyright: ignore[reportArgumentType]
     found: Measured = {"date": datetime.now(UTC).strftime("%Y-%m-%d")}
-    python = getattr(options, case.environment)
+    python, sides = getattr(options, case.environment), {"ours": (sys.executable, case.ours)}
     if "peer" in known and not options.again:
         found["peer"] = known["peer"]
     elif python:
-        found["peer"] = _side(python, case.theirs, data, options)
-    found["ours"] = _side(sys.executable, case.ours, data, options)
-    return found
+        sides["peer"] = (python, case.theirs)
+    runs = [{name: _side(*side, data, options) for name, side in sides.items()} for _ in range(options.repeat)]
+    return found | {name: _middle([run[name] for run in runs]) for name in sides}
+
+
+def _middle(runs: Sequence[Measured]) -> Measured:
+    """Return the run of median time; a failure, if there is one."""
+    failed = [run for run in runs if "failure" in run]
+    return failed[0] if failed else sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
 
 
 def _side(python: str, script: Sequence[str], data: Path, options: argparse.Namespace) -> Measured:

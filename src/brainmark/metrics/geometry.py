@@ -12,7 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.products import Patterns, Subset, complement, cross
+from brainmark.metrics.products import Patterns, Subset, complement, cross, sum_of_squares
 from brainmark.metrics.shapes import Array, Float, Integer, Real
 
 
@@ -147,11 +147,12 @@ def _linear_hsic(x: Patterns, y: Patterns, unbiased: bool, subsets: Sequence[np.
 def _products_of_neuroids(x: Patterns, y: Patterns, subsets: Sequence[np.ndarray | None]) -> Criterion:
     """Sum of squares of X'Y after centring; of a subset, less what the stimuli left out add to it."""
     xp, whole = x.xp, cross(x.values, y.values)
-    total, shares = _squares(whole), _shares(x, y, whole, subsets)
+    total, whole = sum_of_squares(whole), xp.astype(whole, x.values.dtype, copy=False)
+    shares = _shares(x, y, whole, subsets)
 
     def less(a: Subset, b: Subset) -> float:
         both = _sum(xp, a.kernel_of_others * b.kernel_of_others)
-        shift = a.mean @ whole @ b.mean - a.shadow_of_others @ b.shadow_of_others
+        shift = _sum(xp, a.narrow_mean @ whole * b.narrow_mean) - a.shadow_of_others @ b.shadow_of_others
         moved = len(a.lengths) * (a.mean @ a.mean) * (b.mean @ b.mean) - 2 * shift
         return float(total - 2 * xp.sum(shares[a.left]) + both + len(a.lengths) * moved)
 
@@ -162,7 +163,7 @@ def _products_of_neuroids(x: Patterns, y: Patterns, subsets: Sequence[np.ndarray
         if found > total / 4:  # otherwise most of it is taken off, and digits with it
             return found
         part = a.centred()
-        return _squares(cross(part, part if b is a else b.centred()))
+        return sum_of_squares(cross(part, part if b is a else b.centred()))
 
     return squares
 
@@ -174,15 +175,10 @@ def _shares(x: Patterns, y: Patterns, products: Any, subsets: Sequence[np.ndarra
     left = [complement(rows, count) for rows in subsets if rows is not None and 2 * len(rows) > count]
     if not left:
         return shares
-    narrow, stimuli = xp.astype(products, values.dtype), np.unique(np.concatenate(left))
+    stimuli = np.unique(np.concatenate(left))
     for some in np.array_split(stimuli, 1 + len(stimuli) // 4096):
-        shares[some] = xp.astype(xp.vecdot(values[some] @ narrow, y.values[some]), xp.float64)
+        shares[some] = xp.astype(xp.vecdot(values[some] @ products, y.values[some]), xp.float64)
     return shares
-
-
-def _squares(products: Any) -> float:
-    flat = products.reshape(-1)
-    return float(flat @ flat)
 
 
 def _products_of_stimuli(hollow: bool) -> Criterion:

@@ -13,6 +13,8 @@ from brainmark.metrics.shapes import Array, Float, Integer
 _FEATURES = 4096  # at a time: bounds the centred copy to (stimuli x 4096); more or fewer take longer
 _STIMULI = 4096  # at a time: products of single precision are summed in double precision
 
+_CACHED = 2**16  # numbers that stay in the cache
+
 _EVEN = 20  # stimuli of equal length that weigh as much as theirs: below, single precision is not enough
 
 
@@ -50,17 +52,30 @@ def _empty(xp: Any, like: Any, shape: tuple[int, ...]) -> Any:
 def cross(
     one: Float[Array, "stimulus feature"], other: Float[Array, "stimulus other"]
 ) -> Float[Array, "feature other"]:
-    """Return ``one' other`` (feature, feature) of patterns (stimulus, feature), in double precision."""
+    """Return ``one' other`` (feature, feature) of patterns (stimulus, feature).
+
+    In double precision, or in theirs where they are few: no more than are multiplied together.
+    """
     xp = array_namespace(one, other)
     if one.shape[1] > other.shape[1]:
         return cross(other, one).T  # products of the smaller side with the larger one take less time
-    if one.dtype == xp.float64:
+    if one.dtype == xp.float64 or one.shape[0] <= _STIMULI:
         return one.T @ other
     total = None
     for start in range(0, one.shape[0], _STIMULI):
         block = one[start : start + _STIMULI]
         product = block.T @ (block if other is one else other[start : start + _STIMULI])
         total = xp.astype(product, xp.float64) if total is None else xp.add(total, product, out=total)
+    return total
+
+
+def sum_of_squares(matrix: Float[Array, "row column"]) -> float:
+    """Sum of squares in double precision, without a copy of the whole in that precision."""
+    xp = array_namespace(matrix)
+    total, step = 0.0, max(1, _CACHED // max(1, matrix.shape[1]))
+    for start in range(0, matrix.shape[0], step):
+        part = xp.reshape(xp.astype(matrix[start : start + step], xp.float64, copy=False), (-1,))
+        total += float(part @ part)
     return total
 
 
@@ -128,14 +143,17 @@ class Subset:
         """Products of those left out with the mean, float64."""
         return self._shadow(self.others)
 
+    @property
+    def narrow_mean(self) -> Float[Array, " neuroid"]:
+        """The mean in the precision of the patterns."""
+        return self.whole.xp.astype(self.mean, self.whole.values.dtype)
+
     def centred(self) -> Float[Array, "row neuroid"]:
         """Patterns about their mean."""
-        values = self.whole.values
-        return values[self.rows] - self.whole.xp.astype(self.mean, values.dtype)
+        return self.whole.values[self.rows] - self.narrow_mean
 
     def _shadow(self, values: Any) -> Any:
-        xp = self.whole.xp
-        return xp.astype(values @ xp.astype(self.mean, values.dtype), xp.float64)
+        return self.whole.xp.astype(values @ self.narrow_mean, self.whole.xp.float64)
 
 
 def complement(rows: Integer[np.ndarray, " row"], count: int) -> Integer[np.ndarray, " rest"]:
