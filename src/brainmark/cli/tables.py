@@ -116,7 +116,8 @@ def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> 
             mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
             shown = mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind)))
             table.add_row(escape(failure.subject), *shown)
-            reasons.setdefault(f"{failure.subject}: {failure.reason}", []).append(benchmark)
+            why = failure.reason.removeprefix(f"{failure.subject}: ")  # some errors begin with the name
+            reasons.setdefault(f"{failure.subject}: {why}", []).append(benchmark)
         parts += [table]
     notes = Text(
         "score = raw / ceiling: 1 is what a perfect model could reach with these data. Controls should do badly: "
