@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from brainmark.core import ResourceError
 from brainmark.metrics import products
 from brainmark.metrics.rdm import compare_rdms, rdm_matrix, spearman_among, upper
 from brainmark.metrics.rdm_resampling import resampled_rdms
@@ -103,3 +104,9 @@ def test_spearman_among_subsets_is_that_of_their_rdms(digits: int) -> None:
     subsets = [np.sort(generator.permutation(40)[:count]) for count in (36, 20, 3)]
     expected = [compare_rdms(upper(one, rows), upper(other, rows)) for rows in subsets]
     np.testing.assert_allclose(spearman_among(one, other, subsets), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("distance", ["correlation", "squared_euclidean"])
+def test_more_pairs_than_memory_holds_are_refused_before_they_are_made(distance: str) -> None:
+    with pytest.raises(ResourceError, match=r"an RDM of 3000000 conditions needs about .* GB of memory"):
+        rdm_matrix(np.zeros((3_000_000, 2), np.float32), distance)  # type: ignore[arg-type]

@@ -173,3 +173,17 @@ def test_kernel_ridge_agrees_with_himalaya() -> None:
         [ridge_predictions(both, targets[:, [j]], folds, [alphas[j], alphas[j]])[0][:, 0] for j in range(15)], axis=1
     )
     np.testing.assert_allclose(found, x @ x.T @ dual_weights, atol=1e-8)
+
+
+@pytest.mark.parametrize(("n", "p"), [(2000, 3), (400, 39), (400, 41)])
+def test_folds_with_more_rows_than_features_are_left_out_through_the_features(n: int, p: int) -> None:
+    """Their products are the smaller matrix to invert: 30,000 presentations of 3 features are no matter of minutes."""
+    rng = np.random.default_rng([n, p])
+    x, y = rng.standard_normal((n, p)) + 3, rng.standard_normal((n, 2)) - 1
+    folds = Shuffled(10)(n)
+    for found, model in (
+        (ols_predictions(x, y, folds), LinearRegression()),
+        (ridge_predictions(x, y, folds, [7.0])[0], Ridge(7.0)),
+    ):
+        expected = np.concatenate([model.fit(x[f.train], y[f.train]).predict(x[f.test]) for f in folds])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from brainmark.metrics.backend import check_memory
 from brainmark.metrics.products import gram
 from brainmark.metrics.ranks import rank_products, rank_products_among
 from brainmark.metrics.shapes import Array, Float, Integer, Real, Shaped
@@ -38,6 +39,10 @@ def rdm_matrix(
     -------
     (condition, condition), zero on the diagonal. NaN in rows and columns of a condition whose pattern has no
     variance (correlation) or no length (cosine): its dissimilarity is undefined.
+
+    Raises
+    ------
+    ResourceError : the matrix would not fit into memory.
     """
     if distance not in get_args(Distance):
         raise ValueError(f"unknown distance {distance!r}: use one of {', '.join(get_args(Distance))}")
@@ -57,13 +62,22 @@ def rdm_matrix(
     return matrix
 
 
+def _check_room(features: Any) -> None:
+    """Refuse before it is begun what would not fit: a matrix of all pairs, and its upper half as numbers to compare."""
+    count = int(features.shape[0])
+    size = 4 if str(features.dtype).endswith("float32") else 8
+    check_memory(count * count * size * 3 // 2, features, f"an RDM of {count} conditions")
+
+
 def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -> Float[Array, "condition condition"]:
     """Cosine (condition, condition) between every two patterns, or their correlation if `centred`.
 
     Ranks are better taken of these than of dissimilarities, which lose digits where they are close to 1. NaN where a
-    pattern has no length (no variance, if `centred`). Rounding may exceed 1.
+    pattern has no length (no variance, if `centred`). Rounding may exceed 1. Raises `ResourceError` where the matrix
+    would not fit into memory.
     """
     xp = array_namespace(features)
+    _check_room(features)
     offset = xp.mean(features, axis=1, keepdims=True) if centred else None
     products = gram(features, offset)
     square = xp.linalg.diagonal(products)
@@ -81,6 +95,7 @@ def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -
 
 def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
     """Squared Euclidean distance of every two patterns, or its root."""
+    _check_room(features)
     # Subtracting the mean pattern, or almost that, changes no distance and keeps the cancellation below small.
     equal = xp.full(features.shape[0], 1 / features.shape[0], dtype=features.dtype, device=device(features))
     products = gram(features, (equal @ features)[None, :])

@@ -142,11 +142,17 @@ def _left_out_primal(features: Features, y: Array, tests: Sequence[np.ndarray], 
         rest = error[like(rows, y)] - half @ explained
         for test, place in zip(group, np.split(places, np.cumsum([len(test) for test in group])[:-1]), strict=True):
             at = like(place, y)
-            part = half[at]
-            lower = inverse_cholesky(_eye(len(test), a) - part @ transpose(part) - 1 / n)
+            part, own_error = half[at], rest[at]
+            many = len(test) > features.p  # I + P (I - P'P)^-1 P' with H_tt = PP' is then the smaller inverse
+            if many:
+                part = xp.concat([part, xp.full_like(part[:, :1], n**-0.5)], axis=1)
+            between = transpose(part) @ part if many else part @ transpose(part) + 1 / n
+            lower = inverse_cholesky(_eye(len(between), a) - between)
             if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
                 return None
-            parts.append(y[like(test, y)] - transpose(lower) @ (lower @ rest[at]))
+            inner = transpose(part) @ own_error if many else own_error
+            solved = transpose(lower) @ (lower @ inner)
+            parts.append(y[like(test, y)] - (own_error + part @ solved if many else solved))
     return xp.concat(parts, axis=0)
 
 
