@@ -44,6 +44,8 @@ def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
     scored = CliRunner().invoke(app, ["score", MODEL, "-b", BENCHMARK, "--layers", "chosen", "--json"])
     assert scored.exit_code == 0, scored.output
     assert any("chosen among 2" in note for note in json.loads(scored.stdout)[0]["notes"])
+    shown = CliRunner().invoke(app, ["score", MODEL, "-b", BENCHMARK, "--layers", "chosen"])
+    assert "chosen among 2" in " ".join(shown.stdout.split())
 
 
 @pytest.mark.parametrize(

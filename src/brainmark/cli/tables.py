@@ -87,11 +87,12 @@ def _plain(value: Any) -> str:
 
 
 def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> RenderableType:
-    """Return a table for each benchmark, best model first; failures with their reason at the end.
+    """Return a table for each benchmark, best model first; chosen layers and reasons of failures at the end.
 
     In a `terminal` of few columns ceiling and time are left out; the ceiling stands above the table as well.
     """
     from brainmark.core.score import Score
+    from brainmark.run.layers import LAYER_NOTE
 
     outcomes = list(outcomes)
     wide = max((len(o.subject) for o in outcomes), default=5)
@@ -112,6 +113,8 @@ def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> 
         for score in scores:
             model, value, interval, ceiling, control, time = _score_cells(score)
             table.add_row(model, value, interval, *([control] if tight else [ceiling, control, time]))
+            for note in (n for n in score.notes if LAYER_NOTE in n):
+                reasons.setdefault(f"{score.subject}: {note}", []).append(benchmark)
         for failure in (o for o in rows if not isinstance(o, Score)):
             mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
             shown = mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind)))

@@ -33,6 +33,8 @@ PUBLIC: Mapping[str, tuple[str, str | None]] = {
 }
 """Region -> what its layer is chosen on, and what then tells how good it is (None: the rest of what chooses)."""
 
+LAYER_NOTE = "is read from layer"
+"""In the note on a score with a chosen layer."""
 MOST_UNITS = 4096
 _SHARE = 0.25  # of the free memory that the activations of one pass may take
 Progress = Callable[[int, int], None]
@@ -374,7 +376,7 @@ def note_on(model: str, benchmark: Benchmark) -> str:
     if choice is None:
         return ""
     among = f"chosen among {len(choice.candidates)} on {choice.public}"
-    note = f"{choice.region} is read from layer {choice.chosen.layer!r}, {among}"
+    note = f"{choice.region} {LAYER_NOTE} {choice.chosen.layer!r}, {among}"
     if choice.public.split(" (")[0] == benchmark.identifier:
         note += ": on stimuli of this benchmark, so the value is too high"
     elif choice.stimuli == benchmark.experiment.stimuli.digest:  # another region, or metric
@@ -383,6 +385,6 @@ def note_on(model: str, benchmark: Benchmark) -> str:
 
 
 __all__ = [
-    "MOST_UNITS", "PUBLIC", "Candidate", "Choice", "choices_path", "choose_layers", "keep", "kept", "note_on",
-    "part_of", "run_of", "with_chosen_layers",
+    "LAYER_NOTE", "MOST_UNITS", "PUBLIC", "Candidate", "Choice", "choices_path", "choose_layers", "keep", "kept",
+    "note_on", "part_of", "run_of", "with_chosen_layers",
 ]  # fmt: skip
