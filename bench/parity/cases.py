@@ -173,7 +173,7 @@ def cases() -> list[Case]:
     found += [
         Case(metric, kind="thresholds", n=n, p=10, q=7, dtype="float64", small=n == 200)
         for metric in ("threshold", "threshold_elevation", "threshold_ceiling", "threshold_elevation_ceiling")
-        for n in (200, 1000)
+        for n in (200, 400)
     ]
     found += [
         Case(metric, "language", n=n, p=p, q=q, dtype=dtype, small=n == 120 and dtype == "float32")
@@ -201,7 +201,7 @@ def cases() -> list[Case]:
     ]
     found += [
         Case("linear_predictivity", n=n, p=p, q=5, dtype=dtype)  # as many units as training presentations, or nearly
-        for n, p in ((60, 57), (90, 85), (400, 380), (128, 3000))
+        for n, p in ((60, 57), (90, 85), (400, 380), (128, 3000), (1000, 2048))
         for dtype in ("float32", "float64")
     ]
     return found

@@ -44,6 +44,7 @@ ALPHAS = (
 _MANY = 2**22  # features times presentations up to which products are taken in float64
 
 _FEW = 2**20  # features times presentations up to which the rounding of published scores is reproduced: 1e-4 and more
+_FEW_SQUARE = 2**24  # the same with few features a presentation, which make rounding weigh more
 _FEW_CUT = 2**17  # the same with a cutoff, which takes most of the rounding away
 
 Predicted = tuple[list[np.ndarray], tuple[str, ...]]
@@ -256,11 +257,10 @@ def ols_mapping(
     None: the precision of the features, as LAPACK has it. Where the products of the features cannot tell how small a
     singular value is, the features themselves are decomposed, in the precision in which they come; and so are a few
     features that outnumber presentations. Centring these takes one singular value to the edge of precision; published
-    scores hold what rounding then makes of it (3e-4 of a single neuroid with 128 presentations and 3000 features, 1e-5
-    with five times as many numbers), and the same steps on the same rows bring it back.
+    scores hold what rounding then makes of it (3e-4 of few neuroids with 128 x 3000 or 1000 x 2048 features, 1e-5 where
+    features are a hundred times as many), and the same steps on the same rows bring it back.
     """
-    few = _FEW if cutoff is None else _FEW_CUT
-    if not isinstance(x, Features) and min(len(f.train) for f in folds) <= x.shape[1] and x.size <= few:
+    if not isinstance(x, Features) and _rounding_shows(x, min(len(f.train) for f in folds), cutoff):
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = x if isinstance(x, Features) else prepare(x, wide=True)
     quick = left_out_least_squares(features, y, folds)
@@ -275,6 +275,12 @@ def ols_mapping(
         else:
             predictions.append(spectrum.predict(features, *fold, np.zeros(1)) + mean)
     return predictions, ()
+
+
+def _rounding_shows(x: np.ndarray, rows: int, cutoff: float | None) -> bool:
+    """Whether least squares on so many training rows of `x` are rounding to a degree that scores show."""
+    few = _FEW_CUT if cutoff is not None else _FEW if x.shape[1] > 32 * rows else _FEW_SQUARE
+    return rows <= x.shape[1] and x.size <= few
 
 
 def _units(x: np.ndarray | Features) -> np.ndarray:
