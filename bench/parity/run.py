@@ -96,8 +96,10 @@ def difference(theirs: dict[str, Any], ours: dict[str, Any]) -> float:
 
 
 def outcome(side: dict[str, Any]) -> str:
-    """The score of one side in words: a number (the mean of time bins), or that it refused."""
-    return "refused" if "failure" in side else f"{np.mean(side['score']):.6f}"
+    """The score of one side in words: a number (the mean of time bins), that it refused, or took too long."""
+    if "failure" in side:
+        return "too slow" if side["failure"].startswith("no answer") else "refused"
+    return f"{np.mean(side['score']):.6f}"
 
 
 def row(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
@@ -121,7 +123,8 @@ to get wrong is listed in the documentation of {{py:mod}}`brainmark.metrics.brai
 {agree} of the {compared} cases that both sides compute agree within what is allowed: a difference of 1e-4 for metrics
 that fit a regression, of 1e-6 for the others. {refused} cases hold data that must be refused (missing values, stimuli
 that stand twice), and are. Shapes read: presentations x model units - neuroids; for behaviour see
-`bench/parity/cases.py`.{differing}
+`bench/parity/cases.py`. Unbiased CKA as published rounds by 1e-6 in float32; it is given the same numbers in float64.
+{differing}{missing}
 
 | package | case | published | here | difference | allowed |
 |---|---|---|---|---|---|
@@ -150,9 +153,17 @@ def page(results: list[dict[str, Any]]) -> str:
         )
         rows.append("| " + " | ".join(cells) + " |")
     apart = [case.name for case, r in both if r["verdict"]]
-    note = "\n\nThey differ in: {} (see `bench/parity/README.md`)." if apart else ""
+    note = "\nThey differ in: {} (see `bench/parity/README.md`).\n" if apart else ""
+    alone = [name for name, case in known.items() if not case.refused and name not in {c.name for c, _ in both}]
+    listed_alone = "".join(f"\n- {name}" for name in alone)
+    missing = (
+        f"\nNot compared: the published code refuses the data, or was not run to its end for the time it takes:\n{listed_alone}\n"
+        if alone
+        else ""
+    )
     return PAGE.format(
         differing=note.format(", ".join(apart)),
+        missing=missing,
         versions="\n- ".join(listed),
         agree=sum(not r["verdict"] for _, r in both),
         compared=len(both),
