@@ -156,11 +156,8 @@ def page(results: list[dict[str, Any]]) -> str:
     note = "\nThey differ in: {} (see `bench/parity/README.md`).\n" if apart else ""
     alone = [name for name, case in known.items() if not case.refused and name not in {c.name for c, _ in both}]
     listed_alone = "".join(f"\n- {name}" for name in alone)
-    missing = (
-        f"\nNot compared: the published code refuses the data, or was not run to its end for the time it takes:\n{listed_alone}\n"
-        if alone
-        else ""
-    )
+    why = "Not compared: the published code refuses the data, or was not run to its end for the time it takes:"
+    missing = f"\n{why}\n{listed_alone}\n" if alone else ""
     return PAGE.format(
         differing=note.format(", ".join(apart)),
         missing=missing,
