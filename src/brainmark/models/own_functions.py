@@ -190,7 +190,8 @@ def _imported(name: str, module: str) -> ModuleType:
         return with_torchvision(lambda: importlib.import_module(module))
     except ModuleNotFoundError as error:
         if (error.name or "") == module or module.startswith(f"{error.name}."):
-            raise DataError(f"{name}: no module {module!r} in {here} or among the installed packages") from None
+            hint = f"; modules go without .py: {name.replace('.py:', ':')}" if module.endswith(".py") else ""
+            raise DataError(f"{name}: no module {module!r} in {here} or among the installed packages{hint}") from None
         raise DataError(f"{name}: {module} needs {error.name}, which is not installed") from error
     except BrainmarkError:
         raise
