@@ -6,7 +6,7 @@ import torch
 
 from brainmark.core import ResourceError
 from brainmark.metrics import products
-from brainmark.metrics.rdm import compare_rdms, rdm_matrix, spearman_among, upper
+from brainmark.metrics.rdm import Distance, compare_rdms, rdm_matrix, spearman_among, upper
 from brainmark.metrics.rdm_resampling import resampled_rdms
 
 DISTANCES = ["correlation", "euclidean", "squared_euclidean", "cosine"]
@@ -107,6 +107,6 @@ def test_spearman_among_subsets_is_that_of_their_rdms(digits: int) -> None:
 
 
 @pytest.mark.parametrize("distance", ["correlation", "squared_euclidean"])
-def test_more_pairs_than_memory_holds_are_refused_before_they_are_made(distance: str) -> None:
+def test_more_pairs_than_memory_holds_are_refused_before_they_are_made(distance: Distance) -> None:
     with pytest.raises(ResourceError, match=r"an RDM of 3000000 conditions needs about .* GB of memory"):
-        rdm_matrix(np.zeros((3_000_000, 2), np.float32), distance)  # type: ignore[arg-type]
+        rdm_matrix(np.zeros((3_000_000, 2), np.float32), distance)
