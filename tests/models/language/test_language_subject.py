@@ -53,7 +53,7 @@ def test_surprisals_are_those_of_a_plain_computation(tokenizers, gpt, odd_texts,
         before = list(subject.text_reader.frame(True).before)
         bits = plain_bits(network, before + tokens.ids.tolist())[len(before) :]
         expected = np.array([bits[tokens.part == i].sum() for i in range(len(parts))])
-        np.testing.assert_allclose(given[place : place + len(parts)], expected, rtol=0, atol=1e-5, err_msg=str(parts))
+        np.testing.assert_allclose(given[place : place + len(parts)], expected, rtol=1e-6, atol=1e-5, err_msg=str(parts))
         place += len(parts)
 
 
@@ -73,7 +73,7 @@ def test_representations_are_those_of_each_prefix_alone(tokenizers, gpt, odd_tex
             ids = [tokenizer.bos_token_id, *tokens.ids[:end].tolist()]
             with torch.no_grad():
                 hidden = network(torch.tensor([ids]), output_hidden_states=True).hidden_states[2][0, -1]
-            np.testing.assert_allclose(given.values[place], hidden.numpy(), rtol=0, atol=1e-5)
+            np.testing.assert_allclose(given.values[place], hidden.numpy(), rtol=1e-6, atol=1e-5)
             place += 1
 
 
@@ -88,7 +88,7 @@ def test_the_mean_over_the_tokens_of_a_part(subject, asked, odd_texts):
             subject.module(torch.from_numpy(tokens.ids)[None], output_hidden_states=True).hidden_states[2][0].numpy()
         )
     expected = np.stack([hidden[tokens.part == i].mean(0) for i in range(len(parts))])
-    np.testing.assert_allclose(mean.perform(asked([parts], RECORD)).values, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(mean.perform(asked([parts], RECORD)).values, expected, rtol=1e-6, atol=1e-5)
 
 
 def test_without_a_token_of_the_beginning_the_first_token_has_no_probability(tokenizers, gpt, asked, plain_bits):
@@ -115,7 +115,7 @@ def test_texts_longer_than_the_window(tokenizers, gpt, asked, plain_bits, window
     starts = [next(s for s in range(0, len(ids), window - shared) if s + window > p) for p in range(len(ids))]
     bits = plain_bits(network, ids, starts)[1:]
     expected = np.array([bits[tokens.part == i].sum() for i in range(len(words))])
-    np.testing.assert_allclose(subject.perform(asked([words], Read("surprisal"))).values, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(subject.perform(asked([words], Read("surprisal"))).values, expected, rtol=1e-6, atol=1e-5)
     end = int(tokens.ends[-1]) - 1  # recordings begin without the token of the beginning
     start = next(s for s in range(0, len(ids), window - shared) if s + window > end)
     with torch.no_grad():
@@ -157,7 +157,7 @@ def test_neither_batches_nor_order_nor_chunks_matter(tokenizers, gpt, asked, dat
             given = other.perform(asked([contexts[i] for i in order], ask)).values
         finally:
             token_networks.CHUNK = before
-        np.testing.assert_allclose(given, expected[rows], rtol=0, atol=2e-5)
+        np.testing.assert_allclose(given, expected[rows], rtol=1e-6, atol=2e-5)
 
 
 def test_a_masked_network_sees_nothing_that_comes_after(tokenizers, bert, asked):
