@@ -83,6 +83,17 @@ def test_score_prints_json_and_remembers(tmp_path):
     assert json.loads(runner.invoke(cli.app, words).stdout) == json.loads(first.stdout)
 
 
+def test_finished_scores_alone_are_shown_and_the_others_are_told():
+    words = ["score", "pixels", "-b", "Simulated.IT-ridge"]
+    before = runner.invoke(cli.app, [*words, "--finished"])
+    assert (before.exit_code, before.stdout) == (0, "")
+    assert "1 of 1 scores are not remembered" in before.stderr
+    runner.invoke(cli.app, words)
+    after = runner.invoke(cli.app, [*words, "--finished"])
+    assert "pixels" in after.stdout
+    assert "not remembered" not in after.stderr
+
+
 def test_score_table_shows_score_interval_ceiling_control_and_time():
     result = runner.invoke(cli.app, ["score", "pixels", "-b", "Simulated.IT-ridge"], terminal_width=200)
     assert result.exit_code == 0

@@ -86,6 +86,12 @@ def score(
         check_table_path(table)
     console = err if as_json else out
     outcomes = run_and_show(chosen, names, nodes=nodes, console=console, cache=cache, layers=layers, finished=finished)
+    if finished and (left := len(chosen) * len(names) - len(outcomes)):
+        err.print(
+            f"{left} of {len(chosen) * len(names)} scores are not remembered for this version of code and data; "
+            "without --finished they are computed",
+            soft_wrap=True,
+        )
     if as_json:
         print_json([o.to_dict() for o in outcomes] + at_nodes(nodes, outcomes))
     if html is not None:
