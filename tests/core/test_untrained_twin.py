@@ -59,7 +59,8 @@ class Reader:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         self.asked += 1
-        return TIMES + self.noise * np.random.default_rng(1).normal(size=COUNT)
+        times = TIMES + self.noise * np.random.default_rng(1).normal(size=COUNT)
+        return times.assign_coords(stimulus_id=("presentation", experiment.stimuli.ids))
 
 
 MODEL_CARD = ModelCard(summary="s", licence="MIT", cite=CITE, domain="language", family="f", regions=())
@@ -98,6 +99,18 @@ def test_the_twin_is_asked_once_for_the_same_experiment(twin: Reader) -> None:
     other = replace(benchmark(untrained_twin()), experiment=Experiment(TEXTS, Read("reading_time")))
     other(Reader("known", 0.1))
     assert twin.asked == 2
+
+
+def test_the_twin_is_asked_again_about_the_same_texts_under_other_names(twin: Reader) -> None:
+    ids = [f"again-{k}" for k in range(COUNT)]
+    renamed = Stimuli("words", "text", TEXTS.table.set_axis(pd.Index(ids, name="stimulus_id")))
+    first = benchmark(untrained_twin())
+    target = TIMES.assign_coords(stimulus_id=("presentation", ids))
+    second = replace(first, experiment=Experiment(renamed, Read("surprisal")), target=target)
+    assert second.experiment.digest == first.experiment.digest
+    scores = [asked(Reader("known", 0.1)) for asked in (first, second)]
+    assert twin.asked == 2
+    assert scores[0].controls["untrained twin"].raw == pytest.approx(scores[1].controls["untrained twin"].raw)
 
 
 @pytest.mark.parametrize("name", ["other", "known:random", "known:random=3", ""])

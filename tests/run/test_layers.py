@@ -168,6 +168,21 @@ def test_a_layer_without_a_score_says_why_and_is_not_chosen():
         choose_layers(subject(network=Constant()), benchmark(), layers=["silent"])
 
 
+def test_a_metric_that_fails_on_one_layer_leaves_the_others():
+    plain = ridge(resamples=0)
+
+    def fails_on_the_output(prediction: xr.DataArray, target: xr.DataArray) -> Any:
+        if prediction.sizes["neuroid"] == 3:
+            raise np.linalg.LinAlgError("Singular matrix")
+        return plain(prediction, target)
+
+    choice = choose_layers(subject(regions={"IT": "output"}), benchmark(metric=fails_on_the_output))
+    failed = {c.layer: c.reason for c in choice.candidates if c.value is None}
+    assert list(failed) == ["head"]
+    assert "LinAlgError: Singular matrix" in failed["head"]
+    assert choice.chosen.layer == "squares"
+
+
 def test_what_has_no_layers_or_records_nothing_is_not_applicable():
     class Animal:
         identifier = "animal"

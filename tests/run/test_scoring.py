@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -352,3 +353,79 @@ def test_any_change_in_an_outside_package_is_another_result(tmp_path, monkeypatc
     for name in [m for m in sys.modules if m.startswith("outside_lab")]:
         monkeypatch.delitem(sys.modules, name)
     assert entry_fingerprint(entry) is None
+
+
+def test_equal_stimuli_under_other_names_are_another_experiment(registered):
+    """What a subject said is kept with the names of the stimuli, which stand in the answer."""
+
+    class Named(Answers):
+        def perform(self, experiment):
+            return super().perform(experiment).assign_coords(stimulus_id=("presentation", experiment.stimuli.ids))
+
+    subject, first = Named("mine"), make_benchmark("A.V4-mean")
+    names = [f"other-{i}" for i in range(6)]
+    renamed = Stimuli("toy", "image", pd.DataFrame({"stimulus_id": names}), first.experiment.stimuli.media)
+    second = replace(
+        first,
+        identifier="B.V4-mean",
+        experiment=Experiment(renamed, Record("V4")),
+        target=first.target.assign_coords(stimulus_id=("presentation", names)),
+    )
+    outcomes = list(score_all([subject], [first, second, replace(first, identifier="C.V4-mean")]))
+    assert [type(o) for o in outcomes] == [Score, Score, Score]
+    assert subject.asked == 2
+
+
+@pytest.mark.parametrize(("error", "kind"), [(KeyError("column"), "contract"), (MemoryError("1 TB"), "resource")])
+def test_a_benchmark_that_cannot_be_made_is_a_failure_and_the_next_is_scored(registered, error, kind):
+    def broken():
+        raise error
+
+    registry.benchmarks.add("Broken.V4-mean", card=make_benchmark().card)(broken)
+    failed, scored = score_all(["toy"], ["Broken.V4-mean", "Toy.V4-mean"])
+    assert (failed.kind, scored.subject) == (kind, "toy")
+    assert str(error.args[0]) in failed.reason
+
+
+def test_a_factory_that_makes_no_benchmark_is_told(registered):
+    registry.benchmarks.add("Nothing.V4-mean", card=make_benchmark().card)(lambda: None)
+    (failed,) = score_all(["toy"], ["Nothing.V4-mean"])
+    assert failed.reason == "Nothing.V4-mean: its factory makes a NoneType, not a Benchmark"
+
+
+def test_content_that_cannot_be_read_is_a_failure_of_that_model_alone(registered, monkeypatch):
+    def content():
+        raise ValueError("half a file")
+
+    entry = replace(registry.models["toy"], name="cut/short", content=content)
+    monkeypatch.setattr(registry.models, "_finders", [lambda name: entry if name == "cut/short" else None])
+    failed, scored = score_all(["cut/short", "toy"], ["Toy.V4-mean"])
+    assert (failed.kind, failed.reason) == ("model", "cut/short cannot be read: ValueError: half a file")
+    assert isinstance(scored, Score)
+
+
+def test_a_detail_that_is_no_number_does_not_cost_the_score(registered):
+    def toy_with_details():
+        metric = lambda p, t: Comparison(p.mean("presentation"), details={"r": np.nan, "known": 0.5})  # noqa: E731
+        return replace(make_benchmark("Detailed.V4-mean"), metric=metric)
+
+    registry.benchmarks.add("Detailed.V4-mean", card=make_benchmark().card)(toy_with_details)
+    first = score("toy", "Detailed.V4-mean")
+    again = score("toy", "Detailed.V4-mean")
+    assert registered.asked == 1
+    assert first.to_dict()["details"] == {"r": None, "known": 0.5}
+    assert again.to_dict() == first.to_dict()
+    assert np.isnan(again.details["r"])
+
+
+@pytest.mark.parametrize("name", ["tuned.png", "weights.safetensors", "code.py"])
+def test_any_file_of_the_package_that_scoring_reads_is_part_of_a_result(tmp_path, monkeypatch, name):
+    (tmp_path / "models" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "models" / name).write_bytes(b"1")
+    monkeypatch.setattr(stamp, "PACKAGE_FOLDER", tmp_path)
+    digest = stamp.code_digest.__wrapped__
+    before = digest()
+    (tmp_path / "models" / "__pycache__" / "code.pyc").write_bytes(b"1")
+    assert digest() == before
+    (tmp_path / "models" / name).write_bytes(b"2")
+    assert digest() != before

@@ -142,8 +142,7 @@ class Benchmark:
         answer = self.answer(subject)
         where = f"{subject.identifier} on {self.identifier}"
         self.prepare()
-        with _named(f"{where}: the metric {self.card.metric!r} failed"):
-            raw = self.metric(answer, self.mean_target)
+        raw = self.compared(answer, subject.identifier)
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
@@ -151,6 +150,11 @@ class Benchmark:
                     controls[control.name] = control.compare(self, answer)
         top, names = self.ceiling_comparison, (self.identifier, subject.identifier)
         return make_score(*names, raw, top, controls, self.seed, self.published)
+
+    def compared(self, answer: xr.DataArray, subject: str) -> Comparison:
+        """Return what the metric says of an answer that was checked. Raises MethodError: the metric failed."""
+        with _named(f"{subject} on {self.identifier}: the metric {self.card.metric!r} failed"):
+            return self.metric(answer, self.mean_target)
 
     def prepare(self) -> None:
         """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""
@@ -192,17 +196,20 @@ def untrained_twin() -> Control:
         twin = None if not name or ":random" in name else models.get(f"{name}:random")
         if twin is None:
             raise NotApplicable(f"{name or 'this subject'} has no untrained twin")
-        key = (twin.name, benchmark.experiment.digest)
+        key = (twin.name, *benchmark.experiment.asked)
         if key not in _TWINS:
             _TWINS[key] = benchmark.answer(twin.load())
             while len(_TWINS) > _TWINS_KEPT:
                 del _TWINS[next(iter(_TWINS))]
         return benchmark.metric(_TWINS[key], benchmark.mean_target)
 
-    return Control("untrained twin", compare, per_model=True)
+    return Control(UNTRAINED_TWIN, compare, per_model=True)
 
 
-_TWINS: dict[tuple[str, str], xr.DataArray] = {}
+UNTRAINED_TWIN = "untrained twin"
+"""Name of that control."""
+
+_TWINS: dict[tuple[str, str, tuple[str, ...]], xr.DataArray] = {}
 _TWINS_KEPT = 4
 
 

@@ -172,6 +172,11 @@ class Experiment:
             parts.append(self.stimuli.table[SPACE_BEFORE].astype(str).tolist())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def asked(self) -> tuple[str, tuple[str, ...]]:
+        """What an answer is an answer to: the digest, and the names of the stimuli, which stand in the answer."""
+        return self.digest, tuple(self.stimuli.ids.tolist())
+
 
 def _plain(value: Any) -> Any:
     """Return what JSON can hold; 8, 8.0 and NumPy's 8 are one number."""

@@ -27,7 +27,7 @@ class Stamp:
     Attributes
     ----------
     created : time, UTC.
-    brainmark, commit, code : version; Git commit of a checkout ("+": with changes); sha256 of the source files
+    brainmark, commit, code : version; Git commit of a checkout ("+": with changes); sha256 of the files of the package
         that a score may depend on.
     python, packages, hardware : what it ran on.
     experiment, target : sha256 over content, see `Experiment.digest`; over the values of the target.
@@ -107,8 +107,9 @@ class Score:
         return f"Score({self.subject} on {self.benchmark}: {self.value:.3f}{spread}, raw {self.raw:.3f}, {ceiling})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but units and draws, ready for JSON."""
+        """Return everything but units and draws, ready for JSON; a detail that is no number (NaN) is None."""
         plain = {k: v for k, v in self.__dict__.items() if k not in ("units", "draws", "controls", "stamp")}
+        plain["details"] = {k: v if math.isfinite(v) else None for k, v in self.details.items()}
         plain["controls"] = {k: asdict(v) for k, v in self.controls.items()}
         plain["stamp"] = asdict(self.stamp) if self.stamp else None
         return plain
@@ -121,6 +122,7 @@ class Score:
         values = dict(plain)
         for name in ("interval", "raw_interval", "ceiling_bounds"):
             values[name] = tuple(values[name]) if values.get(name) is not None else None
+        values["details"] = {k: math.nan if v is None else v for k, v in values["details"].items()}
         values["notes"] = tuple(values["notes"])
         values["controls"] = {k: ControlScore(**v) for k, v in values["controls"].items()}
         values["stamp"] = Stamp(**values["stamp"]) if values.get("stamp") else None

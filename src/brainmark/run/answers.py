@@ -13,13 +13,13 @@ from brainmark.core.subject import Subject
 class Answers:
     """The most recent answers, up to `budget` bytes; the oldest go first.
 
-    `Subject.perform` is pure, so an answer stands for every experiment of the same digest. Whoever keeps answers
-    keeps their subjects too: they are told apart as objects.
+    `Subject.perform` is pure, so an answer stands for every experiment that asks the same about the same stimuli under
+    the same names. Whoever keeps answers keeps their subjects too: they are told apart as objects.
     """
 
     def __init__(self, budget: int = 2 * 2**30) -> None:
         self.budget = budget
-        self._kept: OrderedDict[tuple[int, str], xr.DataArray] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, str, tuple[str, ...]], xr.DataArray] = OrderedDict()
 
     def of(self, subject: Subject, identifier: str) -> Subject:
         """Return the subject, called `identifier`, asked only once for each experiment."""
@@ -27,7 +27,7 @@ class Answers:
 
     def get(self, subject: Subject, experiment: Experiment) -> xr.DataArray:
         """Return the answer of `subject`, kept or new."""
-        key = (id(subject), experiment.digest)
+        key = (id(subject), *experiment.asked)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key].copy(deep=False)

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core import registry
-from brainmark.core.benchmark import Benchmark
+from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.measurement import check_answer, with_stimulus_columns
@@ -294,7 +294,7 @@ def _scored(
 
 def _compared(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
     answer = with_stimulus_columns(check_answer(answer, benchmark.experiment, subject.identifier), benchmark.experiment)
-    raw = benchmark.metric(answer, benchmark.mean_target)
+    raw = benchmark.compared(answer, subject.identifier)
     names, top = (benchmark.identifier, subject.identifier), benchmark.ceiling_comparison
     return make_score(*names, raw, top, {}, benchmark.seed, benchmark.published)
 
@@ -381,6 +381,8 @@ def note_on(model: str, benchmark: Benchmark) -> str:
         note += ": on stimuli of this benchmark, so the value is too high"
     elif choice.stimuli == benchmark.experiment.stimuli.digest:  # another region, or metric
         note += ": on the same stimuli as here, so the value can be too high"
+    if any(control.name == UNTRAINED_TWIN for control in benchmark.controls):
+        note += f"; the {UNTRAINED_TWIN} is read from the layer that the model commits to"
     return note
 
 

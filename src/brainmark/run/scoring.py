@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
-from brainmark.core.errors import BrainmarkError, DataError, ModelError
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.errors import BrainmarkError, DataError, InvalidRegistration, ModelError
+from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Score
 from brainmark.core.subject import Subject
 from brainmark.data.settings import home
@@ -60,12 +62,15 @@ class _Model:
 
     @property
     def choices(self) -> dict[str, Any]:
-        """What was chosen for it, as far as it counts."""
+        """What was chosen for it, as far as the score and the note on it depend on it."""
         if self.layers == "committed":
             return {}
         from brainmark.run.layers import kept
 
-        return {region: [c.chosen.layer, c.chosen.pool, c.public] for region, c in kept(self.name).items()}
+        return {
+            region: [c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates)]
+            for region, c in kept(self.name).items()
+        }
 
     @property
     def fingerprint(self) -> str:
@@ -91,7 +96,7 @@ class _Benchmark:
     def load(self) -> Benchmark:
         if self._loaded is None and self.entry is not None:
             try:
-                self._loaded = self.entry.load()
+                self._loaded = _made_by(self.entry)
                 self.origin = data_origin(self.entry.card.datasets)
             except BrainmarkError as error:
                 self._loaded = error
@@ -99,6 +104,24 @@ class _Benchmark:
             raise self._loaded
         assert self._loaded is not None
         return self._loaded
+
+
+def _made_by(entry: Entry[Benchmark, BenchmarkCard]) -> Benchmark:
+    """Return the benchmark of an entry; somebody's code may raise anything, and others are still to be scored.
+
+    Raises
+    ------
+    InvalidRegistration : its factory fails, or makes something else.
+    """
+    try:
+        made = entry.load()
+    except (BrainmarkError, MemoryError):
+        raise
+    except Exception as error:
+        raise InvalidRegistration(f"{entry.name} cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Benchmark):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRegistration(f"{entry.name}: its factory makes a {type(made).__name__}, not a Benchmark")
+    return made
 
 
 def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers: Layers = "committed") -> Score:

