@@ -56,6 +56,29 @@ def test_crossnobis_is_rsatoolboxs(repeats: np.ndarray, precision: np.ndarray) -
     np.testing.assert_allclose(found, theirs.get_matrices()[0], atol=1e-10)
 
 
+def test_runs_that_lack_conditions_are_rsatoolboxs(repeats: np.ndarray, precision: np.ndarray) -> None:
+    repeats = repeats + 3 * np.random.default_rng(4).normal(size=12)
+    repeats[3:, 1] = repeats[2, 4] = np.nan
+    run, condition = np.nonzero(~np.isnan(repeats[..., 0]))
+    data = rsatoolbox.data.Dataset(repeats[run, condition], obs_descriptors={"condition": condition, "run": run})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own casts
+        theirs = rsatoolbox.rdm.calc_rdm_unbalanced(
+            data, method="crossnobis", descriptor="condition", cv_descriptor="run", noise=precision
+        )
+    np.testing.assert_allclose(crossnobis_rdm(repeats, precision) / 12, theirs.get_matrices()[0], atol=1e-10)
+
+
+def test_equal_conditions_are_at_zero_whatever_runs_share_and_lack() -> None:
+    generator = np.random.default_rng(5)
+    found = []
+    for _ in range(1000):
+        repeats = generator.normal(size=(4, 6, 20)) + 2 * generator.normal(size=(4, 1, 20))
+        repeats[2:, :3] = np.nan
+        found.append(squareform(crossnobis_rdm(repeats)).mean())
+    assert np.mean(found) == pytest.approx(0, abs=4 * np.std(found) / np.sqrt(len(found)))
+
+
 def test_equal_conditions_are_at_zero_for_crossnobis_only() -> None:
     generator = np.random.default_rng(2)
     crossed, plain = [], []

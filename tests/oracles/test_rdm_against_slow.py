@@ -136,7 +136,8 @@ def test_whitened_comparison_and_its_bootstrap_are_rsatoolboxs(compare: str, the
     rdms = rsatoolbox.rdm.RDMs(np.stack([x, y]), pattern_descriptors={"index": np.arange(12)})
     expected = rsatoolbox.rdm.compare(rdms[0], rdms[1], method=theirs)[0, 0]
     assert compare_rdms(x, y, compare) == pytest.approx(expected, abs=1e-10)  # type: ignore[arg-type]
-    for count in draws(12, 4, 3):
+    half = np.array([7, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])  # of one condition: its row of the system has no diagonal
+    for count in (*draws(12, 4, 3), half, np.roll(half, 3)):
         drawn = rdms.subsample_pattern("index", np.repeat(np.arange(12), count))
         expected = rsatoolbox.rdm.compare(drawn[0], drawn[1], method=theirs)[0, 0]
         found = resampled_rdms(squareform(x), squareform(y)[None], count[None], compare)  # type: ignore[arg-type]

@@ -90,15 +90,16 @@ def crossnobis_rdm(
 
     Returns
     -------
-    (condition, condition): mean over ordered pairs of different repetitions of (a - b)' precision (a - b), zero on the
-    diagonal; NaN for conditions without two repetitions.
+    (condition, condition): a'a + b'b - 2 a'b in the metric of `precision`, each product the mean over all pairs of
+    different repetitions that measured both, zero on the diagonal; NaN for conditions without two repetitions. With
+    every pattern measured, the mean of (a - b)' precision (a - b) over pairs of different repetitions.
     """
     if repeats.ndim != 3:
         raise ValueError(f"repeats have {repeats.ndim} dimensions; expected (repetition, condition, neuroid)")
     present = _present(repeats)
     filled = np.where(present[..., None], repeats, 0.0)
-    grand = filled.sum(axis=(0, 1)) / max(int(present.sum()), 1)
-    filled = np.where(present[..., None], repeats - grand, 0.0)  # a common pattern changes no difference
+    if present.all():  # a common pattern then changes no difference but its rounding
+        filled = filled - filled.mean(axis=(0, 1))
     projected = filled if precision is None else filled @ precision
     seen = present.astype(float)
     total, number = projected.sum(axis=0) @ filled.sum(axis=0).T, seen.sum(axis=0)[:, None] * seen.sum(axis=0)

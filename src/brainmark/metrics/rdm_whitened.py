@@ -79,13 +79,18 @@ def _closed(sums: np.ndarray, counts: np.ndarray, _: np.ndarray) -> np.ndarray:
     """Solve (2 I + M M') z = sums when all pairs of different conditions were measured, (draw, condition).
 
     M M' is diagonal (the degrees N - c) plus one between different conditions, so z = (sums - t) / (2 + N - 2 c) with
-    t = sum of c z.
+    t = sum of c z. Where a condition takes c = N / 2 + 1 of the draw, its row says t = sums instead.
     """
     total = counts.sum(axis=1, keepdims=True)
     slope = 2 + total - 2 * counts
-    slope = np.where(np.abs(slope) > 1e-9, slope, np.nan)  # one condition fills half the draw: undefined
-    t = (counts * sums / slope).sum(axis=1, keepdims=True) / (1 + (counts / slope).sum(axis=1, keepdims=True))
-    return (sums - t) / slope
+    half = np.abs(slope) < 1e-9  # of no more than one condition in a draw
+    slope = np.where(half, 1.0, slope)
+    share = np.where(half, 0.0, counts / slope)
+    t = (share * sums).sum(axis=1, keepdims=True) / (1 + share.sum(axis=1, keepdims=True))
+    t = np.where(half.any(axis=1, keepdims=True), (half * sums).sum(axis=1, keepdims=True), t)
+    z = np.where(half, 0.0, (sums - t) / slope)
+    rest = t - (counts * z).sum(axis=1, keepdims=True)
+    return np.where(half, rest / np.where(half, counts, 1.0), z)
 
 
 def _solved(sums: np.ndarray, counts: np.ndarray, known: np.ndarray) -> np.ndarray:
