@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
+from brainmark.models.commitment import as_subject
 from brainmark.models.depth import guess_layers
 from brainmark.models.features import Extractor
 from brainmark.models.outputs import digest_of_weights
@@ -182,3 +183,88 @@ def test_movements_come_as_mappings_or_tuples_of_arrays():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
 def test_layers_are_chosen_in_any_precision(dtype):
     assert set(guess_layers(Network().to(dtype), 16).regions) == {"V1", "V2", "V4", "IT"}
+
+
+# --- networks that look back, write into their input, or come compiled
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_network_that_takes_stimuli_for_time_is_told(flip):
+    """Recurrence over the first dimension leaves what comes first (or last) as it is alone."""
+
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.cells = nn.LSTM(6, 8)  # without batch_first
+
+        def forward(self, x):
+            return self.cells(x.flip(0) if flip else x)[0].flip(0) if flip else self.cells(x)[0]
+
+    frames = np.random.default_rng(0).random((9, 12, 6), np.float32)
+    with pytest.raises(ModelError, match=r"'cells' of Reader answers a stimulus otherwise .* say batch_first=True"):
+        Extractor(Reader())(frames, ["cells"])
+
+
+@pytest.mark.parametrize("batch", [2, 4, 7])
+def test_repeats_stay_in_their_places_whatever_the_batch(batch):
+    order = np.array([0, 0, 1, 2, 1, 3, 0, 4, 5, 5, 6])
+    found = Extractor(nn.Flatten(), batch=batch)(IMAGES[order], ["output"])["output"]
+    np.testing.assert_array_equal(found, IMAGES[order].reshape(len(order), -1))
+
+
+def test_a_network_may_normalise_its_input_in_place():
+    class Normalises(Network):
+        def forward(self, x):
+            return super().forward(x.sub_(0.5).div_(0.25))
+
+    before = IMAGES.copy()
+    found = Extractor(Normalises())(IMAGES, ["output"])["output"]
+    np.testing.assert_array_equal(IMAGES, before)
+    expected = Extractor(Network())((IMAGES - np.float32(0.5)) / np.float32(0.25), ["output"])["output"]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # torch warns of itself
+def test_compiled_networks_answer_as_those_they_were_made_of():
+    expected = Extractor(Network())(IMAGES, "all")
+    whole, within, itself = torch.compile(Network()), nn.Sequential(torch.compile(Network())), Network()
+    itself.compile()
+    for network, prefix in ((whole, "_orig_mod."), (within, "0._orig_mod."), (itself, "")):
+        found = Extractor(network)(IMAGES, [prefix + layer for layer in expected])
+        for layer, values in expected.items():
+            np.testing.assert_array_equal(found[prefix + layer], values)
+        assert Extractor(network)(IMAGES, ["output"])["output"].shape == (7, 5, 14, 14)
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+def test_exported_programs_are_modules_or_say_how_they_become_some():
+    shape = ({0: torch.export.Dim.DYNAMIC},)
+    program = torch.export.export(Network().eval(), (torch.from_numpy(IMAGES),), dynamic_shapes=shape)
+    expected = Extractor(Network())(IMAGES, ["output"])["output"]
+    for module in (program.module(), nn.Sequential(program.module()), torch.export.unflatten(program)):
+        np.testing.assert_allclose(Extractor(module)(IMAGES, ["output"])["output"], expected, atol=1e-6)
+    with pytest.raises(InvalidModel, match=r"a ExportedProgram; .*; torch.export.unflatten\(program\)"):
+        Extractor(program)
+    with pytest.raises(TypeError, match=r"a ExportedProgram is no subject.*; torch.export.unflatten\(program\)"):
+        as_subject(program)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_layers_of_torchscript_are_refused_and_its_output_can_be_read():
+    class Calls(nn.Module):
+        def __init__(self, program):
+            super().__init__()
+            self.program = program
+
+        def forward(self, x):
+            return self.program(x)
+
+    scripted = torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)))
+    for layer in ("output", "1"):
+        with pytest.raises(InvalidModel, match="layers of TorchScript cannot be recorded"):
+            Extractor(scripted)(IMAGES, [layer])
+    assert Extractor(Calls(scripted))(IMAGES, ["output"])["output"].shape == (7, 3)
+    traced = torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).eval(), torch.from_numpy(IMAGES))
+    with pytest.raises(ModelError, match=r"'1' .* does not run in its forward pass: layers of TorchScript"):
+        Extractor(traced)(IMAGES, ["1"])

@@ -42,3 +42,9 @@ def numbers_in(values: Any) -> list[float] | None:
     except (TypeError, ValueError):
         return None
     return numbers if all(map(math.isfinite, numbers)) else None
+
+
+def a_module_of(thing: object) -> str:
+    """Say how a module is made of a program that `torch.export` returned; of all else there is nothing to say."""
+    exported = type(thing).__name__ == "ExportedProgram"
+    return "; torch.export.unflatten(program) makes one of it" if exported else ""

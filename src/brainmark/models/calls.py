@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from brainmark.core.errors import ModelError, UnknownName
+from brainmark.core.errors import InvalidModel, ModelError, UnknownName
 from brainmark.models.outputs import call_with, is_array, tensors_in
 
 OUTPUT = "output"
@@ -19,6 +19,10 @@ OUTPUT = "output"
 ALL = "all"
 """Stands for every distinct output of the network, where layers are listed."""
 
+_OF_SCRIPTS = (
+    "layers of TorchScript cannot be recorded: give the network that the program was made of, or export it "
+    "(torch.export); its output alone can be read where a torch.nn.Module calls it"
+)
 _FEW_LAYERS = 12  # as many are listed when a name is unknown
 
 
@@ -75,7 +79,8 @@ def check_ran(module: nn.Module, calls: Mapping[str, Call], counts: Mapping[nn.M
     for name, call in calls.items():
         count, layer = counts.get(call.layer, 0), name.rpartition("@")[0] or name
         if not count:
-            raise ModelError(f"layer {name!r} of {type(module).__name__} does not run in its forward pass")
+            hint = f": {_OF_SCRIPTS}" if isinstance(module, torch.jit.ScriptModule) else ""
+            raise ModelError(f"layer {name!r} of {type(module).__name__} does not run in its forward pass{hint}")
         if call.index is not None and call.index >= count:
             made = [f"{layer}@{k}" for k in range(count)]
             hint = f" (it runs {count} time{'s' * (count > 1)} in a pass: {made[0]} to {made[-1]})"
@@ -133,9 +138,14 @@ def all_calls(module: nn.Module, sample: Any) -> list[str]:
 
 @contextlib.contextmanager
 def hooked(pairs: Sequence[tuple[nn.Module, Callable[..., None]]]) -> Generator[None]:
-    """Run forward hooks within the context."""
-    handles = [module.register_forward_hook(hook) for module, hook in pairs]
+    """Run forward hooks within the context. Raises InvalidModel for programs of TorchScript, which take none."""
+    handles: list[Any] = []
     try:
+        for module, hook in pairs:
+            try:
+                handles.append(module.register_forward_hook(hook))
+            except RuntimeError as error:
+                raise InvalidModel(f"{type(module).__name__}: {error}; {_OF_SCRIPTS}") from error
         yield
     finally:
         for handle in handles:

@@ -15,7 +15,7 @@ from brainmark.core.errors import InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
 from brainmark.core.stimuli import Media
 from brainmark.core.subject import Subject
-from brainmark.models.arguments import check_count, check_name, is_finite, numbers_in, refuse
+from brainmark.models.arguments import a_module_of, check_count, check_name, is_finite, numbers_in, refuse
 from brainmark.models.layers import Head, Readout, Steps, as_readout, check_regions
 from brainmark.models.readouts import Similarity
 from brainmark.models.screen import Screen
@@ -364,7 +364,7 @@ def as_subject(
 
         return from_brainscore(thing, identifier)
     if not isinstance(thing, _Network) or isinstance(thing, type):
-        hint = "; call it first" if isinstance(thing, type) else ""
+        hint = "; call it first" if isinstance(thing, type) else a_module_of(thing)
         raise TypeError(
             f"{_named(thing)} is no subject: pass a torch.nn.Module, or an object with `identifier` and "
             f"`perform(experiment)`{hint}"

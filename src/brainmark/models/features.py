@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
 from brainmark.core.stimuli import Media
 from brainmark.models import plan as planning
+from brainmark.models.arguments import a_module_of
 from brainmark.models.calls import ALL, OUTPUT, all_calls
 from brainmark.models.loading import as_arrays, bytes_of, digest_of, shapes_of, stacked
 from brainmark.models.memory import available_memory, human_bytes, keep_heap, resident_memory
@@ -72,7 +74,9 @@ class Extractor:
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidModel(f"Extractor: module is a {type(self.module).__name__}; give a torch.nn.Module")
+            raise InvalidModel(
+                f"Extractor: module is a {type(self.module).__name__}; give a torch.nn.Module{a_module_of(self.module)}"
+            )
         if self.dtype not in _REPEATS:
             raise InvalidModel(f"Extractor: dtype = {self.dtype}; give torch.float32 or torch.bfloat16")
         if self.batch is not None and self.batch < 1:
@@ -257,13 +261,28 @@ def evaluating(module: nn.Module, *, inference: bool = True) -> Generator[None]:
     """Evaluation mode without gradients; afterwards each layer trains again if it did before."""
     with _evaluation:
         training = [m for m in module.modules() if m.training]
-        module.eval()
         try:
-            with torch.inference_mode() if inference else torch.no_grad():
+            _evaluate(module)
+            with torch.inference_mode() if inference else torch.no_grad(), _uncompiled():
                 yield
         finally:
             for m in training:
                 m.training = True
+
+
+def _evaluate(module: nn.Module) -> None:
+    """Leave training mode; programs that torch.export wrote have the one that they were exported in."""
+    try:
+        module.eval()
+    except NotImplementedError:
+        for m in module.modules():
+            m.training = False
+
+
+def _uncompiled() -> contextlib.AbstractContextManager[Any]:
+    """Context in which what `torch.compile` made runs as it was written: compiled layers call no hooks."""
+    compiler = sys.modules.get("torch._dynamo")  # there if anything was compiled; it takes a second to import
+    return contextlib.nullcontext() if compiler is None else torch.compiler.set_stance("force_eager")
 
 
 __all__ = [

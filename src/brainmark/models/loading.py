@@ -91,6 +91,9 @@ class Loader:
             yield self._batch(key, group)
 
     def _batch(self, key: Any, group: list[tuple[int, bytes, Any]]) -> Batch:
+        if group[0][0] == 0:
+            # what the first stimulus evokes alone is known; in the midst, others before and after it can change it
+            group = [*group[1 : 1 + len(group) // 2], group[0], *group[1 + len(group) // 2 :]]
         prepared = [medium for _, _, medium in group]
         together = min(self.together, self.size(bytes_of(prepared[-1])))
         prepared.extend(prepared[-1:] * (-len(group) % together))

@@ -136,7 +136,9 @@ class Run:
             except EnoughSeen:
                 pass
             except Exception as error:
-                error.add_note(f"in the forward pass of {self._label(batch.rows[0])} and {len(batch.rows) - 1} others")
+                error.add_note(
+                    f"in the forward pass of {self._label(min(batch.rows))} and {len(batch.rows) - 1} others"
+                )
                 raise
         if self.missing:
             raise ModelError(
@@ -183,7 +185,8 @@ class Run:
             raise ModelError(
                 f"layer {name!r} of {type(self.extractor.module).__name__} answers a stimulus otherwise when others "
                 f"are shown with it (by {off:.3g} of its length): it normalises over the batch, as batch "
-                "normalisation without stored statistics does; give batch=1, or a network whose statistics are stored"
+                "normalisation without stored statistics does (give batch=1, or a network whose statistics are "
+                "stored), or takes the dimension of stimuli for that of time (of torch's layers, say batch_first=True)"
             )
 
     def _keep(self, name: str, tensor: Tensor) -> None:

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from brainmark.core.errors import ModelError
 from brainmark.models.calls import Call, EnoughSeen, check_ran, find_calls, hooked
 from brainmark.models.memory import human_bytes
-from brainmark.models.outputs import call_with, is_array, one_tensor, tensors_in
+from brainmark.models.outputs import call_with, converted, is_array, one_tensor, tensors_in
 from brainmark.models.shortcuts import Following, Shortcuts
 
 BATCHES = (64, 32, 16, 8, 4, 2, 1)
@@ -159,10 +159,11 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str], *, agree: float
     calls = find_calls(module, layers)
     inputs = [t for _, t in tensors_in(sample)]
     stored = [*module.parameters(), *module.buffers()]
-    memory = LiveMemory(*inputs, *stored)
+    shown = _copied(sample)
+    memory = LiveMemory(*(t for _, t in tensors_in(shown)), *stored)
     once = _Pass(module, calls, {}, memory)
     with memory, Following(module) as following:
-        returned = once.run(sample)
+        returned = once.run(shown)
     shortcuts = following.shortcuts()
     del returned
     check_ran(module, calls, once.counts)
@@ -187,8 +188,13 @@ def _changed(once: _Pass, sample: Any, shortcuts: Shortcuts) -> dict[str, float]
     """Run the sample again, and return how far each layer that differs is off."""
     again = _Pass(once.module, once.calls, once.counts, once.memory)
     with shortcuts.taken():
-        again.run(sample)
+        again.run(_copied(sample))
     return {name: off for name, was in once.outputs.items() if (off := _difference(was, again.outputs[name]))}
+
+
+def _copied(sample: Any) -> Any:
+    """The same input, of which a network may make what it likes: some normalise it in place."""
+    return converted(sample, lambda tensor: tensor.clone() if is_array(tensor) else tensor)
 
 
 class _Pass:

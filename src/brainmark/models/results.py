@@ -41,9 +41,9 @@ class InMemory:
 
     def put(self, rows: Sequence[int], values: Tensor) -> None:
         """Write the values (len(rows), ...) of some stimuli."""
-        whole = torch.from_numpy(self.array)
-        if rows[-1] - rows[0] + 1 == len(rows):
-            whole[rows[0] : rows[-1] + 1].copy_(values)
+        whole, block = torch.from_numpy(self.array), range(rows[0], rows[0] + len(rows))
+        if all(row == expected for row, expected in zip(rows, block, strict=True)):
+            whole[block.start : block.stop].copy_(values)
         else:
             whole[torch.tensor(rows)] = values.to("cpu", torch.float32)
 
