@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
 from scipy import ndimage, stats
 
-from brainmark.core import InvalidMeasurement
+from brainmark.core import Comparison, InvalidMeasurement
 from brainmark.metrics import nuisances
 from brainmark.metrics.controls import permutation_test, shuffled_minus_contiguous
-from brainmark.metrics.predictivity import ols, ridge
+from brainmark.metrics.predictivity import Predictivity, ols, ridge
 from brainmark.metrics.splits import Contiguous, Grouped
 
 PASSAGES = np.repeat(np.arange(48), 4)
@@ -109,6 +112,24 @@ def test_a_relation_is_found() -> None:
     assert found.units_null.shape == (39, 4)
     assert found.value == ols(resamples=0)(recording(x), recording(y)).aggregate()
     assert abs(found.null.mean()) < 0.1
+
+
+def test_what_is_undefined_is_not_significant(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x, y = recording(rng.standard_normal((40, 3))), rng.standard_normal((40, 2))
+    assert np.isnan(permutation_test(ols(resamples=0), x, recording(np.ones((40, 2))), 20).p)
+    compare, calls = Predictivity.compare, []
+
+    def sometimes(metric: Predictivity, *given: Any) -> Comparison:
+        calls.append(1)
+        found = compare(metric, *given)
+        lost = len(calls) > 1 and len(calls) % 2 == 0  # every other permutation, never the true order
+        return replace(found, values=found.values * np.nan) if lost else found
+
+    monkeypatch.setattr(Predictivity, "compare", sometimes)
+    found = permutation_test(ols(resamples=0), x, recording(x.values[:, :2] + 0.1 * y), 39)
+    assert np.isnan(found.null).sum() == 20
+    assert found.p == 21 / 40
 
 
 def test_shifts_keep_the_autocorrelation_that_shuffling_destroys() -> None:

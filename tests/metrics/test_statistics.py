@@ -136,3 +136,10 @@ def test_models_that_cannot_be_compared() -> None:
     nothing = Comparison(xr.DataArray(np.full(10, np.nan), dims="neuroid"))
     with pytest.raises(InvalidMeasurement, match="no unit has a value"):
         compare_models(models, nothing)
+    for level in (0.0, -0.5):
+        flat = Comparison(xr.DataArray(np.full(10, level), dims="neuroid"))
+        with pytest.raises(InvalidMeasurement, match=f"the ceiling is {level:.3g}: these data hold no reliable signal"):
+            compare_models(models, flat)
+    lost = Comparison(models["a"].values, replicates=np.full((DRAWS, 10), np.nan))
+    with pytest.raises(InvalidMeasurement, match="'c' has no value under any draw"):
+        compare_models({**models, "c": lost})

@@ -68,7 +68,8 @@ class Permutation:
     value : centre over units.
     null : (permutations,) the same with permuted presentations.
     units_null : (permutations, unit).
-    p : share of permutations, the true order among them, that score at least as high.
+    p : share of permutations, the true order among them, that score at least as high, or have no defined score;
+        NaN where the true order has none.
     """
 
     value: float
@@ -122,7 +123,8 @@ def permutation_test(
         units[k] = metric.compare(features, y[order], prediction, target).values.values
     null = center(units, value.center)
     observed = value.aggregate()
-    p = (1 + int(np.sum(null >= observed - 1e-12))) / (1 + permutations)
+    lower = int(np.sum(null < observed - 1e-12))
+    p = (1 + permutations - lower) / (1 + permutations) if math.isfinite(observed) else math.nan
     return Permutation(observed, null, units, p)
 
 

@@ -51,7 +51,7 @@ class Shuffled:
 class Contiguous:
     """K folds of neighbouring presentations, for recordings in which neighbours in time resemble each other.
 
-    `gap` presentations on either side of a test block are left out of training as well.
+    `gap` presentations (0 or more) on either side of a test block are left out of training as well.
     """
 
     folds: int = 10
@@ -60,6 +60,8 @@ class Contiguous:
     def __call__(self, n: int, labels: Labels | None = None) -> tuple[Fold, ...]:
         """Return the folds, in order."""
         _enough(n, self.folds, "presentations")
+        if self.gap < 0:
+            raise InvalidMeasurement(f"a gap of {self.gap} would train on what is tested: give 0 or more")
         folds: list[Fold] = []
         for test in np.array_split(np.arange(n), self.folds):
             train = np.arange(n)
@@ -114,7 +116,7 @@ class LeaveOut:
     by: str
 
     def __call__(self, n: int, labels: Labels | None = None) -> tuple[Fold, ...]:
-        """Return the folds in the order of the sorted labels."""
+        """Return the folds in the order of the labels, sorted as text."""
         group = _codes(self.by, n, labels)
         count = int(group.max()) + 1
         _enough(count, 2, f"labels of {self.by!r}")
@@ -131,6 +133,8 @@ class Random:
 
     def __call__(self, n: int, labels: Labels | None = None) -> tuple[Fold, ...]:
         """Return the splits; the test part is rounded up."""
+        if self.splits < 1:
+            raise InvalidMeasurement(f"cross-validation needs at least one split, not {self.splits}")
         test = int(np.ceil(n * (1 - self.train) - 1e-9))
         if not 0 < test < n:
             raise InvalidMeasurement(

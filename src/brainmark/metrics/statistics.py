@@ -60,7 +60,7 @@ def compare_models(
 
     Raises
     ------
-    InvalidMeasurement : fewer than two models, other units, or no replicates.
+    InvalidMeasurement : fewer than two models, other units, no replicates, or a ceiling that is not above 0.
     """
     known = _defined(models, ceiling)
     values = np.stack([np.asarray(m.values.values, float)[known] for m in models.values()])
@@ -68,11 +68,7 @@ def compare_models(
     how = next(iter(models.values())).center
     labels = None if groups is None else np.asarray(groups)[known]
     draws = _unit_draws(values.shape[1], replicates.shape[1], labels, seed)
-    top = (
-        1.0
-        if ceiling is None
-        else float(center(np.asarray(ceiling.values.values, float)[None, known], ceiling.center)[0])
-    )
+    top = 1.0 if ceiling is None else _top(ceiling, known)
     names = list(models)
     drawn = np.stack([center(v[draws], how) for v in values])  # (models, replicates)
     found: list[tuple[str, str, float, Interval, float, float]] = []
@@ -183,6 +179,8 @@ def _defined(models: Mapping[str, Comparison], ceiling: Comparison | None) -> Bo
             raise InvalidMeasurement(f"{name!r} has no replicates under resampled stimuli")
         if one.replicates.shape != first.replicates.shape:
             raise InvalidMeasurement(f"{name!r} and {first_name!r} are not scored on the same units and draws")
+        if not np.isfinite(one.replicates).any():
+            raise InvalidMeasurement(f"{name!r} has no value under any draw of stimuli")
         known &= np.isfinite(one.values.values)
     if ceiling is not None:
         if ceiling.values.shape != known.shape:
@@ -191,6 +189,14 @@ def _defined(models: Mapping[str, Comparison], ceiling: Comparison | None) -> Bo
     if not known.any():
         raise InvalidMeasurement("no unit has a value for all models")
     return known
+
+
+def _top(ceiling: Comparison, known: Bool[np.ndarray, " unit"]) -> float:
+    """Centre of a ceiling over the units that are compared."""
+    top = float(center(np.asarray(ceiling.values.values, float)[None, known], ceiling.center)[0])
+    if not top > 0:
+        raise InvalidMeasurement(f"the ceiling is {top:.3g}: these data hold no reliable signal to compare models with")
+    return top
 
 
 def _unit_draws(
