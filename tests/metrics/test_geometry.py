@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,6 +176,19 @@ def test_canonical_correlations_are_scikit_learns() -> None:
     expected = [np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(3)]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert len(canonical_correlations(x, y, variance=0.5)) < 3
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.asarray])
+def test_canonical_correlations_rest_on_what_varies(library: Callable[[np.ndarray], Any]) -> None:
+    """Centring takes one of 20 dimensions from 30 units: that empty one is the same for all patterns, and no match."""
+    generator = np.random.default_rng(6)
+    wide, narrow = generator.normal(size=(20, 30)), generator.normal(size=(20, 3))
+    assert len(canonical_correlations(library(wide), library(wide), variance=1.0)) == 19
+    doubled = np.concatenate([narrow, narrow], axis=1)
+    other = generator.normal(size=(20, 5))
+    found = canonical_correlations(library(doubled), library(other), variance=1.0)
+    np.testing.assert_allclose(found, canonical_correlations(narrow, other, variance=1.0), atol=1e-9)
+    assert len(canonical_correlations(library(np.full((20, 3), 0.1)), library(narrow))) == 0
 
 
 def test_participation_ratio_counts_equal_dimensions() -> None:

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, device
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.products import Patterns, Subset, complement, cross, sum_of_squares
-from brainmark.metrics.shapes import Array, Float, Integer, Real
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 
 def linear_cka(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], unbiased: bool = True) -> float:
@@ -260,9 +260,14 @@ def _whitened(x: Real[Array, "stimulus neuroid"], share: float) -> Float[Array, 
         return x
     xp = array_namespace(x)
     left, values, _ = xp.linalg.svd(x, full_matrices=False)
-    kept = values > float(xp.max(values)) * max(x.shape) * float(xp.finfo(x.dtype).eps)
-    whitened = xp.where(kept, xp.ones_like(values) * x.shape[0] ** 0.5, xp.zeros_like(values))
+    whitened = xp.where(_nonzero(values, x), xp.ones_like(values) * x.shape[0] ** 0.5, xp.zeros_like(values))
     return left * ((1 - share) * values + share * whitened)
+
+
+def _nonzero(values: Float[Array, " component"], x: Float[Array, "stimulus neuroid"]) -> Bool[Array, " component"]:
+    """Which singular values of `x` are more than rounding."""
+    xp = array_namespace(values)
+    return values > float(xp.max(values)) * max(x.shape) * float(xp.finfo(x.dtype).eps)
 
 
 def canonical_correlations(
@@ -277,16 +282,18 @@ def canonical_correlations(
 
     Returns
     -------
-    (component,), descending. They grow towards 1 with components / stimuli whatever the patterns: compare with
-    shuffled stimuli before anything is concluded.
+    (component,), descending; none where a side does not vary. They grow towards 1 with components / stimuli whatever
+    the patterns: compare with shuffled stimuli before anything is concluded.
     """
     x, y = _paired(x, y, 3)
     xp = array_namespace(x, y)
     sides: list[Any] = []
     for side in (x, y):
         left, values, _ = xp.linalg.svd(side, full_matrices=False)
-        share = xp.cumulative_sum(values**2) / xp.sum(values**2)
-        sides.append(left[:, : int(xp.sum(xp.astype(share < variance, xp.int64))) + 1])
+        rank = int(xp.sum(xp.astype(_nonzero(values, side), xp.int64)))  # directions beyond it are arbitrary
+        squares = xp.cumulative_sum(values**2)
+        wanted = int(xp.sum(xp.astype(squares < variance * squares[-1], xp.int64))) + 1
+        sides.append(left[:, : min(wanted, rank)])
     return xp.clip(xp.linalg.svdvals(sides[0].T @ sides[1]), min=0, max=1)
 
 

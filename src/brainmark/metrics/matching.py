@@ -189,8 +189,9 @@ class SoftMatching:
             per_fold[k] = np.where(np.isfinite(r) @ share > 0, np.nan_to_num(r) @ share, np.nan)
             drawn = counts[:, fold.test]
             size = drawn.sum(1, keepdims=True)
-            replicates += size * (np.nan_to_num(resampled_pearson(*pairs, [len(fold.test)], drawn)) @ share)
-            weight += size
+            under_draws = resampled_pearson(*pairs, [len(fold.test)], drawn)
+            replicates += size * (np.nan_to_num(under_draws) @ share)
+            weight += size * (np.isfinite(under_draws) @ share > 0)  # what a fold leaves undefined does not count
         known = np.isfinite(per_fold)
         total = sizes @ known
         values = np.where(total > 0, (sizes @ np.nan_to_num(per_fold)) / np.maximum(total, 1), np.nan)
@@ -198,7 +199,7 @@ class SoftMatching:
         return Comparison(
             values=xr.DataArray(values, dims="neuroid", coords=units_of),
             splits=xr.DataArray(per_fold, dims=("split", "neuroid"), coords=units_of),
-            replicates=replicates / weight if self.resamples else None,
+            replicates=np.where(weight > 0, replicates / np.maximum(weight, 1), np.nan) if self.resamples else None,
             center="mean",
         )
 
