@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from brainmark.core import ResourceError
 from brainmark.metrics import products
-from brainmark.metrics.rdm import Distance, compare_rdms, rdm_matrix, spearman_among, upper
+from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, spearman_among, upper
 from brainmark.metrics.rdm_resampling import resampled_rdms
+from brainmark.metrics.resampling import draws
 
 DISTANCES = ["correlation", "euclidean", "squared_euclidean", "cosine"]
 
@@ -53,6 +57,8 @@ def test_refusals() -> None:
         rdm_matrix(np.ones((3, 3, 3)))
     with pytest.raises(ValueError, match="no neuroids"):
         rdm_matrix(np.ones((3, 0)))
+    with pytest.raises(ValueError, match="no conditions"):
+        rdm_matrix(np.ones((0, 3)))
     with pytest.raises(ValueError, match="unknown comparison"):
         compare_rdms(np.ones(3), np.ones(3), "kendall")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="shapes"):
@@ -87,6 +93,26 @@ def test_ties_cost_rho_a_and_tau_a() -> None:
     for compare in ("rho-a", "tau-a"):
         assert compare_rdms(coarse, data, compare) < compare_rdms(data, data, compare)  # type: ignore[arg-type]
         assert compare_rdms(np.zeros(10), data, compare) == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.asarray])
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_whole_numbers_have_distances(library: Callable[[np.ndarray], Any], distance: Distance) -> None:
+    spikes = np.random.default_rng(0).poisson(4, size=(6, 20))
+    np.testing.assert_allclose(rdm_matrix(library(spikes), distance), rdm_matrix(spikes.astype(float), distance))
+
+
+@pytest.mark.parametrize("compare", ["pearson", "cosine", "whitened-pearson", "whitened-cosine"])
+@pytest.mark.parametrize("scale", [1e-118, 1e118])
+def test_no_scale_of_distances_is_lost(compare: Compare, scale: float) -> None:
+    """Squared distances of responses of 1e59 are 1e118: the product of two sums of squares has no double."""
+    generator = np.random.default_rng(1)
+    one, other = (rdm_matrix(generator.random((8, 5)), "squared_euclidean") for _ in range(2))
+    counts = draws(8, 5, seed=0)
+    found = compare_rdms(upper(one) * scale, upper(other) * scale, compare)
+    assert found == pytest.approx(compare_rdms(upper(one), upper(other), compare), rel=1e-9)
+    found = resampled_rdms(one * scale, other[None] * scale, counts, compare)
+    np.testing.assert_allclose(found, resampled_rdms(one, other[None], counts, compare), rtol=1e-9)
 
 
 def test_upper_is_in_the_order_of_squareform() -> None:

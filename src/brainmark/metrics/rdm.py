@@ -31,7 +31,7 @@ def rdm_matrix(
 
     Parameters
     ----------
-    features : (condition, neuroid), floats; float32 stays float32.
+    features : (condition, neuroid); float32 stays float32, whole numbers become float64.
     distance : ``correlation`` (1 - Pearson r between patterns), ``cosine`` (1 - cosine), ``euclidean``,
         ``squared_euclidean``.
 
@@ -43,14 +43,17 @@ def rdm_matrix(
     Raises
     ------
     ResourceError : the matrix would not fit into memory.
+    ValueError : an unknown distance, other dimensions, no condition, no neuroid.
     """
     if distance not in get_args(Distance):
         raise ValueError(f"unknown distance {distance!r}: use one of {', '.join(get_args(Distance))}")
     if features.ndim != 2:
         raise ValueError(f"features have {features.ndim} dimensions; expected (condition, neuroid)")
-    if features.shape[1] == 0:
-        raise ValueError("features have no neuroids")
+    if 0 in features.shape:
+        raise ValueError(f"features have no {'neuroids' if features.shape[0] else 'conditions'}")
     xp = array_namespace(features)
+    if not xp.isdtype(features.dtype, "real floating"):
+        features = xp.astype(features, xp.float64)
     if distance in ("correlation", "cosine"):
         matrix = pattern_cosines(features, centred=distance == "correlation")
         for rows in _rows(matrix):
@@ -191,7 +194,7 @@ def pearson(one: Real[np.ndarray, " value"], other: Real[np.ndarray, " value"]) 
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    length = np.sqrt((one @ one) * (other @ other))
+    length = np.sqrt(one @ one) * np.sqrt(other @ other)  # the product of both squares may be beyond double precision
     return float(np.clip(one @ other / length, -1, 1)) if length > 0 else np.nan
 
 

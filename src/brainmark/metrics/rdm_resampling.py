@@ -71,7 +71,8 @@ def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: b
             forms[start : start + step] = np.matmul(products, block[:, :, None])[:, :, 0]
         weight, sx, xx = forms[:, :3].T
         for k, (sy, yy, xy) in zip(which, forms[:, 3:].reshape(len(counts), -1, 3).transpose(1, 2, 0), strict=True):
-            floor = np.finfo(float).eps * 1e3 * weight * np.sqrt((x * x).mean() * (ys[which.index(k)] ** 2).mean())
+            size_of_terms = np.sqrt((x * x).mean()) * np.sqrt((ys[which.index(k)] ** 2).mean())
+            floor = np.finfo(float).eps * 1e3 * weight * size_of_terms
             if centred:
                 with np.errstate(invalid="ignore", divide="ignore"):
                     parts = xy - sx * sy / weight, xx - sx * sx / weight, yy - sy * sy / weight
@@ -82,7 +83,7 @@ def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: b
 
 
 def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, floor: np.ndarray) -> np.ndarray:
-    length = np.sqrt(np.clip(xx, 0, None) * np.clip(yy, 0, None))
+    length = np.sqrt(np.clip(xx, 0, None)) * np.sqrt(np.clip(yy, 0, None))
     defined = length > floor
     return np.where(defined, np.clip(xy / np.where(defined, length, 1), -1, 1), np.nan)
 
@@ -212,11 +213,12 @@ def _expanded(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: 
     """Any comparison, from the resampled RDMs themselves."""
     result = np.full((len(counts), len(others)), np.nan)
     rows, columns = np.triu_indices(counts.shape[1], 1)
+    model, targets = upper(np.asarray(one, float)), upper(np.asarray(others, float))
     for d, count in enumerate(counts.astype(int)):
         weights = count[rows] * count[columns]
-        x = np.repeat(upper(np.asarray(one, float)), weights)
-        for k, other in enumerate(others):
-            y = np.repeat(upper(np.asarray(other, float)), weights)
+        x = np.repeat(model, weights)
+        for k, target in enumerate(targets):
+            y = np.repeat(target, weights)
             known = np.isfinite(x) & np.isfinite(y)
             if known.sum() >= 3:
                 result[d, k] = COMPARISONS[compare](x[known], y[known])

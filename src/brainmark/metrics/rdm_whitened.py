@@ -69,7 +69,7 @@ def _whitened(
             yy - 2 * my * y1 + my**2 * ones,
             xy - mx * y1 - my * x1 + mx * my * ones,
         )
-    length = np.sqrt(np.clip(xx, 0, None) * np.clip(yy, 0, None))
+    length = np.sqrt(np.clip(xx, 0, None)) * np.sqrt(np.clip(yy, 0, None))
     scale = np.abs(x).max(initial=0) * np.abs(y).max(initial=0)
     defined = length > 1e-12 * scale * counts.sum(axis=1)
     return np.where(defined, np.clip(xy / np.where(defined, length, 1), -1, 1), np.nan)
