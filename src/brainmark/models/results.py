@@ -1,3 +1,8 @@
+        whole = torch.from_numpy(self.array)
+        breaks = [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1]
+        for first, stop in pairwise([0, *breaks, len(rows)]):  # a block at a time, which is copied once
+            whole[rows[first] : rows[first] + stop - first].copy_(values[first:stop])
+
 """Where activations go: one float32 array per layer, in memory or in a file of its own."""
 
 from __future__ import annotations
@@ -5,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
