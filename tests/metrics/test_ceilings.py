@@ -103,3 +103,46 @@ def test_no_repetitions_are_refused() -> None:
 
 def test_spearman_brown() -> None:
     np.testing.assert_allclose(spearman_brown(np.array([0.5, 1.0, 0.0, -0.3])), [2 / 3, 1.0, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("noise", [1.0, 3.0])
+@pytest.mark.parametrize("repetitions", [3, 5, (1, 9), (2, 3, 12)])
+def test_halves_that_are_unequal_are_corrected_for_what_they_are(noise: float, repetitions: int | tuple) -> None:
+    """One and two of three repetitions correlate less than halves; the whole has presentations of one trial too."""
+    n = 3000
+    counts = np.resize(repetitions, n)
+    target = trials(n, 60, counts, noise)
+    reached = [
+        np.corrcoef(signal, mean)[0, 1]
+        for signal, mean in zip(
+            np.random.default_rng(0).standard_normal((n, 60)).T, target.mean("repetition").values.T, strict=True
+        )
+    ]
+    found = split_half(splits=10, resamples=0)(target)
+    assert found.aggregate() == pytest.approx(np.median(reached), rel=0.012)
+    assert found.aggregate() == pytest.approx(np.sqrt(1 / (1 + noise * np.mean(1 / counts))), rel=0.012)
+
+
+def test_draws_are_corrected_for_the_trials_of_their_presentations() -> None:
+    target = trials(60, 5, np.resize((1, 2, 3, 8), 60), 1.0)
+    found = split_half(splits=4, resamples=6, seed=3)(target)
+    counts = draws(60, 6, 3)
+    assert found.replicates is not None
+    for k, count in enumerate(counts):
+        r = split_half_correlations(target.values, 4, 3, count[None])[1][0]
+        number = target.notnull().sum("repetition").values[:, 0]
+        weight = count * (number > 1)
+        half = weight.sum() / (weight / np.maximum(number // 2, 1) / 2 + weight / ((number + 1) // 2) / 2).sum()
+        whole = count.sum() / (count / number).sum()
+        ratio = whole / half
+        np.testing.assert_allclose(found.replicates[k] ** 2, ratio * r / (1 + (ratio - 1) * r), rtol=1e-9)
+
+
+def test_spearman_brown_of_unequal_parts() -> None:
+    """Horst's formula is exact for parts of any size."""
+    noise = np.array([0.2, 1.0, 7.0])
+    for first, second in ((1, 2), (3, 3), (1, 9)):
+        r = 1 / np.sqrt((1 + noise / first) * (1 + noise / second))
+        np.testing.assert_allclose(
+            spearman_brown(r, first, second, first + second), 1 / (1 + noise / (first + second)), rtol=1e-12
+        )

@@ -122,3 +122,16 @@ def test_refusals(truth: np.ndarray) -> None:
         odd_one_out_ceiling()(triplets(np.eye(3)))
     with pytest.raises(InvalidMeasurement, match="every triplet needs a choice"):
         odd_one_out()(ratings(np.array([0])), triplets(np.zeros((1, 3))))
+
+
+@pytest.mark.parametrize("people", [3, 5])
+@pytest.mark.parametrize("noise", [0.7, 1.2])
+def test_an_odd_number_of_people_is_no_worse_than_it_is(people: int, noise: float) -> None:
+    """One and two of three people correlate less than two halves would; some presentations have fewer judges."""
+    rng = np.random.default_rng([people, 1])
+    truth = rng.standard_normal(40_000)
+    judged = truth[:, None] + noise * rng.standard_normal((len(truth), people))
+    judged[::4, 0] = np.nan
+    target = xr.DataArray(judged, dims=("presentation", "subject"))
+    reached = judgement_correlation(resamples=0)(xr.DataArray(truth, dims="presentation"), target).aggregate()
+    assert judgement_ceiling(splits=20, resamples=0)(target).aggregate() == pytest.approx(reached, rel=0.012)

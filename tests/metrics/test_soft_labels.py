@@ -109,3 +109,14 @@ def test_refusals(world: tuple[np.ndarray, np.ndarray]) -> None:
         soft_labels()(model(world[0]), target.assign_coords(label=("presentation", np.full(300, "cow"))))
     with pytest.raises(InvalidMeasurement, match="presentation 3 has no choice at all"):
         soft_labels()(model(np.where(np.arange(300)[:, None] == 3, 0, world[0])), target)
+
+
+@pytest.mark.parametrize("asked", [3, 5, (2, 9)])
+def test_odd_numbers_of_choices_are_corrected_for_what_their_halves_are(asked: int | tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    shares = rng.dirichlet(np.full(5, 0.7), 6000)
+    counts = np.stack([rng.multinomial(n, p) for n, p in zip(np.resize(asked, len(shares)), shares, strict=True)])
+    coords = {"choice": list("abcde")}
+    model, target = (xr.DataArray(v * 1.0, dims=("presentation", "choice"), coords=coords) for v in (shares, counts))
+    reached = soft_labels("choices", resamples=0)(model, target).aggregate()
+    assert soft_labels_ceiling("choices", resamples=0)(target).aggregate() == pytest.approx(reached, rel=0.012)

@@ -187,3 +187,22 @@ def test_folds_with_more_rows_than_features_are_left_out_through_the_features(n:
     ):
         expected = np.concatenate([model.fit(x[f.train], y[f.train]).predict(x[f.test]) for f in folds])
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dual", [False, True])
+@pytest.mark.parametrize("alphas", [[1.0], [0.3, 1.0], [1e6]])
+def test_small_penalties_beside_units_of_very_different_scales(dual: bool, alphas: list[float]) -> None:
+    """Sums of squares from 1e-5 to 1e9: what products lose in rounding, a penalty of 1 does not hide."""
+    rng = np.random.default_rng(1)
+    latent = rng.standard_normal((120, 5))
+    x = (latent @ rng.standard_normal((5, 40)) + rng.standard_normal((120, 40))) * np.exp(rng.uniform(-8, 8, 40))
+    y = latent @ rng.standard_normal((5, 7)) + rng.standard_normal((120, 7))
+    folds = Shuffled(6)(120)
+    found, chosen = ridge_predictions(prepare(x, dual=dual), y, folds, alphas, per_target=False, selection="loo")
+    wanted = []
+    for fold, alpha in zip(folds, chosen[:, 0], strict=True):
+        xc, yc = x[fold.train] - x[fold.train].mean(0), y[fold.train] - y[fold.train].mean(0)
+        rows = np.vstack([xc, np.sqrt(alpha) * np.eye(40)])  # least squares of these, which no product of them enters
+        w = np.linalg.lstsq(rows, np.vstack([yc, np.zeros((40, 7))]), rcond=None)[0]
+        wanted.append((x[fold.test] - x[fold.train].mean(0)) @ w + y[fold.train].mean(0))
+    np.testing.assert_allclose(found, np.concatenate(wanted), atol=2e-4 if dual else 1e-7)

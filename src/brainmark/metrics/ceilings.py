@@ -21,10 +21,40 @@ _TOGETHER = 10  # splits whose halves are in memory at the same time
 _CACHED = 64  # presentations whose halves are correlated together
 
 
-def spearman_brown(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
-    """Reliability of twice as many repetitions, 2r / (1 + r); NaN where r <= 0 (no reliable signal)."""
+def spearman_brown(
+    r: Float[np.ndarray, " *cell"],
+    first: float | Real[np.ndarray, " ..."] = 1.0,
+    second: float | Real[np.ndarray, " ..."] = 1.0,
+    whole: float | Real[np.ndarray, " ..."] = 2.0,
+) -> Float[np.ndarray, " *cell"]:
+    """Reliability of a mean over `whole` repetitions; NaN where r <= 0 (no reliable signal).
+
+    Of twice as many it is 2r / (1 + r) (Spearman 1910, Brown 1910). Parts that are not two equal halves, as one and two
+    of three repetitions, correlate less (Horst 1951): r = 1 / sqrt((1 + v / first) (1 + v / second)) is solved for v,
+    the noise of one repetition in units of the signal.
+
+    Parameters
+    ----------
+    r : correlation of the means over `first` and over `second` repetitions.
+    first, second, whole : numbers of repetitions; `harmonic_mean` where presentations differ in them.
+    """
     r = np.asarray(r, float)
-    return np.where(r > 0, 2 * r / (1 + np.where(r > 0, r, 0.0)), np.nan)
+    known = np.where(r > 0, r, 1.0)
+    noise = (np.sqrt(4 * first * second + ((first - second) * known) ** 2) - (first + second) * known) / 2  # r v
+    return np.where(r > 0, known / (known + noise / whole), np.nan)
+
+
+def harmonic_mean(
+    numbers: Real[np.ndarray, " presentation"], weights: Real[np.ndarray, "draw presentation"] | None = None
+) -> Float[np.ndarray, " draw"]:
+    """Number of repetitions that leaves the mean noise of presentations with `numbers` of them (none: left out).
+
+    `weights` says how often each presentation counts in each draw; None: one draw, each once.
+    """
+    made = np.asarray(numbers) > 0
+    each = np.ones((1, int(made.sum()))) if weights is None else np.asarray(weights, float)[:, made]
+    total = each.sum(axis=1)
+    return np.where(total > 0, total, 1.0) / np.where(total > 0, each @ (1 / np.asarray(numbers, float)[made]), 1.0)
 
 
 @dataclass(frozen=True)
@@ -67,13 +97,15 @@ class SplitHalf:
         check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "neuroid", "repetition").values
         counts = draws(trials.shape[0], self.resamples, self.seed, self.block)
-        half, replicates = split_half_correlations(trials, self.splits, self.seed, counts)
-        reliability = spearman_brown(half)
+        half, replicates, parts, wholes = _correlated_halves(trials, self.splits, self.seed, counts)
+        reliability = spearman_brown(half, parts[0], parts[0], wholes[0])
         lost = int(np.isnan(reliability).sum())
         notes = (f"{lost} of {len(half)} neuroids have no reliable signal (split-half r <= 0)",) if lost else ()
         return Comparison(
             values=xr.DataArray(np.sqrt(reliability), dims="neuroid", coords=unit_coordinates(target)),
-            replicates=np.sqrt(spearman_brown(replicates)) if self.resamples else None,
+            replicates=np.sqrt(spearman_brown(replicates, parts[1:], parts[1:], wholes[1:]))
+            if self.resamples
+            else None,
             notes=notes,
             details={} if lost == len(half) else {"reliability": float(np.nanmedian(reliability))},
         )
@@ -103,14 +135,32 @@ def split_half_correlations(
     -------
     r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
     """
+    return _correlated_halves(trials, splits, seed, counts)[:2]
+
+
+def _correlated_halves(
+    trials: Real[np.ndarray, "presentation neuroid repetition"],
+    splits: int,
+    seed: int,
+    counts: Real[np.ndarray, "draw presentation"] | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What `split_half_correlations` returns, and the numbers of repetitions in a half and in the whole.
+
+    These are harmonic means over presentations (1 + draws, neuroid): as measured, then in each draw. The whole has the
+    presentations of a single trial too, which no half has.
+    """
     n, q = trials.shape[:2]
     trials = trials if trials.dtype.str[1:] in ("f4", "f8") else trials.astype(np.float64)
     counts = np.empty((0, n)) if counts is None else counts
     r, replicates = np.full(q, np.nan), np.full((len(counts), q), np.nan)
+    parts, wholes = np.ones((2, 1 + len(counts), q))
     for columns, measured in _alike(trials):
-        rows = np.flatnonzero(measured.sum(1) >= 2)
+        number = measured.sum(1)
+        rows = np.flatnonzero(number >= 2)
         if len(rows) < 3:
             continue
+        part_number, whole_number = _numbers(number, counts)
+        parts[:, columns], wholes[:, columns] = part_number[:, None], whole_number[:, None]
         whole = len(rows) == n and len(columns) == q and bool(measured.all())
         part = np.swapaxes(trials if whole else np.nan_to_num(trials[rows[:, None], columns]), 1, 2)
         generator = np.random.default_rng([seed, 2])
@@ -122,7 +172,20 @@ def split_half_correlations(
             for a, b in _each_half(part, weights, *sizes) if len(counts) else ():
                 total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
         r[columns], replicates[:, columns] = total / splits, total_replicates / splits
-    return r, replicates
+    return r, replicates, parts, wholes
+
+
+def _numbers(
+    number: Integer[np.ndarray, " presentation"], counts: Real[np.ndarray, "draw presentation"]
+) -> tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]:
+    """Harmonic means (1 + draws,) of the repetitions in a random half, larger or smaller, and in the whole."""
+    if (number == number[0]).all():  # every draw has them
+        counts = np.ones((len(counts), 1))
+        number = number[:1]
+    weights = np.vstack([np.ones((1, len(number))), counts])
+    small, large = number // 2, (number + 1) // 2
+    half = np.where(small > 0, 2 / (1 / np.maximum(small, 1) + 1 / np.maximum(large, 1)), 0)
+    return harmonic_mean(half, weights), harmonic_mean(number, weights)
 
 
 def _half_means(

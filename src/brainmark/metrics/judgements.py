@@ -13,6 +13,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import known_mean
+from brainmark.metrics.ceilings import harmonic_mean, spearman_brown
 from brainmark.metrics.inputs import check_filled, check_pair, check_same_stimuli
 from brainmark.metrics.ranks import midranks
 from brainmark.metrics.resampling import draws
@@ -54,7 +55,7 @@ def judgement_ceiling(method: Method = "pearson", splits: int = 100, resamples: 
     """Return the correlation that the true mean judgement would reach with the mean of these people.
 
     People (or repetitions) are halved at random; r between the halves' means, averaged over splits and corrected to
-    the whole group (2 r / (1 + r)), is the reliability of the mean; the ceiling is its square root. Presentations
+    the whole group (`spearman_brown`), is the reliability of the mean; the ceiling is its square root. Presentations
     judged by nobody in one half do not count in that split. For ``spearman`` it rests on Pearson correlations of ranks.
     """
     _check(method)
@@ -65,20 +66,26 @@ def judgement_ceiling(method: Method = "pearson", splits: int = 100, resamples: 
             raise InvalidMeasurement("a ceiling of judgements needs (presentation, subject) with at least two subjects")
         generator = np.random.default_rng([seed, 3])
         counts = draws(len(people), resamples, seed)
+        judged = np.isfinite(people)
         values: list[float] = []
         replicates: list[np.ndarray] = []
+        judges = np.empty((splits, 2))
         for k in range(splits):
             order = generator.permutation(people.shape[1])
-            half = len(order) // 2
-            one, other = (known_mean(people[:, part]) for part in (order[:half], order[half:]))
+            parts = order[: len(order) // 2], order[len(order) // 2 :]
+            one, other = (known_mean(people[:, part]) for part in parts)
             known = np.isfinite(one) & np.isfinite(other)
             # Replicates average ten splits: their scatter is small next to that of the stimuli.
             part = _compared(one[known], other[known], counts[:, known] if k < 10 else counts[:0], method)
             values.append(part.aggregate())
             replicates += [] if part.replicates is None else [part.replicates]
+            judges[k] = [harmonic_mean(judged[known][:, part].sum(axis=1))[0] for part in parts]
+        fewer, more = 1 / np.mean(1 / judges, axis=0)
+        whole = harmonic_mean(judged.sum(axis=1))[0]
+        top = np.sqrt(spearman_brown(np.array([np.nanmean(values)]), fewer, more, whole))
         return Comparison(
-            xr.DataArray([_root(np.asarray(np.nanmean(values)))], dims=("judgement",), coords={"judgement": ["all"]}),
-            replicates=_root(np.mean(replicates, axis=0)) if replicates else None,
+            xr.DataArray(top, dims=("judgement",), coords={"judgement": ["all"]}),
+            replicates=np.sqrt(spearman_brown(np.mean(replicates, axis=0), fewer, more, whole)) if replicates else None,
             center="mean",
         )
 
@@ -212,11 +219,6 @@ def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:
     if not (total > 0).all() or (counts < 0).any():
         raise InvalidMeasurement("every triplet needs a choice, and no negative share")
     return counts / total
-
-
-def _root(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
-    positive = np.clip(r, 0, None)
-    return np.where(r > 0, np.sqrt(2 * positive / (1 + positive)), np.nan)
 
 
 def _check(method: str) -> None:

@@ -243,7 +243,7 @@ def _each_fold(
     for fold in folds:
         train, test = like(fold.train, y), like(fold.test, y)
         part = judged[train] if len(alphas) > 1 else judged[train, :1]
-        spectrum = Spectrum(features, train, part - xp.mean(part, axis=0))
+        spectrum = Spectrum(features, train, part - xp.mean(part, axis=0), float(alphas.min()))
         best = _best(spectrum, alphas, per_target, selection)
         penalty = xp.zeros(q, dtype=xp.float64, device=device(y)) + like(alphas, y)[best if per_target else best[:1]]
         if together:
@@ -253,7 +253,7 @@ def _each_fold(
         else:
             mean = xp.mean(y[train], axis=0)
             if spectrum.y.shape[1] != q:
-                spectrum = Spectrum(features, train, y[train] - mean)
+                spectrum = Spectrum(features, train, y[train] - mean, float(alphas.min()))
             predictions.append(spectrum.predict(features, train, test, penalty) + mean)
         chosen.append(penalty)
     stacked = xp.concat(predictions, axis=0)
@@ -328,7 +328,7 @@ def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: n
     chosen: list[Array] = []
     for fold in folds:
         train, test = like(fold.train, y), like(fold.test, y)
-        spectrum = Spectrum(features, train)
+        spectrum = Spectrum(features, train, alpha=float(alphas.min()))
         errors = summed_loo_errors(spectrum, alphas, centred_products(whole[train][:, train]))
         alpha = float(alphas[int(xp.argmin(errors))])
         smoothers.append(_smoother(spectrum, features, train, test, alpha))

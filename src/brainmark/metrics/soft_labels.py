@@ -14,6 +14,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import aligned_choices
+from brainmark.metrics.ceilings import harmonic_mean, spearman_brown
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Real
 
@@ -58,7 +59,8 @@ def soft_labels_ceiling(
     """Return the correlation that the true distribution of choices would reach: the root of the reliability.
 
     Counts are halved at random; r between halves, averaged over splits and corrected for the doubled number of
-    choices (2 r / (1 + r)), is the reliability of the whole. Parameters as in `soft_labels`.
+    choices (`brainmark.metrics.ceilings.spearman_brown`), is the reliability of the whole. Parameters as in
+    `soft_labels`.
     """
     _known(aspect)
 
@@ -66,6 +68,12 @@ def soft_labels_ceiling(
         counts = _counts(target)
         if not np.array_equal(counts, np.rint(counts)) or (counts.sum(axis=1) < 2).any():
             raise InvalidMeasurement("a ceiling needs whole counts of choices, at least two for each presentation")
+        number = counts.sum(axis=1)
+        fewer, more, whole = (float(harmonic_mean(n)[0]) for n in (number // 2, (number + 1) // 2, number))
+
+        def root(r: np.ndarray) -> np.ndarray:
+            return np.sqrt(spearman_brown(r, fewer, more, whole))
+
         generator = np.random.default_rng([seed, 3])
         values: list[float] = []
         replicates: list[np.ndarray] = []
@@ -75,8 +83,8 @@ def soft_labels_ceiling(
             values.append(part.aggregate())
             replicates += [] if part.replicates is None else [part.replicates]
         return Comparison(
-            xr.DataArray(_root(np.array([np.mean(values)])), dims=("pattern",), coords={"pattern": [aspect]}),
-            replicates=_root(np.mean(replicates, axis=0)) if replicates else None,
+            xr.DataArray(root(np.array([np.mean(values)])), dims=("pattern",), coords={"pattern": [aspect]}),
+            replicates=root(np.mean(replicates, axis=0)) if replicates else None,
             center="mean",
         )
 
@@ -155,11 +163,6 @@ def _normalised(values: np.ndarray) -> np.ndarray:
     if not (total > 0).all():
         raise InvalidMeasurement(f"presentation {int(np.flatnonzero(~(total > 0))[0])} has no choice at all")
     return values / total
-
-
-def _root(r: np.ndarray) -> np.ndarray:
-    positive = np.clip(r, 0, None)
-    return np.where(r > 0, np.sqrt(2 * positive / (1 + positive)), np.nan)
 
 
 def _known(aspect: str) -> None:

@@ -15,6 +15,8 @@ from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 DETERMINED = 1e-9  # eigenvalues above this share of the largest are known to half their digits
 _RANK = 1e-13  # eigenvalues of the products below this share of the largest are rounding error (times n)
+_ROUNDING = float(np.finfo(np.float64).eps)
+_HIDDEN = 1e-6  # what is below this share of a penalty leaves no trace in its predictions
 FEW = 16  # penalties up to which they are their own basis
 _TOGETHER = 2**19  # numbers of a chunk of rows: few enough to stay in the cache
 
@@ -24,10 +26,18 @@ class Spectrum:
 
     values : (r,) eigenvalues of the centred products; vectors : their eigenvectors; left : (n, r) orthonormal; y :
     centred targets (n, q), if it was given them; determined : whether rounding leaves no doubt about the rank.
+
+    Components that are lost in the rounding of the products do not count, which no penalty far above it shows. Next to
+    an `alpha` (the smallest asked for) that is not, as with units of a millionth and of a million, features are
+    decomposed themselves; of products given in their place, all components that the penalty holds down count.
     """
 
     def __init__(
-        self, features: Features, train: Bool[Array, " _"] | Integer[Array, " _"], y: Real[Array, "n q"] | None = None
+        self,
+        features: Features,
+        train: Bool[Array, " _"] | Integer[Array, " _"],
+        y: Real[Array, "n q"] | None = None,
+        alpha: float = 0.0,
     ) -> None:
         xp = namespace(features.array)
         part = features.take(train)
@@ -36,7 +46,14 @@ class Spectrum:
         values, vectors = xp.linalg.eigh(a if part.dual else transpose(a) @ a)
         smallest = values[min(1, len(values) - 1)] if part.dual else values[0]  # centring takes one in dual form
         self.determined = bool(smallest > DETERMINED * values[-1])
-        keep = values > values[-1] * _RANK * max(values.shape[0], part.n)
+        lost = float(values[-1]) * _RANK * max(values.shape[0], part.n)
+        if 0 < _HIDDEN * alpha < lost and not part.dual:
+            _, roots, rows = xp.linalg.svd(a, full_matrices=False)
+            values, vectors = xp.flip(roots**2), xp.flip(transpose(rows), axis=1)
+            lost = float(values[-1]) * (_ROUNDING * max(a.shape)) ** 2
+        elif 0 < _HIDDEN * alpha < lost < 100 * alpha:
+            lost = float(values[-1]) * _ROUNDING
+        keep = values > lost
         self.values, self.vectors = values[keep], vectors[:, keep]
         root = xp.sqrt(self.values)
         self.left = self.vectors if part.dual else (a @ self.vectors) / root
