@@ -1,8 +1,3 @@
-        whole = torch.from_numpy(self.array)
-        breaks = [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1]
-        for first, stop in pairwise([0, *breaks, len(rows)]):  # a block at a time, which is copied once
-            whole[rows[first] : rows[first] + stop - first].copy_(values[first:stop])
-
 """Where activations go: one float32 array per layer, in memory or in a file of its own."""
 
 from __future__ import annotations
@@ -47,11 +42,10 @@ class InMemory:
 
     def put(self, rows: Sequence[int], values: Tensor) -> None:
         """Write the values (len(rows), ...) of some stimuli."""
-        whole, block = torch.from_numpy(self.array), range(rows[0], rows[0] + len(rows))
-        if all(row == expected for row, expected in zip(rows, block, strict=True)):
-            whole[block.start : block.stop].copy_(values)
-        else:
-            whole[torch.tensor(rows)] = values.to("cpu", torch.float32)
+        whole = torch.from_numpy(self.array)
+        breaks = [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1]
+        for first, stop in pairwise([0, *breaks, len(rows)]):  # a block at a time, which is copied once
+            whole[rows[first] : rows[first] + stop - first].copy_(values[first:stop])
 
     def repeat(self, same_as: Mapping[int, int]) -> None:
         """Give rows the values of the rows that they repeat."""
