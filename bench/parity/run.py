@@ -116,7 +116,8 @@ PAGE = """# Parity with Brain-Score
 
 `brainmark.metrics.brainscore` next to the metric objects of the two published packages, on synthetic recordings and
 behaviour. The page is written by `bench/parity/run.py`, which describes the cases; what the published metrics are known
-to get wrong is listed in the documentation of {{py:mod}}`brainmark.metrics.brainscore`.
+to get wrong is listed in the documentation of {{py:mod}}`brainmark.metrics.brainscore`. [](libraries.md) compares the
+other metrics.
 
 - {versions}
 
