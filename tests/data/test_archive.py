@@ -151,3 +151,15 @@ def test_damage_is_named(archive: Path, tmp_path: Path) -> None:
     archive.write_bytes(content[:start] + b"damage" + content[start + 6 :])
     with pytest.raises(DataError, match=r"cannot read image 'set2/im5\.png': Bad CRC"):
         ZipImages(archive)[4]
+
+
+def test_an_encrypted_image_is_named(archive: Path) -> None:
+    content = bytearray(archive.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # in the header of each member, and in the directory
+        place = content.find(mark)
+        while place >= 0:
+            content[place + flags] |= 1
+            place = content.find(mark, place + 4)
+    archive.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"cannot read image 'set2/im1\.png': .*encrypted"):
+        ZipImages(archive)[0]

@@ -260,3 +260,28 @@ def test_a_mirror_folder_serves_in_place(
 def test_an_unknown_set_offers_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"did you mean 'objectome\.public'"):
         brainscore.stimulus_set("objectom.public")
+
+
+def test_identifiers_are_names_whatever_they_look_like(tmp_path: Path) -> None:
+    ids = ["NA", "01", "null", "nan"]
+    named = stimuli().table.set_axis(pd.Index(ids, name="stimulus_id"))
+    shown = Stimuli("toy", "image", named, stimuli().media)
+    brainio.write_stimuli(shown, tmp_path / "s.csv", tmp_path / "s.zip")
+    read = brainio.read_stimuli(tmp_path / "s.csv", tmp_path / "s.zip", "toy")
+    assert read.ids.tolist() == ids
+    assert read.digest == shown.digest
+    assert read.table["size"].dtype.kind == "f"
+
+
+def test_an_assembly_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = brainio.write_assembly(recording(), tmp_path / "a.nc")
+
+    def half(dataset: xr.Dataset, path: Path, **_: object) -> None:
+        Path(path).write_bytes(b"\x89HDF")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", half)
+    with pytest.raises(DataError, match=r"cannot write .*a\.nc: No space left"):
+        brainio.write_assembly(recording() + 1, tmp_path / "a.nc")
+    assert hashlib.sha1((tmp_path / "a.nc").read_bytes()).hexdigest() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]

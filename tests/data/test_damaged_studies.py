@@ -19,7 +19,7 @@ from scipy.io import savemat
 
 from brainmark.core import DataError, InvalidMeasurement
 from brainmark.data.git import GitFolder
-from brainmark.data.readers import array_of, fields_of, mat_of
+from brainmark.data.readers import array_of, fields_of, mat_of, mat_variable
 from brainmark.data.studies import cowley2023, kriegeskorte2008, ringach2002
 
 Put = Callable[[ModuleType, str, bytes], Path]
@@ -201,3 +201,25 @@ def test_readers_return_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "a.mat").write_bytes(mat(db={"x": np.arange(3.0), "y": np.ones(3)}))
     table = fields_of(mat_of(tmp_path / "a.mat", "db"), ("x", "y"), tmp_path / "a.mat", (3,))
     assert {k: v.tolist() for k, v in table.items()} == {"x": [0, 1, 2], "y": [1, 1, 1]}
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_damage_anywhere_in_a_matlab_file_is_named(tmp_path: Path, compressed: bool) -> None:
+    from scipy.io import savemat
+
+    path, generator = tmp_path / "a.mat", np.random.default_rng(0)
+    savemat(path, {"rates": np.arange(400.0).reshape(20, 20), "names": ["a", "bb"]}, do_compression=compressed)
+    content, refused = path.read_bytes(), 0
+    for cut in generator.integers(130, len(content), 60):
+        broken = bytearray(content[:cut])
+        broken[int(generator.integers(128, cut))] ^= 0x55
+        path.write_bytes(bytes(broken))
+        for read in (mat_of, mat_variable):
+            try:
+                read(path, "rates")
+            except DataError as error:
+                assert str(path) in str(error)
+                refused += 1
+    assert refused > 100
+    with pytest.raises(DataError, match=r"gone\.mat"):
+        mat_variable(tmp_path / "gone.mat", "rates")

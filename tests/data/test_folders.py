@@ -14,6 +14,7 @@ from brainmark.core import DataError
 from brainmark.data import decoded as decoded_module
 from brainmark.data.decoded import decoded
 from brainmark.data.folders import NumberedFiles, digest_of
+from brainmark.data.whole import beside
 
 URL = "https://raw.example.org/set/train/cat"
 PLACE = Path("raw.example.org/set/train/cat")
@@ -145,3 +146,32 @@ def test_a_file_that_is_no_such_image_is_named(
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
     with pytest.raises(DataError, match=reason):
         decoded("toy", [registered(contents)], (4, 4, 3))
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_images(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(tmp_path / "mirror")
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    home.mkdir()
+    (home / "arrays").write_text("a file in the place of the folder")
+    with pytest.warns(UserWarning, match="are not kept at .* set BRAINMARK_HOME"):
+        pixels = decoded("toy", [registered()], (4, 4, 3))
+    assert pixels[:, 0, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_processes_that_fetch_one_folder_do_not_share_a_half_written_file(
+    server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process has written so far under its own name is neither taken nor removed."""
+    for number, content in enumerate(CONTENTS):
+        server.add(f"/set/{number:04d}.png", content)
+    files = registered(url=f"{server.base}/set")
+    folder = home / "files" / files._folder  # pyright: ignore[reportPrivateUsage]
+    folder.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: 1)
+        other = beside(folder / "0001.png", "part")
+    other.write_bytes(CONTENTS[1][:10])
+    assert files.read() == CONTENTS
+    assert other.read_bytes() == CONTENTS[1][:10]

@@ -170,6 +170,21 @@ def test_files_that_are_no_measurement(tmp_path: Path) -> None:
         read_measurement(tmp_path / "two.nc")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5netcdf closes what it never opened
+def test_damage_anywhere_in_a_file_is_named(tmp_path: Path) -> None:
+    """A damaged file fails in HDF5 in many ways; damage that changes nothing else than text is not noticed."""
+    path = write_measurement(recording(), tmp_path / "a.nc")
+    content, refused = path.read_bytes(), 0
+    for place in range(0, len(content), 60):
+        path.write_bytes(content[:place] + bytes(b ^ 0x55 for b in content[place : place + 12]) + content[place + 12 :])
+        try:
+            read_measurement(path)
+        except (DataError, InvalidMeasurement) as error:
+            assert "a.nc" in str(error)
+            refused += 1
+    assert refused > 20
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_measurement(recording(), tmp_path / "a.nc")
     before = path.read_bytes()

@@ -54,3 +54,11 @@ def test_long_names_are_shortened_but_stay_apart() -> None:
 
 def test_a_place_under_a_mirror_url_is_quoted() -> None:
     assert as_url("http://m:1/x", PurePosixPath("host/a b/c?d")) == "http://m:1/x/host/a%20b/c%3Fd"
+
+
+def test_no_place_has_a_name_that_file_systems_refuse() -> None:
+    """Asking for a longer one is an error of the system, not a file that is missing."""
+    long = places(f"https://example.org/folder/f.nc?{'x' * 400}")
+    assert [place.name for place in long][1:] == ["f.nc"]
+    assert all(len(place.name.encode()) <= 200 for place in long)
+    assert [place.name for place in places("https://example.org/f.nc?v=1")] == ["f.nc@v=1", "f.nc?v=1", "f.nc"]

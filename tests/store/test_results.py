@@ -49,6 +49,23 @@ def test_a_damaged_record_counts_as_none(tmp_path, score):
     assert store.get(KEY) is None
     record.write_text(json.dumps({"value": 1}))
     assert store.get(KEY) is None
+    record.write_text(json.dumps({**score.to_dict(), "controls": []}))
+    assert store.get(KEY) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5netcdf closes what it never opened
+def test_damaged_units_count_as_none_wherever_the_damage_is(tmp_path, score):
+    store = ResultStore(tmp_path)
+    units = store.put(KEY, score).with_suffix(".nc")
+    content, lost = units.read_bytes(), 0
+    for place in range(0, len(content), 60):
+        units.write_bytes(
+            content[:place] + bytes(b ^ 0x55 for b in content[place : place + 12]) + content[place + 12 :]
+        )
+        lost += store.get(KEY) is None
+    assert lost > 20
+    units.write_bytes(content)
+    assert store.get(KEY) is not None
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, score):

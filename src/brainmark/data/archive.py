@@ -16,6 +16,8 @@ import numpy as np
 from brainmark.core import DataError, InvalidStimuli
 from brainmark.core.stimuli import decode_image
 
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
+"""What reading a member of a zip file raises; RuntimeError: it is encrypted, or packed in a way that is not known."""
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
@@ -56,7 +58,7 @@ class ZipImages:
         member = self.members[index]
         try:
             return decode_image(io.BytesIO(self._zip().read(member)))
-        except (zipfile.BadZipFile, zlib.error, InvalidStimuli, OSError, EOFError) as error:
+        except (*UNREADABLE, InvalidStimuli) as error:
             raise DataError(f"{self.path}: cannot read image {member!r}: {error}") from error
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ from brainmark.core.cards import Modality
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.archive import ZipImages
 from brainmark.data.verify import digest_of
-from brainmark.data.whole import write_whole
+from brainmark.data.whole import whole_file, write_whole
 
 _ID, _OLD_ID = "stimulus_id", "image_id"
 _HDF5, _CDF = b"\x89HDF", b"CDF"
@@ -84,9 +84,11 @@ def read_stimuli(
     """
     table, archive = Path(table), Path(archive)
     try:
-        rows = pd.read_csv(table, dtype={_ID: str, _OLD_ID: str})
+        rows = pd.read_csv(table)
+        names = pd.read_csv(table, dtype=str, keep_default_na=False, usecols=lambda c: c in (_ID, _OLD_ID, "filename"))
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"cannot read {table} as a CSV table: {error}") from error
+    rows = rows.assign(**{str(c): names[c] for c in names})  # 01 and NA are names
     if _ID not in rows and _OLD_ID in rows:
         rows[_ID] = rows[_OLD_ID]
     for column in (_ID, "filename"):
@@ -342,8 +344,8 @@ def write_assembly(recording: xr.DataArray, path: Path | str) -> str:
     text = flat.dtype.kind in "OUS"
     encoding = {} if text else {"data": {"zlib": True, "complevel": 9}}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+        with whole_file(path) as part:
+            dataset.to_netcdf(part, engine="h5netcdf", encoding=encoding)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     return digest_of(path, "sha1")

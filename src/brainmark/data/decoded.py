@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from brainmark.core import DataError
+from brainmark.data.download import cannot_write
 from brainmark.data.folders import NumberedFiles, counting
 from brainmark.data.settings import home
 from brainmark.data.whole import write_whole
@@ -36,10 +39,15 @@ def decoded(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, 
         content = kept.read_bytes()
         if kept.stem.endswith(hashlib.sha256(content).hexdigest()) and len(content) == np.prod(whole):
             return np.frombuffer(content, np.uint8).reshape(whole)
-        kept.unlink(missing_ok=True)
+        with suppress(OSError):
+            kept.unlink()
     pixels = _decode(name, folders, whole)
     content = pixels.tobytes()
-    write_whole(home() / "arrays" / f"{name}-{sources}-{hashlib.sha256(content).hexdigest()}.raw", content)
+    kept = home() / "arrays" / f"{name}-{sources}-{hashlib.sha256(content).hexdigest()}.raw"
+    try:
+        write_whole(kept, content)
+    except OSError as error:  # the images themselves are there
+        warnings.warn(f"the images of {name} are not kept at {kept}: {cannot_write(error)}", stacklevel=2)
     return pixels
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from brainmark.core import DataError
 from brainmark.data import settings
 from brainmark.data.places import as_url, places
+from brainmark.data.whole import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -132,7 +133,7 @@ class NumberedFiles:
         bases = [m.url for m in settings.mirrors() if m.url and not m.problem]
         origins = [as_url(base, places(f"{self.url}/{name}")[0]) for base in bases] + [f"{self.url}/{name}"]
         tried: list[str] = []
-        part = target.with_name(f".{name}.part")
+        part = beside(target, "part")  # processes may fetch the same folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for origin in origins:

@@ -56,8 +56,9 @@ def read_measurement(path: Path | str) -> xr.DataArray:
     try:
         with path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
             measurement = _decoded(file, path)
-    except OSError as error:
-        raise DataError(f"cannot read {path} as netCDF: {error.strerror or error}") from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:  # damaged files fail in many ways
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise DataError(f"cannot read {path} as netCDF: {reason}") from error
     return check_measurement(measurement, path.name)
 
 

@@ -42,7 +42,11 @@ def places(url: str) -> tuple[PurePosixPath, ...]:
     host = host.replace(":", "_")  # IPv6
     hosts = [host] if own_port else [f"{host}+{port}", f"{host}:{port}", host]
     *folders, name = segments
-    names = [_short(f"{name}@{_safe(parts.query)}"), f"{name}?{parts.query}", name] if parts.query else [_short(name)]
+    if parts.query:
+        others = [n for n in (f"{name}?{parts.query}", name) if len(n.encode()) <= _LONGEST]
+        names = [short_name(f"{name}@{_safe(parts.query)}"), *others]
+    else:
+        names = [short_name(name)]
     return tuple(PurePosixPath(h, *folders, n) for h, n in product(hosts, names))
 
 
@@ -68,7 +72,8 @@ def _safe(query: str) -> str:
     return quote(query, safe="=&-_.~%,+")
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return a name that file systems allow: a long one is cut, and made unique by its sha256."""
     raw = name.encode()
     if len(raw) <= _LONGEST:
         return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from brainmark.core import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_DAMAGED_HDF5 = (OSError, LookupError, ValueError, RuntimeError)
 
 
 def array_of(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -38,16 +41,21 @@ def mat_of(path: Path, variable: str) -> Any:
     ------
     DataError : it cannot be read, or has no such variable.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        content = loadmat(path, squeeze_me=True, struct_as_record=False, variable_names=[variable])
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as a MATLAB file: {error}") from error
+    content = _content_of_mat(path, squeeze_me=True, variable_names=[variable])
     if variable not in content:
         raise DataError(f"{path}: has no variable {variable!r}")
     return content[variable]
+
+
+def _content_of_mat(path: Path, *, squeeze_me: bool, variable_names: Sequence[str] | None = None) -> dict[str, Any]:
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    damaged = (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError, LookupError, zlib.error)
+    try:
+        return loadmat(path, squeeze_me=squeeze_me, struct_as_record=False, variable_names=variable_names)
+    except damaged as error:
+        raise DataError(f"{path}: cannot be read as a MATLAB file: {error}") from error
 
 
 def fields_of(struct: Any, names: Sequence[str], path: Path, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -96,7 +104,7 @@ def matlab_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         with h5py.File(path, "r") as file:
             objects: Any = file["#subsystem#/MCOS"]
             cells = [_cells(file, reference) for reference in np.ravel(objects[()])]
-    except (OSError, KeyError) as error:
+    except _DAMAGED_HDF5 as error:
         raise DataError(f"{path}: cannot be read as a MATLAB 7.3 file with a table: {error}") from error
     names = next((c for c in cells if c and all(isinstance(x, str) for x in c)), None)
     values = next((c for c in cells if names and len(c) == len(names) and c is not names), None)
@@ -140,18 +148,15 @@ def mat_variable(path: Path, name: str) -> np.ndarray:
     ------
     DataError : it cannot be read, has no such variable or field, or it is something else.
     """
-    with path.open("rb") as file:
-        first = file.read(128)
+    try:
+        with path.open("rb") as file:
+            first = file.read(128)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
     if first[:4] == b"\x89HDF" or b"MATLAB 7.3" in first:
         return _of_hdf5(path, name)
     top, *fields = name.split(".")
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        content = loadmat(path, squeeze_me=False, struct_as_record=False)
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as a MATLAB file: {error}") from error
+    content = _content_of_mat(path, squeeze_me=False)
     if top not in content:
         known = ", ".join(k for k in content if not k.startswith("__"))
         raise DataError(f"{path}: has no variable {top!r} among {known}")
@@ -192,5 +197,5 @@ def _of_hdf5(path: Path, name: str) -> np.ndarray:
             kind = found.attrs.get("MATLAB_class")
             values = np.asarray(found[()]).T
             return np.array(["".join(map(chr, row)) for row in values]) if kind == b"char" else values
-    except OSError as error:
+    except _DAMAGED_HDF5 as error:
         raise DataError(f"{path}: cannot be read as a MATLAB 7.3 file: {error}") from error

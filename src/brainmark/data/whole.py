@@ -6,27 +6,39 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside `path`, flush to the disk, rename; on any error `path` is as it was.
+@contextmanager
+def whole_file(path: Path) -> Generator[Path]:
+    """Yield a temporary name beside `path` to write to; then flush to the disk, rename. On any error nothing is left.
 
     Raises
     ------
     OSError : the folder cannot be made or written to, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    part = beside(path, "part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
+        yield part
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, see `whole_file`; on any error `path` is as it was. Raises OSError."""
+    with whole_file(path) as part:
+        part.write_bytes(content)
+
+
+def beside(path: Path, ending: str) -> Path:
+    """Return a hidden name beside `path` that no other process or thread takes."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{ending}")
 
 
 def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = False) -> None:
@@ -47,7 +59,7 @@ def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = 
     """
     if path.exists() and not replace:
         raise FileExistsError(errno.EEXIST, "is there already", str(path))
-    part, old = (path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{w}") for w in ("part", "old"))
+    part, old = beside(path, "part"), beside(path, "old")
     try:
         for name, content in files.items():
             target = part / name
@@ -60,10 +72,13 @@ def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = 
             path.rename(old)
         try:
             part.rename(path)
-        except OSError:
+        except BaseException:
             if old.exists():
                 old.rename(path)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -20,6 +20,7 @@ from brainmark.core.experiment import Experiment, Record
 from brainmark.core.measurement import check_answer, with_stimulus_columns
 from brainmark.core.score import Interval, Score, make_score
 from brainmark.core.subject import Subject
+from brainmark.data.places import short_name
 from brainmark.data.settings import home
 from brainmark.data.whole import write_whole
 from brainmark.metrics.haemodynamics import BLOCK
@@ -308,7 +309,7 @@ def _score_of(subject: LayeredSubject, benchmark: Benchmark, readout: Any) -> Sc
 
 def choices_path(model: str) -> Path:
     """Return the file that holds what was chosen for a model; it need not exist."""
-    return home() / "layers" / f"{quote(model, safe='')}.json"
+    return home() / "layers" / short_name(f"{quote(model, safe='')}.json")
 
 
 def keep(choice: Choice) -> Path:

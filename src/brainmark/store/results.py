@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,10 @@ class ResultStore:
             units = self._path(key, ".nc")
             if not units.exists():
                 return Score.from_dict(plain)
-            with xr.open_dataset(units, engine="h5netcdf") as opened:
-                loaded = opened.load()
+            loaded = xr.load_dataset(io.BytesIO(units.read_bytes()), engine="h5netcdf")  # by path, xarray keeps it open
             draws = loaded[DRAWS].values if DRAWS in loaded else None
             return Score.from_dict(plain, loaded.drop_vars(DRAWS, errors="ignore"), draws)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError):
             return None
 
     def put(self, key: str, score: Score) -> Path:

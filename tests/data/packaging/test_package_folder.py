@@ -17,6 +17,7 @@ from brainmark.data import whole
 from brainmark.data.packaging import CannotPackage, load_package, package, verified
 from brainmark.data.packaging.folder import PackageCard, read_card
 from brainmark.data.packaging.spec import description_of
+from brainmark.data.whole import write_folder
 
 
 @pytest.fixture
@@ -173,3 +174,41 @@ def test_its_files_are_local(out: Path) -> None:
         fetch(entry.card.sources[1])
     (out / "stimuli.csv").unlink()
     assert where(entry.card.sources[1]).state == "missing"
+
+
+def test_a_file_in_the_place_of_a_folder_gives_way_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "set").write_text("a file")
+    with pytest.raises(FileExistsError):
+        write_folder(tmp_path / "set", {"a.txt": b"1"})
+    write_folder(tmp_path / "set", {"a.txt": b"1"}, replace=True)
+    assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["set", "set/a.txt"]
+
+
+def test_an_interrupted_exchange_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(tmp_path / "set", {"a.txt": b"1"})
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name.endswith(".part"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "set", {"a.txt": b"2"}, replace=True)
+    assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["set", "set/a.txt"]
+    assert (tmp_path / "set" / "a.txt").read_bytes() == b"1"
+
+
+def test_texts_that_look_like_numbers_come_back_as_they_were_written(lab: Any) -> None:
+    texts = ["007", "1.50", "12", "TRUE"]
+    (lab.folder / "texts.csv").write_text("stimulus_id,text\n" + "".join(f"{k},{t}\n" for k, t in enumerate(texts)))
+    lab.table("rates.csv", [{"stimulus_id": k, "u0": float(k)} for k in range(4)])
+    source = {"file": "rates.csv", "neuroids": "u0", "region": "language_system", "subject": "Ada", "units": "1"}
+    said = {"stimuli": {"table": "texts.csv"}, "modality": "text", "domain": "language", "degrees": None}
+    description = description_of(lab.describe(source, **said, duration=None, species="human"), "lab.toml")
+    package(description, lab.folder, lab.folder / "out")
+    stimuli = load_package(lab.folder / "out").stimuli
+    assert stimuli is not None
+    assert [stimuli.media[k] for k in range(4)] == texts
+    assert len(stimuli.digest) == 64

@@ -303,3 +303,24 @@ def test_a_neuroid_without_values_is_left_out_and_noted(lab: Any, wide: dict[str
 def test_a_description_is_a_table_of_known_fields() -> None:
     with pytest.raises(CannotPackage, match=r"recording\.0\.file is missing"):
         description_of({"recording": [{"format": "nwb"}]}, "lab.toml")
+
+
+def test_identifiers_with_leading_zeros_stay_as_they_are_written(lab: Any, wide: dict[str, Any]) -> None:
+    """In CSV 001 looks like a number; the file of the image is 001.png."""
+    lab.trials(repetitions=2)
+    for number, name in enumerate(lab.ids):
+        (lab.folder / "images" / f"{name}.png").rename(lab.folder / "images" / f"{number:03d}.png")
+    table = pd.read_csv(lab.folder / "rates.csv")
+    lab.table("rates.csv", table.assign(stimulus_id=[f"{lab.ids.index(one):03d}" for one in table["stimulus_id"]]))
+    lab.table("units.csv", {"neuroid_id": [f"u{k}" for k in range(4)], "depth": [10, 20, 30, 40]})
+    made = lab.prepared({**wide, "neuroid_table": "units.csv"}).measurement
+    assert made.coords["stimulus_id"].values.tolist() == [f"{k:03d}" for k in range(12)]
+    assert made.coords["depth"].values.tolist() == [10, 20, 30, 40]
+    np.testing.assert_array_equal(made.values[3], table[table["stimulus_id"] == "im03"].iloc[:, 1:].to_numpy().T)
+
+
+def test_files_may_be_named_by_absolute_patterns(lab: Any, wide: dict[str, Any]) -> None:
+    lab.trials()
+    named = lab.prepared({**wide, "file": f"{lab.folder}/rat*.csv"}).measurement
+    assert dict(named.sizes) == dict(lab.prepared(wide).measurement.sizes)
+    assert "there is no file" in one(lab.refused({**wide, "file": "**.csv"}), "no file")

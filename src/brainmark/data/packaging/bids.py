@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from brainmark.core.errors import MissingDependency
+from brainmark.data.packaging.files import all_files
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.spec import BidsSource
@@ -72,7 +73,7 @@ def _events(path: Path, told: BidsSource, base: Path, problems: Problems) -> tup
     own = entities(path)
     found = [
         p
-        for p in sorted(base.glob(_filled(told.events, own)))
+        for p in all_files([_filled(told.events, own)], base)
         if all(own.get(k) == v for k, v in entities(p).items() if k in _LINKED)
     ]
     if len(found) != 1:
@@ -113,7 +114,7 @@ def _voxels(path: Path, told: BidsSource, base: Path, problems: Problems) -> tup
     parts: list[np.ndarray] = []
     tables: list[pd.DataFrame] = []
     for region, pattern in told.regions.items():
-        files = sorted(base.glob(_filled(pattern, entities(path))))
+        files = all_files([_filled(pattern, entities(path))], base)
         if len(files) != 1:
             problems.add(f"{path}: {len(files)} masks of {region} fit {pattern!r}; name one ({{sub}} is the subject)")
             return None

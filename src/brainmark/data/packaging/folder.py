@@ -193,7 +193,7 @@ def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["ima
     """Return the stimuli of a table in a package. Raises DataError."""
     try:
         rows = pd.read_csv(
-            path / table, dtype={"stimulus_id": str, "label": str}, keep_default_na=False, na_values=[""]
+            path / table, dtype={"stimulus_id": str, "label": str, "text": str}, keep_default_na=False, na_values=[""]
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{path / table}: cannot be read: {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from brainmark.core.errors import DataError
 from brainmark.data.packaging.arrays import read_arrays
 from brainmark.data.packaging.bids import read_bids
+from brainmark.data.packaging.files import all_files
 from brainmark.data.packaging.nwb import read_nwb
 from brainmark.data.packaging.problems import Problems
 from brainmark.data.packaging.sessions import Session
@@ -26,18 +26,6 @@ from brainmark.data.packaging.spec import (
 )  # fmt: skip
 from brainmark.data.packaging.stimuli import as_names, header
 from brainmark.data.packaging.tables import read_trials
-
-
-def all_files(patterns: Iterable[str], base: Path) -> list[Path]:
-    """Return the files that names and patterns lead to, sorted within each pattern, each once."""
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        path = base / pattern
-        if path.exists():
-            found[path] = None
-        elif not Path(pattern).is_absolute():
-            found |= dict.fromkeys(sorted(p for p in base.glob(pattern) if p.is_file()))
-    return list(found)
 
 
 def files_of(told: Description, base: Path) -> list[Path]:

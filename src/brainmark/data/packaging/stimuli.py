@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ import pandas as pd
 
 from brainmark.core.errors import InvalidStimuli, suggest
 from brainmark.core.stimuli import decode_image
+from brainmark.data.archive import UNREADABLE
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.spec import StimulusPart
 from brainmark.data.verify import sha256_of
@@ -73,7 +75,7 @@ def find_stimuli(
         problems.add(f"stimuli are missing: say stimuli.{what}")
         return None
     if told.table is not None:
-        table = read_table(base / told.table, problems)
+        table = read_table(base / told.table, problems, (told.text,) if modality == "text" else ())
         table = None if table is None else _from_table(table, told, base, modality, problems)
     else:
         table = _from_folder(base / str(told.folder), wanted, problems)
@@ -94,7 +96,7 @@ def _unpacked(told: StimulusPart, base: Path, scratch: Path, problems: Problems)
         try:
             with zipfile.ZipFile(base / told.archive) as packed:
                 packed.extractall(folder)
-        except (OSError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             problems.add(f"stimuli.archive: {base / told.archive}: {getattr(error, 'strerror', None) or error}")
             return None
         return folder
@@ -138,18 +140,34 @@ def ordered(found: Found, measured: Sequence[str], problems: Problems) -> list[s
     return [str(one) for one in found.table.index if one in shown]
 
 
-def read_table(path: Path, problems: Problems) -> pd.DataFrame | None:
-    """Read a CSV or TSV table; empty fields are missing, and text like "NA" in a column of text stays text."""
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+def read_table(path: Path, problems: Problems, as_written: Sequence[str] = ()) -> pd.DataFrame | None:
+    """Read a CSV or TSV table; empty fields are missing, and text like "NA" in a column of text stays text.
+
+    Numbers with zeros before them, such as 007, are names, and stay text, as do the columns `as_written`.
+    """
+    read = partial(
+        pd.read_csv, path, sep="\t" if path.suffix.lower() == ".tsv" else ",", encoding="utf-8-sig",
+        keep_default_na=False, na_values=["", "n/a"],
+    )  # fmt: skip
     try:
-        table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", keep_default_na=False, na_values=["", "n/a"])
+        table = read()
+        whole = [k for k, name in enumerate(table.columns) if name in as_written or _whole_numbers(table[name])]
+        written = read(usecols=whole, dtype=str) if whole else table.iloc[:, :0]
     except (OSError, ValueError, csv.Error) as error:
         problems.add(f"{path} cannot be read as a table: {getattr(error, 'strerror', None) or error}")
         return None
     if table.empty:
         problems.add(f"{path} has no rows")
         return None
+    for place, name in zip(whole, written.columns, strict=True):
+        if table.columns[place] in as_written or written[name].str.match(r"0\d").any():
+            table = table.assign(**{str(table.columns[place]): written[name]})
     return table
+
+
+def _whole_numbers(column: pd.Series) -> bool:
+    """Whether a column was read as integers, or as floats since some are missing."""
+    return column.dtype.kind in "iu" or (column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all()))
 
 
 def header(path: Path) -> list[str]:
