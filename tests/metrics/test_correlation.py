@@ -39,11 +39,11 @@ def test_folds_of_constants_do_not_count_and_perfect_is_one() -> None:
     assert np.isnan(fold_pearson(X[:4], Y[:4], [2, 2])).all()
 
 
-@pytest.mark.parametrize("n", [6, 10, 40])
-def test_unbiased_follows_the_hypergeometric_function(n: int) -> None:
+@pytest.mark.parametrize(("n", "fourth_order"), [(6, 0.03), (10, 0.004), (40, 1.5e-5), (200, 2.5e-8)])
+def test_unbiased_follows_the_hypergeometric_function(n: int, fourth_order: float) -> None:
     r = np.linspace(-1, 1, 21)
     exact = r * special.hyp2f1(0.5, 0.5, (n - 2) / 2, 1 - r**2)
-    np.testing.assert_allclose(unbiased(r, n), exact, atol=0.03 if n == 6 else 0.004)
+    np.testing.assert_allclose(unbiased(r, n), exact, atol=fourth_order, rtol=0)
     np.testing.assert_allclose(unbiased(r, np.full(21, float(n))), unbiased(r, n), rtol=1e-14)
 
 
@@ -79,6 +79,16 @@ def test_counting_every_row_once_changes_nothing() -> None:
         resampled_pearson(X, Y, SIZES, np.ones((1, 90), int))[0], fold_pearson(X, Y, SIZES), rtol=1e-10
     )
     assert resampled_pearson(X, Y, SIZES, np.empty((0, 90))).shape == (0, 6)
+
+
+def test_folds_that_draws_leave_with_two_rows_do_not_count() -> None:
+    """Two rows correlate by 1 or -1, whatever they are."""
+    counts = np.zeros((1, 90), int)
+    counts[0, [3, 40]] = 1  # of the first fold one row, of the second one
+    counts[0, [31, 32, 60, 61, 62, 63, 64]] = 1, 0, 2, 1, 1, 1, 2
+    found = resampled_pearson(X, Y, SIZES, counts)[0]
+    rows = np.repeat(np.arange(55, 90), counts[0, 55:])
+    np.testing.assert_allclose(found, unbiased(pearson(X[rows], Y[rows]), len(rows)), rtol=1e-9)
 
 
 def test_a_resample_without_variation_is_undefined() -> None:

@@ -144,11 +144,33 @@ def test_constant_target_and_constant_prediction_are_undefined_and_said() -> Non
 def test_too_few_components_and_too_few_presentations_are_said() -> None:
     features, trials = simulated_brain(60, 4, 6, 1, noise=0.5)
     target = trials.isel(repetition=0).copy()
-    target.values[6:, 5] = np.nan
     comparison = pls(components=25, resamples=0)(features, target)
-    assert any("of 25 components" in note for note in comparison.notes)
-    comparison = ols(splits=Shuffled(2), resamples=0)(features, target.isel(neuroid=[0, 5]).where(lambda t: t > -9))
-    assert np.isfinite(comparison.values.values[0])
+    assert comparison.notes == ("PLS used 4 of 25 components: the data do not carry more",)
+    target.values[2:, 1] = np.nan  # two neuroids on two presentations, but not the same ones
+    target.values[:58, 2] = np.nan
+    target.values[:, 3] = 2.0
+    comparison = ols(splits=Shuffled(2), resamples=3)(features, target)
+    assert np.isnan(comparison.values.values).tolist() == [False, True, True, True, False, False]
+    assert comparison.notes == (
+        "r is undefined for 2 of 6 neuroids (measured on too few presentations)",
+        "r is undefined for 1 of 6 neuroids (constant target or prediction)",
+    )
+
+
+@pytest.mark.parametrize("neuroids", [3, 60])
+def test_constant_targets_of_any_number_leave_pls_without_components(neuroids: int) -> None:
+    features, _ = simulated_brain(40, 5, 2, 1, noise=0.5)
+    found = pls(components=3, resamples=0)(features.values, np.full((40, neuroids), 2.0))
+    assert np.isnan(found.values.values).all()
+    assert "PLS used 0 of 3 components: the data do not carry more" in found.notes
+
+
+def test_a_mapping_says_when_its_penalties_end_at_the_edge() -> None:
+    features, trials = simulated_brain(80, 5, 4, 1, noise=0.01)
+    target = trials.isel(repetition=0)
+    found = ridge(alphas=[1e3, 1e4], resamples=0)(features, target)
+    assert found.notes == ("100% of the chosen penalties lie at the lower edge of the grid",)
+    assert ridge(alphas=[1e3], resamples=0)(features, target).notes == ()
 
 
 def test_replicates_follow_the_shared_draws() -> None:

@@ -57,6 +57,14 @@ def test_groups_stay_together() -> None:
         assert not set(LABELS["story"][fold.train]) & set(LABELS["story"][fold.test])
 
 
+def test_large_groups_are_dealt_first_so_that_folds_are_alike() -> None:
+    """In another order the last group, of 12, would fall to a fold that is full already."""
+    story = np.repeat([f"s{k}" for k in range(13)], [1] * 12 + [12])
+    for seed in range(20):
+        sizes = [len(fold.test) for fold in Grouped("story", 2, seed)(24, {"story": story})]
+        assert sizes == [12, 12]
+
+
 def test_strata_are_spread_evenly() -> None:
     for fold in Stratified("object", 10)(N, LABELS):
         counts = np.unique(LABELS["object"][fold.test], return_counts=True)[1]

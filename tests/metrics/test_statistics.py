@@ -109,6 +109,9 @@ def test_effect_size_does_not_shrink_with_noise() -> None:
         replicates = values + noise * rng.standard_normal((100, 4000))
         assert effect_size(values, replicates) == pytest.approx(3.0, rel=0.12)
         assert np.isfinite(effect_size(np.append(values, np.nan), np.c_[replicates, replicates[:, 0]]))
+    few = np.array([0.1, 0.4, 0.7])  # noise of .01 and a spread of .09, both of samples
+    drawn = few + np.array([[0.1], [0.0], [-0.1]])
+    assert effect_size(few, drawn) == pytest.approx(0.4 / np.sqrt(0.09 - 0.01))
     assert np.isnan(effect_size(np.full(5, 0.1), 0.1 + 0.1 * rng.standard_normal((50, 5))))
 
 

@@ -82,7 +82,7 @@ def _batches(folds: Sequence[Fold], size: int) -> Iterator[Sequence[Fold]]:
 def _compact(y: Float[Array, "row target"]) -> tuple[Float[Array, "row kept"], Float[Array, " kept"]]:
     """Targets (n, min(q, n)) with the same products YY', and where NIPALS starts, in their coordinates.
 
-    Scores depend on Y through YY' alone, so many targets can be exchanged for n of them.
+    Scores depend on Y through YY' alone, so many targets can be exchanged for n of them. Of constant ones, one is kept.
     """
     xp = namespace(y)
     n, q = y.shape
@@ -94,6 +94,8 @@ def _compact(y: Float[Array, "row target"]) -> tuple[Float[Array, "row kept"], F
         return y, start
     values, vectors = xp.linalg.eigh(y @ transpose(y))
     keep = values > values[-1] * n * 1e-15
+    if not bool(xp.any(keep)):
+        return y[:, :1], xp.ones(1, dtype=xp.float64, device=device(y))
     values, vectors = values[keep], vectors[:, keep]
     root = xp.sqrt(values)
     return vectors * root, (transpose(vectors) @ y[:, first]) / root

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +86,11 @@ class Predictivity:
         values, per_fold = np.full(y.shape[1], np.nan), np.full((len(folds), y.shape[1]), np.nan)
         replicates = np.full((self.resamples, y.shape[1]), np.nan)
         notes: dict[str, None] = {}
+        few = np.zeros(y.shape[1], bool)
         for rows, columns in measured_alike(y):
             subset, tested = _restrict(folds, rows, len(y))
             if len(subset) < 2 or min(len(f.train) for f in subset) < 3:
-                notes[f"{len(columns)} neuroids were measured on too few presentations ({len(rows)})"] = None
+                few[columns] = True
                 continue
             part = features if len(rows) == len(y) else features.take(like(rows, features.array))
             targets = like(y[rows[:, None], columns], features.array)
@@ -100,15 +101,12 @@ class Predictivity:
             values[columns] = as_numpy(fold_pearson(predicted, truth, sizes))
             per_fold[np.array(tested)[:, None], columns] = _by_fold(predicted, truth, sizes)
             replicates[:, columns] = resampled_pearson(predicted, truth, sizes, counts[:, rows[test]])
-        undefined = int(np.isnan(values).sum())
-        if undefined:
-            notes[f"r is undefined for {undefined} of {len(values)} neuroids (constant target or prediction)"] = None
         units = unit_coordinates(target)
         return Comparison(
             values=xr.DataArray(values, dims="neuroid", coords=units),
             splits=xr.DataArray(per_fold, dims=("split", "neuroid"), coords=units),
             replicates=replicates if self.resamples else None,
-            notes=tuple(notes),
+            notes=(*notes, *_undefined(np.isnan(values), few)),
         )
 
 
@@ -163,6 +161,14 @@ def ols(splits: Splitter = TEN_FOLDS, resamples: int = 1000, seed: int = 0, devi
         return ols_predictions(features, y, folds), ()
 
     return Predictivity(predict, splits, resamples, seed, device)
+
+
+def _undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
+    """Say how many neuroids have no r, and why: measured on too `few` presentations, or constant."""
+    reasons = {"measured on too few presentations": few, "constant target or prediction": lost & ~few}
+    for why, which in reasons.items():
+        if which.any():
+            yield f"r is undefined for {int(which.sum())} of {len(which)} neuroids ({why})"
 
 
 def _edge_note(chosen: np.ndarray, grid: np.ndarray) -> tuple[str, ...]:
