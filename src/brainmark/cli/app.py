@@ -14,7 +14,7 @@ import typer
 from brainmark.cli import data_commands, score_commands, tables
 from brainmark.cli.terminal import JsonFlag, err, escaped, out, print_json, show_warning, whole
 from brainmark.core import registry
-from brainmark.core.errors import BrainmarkError, UnknownName
+from brainmark.core.errors import BrainmarkError, UnknownName, saying_what_to_install
 from brainmark.core.lookup import select
 
 app = typer.Typer(
@@ -40,7 +40,8 @@ def run() -> None:
     """Run the app; errors made on purpose become one line and an exit code, never a traceback."""
     warnings.showwarning = show_warning
     try:
-        app()
+        with saying_what_to_install("this command"):
+            app()
     except BrainmarkError as error:
         err.print(f"[bold red]error[/]: {escaped(error)}", soft_wrap=True)
         sys.exit(2 if isinstance(error, UnknownName) else 1)

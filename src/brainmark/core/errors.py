@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable", "no_data"]
+EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are imported under -> extras that bring them
+    **dict.fromkeys(("torch", "transformers", "safetensors", "sklearn"), ("vision", "language")),
+    **dict.fromkeys(("torchvision", "timm"), ("vision",)),
+    "tokenizers": ("language",),
+    **dict.fromkeys(("jinja2", "matplotlib"), ("report",)),
+    **dict.fromkeys(("nibabel", "pynwb"), ("data",)),
+}
 
 
 class BrainmarkError(Exception):
@@ -77,6 +85,25 @@ class MissingDependency(BrainmarkError, ImportError):
     def __init__(self, library: str, extra: str | None, purpose: str) -> None:
         wanted = library if extra is None else f"'brainmark[{extra}]'"
         super().__init__(f"{purpose} needs {library}; install it with: pip install {wanted}")
+
+
+@contextmanager
+def saying_what_to_install(purpose: str, preferred: str = "vision") -> Generator[None]:
+    """Raise `MissingDependency` where the block fails for want of a library of an extra.
+
+    Parameters
+    ----------
+    purpose : what needs the library.
+    preferred : the extra to offer where several bring it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extras = EXTRAS_WITH.get(error.name or "")  # a missing part of an installed library is another matter
+        if extras is None:
+            raise
+        library = "scikit-learn" if error.name == "sklearn" else str(error.name)
+        raise MissingDependency(library, preferred if preferred in extras else extras[0], purpose) from error
 
 
 class ResourceError(BrainmarkError):

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from brainmark.core.errors import saying_what_to_install
+
 
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__, __dir__, __all__`` of a package.
@@ -20,7 +22,8 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home = home_of[name]
-        module = importlib.import_module(f"{package}.{home}")
+        with saying_what_to_install(f"{package}.{name}"):
+            module = importlib.import_module(f"{package}.{home}")
         value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value

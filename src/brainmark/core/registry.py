@@ -18,7 +18,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard
-from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName
+from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, saying_what_to_install
 
 if TYPE_CHECKING:
     from brainmark.core.benchmark import Benchmark
@@ -65,12 +65,13 @@ class Entry(Generic[T, C]):
         return {n: p.default for n, p in inspect.signature(self.factory).parameters.items()}
 
     def load(self, **options: Any) -> T:
-        """Make the thing; unknown options are refused with the nearest known one."""
+        """Make the thing; unknown options are refused with the nearest known one, a missing library is named."""
         known = self.options
         for option in options:
             if option not in known:
                 raise UnknownName(f"option of {self.kind} {self.name!r}", option, known, _listing(known))
-        return self.factory(**options)
+        with saying_what_to_install(f"{self.kind} {self.name!r}", getattr(self.card, "domain", "vision")):
+            return self.factory(**options)
 
 
 def _listing(options: dict[str, Any]) -> str:
@@ -141,7 +142,8 @@ class Registry(Generic[T, C]):
         discover()
         if name in self._entries:
             return self._entries[name]
-        return next((found for finder in self._finders if (found := finder(name))), None)
+        with saying_what_to_install(f"{self.kind} {name!r}"):
+            return next((found for finder in self._finders if (found := finder(name))), None)
 
     def get(self, name: str) -> Entry[T, C] | None:
         """Return what is registered or found under this name, or None; what cannot be read counts as absent."""
