@@ -166,5 +166,9 @@ def test_refusals(world: tuple[np.ndarray, np.ndarray]) -> None:
         choice_pattern_ceiling()(target.mean("repetition"))
     with pytest.raises(InvalidMeasurement, match="no coordinate 'object'"):
         choice_pattern(truth="object")(model, target.mean("repetition"))
+    with pytest.raises(InvalidMeasurement, match="between 0 and 1, not between 0 and 3"):
+        choice_pattern()(model, target.sum("repetition"))
+    with pytest.raises(InvalidMeasurement, match="trials hold 1 where"):
+        choice_pattern_ceiling()(2 * target)
     with pytest.raises(InvalidMeasurement, match="negative ones"):
         choice_pattern()(-model, target.mean("repetition"))

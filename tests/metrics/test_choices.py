@@ -15,6 +15,7 @@ from brainmark.metrics.choices import (
     accuracy_distance_ceiling,
     confusion_ceiling,
     confusion_similarity,
+    decisions,
     error_consistency,
     error_consistency_ceiling,
     kappa,
@@ -110,6 +111,25 @@ def test_no_answer_is_an_error_and_not_asked_does_not_count() -> None:
     )
     target.values[5] = np.nan
     assert error_consistency(resamples=0)(model(guess), target).aggregate() == pytest.approx(1)
+
+
+def test_a_subject_that_was_never_asked_has_no_share_in_the_details(trials: tuple[np.ndarray, ...]) -> None:
+    labels, choices, guess = trials
+    target = people(choices, labels)
+    target.values[:, :, 3] = np.nan
+    found = error_consistency(resamples=0)(model(guess), target)
+    assert np.isnan(found.values.values).tolist() == [False, False, False, True]
+    assert found.details["accuracy of subjects"] == pytest.approx(np.mean(choices[:, :3] == labels[:, None]))
+
+
+def test_choices_that_tie_share_the_presentation() -> None:
+    values = xr.DataArray(np.array([[2, 2, 1], [1, 1, 1], [0, 3, 2]]) / 5, dims=("presentation", "choice"))
+    target = people(np.zeros((3, 1), int), np.array([0, 1, 1]))
+    found = decisions(values.assign_coords(choice=LABELS), target)
+    np.testing.assert_allclose(found, [[1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3], [0, 1, 0]])
+    assert error_consistency(resamples=0)(values.assign_coords(choice=LABELS), target).details[
+        "accuracy"
+    ] == pytest.approx((1 / 2 + 1 / 3 + 1) / 3)
 
 
 @settings(max_examples=60, deadline=None)

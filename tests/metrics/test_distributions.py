@@ -181,6 +181,8 @@ def test_refusals() -> None:
         distribution_ceiling()(gratings(np.zeros(2)))
     with pytest.raises(InvalidMeasurement, match="ascending"):
         tuning_distribution(edges=[0, 0, 1])
+    with pytest.raises(InvalidMeasurement, match="positive edges; the first is 0"):
+        distribution_ceiling("max_dc")(histogram([1, 2, 3, 4], edges))
     with pytest.raises(InvalidMeasurement, match="no cell"):
         distribution_ceiling()(cells(np.full(3, np.nan)))
     with pytest.raises(ValueError, match="at least 1"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.optimize import linear_sum_assignment
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.dynamics import dynamic_similarity, eigenvalue_distance, fit_dynamics
@@ -78,6 +79,18 @@ def test_eigenvalue_distance_is_the_best_matching() -> None:
     assert eigenvalue_distance(np.diag([1.0, 0.5]), np.diag([0.4, 1.0])) == pytest.approx(0.05)
     assert eigenvalue_distance(np.diag([1.0, 0.0]), np.diag([1.0])) == pytest.approx(0.5)
     assert eigenvalue_distance(rotation(0.3, 0.9), rotation(0.3, 0.9).T) == pytest.approx(0)
+
+
+def test_spectra_of_any_sizes_are_matched_with_equal_shares() -> None:
+    """Against repeating each spectrum until both have one length; that of 150 and 151 would have 22,650 entries."""
+    generator = np.random.default_rng(3)
+    one, other = generator.normal(size=(4, 4)), generator.normal(size=(6, 6))
+    a, b = np.repeat(np.linalg.eigvals(one), 3), np.repeat(np.linalg.eigvals(other), 2)
+    distance = np.abs(a[:, None] - b)
+    expected = distance[linear_sum_assignment(distance)].mean()
+    assert eigenvalue_distance(one, other) == pytest.approx(expected)
+    near = eigenvalue_distance(np.diag(np.linspace(0, 1, 150)), np.diag(np.linspace(0, 1, 151)))
+    assert near < 0.01
 
 
 def test_refusals() -> None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.formulas import predictions_hold, read_formula
+from brainmark.metrics.formulas import WHOLE, predictions_hold, read_formula
 
 A, B = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 1.0])
-KNOWN = {(1, "a"): A, (2, "a"): 10 * A, (1, "b-c_2"): B, (0, "a"): 11 * A}
+KNOWN = {(1, "a"): A, (2, "a"): 10 * A, (1, "b-c_2"): B, (WHOLE, "a"): 11 * A}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,20 @@ def test_a_region_that_was_not_read_is_named() -> None:
 
 
 def test_regions_are_listed_once() -> None:
-    assert read_formula("(1;%a%) < (2;%b%) & (1;%a%) > (*;%c%)").cells == ((1, "a"), (2, "b"), (0, "c"))
+    assert read_formula("(1;%a%) < (2;%b%) & (1;%a%) > (*;%c%)").cells == ((1, "a"), (2, "b"), (WHOLE, "c"))
+
+
+def test_quotients_with_nothing_below_are_beyond_any_number_or_none() -> None:
+    known = {(1, "a"): np.array([1.0, -1.0, 0.0]), (2, "a"): np.zeros(3)}
+    assert read_formula("(1;%a%) / (2;%a%) > 9")(known).tolist() == [True, False, False]
+    assert read_formula("(1;%a%) / (2;%a%) != 9")(known).tolist() == [True, True, False]
+
+
+def test_regions_may_be_counted_from_zero() -> None:
+    prediction, target = suite({"a": [1.0, 2.0], "b": [3.0, 0.5]}, items=2)
+    target = target.assign_coords(region_number=target["region_number"] - 1)
+    formulas = ["(0;%a%) = 1", "(0;%b%) = 3", "(*;%a%) = 3", "(*;%b%) = 3.5"]
+    assert predictions_hold(formulas)(prediction, target).values.values.tolist() == [1.0] * 4
 
 
 @st.composite
@@ -114,8 +127,9 @@ def test_each_prediction_has_its_share_of_items() -> None:
 
 def test_a_comparison_with_an_unknown_surprisal_fails() -> None:
     prediction, target = suite({"good": [1.0], "bad": [np.nan]}, items=2)
-    found = predictions_hold(["(1;%good%) < (1;%bad%)", "(1;%good%) > (1;%bad%)"])(prediction, target)
-    assert found.values.values.tolist() == [0.0, 0.0]
+    signs = ("<", ">", "=", "!=", "<=", ">=")
+    found = predictions_hold([f"(1;%good%) {sign} (1;%bad%)" for sign in signs])(prediction, target)
+    assert found.values.values.tolist() == [0.0] * 6
 
 
 def test_an_item_that_lacks_a_region_is_refused() -> None:

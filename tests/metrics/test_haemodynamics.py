@@ -180,6 +180,25 @@ def test_ceilings_are_those_of_recordings() -> None:
     assert without.aggregate() == pytest.approx(expected, abs=0.03)
 
 
+def test_volumes_that_were_not_measured_cost_no_repetition() -> None:
+    generator = np.random.default_rng(7)
+    people = REGRESSORS[:, :1, None] + generator.normal(size=(BINS, 1, 4)) + 4 * START[:, None, None] / START.max()
+    holed = people.copy()
+    holed[3, 0, 0] = np.nan
+    ceiling = ceiling_in_volumes(SplitHalf(resamples=0), ("drift",))
+    whole, part = (ceiling(run(values, drift=START)).aggregate() for values in (people, holed))
+    assert part == pytest.approx(whole, abs=0.02)
+    rest = np.delete(people, 0, axis=2)
+    assert ceiling(run(rest, drift=START)).aggregate() < whole - 0.02
+
+
+def test_a_first_word_without_a_value_is_not_taken_for_all_words() -> None:
+    surprisal = UNITS[:, 0].copy()
+    surprisal[0] = np.nan
+    found = UniqueInVolumes(resamples=0)(spoken(surprisal), run(REGRESSORS[:, :1]))
+    assert found.aggregate() > 0.5
+
+
 def test_draws_of_blocks_are_wider_where_neighbours_resemble_each_other() -> None:
     bold = REGRESSORS[:, :1] + 8 * np.convolve(np.random.default_rng(8).normal(size=BINS), np.ones(8), "same")[:, None]
     mapping = ridge(splits=FIVE_BLOCKS, resamples=400)
@@ -202,3 +221,5 @@ def test_what_cannot_be_delayed_is_refused() -> None:
         UniqueInVolumes()(spoken(np.ones((WORDS, 2))), bold)
     with pytest.raises(InvalidMeasurement, match="one value a word"):
         PartialInVolumes()(spoken(UNITS), bold)
+    with pytest.raises(InvalidMeasurement, match="when was each word"):
+        UniqueInVolumes()(spoken(UNITS).rename(presentation="word"), bold)

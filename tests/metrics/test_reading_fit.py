@@ -114,6 +114,8 @@ def test_what_is_only_nuisance_has_no_value() -> None:
     for fit in ("partial", "likelihood"):
         copy = ReadingFit(fit, ("length",))(words(3 * LENGTH + 1 if fit == "partial" else np.ones(N)), TARGET)
         assert np.isnan(copy.values.values).all()
+        assert "partial r" not in copy.details  # undefined is not nought
+    assert "r" not in ReadingFit()(words(np.ones(N)), TARGET).details
 
 
 def test_the_ceiling_is_the_root_of_the_reliability() -> None:

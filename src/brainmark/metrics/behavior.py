@@ -146,7 +146,11 @@ def choice_pattern_ceiling(
             raise InvalidMeasurement(
                 f"a ceiling of choices needs (presentation, choice, repetition), not {tuple(target.dims)}"
             )
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "choice", "repetition").values.astype(float)
+        if not np.isin(trials[np.isfinite(trials)], (0, 1)).all():
+            raise InvalidMeasurement("trials hold 1 where the choice was taken, 0 where it was not, and NaN")
         true = _truth(target, truth)
         generator = np.random.default_rng([seed, 3])
         halves = [_split(trials, generator) for _ in range(splits)]
@@ -275,4 +279,9 @@ def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.
 def _shares(target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
     if set(target.dims) != {"presentation", "choice"}:
         raise InvalidMeasurement(f"shares of choices have (presentation, choice), not {tuple(target.dims)}")
-    return target.transpose("presentation", "choice").values.astype(float)
+    shares = target.transpose("presentation", "choice").values.astype(float)
+    if np.nanmin(shares) < 0 or np.nanmax(shares) > 1:
+        raise InvalidMeasurement(
+            f"shares of choices lie between 0 and 1, not between {np.nanmin(shares):g} and {np.nanmax(shares):g}"
+        )
+    return shares

@@ -51,11 +51,11 @@ def error_consistency(truth: str = "label", within: str | None = None, resamples
         def values(counts: np.ndarray) -> np.ndarray:
             return averaged([kappa(model[:, None], people, counts * stratum) for stratum in strata])
 
-        accuracy = np.nanmean(people, axis=0)
+        accuracy = known_mean(people.T)  # NaN: never asked
         low, high = kappa_bounds(float(model.mean()), accuracy)
         details = {
             "accuracy": float(model.mean()),
-            "accuracy of subjects": float(accuracy.mean()),
+            "accuracy of subjects": float(np.nanmean(accuracy)),
             "lowest possible": float(np.nanmean(low)),
             "highest possible": float(np.nanmean(high)),
         }

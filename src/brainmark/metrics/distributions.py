@@ -208,6 +208,8 @@ def _spec(property: str, edges: Sequence[float] | None) -> Property:
 def _with_edges(spec: Property, edges: np.ndarray) -> Property:
     if len(edges) < 3 or not (np.diff(edges) > 0).all():
         raise InvalidMeasurement(f"bins need at least three ascending edges, not {edges.tolist()}")
+    if spec.log and not edges[0] > 0:
+        raise InvalidMeasurement(f"bins over a logarithm have positive edges; the first is {edges[0]:g}")
     if spec.period is not None and not np.isclose(edges[-1] - edges[0], spec.period):
         raise InvalidMeasurement(f"the bins of a circular property span {spec.period:g}, not {edges[-1] - edges[0]:g}")
     return replace(spec, edges=tuple(edges.tolist()))

@@ -13,6 +13,7 @@ import xarray as xr
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.matching import transport
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Real
 
@@ -80,16 +81,10 @@ def _map(
 def eigenvalue_distance(one: Float[np.ndarray, "a a"], other: Float[np.ndarray, "b b"]) -> float:
     """Mean distance between the eigenvalues of two maps under the best matching (Wasserstein-1).
 
-    Spectra of different sizes are matched as distributions of equal weight, the smaller one repeated.
+    Spectra of different sizes are matched as distributions, the eigenvalues of each with equal shares.
     """
-    from scipy.optimize import linear_sum_assignment
-
-    a, b = np.linalg.eigvals(one), np.linalg.eigvals(other)
-    common = np.lcm(len(a), len(b))
-    a, b = np.repeat(a, common // len(a)), np.repeat(b, common // len(b))
-    distance = np.abs(a[:, None] - b[None, :])
-    rows, columns = linear_sum_assignment(distance)
-    return float(distance[rows, columns].mean())
+    distance = np.abs(np.linalg.eigvals(one)[:, None] - np.linalg.eigvals(other))
+    return float((transport(-distance) * distance).sum())
 
 
 def dynamic_similarity(

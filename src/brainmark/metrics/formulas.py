@@ -33,8 +33,8 @@ from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Bool, Float, Real, Shaped
 
 ABSOLUTE, RELATIVE = 1e-3, 1e-5
-WHOLE = 0
-"""Region number that stands for all regions of a condition."""
+WHOLE = -1
+"""Region number that stands for all regions of a condition; no region has it."""
 
 Cell = tuple[int, str]
 """Region number and condition."""
@@ -61,7 +61,7 @@ _COMPARISON: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     ">=": lambda a, b: (a > b) | _equal(a, b),
     "=": _equal,
     "==": _equal,
-    "!=": lambda a, b: ~_equal(a, b),
+    "!=": lambda a, b: ~_equal(a, b) & ~np.isnan(a - b),
 }
 _TRUTH: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"&": operator.and_, "|": operator.or_}
 
@@ -90,7 +90,8 @@ class Formula:
         lost = [cell for cell in self.cells if cell not in surprisals]
         if lost:
             raise InvalidMeasurement(f"formula {self.text!r}: no region {lost[0][0]} in condition {lost[0][1]!r}")
-        return np.asarray(self._value(surprisals), bool)
+        with np.errstate(divide="ignore", invalid="ignore"):  # x / 0 is beyond any number, 0 / 0 compares with none
+            return np.asarray(self._value(surprisals), bool)
 
 
 @cache

@@ -20,8 +20,9 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.banded import UniqueVariance
+from brainmark.metrics.controls import Gap
 from brainmark.metrics.inputs import check_filled, check_numbers
-from brainmark.metrics.predictivity import Predictivity, unit_coordinates
+from brainmark.metrics.predictivity import Predictivity, measured_alike, unit_coordinates
 from brainmark.metrics.reading import partial_correlations
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Real
@@ -129,7 +130,7 @@ class Haemodynamic:
             return found
         folds = getattr(self.metric.splits, "folds", 5)
         mixed = replace(self.metric, splits=Shuffled(folds, self.metric.seed), resamples=0)(features, volumes)
-        gap = mixed.aggregate() - (0.0 if np.isnan(found.aggregate()) else found.aggregate())
+        gap = Gap(mixed, found).value
         return replace(found, details={**found.details, "r with shuffled folds": mixed.aggregate(), "gap": gap})
 
 
@@ -157,8 +158,8 @@ class UniqueInVolumes:
         ------
         InvalidMeasurement : the same values for all words; what `UniqueVariance` and `delayed` refuse.
         """
-        check_filled(prediction, "prediction")
-        if not (np.ptp(np.asarray(prediction.values, float), axis=prediction.dims.index("presentation")) > 0).any():
+        regressors = delayed(prediction, target, self.response)
+        if not bool((prediction.max("presentation") > prediction.min("presentation")).any()):  # NaN aside
             raise InvalidMeasurement("the prediction is the same for all words")
         nuisance = _nuisance(target, self.nuisance)
         if not self.nuisance:
@@ -166,7 +167,7 @@ class UniqueInVolumes:
             nuisance = delayed(words.copy(data=np.ones(words.shape)), target, self.response)
         nuisance = _standardised(nuisance)
         metric = UniqueVariance({"nuisance": nuisance}, self.splits, self.resamples, self.seed, 8, self.block)
-        return metric(_features(delayed(prediction, target, self.response)), as_presentations(target))
+        return metric(_features(regressors), as_presentations(target))
 
 
 @dataclass(frozen=True)
@@ -215,9 +216,12 @@ def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceilin
         if nuisance:
             design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardised(_nuisance(target, nuisance))])
             first = volumes.transpose("presentation", ...)
-            flat = first.values.reshape(len(design), -1)
-            rest = flat - design @ np.linalg.lstsq(design, flat, rcond=1e-10)[0]
-            volumes = first.copy(data=rest.reshape(first.shape))
+            flat = first.values.reshape(len(design), -1).astype(float)
+            for rows, columns in measured_alike(flat):  # volumes that were not measured stay unknown
+                part = flat[rows[:, None], columns]
+                fitted = design[rows] @ np.linalg.lstsq(design[rows], part, rcond=1e-10)[0] if len(rows) else 0.0
+                flat[rows[:, None], columns] = part - fitted
+            volumes = first.copy(data=flat.reshape(first.shape))
         return ceiling(volumes)
 
     return over_volumes

@@ -81,9 +81,9 @@ class ReadingFit:
         columns, before = [c[known] for c in columns], [c[known] for c in before]
         few = f"the interval rests on {counts.shape[1]} texts: it is uncertain"
         notes = (few,) if self.resamples and counts.shape[1] < FEW_TEXTS else ()
-        details = {"r": _single([], x, y), "words": float(len(x))}
+        details = {"words": float(len(x))} | _single("r", [], x, y)
         if columns or before:
-            details["partial r"] = _single([*columns, *before], x, y)
+            details |= _single("partial r", [*columns, *before], x, y)
         if self.fit == "likelihood":
             gain = self._gain(x, y, columns, before, drawn)
             sums, sizes = (np.bincount(drawn, w, counts.shape[1]) for w in (gain, np.ones(len(gain))))
@@ -206,9 +206,10 @@ def _partial(products: np.ndarray) -> np.ndarray:
     return np.where(flat, np.nan, np.clip(r, -1.0, 1.0))
 
 
-def _single(removed: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
+def _single(name: str, removed: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Partial correlation over all words, by its name; nothing where it is undefined."""
     r = partial_correlations(removed, x, y, np.zeros(len(x), int), np.ones((1, 1)))[0]
-    return float(r) if np.isfinite(r) else 0.0
+    return {name: float(r)} if np.isfinite(r) else {}
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
