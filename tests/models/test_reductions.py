@@ -54,6 +54,15 @@ def test_distances_are_kept_within_the_stated_bound(nonzeros: int):
     assert 0.02 < off < projection.eps(60) < 0.2
 
 
+def test_the_stated_bound_is_kept_by_all_but_few_seeds():
+    dense = np.random.default_rng(1).normal(size=(150, 2000)).astype(np.float32)
+    off = np.array([distortion(dense, Projection(500, seed)(torch.from_numpy(dense)).numpy()) for seed in range(25)])
+    assert (off <= Projection(500).eps(150)).all()
+    assert off.max() > 0.7 * Projection(500).eps(150)  # the bound is of the right size
+    with pytest.raises(ValueError, match="risk = 0; give the share of seeds"):
+        Projection(500).eps(150, risk=0)
+
+
 def test_lengths_are_kept_on_average_and_each_dimension_is_used():
     one = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 700)).astype(np.float32))
     projected = torch.cat([Projection(50, seed, 3)(one) for seed in range(400)])
@@ -77,7 +86,7 @@ def test_dimensions_and_bound_are_inverse():
     for eps in (0.1, 0.3, 0.9):
         projection = Projection.within(eps, 1000)
         assert projection.eps(1000) <= eps < Projection(projection.dimensions - 1).eps(1000)
-    assert Projection.within(0.1, 1000).dimensions == 5921  # 4 ln 1000 / (.1 ** 2 / 2 - .1 ** 3 / 3)
+    assert Projection.within(0.1, 1000).dimensions == 7895  # 2 ln (1000 x 999 / .01) / (.1 ** 2 / 2 - .1 ** 3 / 3)
     assert Projection(20).eps(1000) == np.inf
     for eps, stimuli in ((0, 5), (1, 5), (0.5, 1)):
         with pytest.raises(ValueError, match="give 0 < eps < 1 and two or more"):

@@ -108,20 +108,21 @@ class Projection:
             )
 
     @classmethod
-    def within(cls, eps: float, stimuli: int, seed: int = 0, nonzeros: int = 4) -> Projection:
-        """Return the smallest projection that changes no squared distance of so many stimuli by more than `eps`."""
+    def within(cls, eps: float, stimuli: int, seed: int = 0, nonzeros: int = 4, risk: float = 0.01) -> Projection:
+        """Return the smallest projection whose `eps` of so many stimuli, at this risk, is not larger than that."""
         if not (0 < eps < 1 and stimuli > 1):
             raise ValueError(f"Projection: eps = {eps!r} of {stimuli!r} stimuli; give 0 < eps < 1 and two or more")
-        return cls(max(nonzeros, math.ceil(4 * math.log(stimuli) / _exponent(eps))), seed, nonzeros)
+        return cls(max(nonzeros, math.ceil(_logarithm(stimuli, risk) / _exponent(eps))), seed, nonzeros)
 
-    def eps(self, stimuli: int) -> float:
-        """Return the largest relative error of a squared distance between any two of so many stimuli.
+    def eps(self, stimuli: int, risk: float = 0.01) -> float:
+        """Return the relative error that no squared distance between any two of so many stimuli exceeds.
 
-        Bound of Johnson and Lindenstrauss as in Dasgupta & Gupta 2003, Random Struct. Algor. 22, theorem 2.1: it
-        can be kept for all pairs, proved for dense projections. inf: there are too few dimensions for any bound. The
-        typical error of a single pair is sqrt(2 / dimensions).
+        One seed in 1 / `risk` may exceed it. The union over all pairs of the bound of Johnson and Lindenstrauss, as in
+        Dasgupta & Gupta 2003, Random Struct. Algor. 22, lemma 2.2: 2 exp(-dimensions (eps^2 / 4 - eps^3 / 6)) for
+        each. It is proved for dense projections, and holds for this one where many units are active. inf: there are
+        too few dimensions for any bound. The typical error of a single pair is sqrt(2 / dimensions).
         """
-        needed = 4 * math.log(max(stimuli, 2)) / self.dimensions
+        needed = _logarithm(max(stimuli, 2), risk) / self.dimensions
         if needed > _exponent(1.0):
             return math.inf
         low, high = 0.0, 1.0
@@ -143,6 +144,12 @@ class Projection:
             for signs, order, padding, wide in plan
         ]
         return torch.cat(blocks, 1) * self.nonzeros**-0.5
+
+
+def _logarithm(stimuli: int, risk: float) -> float:
+    if not 0 < risk < 1:
+        raise ValueError(f"Projection: risk = {risk!r}; give the share of seeds that may exceed the bound, e.g. 0.01")
+    return 2 * math.log(stimuli * (stimuli - 1) / risk)
 
 
 def _exponent(eps: float) -> float:
