@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -268,3 +269,47 @@ def test_layers_of_torchscript_are_refused_and_its_output_can_be_read():
     traced = torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).eval(), torch.from_numpy(IMAGES))
     with pytest.raises(ModelError, match=r"'1' .* does not run in its forward pass: layers of TorchScript"):
         Extractor(traced)(IMAGES, ["1"])
+
+
+# --- networks whose forward pass takes gradients
+
+
+class Descends(nn.Module):
+    """Infers what would predict its input by descent on the error, as predictive coding does."""
+
+    def __init__(self, context):
+        super().__init__()
+        torch.manual_seed(0)
+        self.context, self.predict, self.inferred = context, nn.Linear(4, 12), nn.Identity()
+
+    def forward(self, x):
+        with self.context():
+            causes = torch.zeros(len(x), 4, requires_grad=True)
+            for _ in range(3):
+                error = ((x - self.predict(causes)) ** 2).sum()
+                (slope,) = torch.autograd.grad(error, causes)
+                causes = (causes - 0.05 * slope).detach().requires_grad_()
+        return self.inferred(causes)
+
+
+@pytest.mark.parametrize("context", [torch.enable_grad, nullcontext])
+def test_a_forward_pass_may_take_gradients(context):
+    network, shown = Descends(context), np.random.default_rng(0).normal(size=(20, 12)).astype(np.float32)
+    weight, bias = (p.detach().double().numpy() for p in network.predict.parameters())
+    causes = np.zeros((20, 4))
+    for _ in range(3):
+        causes -= 0.05 * -2 * (shown - causes @ weight.T - bias) @ weight
+    extractor = Extractor(network, batch=8)
+    found = extractor(list(shown), ["inferred", "predict"])
+    np.testing.assert_allclose(found["inferred"], causes, rtol=1e-5, atol=1e-6)
+    assert extractor.layers(list(shown)) == ["predict@0", "predict@1", "predict@2", "inferred"]
+    assert all(p.grad is None and p.requires_grad for p in network.parameters())
+
+
+def test_errors_about_gradients_that_remain_are_the_network_s_own():
+    class Detached(nn.Module):
+        def forward(self, x):
+            return torch.autograd.grad(x.detach().sum(), x)[0]
+
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        Extractor(Detached())(list(IMAGES), ["output"])

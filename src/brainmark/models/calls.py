@@ -126,7 +126,7 @@ def all_calls(module: nn.Module, sample: Any) -> list[str]:
 
         return hook
 
-    with hooked([(m, note(n)) for n, m in module.named_modules()]), torch.no_grad():
+    with hooked([(m, note(n)) for n, m in module.named_modules()]):
         call_with(module, sample)
     outermost: dict[tuple[int, int, tuple[int, ...]], _Event] = {}
     for event in events:

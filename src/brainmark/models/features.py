@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from brainmark.models.plan import (
     MANY,
     QUICK,
     TOGETHER,
+    Mode,
     Plan,
     Probe,
     reduced_shape,
@@ -45,6 +47,8 @@ _AGREES = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # the same, of a pass tha
 
 Layers = Mapping[str, Reduction | None] | Sequence[str]
 """One layer, several, or layers and what each is reduced by; ``all`` stands for every distinct output."""
+
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
@@ -85,17 +89,27 @@ class Extractor:
     def layers(self, media: Media) -> list[str]:
         """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
         sample, _, _ = self._sample(media)
-        with evaluating(self.module, inference=False), draws_from():
-            return all_calls(self.module, sample)
+
+        def found(mode: Mode) -> list[str]:
+            with evaluating(self.module, mode), draws_from():
+                return all_calls(self.module, sample)
+
+        return _with_gradients_if_needed(found, torch.no_grad)[0]
 
     def probe(self, media: Media, layers: Layers, *, seed: int | None = None) -> Probe:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
         sample, stored, key = self._sample(media)
         names = self._names(media, _listed(layers))
-        with evaluating(self.module), draws_from(), keep_heap(), self.precision():
-            found = planning.probe(self.module, sample, names, agree=_AGREES[self.dtype])
+
+        def probed(mode: Mode) -> Probe:
+            with evaluating(self.module, mode), draws_from(), keep_heap(), self.precision():
+                return planning.probe(self.module, sample, names, agree=_AGREES[self.dtype])
+
+        found, mode = _with_gradients_if_needed(probed, torch.inference_mode)
         medium = found.medium + stored[0] + stored[1]
-        return dataclasses.replace(found, medium=medium, prepared=stored[1], key=key, digest=digest_of(media[0]))
+        return dataclasses.replace(
+            found, medium=medium, prepared=stored[1], key=key, digest=digest_of(media[0]), mode=mode
+        )
 
     def plan(
         self,
@@ -174,7 +188,7 @@ class Extractor:
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
-        with evaluating(self.module):
+        with evaluating(self.module, probed.mode):
             return Run(self, media, self._wanted(layers, probed), probed, plan, seed, ids, into).execute(progress)
 
     def _sizes(self, count: int, seed: int | None, working: int) -> list[int]:
@@ -257,17 +271,27 @@ _evaluation = threading.RLock()  # training flags and hooks belong to the module
 
 
 @contextlib.contextmanager
-def evaluating(module: nn.Module, *, inference: bool = True) -> Generator[None]:
-    """Evaluation mode without gradients; afterwards each layer trains again if it did before."""
+def evaluating(module: nn.Module, mode: Mode = torch.inference_mode) -> Generator[None]:
+    """Evaluation mode, by default without gradients; afterwards each layer trains again if it did before."""
     with _evaluation:
         training = [m for m in module.modules() if m.training]
         try:
             _evaluate(module)
-            with torch.inference_mode() if inference else torch.no_grad(), _uncompiled():
+            with mode(), _uncompiled():
                 yield
         finally:
             for m in training:
                 m.training = True
+
+
+def _with_gradients_if_needed(run: Callable[[Mode], _T], mode: Mode) -> tuple[_T, Mode]:
+    """Run in a mode without gradients, or with them if the forward pass takes some, as inference by descent does."""
+    try:
+        return run(mode), mode
+    except RuntimeError as error:
+        if not re.search("grad|inference tensor", str(error), re.IGNORECASE):
+            raise
+    return run(torch.enable_grad), torch.enable_grad
 
 
 def _evaluate(module: nn.Module) -> None:

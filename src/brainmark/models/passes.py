@@ -90,7 +90,7 @@ class Run:
             with (
                 hooked(hooks),
                 keep_heap(),
-                torch.inference_mode(),
+                self.probed.mode(),
                 extractor.precision(),
                 self.probed.shortcuts.taken(),
                 draws_from(),
@@ -168,7 +168,7 @@ class Run:
                 continue
             last = self.probed.calls[name] - 1
             if index == call.index or (call.index is None and (index == last or not self.as_probed)):
-                self._keep(name, one_tensor(output, name, only=layer is self.extractor.module))
+                self._keep(name, one_tensor(output, name, only=layer is self.extractor.module).detach())
                 self.missing.discard(name)
         if self.as_probed and not self.missing:
             raise EnoughSeen

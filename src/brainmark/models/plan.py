@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,10 @@ _BASE = 96 * 2**20  # buffers of the libraries for linear algebra and of threads
 _WAITING = 4  # batches of prepared stimuli that wait for others of their shape, and of inputs that wait or are at work
 
 
+Mode = Callable[[], AbstractContextManager[Any]]
+"""Makes a context for passes, with or without gradients."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """What forward passes of a single stimulus showed.
@@ -50,6 +55,7 @@ class Probe:
     digest, alone, weights : hash of the stimulus, what the layers put out for it when it was shown alone, and how often
         the weights had been changed in place by then.
     shortcuts : what the run may compute otherwise; one pass took them, and agreed with one that did not.
+    mode : `torch.inference_mode`, or `torch.enable_grad` for a network whose forward pass takes gradients.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -64,6 +70,7 @@ class Probe:
     digest: bytes = b""
     alone: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor], repr=False)
     weights: tuple[int, ...] = field(default=(), repr=False)
+    mode: Mode = torch.inference_mode
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,7 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str], *, agree: float
     once = _Pass(module, calls, {}, memory)
     with memory, Following(module) as following:
         returned = once.run(shown)
-    shortcuts = following.shortcuts()
+    shortcuts = Shortcuts() if torch.is_grad_enabled() else following.shortcuts()  # oneDNN's products have no gradient
     del returned
     check_ran(module, calls, once.counts)
     changed = _changed(once, sample, shortcuts)
@@ -306,6 +313,7 @@ __all__ = [
     "QUICK",
     "TOGETHER",
     "LiveMemory",
+    "Mode",
     "Plan",
     "Probe",
     "check_stimuli",
