@@ -491,3 +491,15 @@ def test_reverse_splits_by_labels_that_only_the_recording_has(pair: tuple[xr.Dat
     found = bs.reverse_pls(5)(shuffled, y)
     np.testing.assert_array_equal(found.splits, bs.reverse_pls(5)(named, y).splits)
     assert not np.array_equal(found.splits, bs.reverse_pls(5, stratify=None)(shuffled, y).splits)
+
+
+def test_objects_are_compared_though_a_half_lacks_an_image(choices) -> None:
+    """One trial of an image is in one half only; o1 and o2 average over images, i1 does not."""
+    model, trials = choices
+    single = np.flatnonzero(trials.coords["stimulus_id"].values == "image00")
+    few = trials.drop_isel(presentation=single[1:])
+    for metric in (bs.o1(), bs.o2()):
+        assert np.isfinite(metric.ceiling(few).splits.values).all()
+        assert metric(model, few).aggregate() == pytest.approx(metric(model, trials).aggregate(), abs=0.1)
+    with pytest.raises(InvalidMeasurement, match="half of the trials lacks"):
+        bs.i1().ceiling(few)

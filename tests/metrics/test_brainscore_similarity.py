@@ -90,3 +90,31 @@ def test_a_constant_side_has_no_similarity(metric: module.Whole | module.Subsamp
 def test_patterns_at_equal_distances_get_the_published_zero() -> None:
     for equal in (np.eye(COUNT), np.zeros((COUNT, 3)) + np.eye(COUNT)[:, :1]):  # no estimated variance
         assert bs.cka()(recording(equal), recording(Y)).aggregate() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rdm", "rdm_cv"])
+def test_ties_are_ranked_as_published(name: str) -> None:
+    """Few units that are on or off have few distances: rounding by the published steps ranks those that are equal."""
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((COUNT, 9)) > 0, np.round(rng.standard_normal((COUNT, 5)))
+    x, y = x[(x != x[:, :1]).any(axis=1)][:40], y[(y != y[:, :1]).any(axis=1)][:40]
+    ids = np.array([f"im{i}" for i in range(40)])
+    order = rng.permutation(40)
+
+    def side(values: np.ndarray, order: np.ndarray) -> xr.DataArray:
+        return xr.DataArray(
+            values[order], dims=("presentation", "neuroid"), coords={"stimulus_id": ("presentation", ids[order])}
+        )
+
+    def published(rows: np.ndarray) -> float:
+        rows = rows[np.argsort(ids[rows])]
+        pairs = np.triu_indices(len(rows), 1)
+        return float(spearmanr(*((1 - np.corrcoef(v[rows]))[pairs] for v in (x, y)))[0])
+
+    if name == "rdm":
+        found = bs.rdm()(side(x, order), side(y, np.arange(40))).values.values
+        expected = [published(np.arange(40))]
+    else:
+        found = bs.rdm_cv(None)(side(x, order), side(y, np.arange(40))).splits.values[:, 0]
+        expected = [published(fold.test) for fold in bs.shuffle_splits(40, 10, None, 1, test_size=0.9)]
+    np.testing.assert_allclose(found, expected, atol=1e-12)

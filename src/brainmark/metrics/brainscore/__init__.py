@@ -52,8 +52,8 @@ Known faults, reproduced here and nowhere else:
 - The threshold ceiling draws people with a new seed each time: some are never left out.
 
 Not reproduced: state that a metric object keeps between calls (thresholds reuse the first inflection accuracy), draws
-without a seed (`property_similarity` takes one), rounding of features kept in float32, or far from 0 (unbiased CKA is
-then 0), or of a rank below the components of PLS. PLS with fewer units than
+without a seed (`property_similarity` takes one), rounding of features kept in float16 or float32, or far from 0
+(unbiased CKA is then 0), or of a rank below the components of PLS; overflow of integers. PLS with fewer units than
 components, which the published code refuses, uses what there is and says so. NaN is refused. The decoder of ``ost``
 starts from weights of TensorFlow's generator, here of NumPy's. Absent: metrics of single studies
 (``mask_regression``, ``baker_accuracy_delta``, ``kato_*``, ``tasks_consistency``, ``confusion_similarity``,

@@ -61,7 +61,7 @@ class ImageLevel:
         InvalidMeasurement : a half of the trials lacks images or choices of the model.
         """
         coded = _Trials.of(trials)
-        halves = [coded.table(first) for first, _ in _halvings(trials.size, self.repetitions)]
+        halves = [coded.table(first, self.objects) for first, _ in _halvings(trials.size, self.repetitions)]
         model = self._indices(_model_table(prediction, coded))
         return self._compare([(model, self._indices(half)) for half in halves], trials)
 
@@ -69,7 +69,7 @@ class ImageLevel:
         """Correlate the d' of random halves of the trials; no correction for their length."""
         coded = _Trials.of(trials)
         pairs = [
-            (self._indices(coded.table(first)), self._indices(coded.table(second)))
+            (self._indices(coded.table(first, self.objects)), self._indices(coded.table(second, self.objects)))
             for first, second in _halvings(trials.size, self.repetitions)
         ]
         return self._compare(pairs, trials)
@@ -183,10 +183,11 @@ class _Trials:
         of_image[image[::-1]] = truth[::-1]
         return cls(image, chosen, (sample, other), of_image, np.asarray(images), np.asarray(choices))
 
-    def table(self, rows: np.ndarray) -> _Table:
-        """Choices over offers of each object, from some of the trials."""
+    def table(self, rows: np.ndarray, pooled: bool) -> _Table:
+        """Choices over offers of each object, from some of the trials; `pooled` over images, of which some may lack."""
         shape = len(self.images), len(self.choices)
-        if len(np.unique(self.image[rows])) < shape[0] or len(np.unique(self.chosen[rows])) < shape[1]:
+        lacking = len(np.unique(self.image[rows])) < shape[0] and not pooled
+        if lacking or len(np.unique(self.chosen[rows])) < shape[1]:
             raise InvalidMeasurement("half of the trials lacks images or choices that the other half has")
         chosen, offered = np.zeros(shape), np.zeros(shape)
         np.add.at(chosen, (self.image[rows], self.chosen[rows]), 1)

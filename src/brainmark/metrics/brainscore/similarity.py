@@ -10,7 +10,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.brainscore.assemblies import Recording, aligned, by_split, labels, matrix, single
+from brainmark.metrics.brainscore.assemblies import Recording, aligned, by_split, labels, matrix, single, stimulus_ids
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
 from brainmark.metrics.geometry import linear_ckas
 from brainmark.metrics.rdm import compare_rdms, pattern_cosines, rdm_matrix, spearman_among, upper
@@ -33,7 +33,7 @@ class Whole:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        x, y, _ = _in_order_of_prediction(prediction, target)
+        x, y, _ = _in_one_order(prediction, target)
         return single(self.similarity(x, y, (None,))[0])
 
 
@@ -52,7 +52,7 @@ class Subsampled:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        x, y, places = _in_order_of_prediction(prediction, target)
+        x, y, places = _in_one_order(prediction, target)
         names = labels(target, self.stratify)
         if names is None:
             folds = shuffle_splits(len(y), self.splits, None, self.seed, test_size=self.share)
@@ -62,27 +62,55 @@ class Subsampled:
         return by_split(np.array(values)[:, None], target, dim="population")
 
 
-def _in_order_of_prediction(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return both populations in the prediction's order, and where the target's presentations stand in it.
+def _in_one_order(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both populations in the same order, and where the target's presentations stand in it.
 
-    No similarity depends on the order, and the target is the smaller side to copy.
+    That is the order of ``stimulus_id``, as published: the last digits of an RDM, by which equal distances are ranked,
+    are not quite symmetric. Many presentations stay in the prediction's order, for the target is the smaller to copy.
     """
     x, y, places = aligned(prediction, target)
-    if places is None:
-        return x, y, np.arange(len(y))
-    return x, y[np.argsort(places)], places
+    places = np.arange(len(y)) if places is None else places
+    if len(y) < _MANY and isinstance(prediction, xr.DataArray) and isinstance(target, xr.DataArray):
+        order = np.argsort(stimulus_ids(prediction, "prediction"))
+    else:
+        order = np.arange(len(y))
+    if (order[:-1] < order[1:]).all():
+        return x, y if (places == order).all() else y[np.argsort(places)], places
+    place = np.argsort(order)[places]
+    return x[order], y[np.argsort(place)], place
 
 
 def rdm_similarity(
     x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
 ) -> list[float]:
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
-    wide = (v.astype(float) if len(v) < _MANY else v for v in (x, y))
-    matrices = [pattern_cosines(v, centred=True) for v in wide]  # their ranks are those of 1 - r, upside down
+    matrices = [_published_rdm(v) if len(v) < _MANY else pattern_cosines(v, centred=True) for v in (x, y)]
     parts = [rows for rows in subsets if rows is not None and len(rows) > 2]
+    if len(parts) == len(subsets) and len(x) < _MANY and any(_tied(matrix) for matrix in matrices):
+        return [rdm_similarity(x[rows], y[rows])[0] for rows in parts]
     if len(parts) > 1 and len(parts) == len(subsets) and all(np.isfinite(matrix).all() for matrix in matrices):
         return spearman_among(matrices[0], matrices[1], parts)
     return [_spearman(*(upper(matrix, rows) for matrix in matrices)) for rows in subsets]
+
+
+def _published_rdm(values: np.ndarray) -> np.ndarray:
+    """1 - r, (presentation, presentation), by the published steps: how they round decides the ranks of what ties.
+
+    With many presentations few pairs tie next to all there are, and ranks are those of r itself, upside down.
+    """
+    constant = (values == values[:, :1]).all(axis=1)
+    if constant.all():  # a single neuroid among them
+        return np.full((len(values), len(values)), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        matrix = 1 - np.corrcoef(values.astype(float))
+    matrix[constant], matrix[:, constant] = np.nan, np.nan
+    return matrix
+
+
+def _tied(matrix: np.ndarray) -> bool:
+    """Whether distances are equal but for rounding: the last digits of a part are then not those of the whole."""
+    ordered = np.sort(upper(matrix))
+    return bool((np.diff(ordered) < 1e-13).any())
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
