@@ -12,6 +12,7 @@ from brainmark.metrics.information import (
     task_information,
 )
 from brainmark.metrics.resampling import draws
+from brainmark.metrics.splits import LeaveOut
 
 NAMES = ("category", "x", "size", "pose")
 
@@ -71,6 +72,13 @@ def test_readouts_are_out_of_fold(tasks: dict[str, np.ndarray]) -> None:
     noise = np.random.default_rng(3).normal(size=(240, 1000))
     found = performances(task_information(noise, tasks), tasks)[0]
     np.testing.assert_allclose(found, 0, atol=0.2)
+
+
+def test_splits_may_follow_a_task(tasks: dict[str, np.ndarray]) -> None:
+    values = population(tasks, dict.fromkeys(NAMES, 0.15), 2)
+    readouts = task_information(values, tasks, LeaveOut("category"))
+    assert readouts.sizes == np.unique(tasks["category"], return_counts=True)[1].tolist()
+    assert performances(readouts, tasks)[0, 0] < 0  # a category that was never trained on is never named
 
 
 def test_a_model_with_the_same_information_is_consistent(tasks: dict[str, np.ndarray]) -> None:

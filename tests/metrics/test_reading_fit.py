@@ -162,7 +162,11 @@ def test_columns_that_repeat_each_other_do_no_harm() -> None:
     ("metric", "prediction", "message"),
     [
         (ReadingFit("partial", ("age",)), words(SURPRISAL), "no coordinate 'age'"),
-        (ReadingFit(context="book"), words(SURPRISAL), "no coordinate 'book' .* to name texts"),
+        (
+            ReadingFit(context="book"),
+            words(SURPRISAL),
+            "no coordinate 'book' along 'presentation'; it has length, stimulus_id, story",
+        ),
         (ReadingFit(), words(SURPRISAL)[:-1], "599 predicted presentations for 600"),
         (ReadingFit(), words(SURPRISAL).expand_dims("neuroid"), "one value a word"),
         (ReadingFit(), words(np.where(np.arange(N) < 2, SURPRISAL, np.nan)), "2 words have all"),

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.comparison import Comparison, Metric
-from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior import aligned_choices
+from brainmark.metrics.behavior import aligned_choices, labelled_choices
+from brainmark.metrics.inputs import along_presentations
 from brainmark.metrics.resampling import draws
 
 
@@ -30,7 +30,7 @@ def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000,
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         values = aligned_choices(prediction, target)
-        right = _right(target, truth)
+        right = labelled_choices(target, truth)
         best = values == values.max(axis=1, keepdims=True)
         solved = (best * right).sum(axis=1) / best.sum(axis=1)
         groups = {"top-1": np.arange(len(solved))} if by is None else _positions(target, by)
@@ -54,9 +54,7 @@ def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000,
 
 def _positions(target: xr.DataArray, by: str) -> dict[str, np.ndarray]:
     """Presentations with each label of a coordinate."""
-    if by not in target.coords or target.coords[by].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {by!r} along 'presentation' to average by")
-    names = target.coords[by].values.astype(str)
+    names = along_presentations(target, by).astype(str)
     return {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
 
 
@@ -65,15 +63,3 @@ def _drawn(solved: np.ndarray, counts: np.ndarray, at: np.ndarray) -> np.ndarray
     drawn = counts[:, at].astype(float)
     number = drawn.sum(axis=1)
     return np.where(number > 0, drawn @ solved[at] / np.maximum(number, 1), np.nan)
-
-
-def _right(target: xr.DataArray, truth: str) -> np.ndarray:
-    """The right label of each presentation, (presentation, choice), true once in each row."""
-    if truth not in target.coords or target.coords[truth].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {truth!r} along 'presentation' to name the right label")
-    labels = target.coords[truth].values
-    right = labels[:, None] == target.coords["choice"].values[None, :]
-    lost = np.flatnonzero(right.sum(axis=1) != 1)
-    if len(lost):
-        raise InvalidMeasurement(f"label {str(labels[lost[0]])!r} of presentation {lost[0]} is not among the choices")
-    return right

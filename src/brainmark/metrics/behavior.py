@@ -15,7 +15,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Array, Float, Integer, Real
 
@@ -241,14 +241,22 @@ def _correlation(
 
 def _truth(target: xr.DataArray, name: str) -> Integer[np.ndarray, " presentation"]:
     """Index of the true object among the choices, (presentation,)."""
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation' to name the true object")
-    labels, choices = np.asarray(target.coords[name].values), np.asarray(target.coords["choice"].values)
-    same = labels[:, None] == choices[None, :]
-    if not same.any(axis=1).all():
-        lost = labels[~same.any(axis=1)][0]
-        raise InvalidMeasurement(f"true object {str(lost)!r} is not among the choices")
-    return same.argmax(axis=1)
+    return labelled_choices(target, name).argmax(axis=1)
+
+
+def labelled_choices(target: xr.DataArray, name: str) -> Float[np.ndarray, "presentation choice"]:
+    """Return the label of each presentation in a coordinate as a choice, one-hot (presentation, choice).
+
+    Raises
+    ------
+    InvalidMeasurement : no such coordinate, or a label that is none of the choices.
+    """
+    labels, choices = along_presentations(target, name), np.asarray(target.coords["choice"].values)
+    table = labels[:, None] == choices[None, :]
+    lost = np.flatnonzero(table.sum(axis=1) != 1)
+    if len(lost):
+        raise InvalidMeasurement(f"label {str(labels[lost[0]])!r} of presentation {lost[0]} is not among the choices")
+    return table.astype(float)
 
 
 def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:

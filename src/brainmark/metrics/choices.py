@@ -15,9 +15,10 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior import aligned_choices, known_mean
+from brainmark.metrics.behavior import aligned_choices, known_mean, labelled_choices
+from brainmark.metrics.inputs import along_presentations
 from brainmark.metrics.resampling import draws
-from brainmark.metrics.shapes import Float, Real, Shaped
+from brainmark.metrics.shapes import Float, Real
 from brainmark.metrics.similarity import subject_names
 
 ByWeight = Callable[[np.ndarray], np.ndarray]
@@ -148,7 +149,7 @@ def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int 
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        table, chosen = one_hot(target, truth), chosen_labels(target)
+        table, chosen = labelled_choices(target, truth), chosen_labels(target)
         guess = aligned_choices(prediction, target)
         guess = guess / np.maximum(guess.sum(axis=1, keepdims=True), 1e-300)
 
@@ -165,7 +166,7 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
     """Return the correlation of each subject's confusions with those of the others together."""
 
     def ceiling(target: xr.DataArray) -> Comparison:
-        table, chosen = one_hot(target, truth), chosen_labels(target)
+        table, chosen = labelled_choices(target, truth), chosen_labels(target)
         check_several(chosen[:, 0])
 
         def values(counts: np.ndarray) -> np.ndarray:
@@ -304,24 +305,6 @@ def strata_of(target: xr.DataArray, within: str | None) -> list[Float[np.ndarray
     return [(values == value).astype(float) for value in np.unique(values)]
 
 
-def along_presentations(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
-    """Values of a coordinate along presentations, or an error that names those there are."""
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        has = sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",))
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {', '.join(has)}")
-    return np.asarray(target.coords[name].values)
-
-
-def one_hot(target: xr.DataArray, truth: str) -> Float[np.ndarray, "presentation choice"]:
-    """The label of each presentation in the coordinate `truth`, one-hot (presentation, choice)."""
-    labels, choices = along_presentations(target, truth), np.asarray(target.coords["choice"].values)
-    table = labels[:, None] == choices[None, :]
-    lost = np.flatnonzero(~table.any(axis=1))
-    if len(lost):
-        raise InvalidMeasurement(f"label {str(labels[lost[0]])!r} of presentation {lost[0]} is not among the choices")
-    return table.astype(float)
-
-
 def chosen_labels(target: xr.DataArray) -> Float[np.ndarray, "presentation choice subject"]:
     """What was chosen, (presentation, choice, subject)."""
     if not {"presentation", "choice"} <= set(target.dims) <= {"presentation", "choice", "subject"}:
@@ -332,7 +315,7 @@ def chosen_labels(target: xr.DataArray) -> Float[np.ndarray, "presentation choic
 
 def _correctness(target: xr.DataArray, truth: str) -> Float[np.ndarray, "presentation subject"]:
     """Whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
-    return np.einsum("pcs,pc->ps", chosen_labels(target), one_hot(target, truth))
+    return np.einsum("pcs,pc->ps", chosen_labels(target), labelled_choices(target, truth))
 
 
 def decisions(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
@@ -345,7 +328,7 @@ def decisions(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarra
 def _model_correctness(
     prediction: xr.DataArray, target: xr.DataArray, truth: str
 ) -> Float[np.ndarray, " presentation"]:
-    return (decisions(prediction, target) * one_hot(target, truth)).sum(axis=1)
+    return (decisions(prediction, target) * labelled_choices(target, truth)).sum(axis=1)
 
 
 def check_several(people: Real[np.ndarray, "presentation subject ..."]) -> None:

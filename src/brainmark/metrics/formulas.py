@@ -28,7 +28,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Bool, Float, Real, Shaped
 
@@ -242,7 +242,9 @@ def predictions_hold(
         check_filled(prediction, "prediction")
         check_numbers(prediction.values, "prediction", missing=True)
         check_same_stimuli(prediction, target)
-        surprisals, items = by_cell(prediction.values, *(_names(target, c) for c in (item, condition, region)))
+        surprisals, items = by_cell(
+            prediction.values, *(along_presentations(target, c).astype(str) for c in (item, condition, region))
+        )
         holds = np.stack([formula(surprisals) for formula in read], axis=1).astype(float)
         every = holds.min(axis=1, keepdims=True)
         counted, names = (every, ["all"]) if joint else (holds, [formula.text for formula in read])
@@ -285,12 +287,6 @@ def by_cell(
             whole = whole + np.nan_to_num(column)
         cells[WHOLE, str(name)] = whole
     return cells, len(names)
-
-
-def _names(target: xr.DataArray, name: str) -> np.ndarray:
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'")
-    return np.asarray(target.coords[name].values).astype(str)
 
 
 __all__ = ["Cell", "Formula", "Surprisals", "by_cell", "predictions_hold", "read_formula"]

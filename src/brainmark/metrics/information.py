@@ -17,7 +17,7 @@ from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.correlation import resampled_pearson
 from brainmark.metrics.features import prepare
-from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.rdm import pearson
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import relative_alphas, ridge_predictions
@@ -55,10 +55,10 @@ def task_information(
     ----------
     population : (presentation, neuroid)
     tasks : name -> (presentation,) numbers, or labels (strings, booleans).
-    splits : of presentations; None: ten shuffled folds.
+    splits : of presentations, whose labels are the tasks; None: ten shuffled folds.
     """
     tables = [_targets(name, values) for name, values in tasks.items()]
-    folds = (splits or Shuffled())(len(population))
+    folds = (splits or Shuffled())(len(population), tasks)
     features = prepare(np.asarray(population, float))
     penalties = relative_alphas(features, _PENALTIES)
     found, _ = ridge_predictions(features, np.concatenate(tables, axis=1), folds, penalties)
@@ -224,9 +224,7 @@ def _is_number(values: Shaped[np.ndarray, " ..."]) -> bool:
 
 
 def _task(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation' to read out")
-    values = np.asarray(target.coords[name].values)
+    values = along_presentations(target, name)
     return values if values.dtype.kind in "fiub" else values.astype(str)
 
 

@@ -114,6 +114,19 @@ def check_same_stimuli(prediction: xr.DataArray, target: xr.DataArray) -> None:
         )
 
 
+def along_presentations(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
+    """Return the values of a coordinate along presentations.
+
+    Raises
+    ------
+    InvalidMeasurement : there is none of that name; says which there are.
+    """
+    if name not in target.coords or target.coords[name].dims != ("presentation",):
+        has = ", ".join(sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",)))
+        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {has or 'none'}")
+    return np.asarray(target.coords[name].values)
+
+
 def check_pair(prediction: xr.DataArray, target: xr.DataArray) -> None:
     """Refuse empty measurements, predictions that are no numbers, and targets that are infinite or all missing."""
     for name, array in (("prediction", prediction), ("target", target)):

@@ -11,7 +11,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_filled, check_same_stimuli
+from brainmark.metrics.inputs import along_presentations, check_filled, check_same_stimuli
 from brainmark.metrics.resampling import draws
 
 _PUNCTUATION = ".,;:!?\"'()[]{}…“”‘’"
@@ -38,11 +38,15 @@ def text_probability(
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         bits = _surprisals(prediction, target)
-        sizes = np.asarray(_along(target, characters), float)
+        sizes = np.asarray(along_presentations(target, characters), float)
         known = np.isfinite(bits)
         if not known.any() or not sizes[known].sum() > 0:
             raise InvalidMeasurement("no word has a surprisal and characters")
-        text = np.arange(len(bits)) if context is None else np.unique(_along(target, context), return_inverse=True)[1]
+        text = (
+            np.arange(len(bits))
+            if context is None
+            else np.unique(along_presentations(target, context), return_inverse=True)[1]
+        )
         text = text.reshape(-1)
         sums = [np.bincount(text[known], w[known], int(text.max()) + 1) for w in (bits, sizes)]
         per_character = sums[0].sum() / sums[1].sum()
@@ -85,7 +89,7 @@ def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: in
             raise InvalidMeasurement(f"next words are words (presentation), not {prediction.dtype} {prediction.dims}")
         check_filled(prediction, "prediction")
         check_same_stimuli(prediction, target)
-        came = [str(word).strip() for word in _along(target, truth)]
+        came = [str(word).strip() for word in along_presentations(target, truth)]
         said = [str(word).strip() for word in prediction.values]
         asked = np.array([word != "" for word in came])
         if not asked.any():
@@ -118,12 +122,6 @@ def _surprisals(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
     if (bits < -1e-6).any() or np.isinf(bits).any():
         raise InvalidMeasurement(f"surprisals are finite and not negative; the lowest is {np.nanmin(bits):.3g}")
     return bits
-
-
-def _along(target: xr.DataArray, name: str) -> np.ndarray:
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'")
-    return np.asarray(target.coords[name].values)
 
 
 __all__ = ["next_word_accuracy", "text_probability"]

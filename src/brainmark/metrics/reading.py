@@ -18,7 +18,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.inputs import check_pair, check_same_stimuli
+from brainmark.metrics.inputs import along_presentations, check_pair, check_same_stimuli
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Grouped
@@ -252,11 +252,8 @@ def _paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray,
     return np.asarray(prediction.values, float), np.asarray(target.values, float)
 
 
-def _column(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        has = sorted(str(k) for k, v in target.coords.items() if v.dims == ("presentation",))
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {has}")
-    return np.asarray(target.coords[name].values, float)
+def _column(target: xr.DataArray, name: str) -> Float[np.ndarray, " presentation"]:
+    return along_presentations(target, name).astype(float)
 
 
 def _texts(target: xr.DataArray, context: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -264,9 +261,7 @@ def _texts(target: xr.DataArray, context: str | None) -> tuple[np.ndarray, np.nd
     count = target.sizes["presentation"]
     if context is None:
         return np.zeros(count, int), np.arange(count)
-    if context not in target.coords or target.coords[context].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {context!r} along 'presentation' to name texts")
-    texts = np.unique(target.coords[context].values, return_inverse=True)[1].reshape(-1)
+    texts = np.unique(along_presentations(target, context), return_inverse=True)[1].reshape(-1)
     return texts, texts
 
 

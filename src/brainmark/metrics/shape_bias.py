@@ -12,7 +12,8 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.choices import by_subject, check_several, chosen_labels, decisions, one_hot
+from brainmark.metrics.behavior import labelled_choices
+from brainmark.metrics.choices import by_subject, check_several, chosen_labels, decisions
 from brainmark.metrics.shapes import Float, Real
 
 
@@ -48,7 +49,7 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
 
         each = np.ones((1, size))
         own, theirs = float(bias(model, each)[0, 0]), float(np.nanmean(bias(people, each)))
-        conflicting = (one_hot(target, shape) != one_hot(target, texture)).any(axis=1).sum()
+        conflicting = (labelled_choices(target, shape) != labelled_choices(target, texture)).any(axis=1).sum()
         details = {"share decided": float(model.sum() / conflicting), "shape bias of subjects": theirs}
         details |= {"shape bias": own} if np.isfinite(own) else {}
         return by_subject(values, target, size, resamples, seed, details)
@@ -80,7 +81,7 @@ def cue_decisions(
 
     `chosen` is (presentation, choice, subject), shares or one-hot. Not asked (NaN), or no conflict: 0.
     """
-    cues = np.stack([one_hot(target, shape), one_hot(target, texture)])
+    cues = np.stack([labelled_choices(target, shape), labelled_choices(target, texture)])
     conflict = (cues[0] != cues[1]).any(axis=1)
     if not conflict.any():
         raise InvalidMeasurement(f"no image has a {shape!r} that conflicts with its {texture!r}")

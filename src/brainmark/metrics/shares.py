@@ -12,8 +12,8 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import known_mean
-from brainmark.metrics.choices import along_presentations, averaged, by_subject, check_several, nearness, strata_of
-from brainmark.metrics.inputs import check_filled, check_numbers, check_pair, check_same_stimuli
+from brainmark.metrics.choices import averaged, by_subject, check_several, nearness, strata_of
+from brainmark.metrics.inputs import along_presentations, check_filled, check_numbers, check_pair, check_same_stimuli
 from brainmark.metrics.judgements import Method, judgement_correlation
 
 

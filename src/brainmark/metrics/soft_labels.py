@@ -13,7 +13,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior import aligned_choices
+from brainmark.metrics.behavior import aligned_choices, labelled_choices
 from brainmark.metrics.ceilings import harmonic_mean, spearman_brown
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.shapes import Float, Real
@@ -117,12 +117,7 @@ def _profile(shares: np.ndarray, target: xr.DataArray, aspect: Aspect, truth: st
         return entropy(shares)[:, None]
     if aspect == "choices":
         return shares
-    if truth not in target.coords or target.coords[truth].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {truth!r} along 'presentation' to name the right label")
-    right = target.coords[truth].values[:, None] == target.coords["choice"].values[None, :]
-    if not (right.sum(axis=1) == 1).all():
-        lost = target.coords[truth].values[right.sum(axis=1) != 1][0]
-        raise InvalidMeasurement(f"right label {str(lost)!r} is not among the choices")
+    right = labelled_choices(target, truth) > 0
     return shares[~right].reshape(len(shares), -1)
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric, center
 from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.metrics.behavior import pairwise_shares, sensitivities
-from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.judgements import judgement_correlation
 from brainmark.metrics.shapes import Float, Integer, Real, Shaped
 from brainmark.metrics.splits import Fold, Splitter, Stratified
@@ -108,7 +108,7 @@ def solution_times(
                 f"solution times need (presentation, neuroid, time_bin), not {tuple(prediction.dims)}"
             )
         check_same_stimuli(prediction, target)
-        labels, needed = _column(target, truth), _column(target, threshold).astype(float)
+        labels, needed = along_presentations(target, truth), along_presentations(target, threshold).astype(float)
         values = prediction.transpose("time_bin", "presentation", "neuroid").values
         check_numbers(values, "prediction")
         if len(values) < 2 or (values == values[:1]).all():
@@ -239,9 +239,3 @@ def first_crossing(
 def _middle(prediction: xr.DataArray) -> np.ndarray:
     start, end = (np.asarray(prediction.coords[c].values, float) for c in ("time_bin_start", "time_bin_end"))
     return (start + end) / 2
-
-
-def _column(target: xr.DataArray, name: str) -> np.ndarray:
-    if name not in target.coords or target.coords[name].dims != ("presentation",):
-        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'")
-    return np.asarray(target.coords[name].values)
