@@ -33,14 +33,16 @@ def distance_to_histogram(values: np.ndarray, edges: Sequence[float], counts: Se
     return float(np.abs(np.searchsorted(np.sort(values), edges) / len(values) - expected).max())
 
 
-def test_sampled_parameters_follow_the_published_tables(drawn: GaborParameters):
+@pytest.mark.parametrize(("cells", "seed"), [(512, 0), (512, 5), (10_000, 1)])
+def test_sampled_parameters_follow_the_published_tables(cells: int, seed: int):
+    drawn = sample_parameters(cells, seed)
     joint = np.array(vone.CYCLES_COUNTS)
     orientation = (drawn.orientation + 22.5) % 180 - 22.5
     assert distance_to_histogram(orientation, vone.ORIENTATION_EDGES, vone.ORIENTATION_COUNTS) < 0.05
     assert distance_to_histogram(drawn.frequency, vone.FREQUENCY_EDGES, vone.FREQUENCY_COUNTS) < 0.05
     assert distance_to_histogram(drawn.nx, vone.CYCLES_EDGES, joint.sum(1)) < 0.05
     assert distance_to_histogram(drawn.ny, vone.CYCLES_EDGES, joint.sum(0)) < 0.05
-    assert np.bincount(drawn.colour) / 10_000 == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert np.bincount(drawn.colour) / cells == pytest.approx([1 / 3] * 3, abs=0.03)
     assert distance_to_histogram(drawn.phase, [0, 90, 180, 270, 360], [1, 1, 1, 1]) < 0.05
 
 

@@ -58,24 +58,31 @@ def sample_parameters(cells: int, seed: int = 0, highest_frequency: float = 9.0)
 
     Frequency and nx are tied by a Gaussian copula with correlation 0.75; ny follows its counts given the bin of nx.
     Within a bin, orientation is uniform and the others are log-uniform. Bins above `highest_frequency` are left out.
+    Ranks are those of a Latin hypercube (McKay, Beckman & Conover 1979, Technometrics 21:239): one cell in each of as
+    many equal parts of a distribution, so that few hundred cells follow it as closely as many thousand drawn freely.
     """
     random = np.random.default_rng(seed)
-    orientation = _quantile(random.random(cells), ORIENTATION_EDGES, ORIENTATION_COUNTS)
-    phase = random.uniform(0, 360, cells)
+    orientation = _quantile(_spread(random.random(cells), random), ORIENTATION_EDGES, ORIENTATION_COUNTS)
+    phase = 360 * _spread(random.random(cells), random)
     below = [c for c, upper in zip(FREQUENCY_COUNTS, FREQUENCY_EDGES[1:], strict=True) if upper <= highest_frequency]
     if not below:
         raise ValueError(f"no cell prefers less than {highest_frequency} cycles/degree")
     correlation = [[1, FREQUENCY_SIZE_CORRELATION], [FREQUENCY_SIZE_CORRELATION, 1]]
     ranks = _normal_cdf(random.multivariate_normal([0, 0], correlation, cells))
-    frequency = np.exp(_quantile(ranks[:, 0], np.log(FREQUENCY_EDGES[: len(below) + 1]), below))
+    frequency = np.exp(_quantile(_spread(ranks[:, 0], random), np.log(FREQUENCY_EDGES[: len(below) + 1]), below))
     counts, edges = np.array(CYCLES_COUNTS), np.log(CYCLES_EDGES)
-    nx = _quantile(ranks[:, 1], edges, counts.sum(1))
+    nx = _quantile(_spread(ranks[:, 1], random), edges, counts.sum(1))
     bins = np.clip(np.searchsorted(edges, nx, side="right") - 1, 0, len(counts) - 1)
     ny, share = np.empty(cells), random.random(cells)
     for row in np.unique(bins):
-        ny[bins == row] = _quantile(share[bins == row], edges, counts[row])
-    colour = random.integers(3, size=cells)
+        ny[bins == row] = _quantile(_spread(share[bins == row], random), edges, counts[row])
+    colour = random.permutation(cells) % 3
     return GaborParameters(orientation % 180, frequency, phase, np.exp(nx), np.exp(ny), colour)
+
+
+def _spread(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Ranks from 0 to 1 in the order of the values (n,): one at random in each of n equal parts."""
+    return (np.argsort(np.argsort(values)) + random.random(len(values))) / max(len(values), 1)
 
 
 def _quantile(rank: np.ndarray, edges: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> np.ndarray:
