@@ -271,3 +271,18 @@ def test_the_true_population_reaches_the_ceiling_of_a_recording(noise: float) ->
     assert np.mean(raws) / np.mean(ceilings) == pytest.approx(1, abs=0.03)
     with pytest.raises(InvalidMeasurement, match="presentation, neuroid, repetition"):
         rdm_ceiling()(target.mean("repetition"))
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.5])
+def test_the_true_population_reaches_the_ceiling_in_tau_of_a_recording(noise: float) -> None:
+    """Reliability is a matter of r: halves that agree by tau were taken for less reliable than they are."""
+    ratios: list[float] = []
+    for seed in range(6):
+        rng = np.random.default_rng([seed, 12])
+        signal = rng.standard_normal((40, 4)) @ rng.standard_normal((4, 50)) / 2
+        trials = signal[..., None] + noise * rng.standard_normal((40, 50, 8))
+        target = xr.DataArray(trials, dims=("presentation", "neuroid", "repetition"))
+        model = xr.DataArray(signal, dims=("presentation", "neuroid"))
+        raw = rdm("euclidean", "tau-a", resamples=0)(model, target.mean("repetition")).aggregate()
+        ratios.append(raw / rdm_ceiling("tau-a", resamples=0, distance="euclidean")(target).aggregate())
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.02)

@@ -146,7 +146,9 @@ def _recording_ceiling(
             quarters.append(np.mean([_between_parts(pair, distance, weights, compare) for pair in pairs], axis=0))
     shares = tuple(float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4))
     values, replicates = (
-        _extrapolated([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares)
+        _from_correlation(
+            _extrapolated([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares), compare
+        )
         for rows, used in ((slice(0, 1), splits), (slice(1, None), 2))
     )
     note = "fewer than 4 trials of a stimulus: the ceiling may be too low where noise is strong"
@@ -164,7 +166,17 @@ def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndar
     if not known.any():
         raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
     one, other = (np.asarray(rdm_matrix(part[:, known], distance)) for part in parts)
-    return resampled_rdms(one, other[None], weights, compare)[:, 0]
+    return _as_correlation(resampled_rdms(one, other[None], weights, compare)[:, 0], compare)
+
+
+def _as_correlation(value: np.ndarray, compare: Compare) -> np.ndarray:
+    """What formulas of reliability are about: of two Gaussian variables tau = 2/pi arcsin(r) (Greiner 1909)."""
+    return np.sin(np.pi / 2 * value) if compare == "tau-a" else value
+
+
+def _from_correlation(r: np.ndarray, compare: Compare) -> np.ndarray:
+    """Inverse of `_as_correlation`."""
+    return 2 / np.pi * np.arcsin(np.clip(r, -1, 1)) if compare == "tau-a" else r
 
 
 def _extrapolated(
@@ -228,14 +240,13 @@ def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.nd
         left = seen - known[s]
         others = np.where(left > 0, total - np.where(known[s], scaled[s], 0), np.nan) / np.where(left > 0, left, 1)
         own[:, s] = resampled_rdms(others, rdms[s : s + 1], counts, compare)[:, 0]
-    between = resampled_agreement(rdms, counts, compare)
-    if compare == "tau-a":  # of two Gaussian variables tau = 2/pi arcsin(r) (Greiner 1909): correct r, not tau
-        own, between = np.sin(np.pi / 2 * own), np.sin(np.pi / 2 * between)
+    own = _as_correlation(own, compare)
+    between = _as_correlation(resampled_agreement(rdms, counts, compare), compare)
     agree = between > 0
     between = np.where(agree, between, 1)
     reliability = (count - 1) * between / (1 + (count - 2) * between)
     value = np.where(agree[:, None], own / np.sqrt(reliability)[:, None], np.nan)
-    return 2 / np.pi * np.arcsin(np.clip(value, -1, 1)) if compare == "tau-a" else value
+    return _from_correlation(value, compare)
 
 
 def nili_bounds(
