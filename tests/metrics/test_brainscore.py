@@ -12,7 +12,7 @@ import xarray as xr
 from brainmark.core import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics import brainscore as bs
-from brainmark.metrics.brainscore import regression
+from brainmark.metrics.brainscore.mappings import single_mapping
 from brainmark.metrics.brainscore.thresholds import Fit, psychometric_fit
 
 REFERENCE = json.loads((Path(__file__).parent / "brainscore_reference.json").read_text())
@@ -130,7 +130,7 @@ def test_neuron_to_neuron_keeps_the_sign_and_never_takes_a_constant_unit() -> No
     rng = np.random.default_rng(2)
     y = rng.standard_normal((60, 3))
     x = np.column_stack([np.ones(60), -y[:, 0], y[:, 1] + 0.1 * rng.standard_normal(60), y[:, 2], rng.random(60)])
-    mapped = regression.single_mapping(x, y, bs.shuffle_splits(60))[0]
+    mapped = single_mapping(x, y, bs.shuffle_splits(60))[0]
     for predicted, fold in zip(mapped, bs.shuffle_splits(60), strict=True):
         np.testing.assert_array_equal(predicted[:, 1], x[fold.test, 2])
         np.testing.assert_array_equal(predicted[:, 2], x[fold.test, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -12,9 +13,9 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.behavior import known_mean
 from brainmark.metrics.brainscore.assemblies import Recording, by_split, labels, paired, single
-from brainmark.metrics.brainscore.regression import Mapping, Predicted, in_published_order, ols_mapping, ridgecv_mapping
+from brainmark.metrics.brainscore.mappings import Mapping, ols_mapping, ridgecv_mapping
+from brainmark.metrics.brainscore.regression import in_published_order
 from brainmark.metrics.brainscore.splits import grouped_folds, shuffle_splits
-from brainmark.metrics.features import Features
 from brainmark.metrics.inputs import check_numbers
 from brainmark.metrics.shapes import Real
 from brainmark.metrics.splits import Fold
@@ -65,20 +66,12 @@ class Linear:
 
 def linear_pearsonr(group: str | None = None, splits: int = 10) -> Linear:
     """Return ``linear_pearsonr``: least squares."""
-
-    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
-        return ols_mapping(x, y, folds, _CUTOFF)
-
-    return Linear(mapping, group, splits)
+    return Linear(partial(ols_mapping, cutoff=_CUTOFF), group, splits)
 
 
 def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[float] = ALPHAS) -> Linear:
     """Return ``ridge_pearsonr``: one penalty for all voxels, chosen by leave-one-out on the training rows."""
-
-    def mapping(x: np.ndarray | Features, y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
-        return ridgecv_mapping(x, y, folds, alphas)
-
-    return Linear(mapping, group, splits)
+    return Linear(partial(ridgecv_mapping, alphas=alphas), group, splits)
 
 
 def pearsonr(

@@ -12,14 +12,8 @@ import xarray as xr
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.assemblies import by_split, labels, paired
-from brainmark.metrics.brainscore.regression import (
-    Mapping,
-    Predicted,
-    fold_r,
-    in_published_order,
-    pls_mapping,
-    ridge_mapping,
-)
+from brainmark.metrics.brainscore.mappings import Mapping, Predicted, pls_mapping, ridge_mapping
+from brainmark.metrics.brainscore.regression import fold_r, in_published_order
 from brainmark.metrics.brainscore.splits import shuffle_splits, stratified_splits
 from brainmark.metrics.splits import Fold
 
