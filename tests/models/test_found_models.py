@@ -247,8 +247,37 @@ def test_a_folder_of_the_hub_is_a_model(folder):
     assert models["hf/./network:random"].load().weights_digest != subject.weights_digest
     assert answer(subject).shape[0] == len(images())
     before = entry_fingerprint(models["hf/./network"])
+    transformers.ViTImageProcessor(size={"height": 48, "width": 48}, image_mean=[0.1] * 3).save_pretrained(
+        folder / "network"
+    )
+    dimmed = entry_fingerprint(models["hf/./network"])
+    assert dimmed != before  # what it sees is another image
     transformers.ResNetForImageClassification(config).save_pretrained(folder / "network")
-    assert entry_fingerprint(models["hf/./network"]) != before
+    assert entry_fingerprint(models["hf/./network"]) not in (before, dimmed)
+
+
+def test_weights_put_into_a_network_of_the_hub_stay_out_of_its_twin(folder):
+    from brainmark.models import torch_libraries
+
+    transformers = torch_libraries.transformers()
+    config = transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4, 6, 8], depths=[1, 1, 1])
+    network = transformers.ResNetForImageClassification(config)
+    network.save_pretrained(folder / "network")
+    transformers.ViTImageProcessor(size={"height": 48, "width": 48}).save_pretrained(folder / "network")
+    torch.save({n: t + 1 for n, t in network.state_dict().items()}, folder / "mine.pth")
+    entry = models[write(folder, '[net]\nnetwork = "hf/./network"\nweights = "mine.pth"\n')]
+    trained = entry.load().weights_digest
+    assert entry.load(weights="random").weights_digest == models["hf/./network:random"].load().weights_digest
+    assert entry.load().weights_digest == trained
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_whose_layers_are_guessed_trains_on_as_it_did(training):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3)).train(training)
+    network[1].eval()  # its statistics are frozen
+    guess_layers(network, 16)
+    assert [m.training for m in network] == [training, False, training]
+    assert not any(m._forward_hooks for m in network)
 
 
 # --- functions

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import BrainmarkError, ModelError
+from brainmark.models.calls import hooked
+from brainmark.models.features import evaluating
 from brainmark.models.outputs import is_array
 
 DEPTHS = {"V1": 0.2, "V2": 0.4, "V4": 0.6, "IT": 0.9}
@@ -78,11 +80,9 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
 
         return note
 
-    hooks = [layer.register_forward_hook(hook(name)) for name, layer in network.named_modules() if name]
-    training = network.training
     try:
-        with torch.inference_mode():
-            network.eval()(_grey(network, size))
+        with evaluating(network), hooked([(layer, hook(name)) for name, layer in network.named_modules() if name]):
+            network(_grey(network, size))
     except BrainmarkError:
         raise
     except Exception as error:  # whatever the network raises
@@ -90,10 +90,6 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
             f"{type(network).__name__} does not take an image (1, 3, {size}, {size}): {type(error).__name__}: {error}; "
             "if its input has another size, say size in a models.toml"
         ) from error
-    finally:
-        network.train(training)
-        for handle in hooks:
-            handle.remove()
     return {name: end for name, end in ends.items() if name not in repeated}, max(weighted, 1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from torch import nn
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.models.language_subject import LanguageSubject, block_at
+from brainmark.models.maker import Maker, configuration, digest_over
 from brainmark.models.networks.seeds import twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import ModelEntry, card_for
@@ -18,7 +18,8 @@ from brainmark.models.sources import HubText
 from brainmark.models.text_readout import Pool, TextReadout
 from brainmark.models.text_regions import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.token_networks import TransformersNetwork
-from brainmark.models.zoo import network
+from brainmark.models.tokens import digest_of_tokenizer
+from brainmark.models.zoo import USUAL, network
 
 Weights = Literal["published", "random"]
 
@@ -26,14 +27,17 @@ Weights = Literal["published", "random"]
 def reading_model(name: str, source: HubText) -> ModelEntry:
     """Return the entry of a network that reads; all regions are read from its block at `DEPTH`, or as it is trained."""
 
-    @functools.lru_cache(1)  # its content is asked for before it is
-    def module(weights: Weights, seed: int) -> nn.Module:
-        return network(source, weights, seed)
+    def content(made: nn.Module) -> str:  # what a name of the hub stands for can change there: all that counts is read
+        told = digest_of_tokenizer(source.tokenizer()), encoder_of(source)
+        return digest_over(digest_of_weights(made), configuration(made), *told)
+
+    maker = Maker(lambda drawn: network(source, **drawn), content, USUAL)
 
     def make(
         weights: Weights = "published", seed: int = 0, regions: Mapping[str, str | TextReadout] | None = None
     ) -> Subject:
-        return from_source(twin(name, weights, seed), source, module(weights, seed), regions)
+        made = maker.make({"weights": weights, "seed": seed})
+        return from_source(twin(name, weights, seed), source, made, regions)
 
     card = card_for(
         name,
@@ -45,8 +49,7 @@ def reading_model(name: str, source: HubText) -> ModelEntry:
         regions=LANGUAGE_REGIONS,
         summary=f"{source.repository} of the Hugging Face hub; read from its block at {DEPTH:.0%} of the depth.",
     )
-    # what a name of the hub stands for can change there: the weights themselves say what they are
-    return Entry("model", name, make, card, lambda: digest_of_weights(module("published", 0)))
+    return Entry("model", name, make, card, maker.content)
 
 
 def from_source(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from brainmark.core.subject import Subject
 from brainmark.models import torch_libraries
 from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, VisionSubject
 from brainmark.models.depth import guess_layers
+from brainmark.models.maker import Maker, configuration, digest_over
 from brainmark.models.networks.seeds import twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import Factory, ModelEntry, card_for
 from brainmark.models.sources import Hub, HubText, Source, Timm, Torchvision
-from brainmark.models.zoo import POOL, network
+from brainmark.models.zoo import POOL, USUAL, network
 
 DEGREES = 8.0
 Weights = Literal["published", "random"]
@@ -150,14 +150,15 @@ def hf(name: str, wanted: str) -> ModelEntry:
 
         return reading_model(name, HubText(repository, revision or None))
 
-    @functools.lru_cache(1)  # its content is asked for before it is
-    def module(weights: Weights, seed: int) -> nn.Module:
-        return network(source, weights, seed)
+    def content(made: nn.Module) -> str:  # what a name of the hub stands for can change there: all that counts is read
+        return digest_over(digest_of_weights(made), configuration(made), source.preprocessing())
+
+    maker = Maker(lambda drawn: network(source, **drawn), content, USUAL)
 
     def make(
         weights: Weights = "published", seed: int = 0, size: int | None = None, regions: Regions | None = None
     ) -> Subject:
-        made, seen = module(weights, seed), Preprocessing(*source.preprocessing())
+        made, seen = maker.make({"weights": weights, "seed": seed}), Preprocessing(*source.preprocessing())
         return as_vision_subject(twin(name, weights, seed), made, seen, _words(made), size, regions)
 
     card = card_for(
@@ -167,8 +168,7 @@ def hf(name: str, wanted: str) -> ModelEntry:
         licence="see its page on the hub",
         degrees=DEGREES,
     )
-    # what a name of the hub stands for can change there: the weights themselves say what they are
-    return Entry("model", name, make, card, lambda: digest_of_weights(module("published", 0)))
+    return Entry("model", name, make, card, maker.content)
 
 
 def vectors(name: str, wanted: str) -> ModelEntry:

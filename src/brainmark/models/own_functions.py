@@ -21,10 +21,12 @@ from brainmark.core.subject import Subject
 from brainmark.models.arguments import is_finite
 from brainmark.models.commitment import as_subject
 from brainmark.models.found_networks import DEGREES, Preprocessing, Regions, as_vision_subject
+from brainmark.models.maker import Maker, configuration, digest_over
 from brainmark.models.networks.seeds import draws_from, twin
 from brainmark.models.outputs import digest_of_weights
 from brainmark.models.resolve import ModelEntry, card_for
 from brainmark.models.text_regions import LANGUAGE_REGIONS
+from brainmark.models.tokens import digest_of_tokenizer
 from brainmark.models.torch_libraries import with_torchvision
 
 
@@ -53,7 +55,7 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
         for n, a in ours.items()
         if n not in signature.parameters
     ]
-    maker = _Maker(name, made)
+    maker = Maker(functools.partial(_called, name, made), _digest_of)
 
     @functools.wraps(made)
     def make(**options: Any) -> Subject:
@@ -77,33 +79,15 @@ def function(name: str, module: str, wanted: str) -> ModelEntry:
     return Entry("model", name, make, card, maker.content)
 
 
-class _Maker:
-    """Calls a function once for the digest of its weights and the model: weights may be drawn anew, or slow to load."""
-
-    def __init__(self, name: str, made: Callable[..., Any]) -> None:
-        self.name, self.made = name, made
-        self._waiting: list[Any] = []
-        self._digest: list[str | None] = []
-
-    def make(self, options: Mapping[str, Any]) -> Any:
-        """Return what the function makes; without options what `content` looked at, once. Raises ModelError."""
-        if self._waiting and not options:
-            return self._waiting.pop()
-        try:
-            with draws_from(0):  # so that weights without a seed of their own are the same again
-                return with_torchvision(lambda: self.made(**options))
-        except BrainmarkError:
-            raise
-        except Exception as error:
-            raise ModelError(f"{self.name}: the function failed: {type(error).__name__}: {error}") from error
-
-    def content(self) -> str | None:
-        """Digest of the weights, which the function may have read from a file; None for a subject of its own kind."""
-        if not self._digest:
-            thing = self.make({})
-            self._digest.append(_digest_of(thing))
-            self._waiting.append(thing)
-        return self._digest[0]
+def _called(name: str, made: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """Return what a function makes. Raises ModelError."""
+    try:
+        with draws_from(0):  # so that weights without a seed of their own are the same again
+            return with_torchvision(lambda: made(**options))
+    except BrainmarkError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{name}: the function failed: {type(error).__name__}: {error}") from error
 
 
 def _function_of(held_by: ModuleType, module: str, wanted: str) -> Callable[..., Any]:
@@ -138,7 +122,9 @@ def _as_subject(name: str, identifier: str, thing: Any, told: Mapping[str, Any])
 
 def _digest_of(thing: Any) -> str | None:
     """Digest of the weights of what a function made; None if they cannot be known."""
-    thing = reader[0] if (reader := _reader(thing)) else thing
+    if reader := _reader(thing):
+        network, tokenizer = reader
+        return digest_over(digest_of_weights(network), configuration(network), digest_of_tokenizer(tokenizer))
     if isinstance(thing, nn.Module) and not _performs(thing):
         return digest_of_weights(thing)
     digest = getattr(thing, "weights_digest", None)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import ModelError
 from brainmark.models.calls import find_calls, hooked
+from brainmark.models.features import evaluating
 from brainmark.models.outputs import one_tensor
 from brainmark.models.token_networks import CHUNK, Chunk, Silenced, silencer
 
@@ -19,7 +20,8 @@ class RecurrentNetwork:
 
     Hidden is (texts, tokens, units); state is whatever the module takes back, None at the beginning. Layers whose
     output is (texts, tokens, units), or a tuple that begins with it as that of `nn.LSTM`, can be read. Units that are
-    silenced are silent for the layers above; the layer's own state keeps them.
+    silenced are silent for the layers above; the layer's own state keeps them. Between passes the module is as it was
+    given, in training if it was.
     """
 
     causal = True
@@ -27,9 +29,7 @@ class RecurrentNetwork:
     has_head = True
 
     def __init__(self, module: nn.Module) -> None:
-        self.module = module.eval()
-        for parameter in module.parameters():
-            parameter.requires_grad_(False)
+        self.module = module
 
     def blocks(self) -> list[str]:
         """Names of its recurrent layers."""
@@ -38,7 +38,8 @@ class RecurrentNetwork:
     def logits(self, top: Tensor) -> Tensor:
         """Logits (tokens, vocabulary), float32."""
         head: Any = self.module.head
-        return head(top).float()
+        with evaluating(head):
+            return head(top).float()
 
     def run(
         self, ids: Tensor, lengths: Sequence[int], layers: Sequence[str], top: bool, silenced: Silenced
@@ -57,7 +58,7 @@ class RecurrentNetwork:
 
             hooks = [(muted[n].layer, silencer(torch.as_tensor(list(u)))) for n, u in silenced.items()]
             hooks += [(call.layer, catch(name)) for name, call in calls.items()]
-            with hooked(hooks):
+            with evaluating(self.module), hooked(hooks):
                 hidden, state = self.module(ids[:, start : start + CHUNK].to(device), state)
             for name in set(calls) - set(seen):
                 raise ModelError(f"layer {name!r} of {type(self.module).__name__} does not run in its forward pass")

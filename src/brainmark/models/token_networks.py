@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from brainmark.core.errors import InvalidModel, ModelError
 from brainmark.models.calls import Call, EnoughSeen, check_ran, find_calls
 from brainmark.models.fast_layers import fast_linear, fused, slow_gelus
+from brainmark.models.features import evaluating
 from brainmark.models.outputs import one_tensor
 
 CHUNK = 2048
@@ -86,6 +87,7 @@ Silenced = Mapping[str, Sequence[int]]
 class TransformersNetwork:
     """A model of transformers: causal, masked, or an encoder (of an encoder and decoder, the encoder).
 
+    It reads in evaluation mode and without gradients; between passes it is as it was given, in training if it was.
     Whether it is causal is seen from what it does: a later token changes nothing before it. Whether its head can run
     on some rows alone is tried, too; where it does more than its last layer says, logits are those of whole passes.
 
@@ -98,16 +100,14 @@ class TransformersNetwork:
     def __init__(self, model: nn.Module, window: int | None = None) -> None:
         encoder_decoder = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
         module: Any = cast(Any, model).get_encoder() if encoder_decoder else model
-        self.module: nn.Module = module.eval()
-        for parameter in self.module.parameters():
-            parameter.requires_grad_(False)
+        self.module: nn.Module = module
         config: Any = getattr(model, "config", None)
         self._limit = _limit(self.module, config)
         self.window = min(window or UNLIMITED if self._limit is None else self._limit, window or 2**62)
         self._gelus = slow_gelus(self.module)
         self._head: nn.Module | None = None if encoder_decoder else _head_of(module)
         self._whole = False  # logits are what the model puts out, not its head's answer to `top`
-        with torch.inference_mode():
+        with evaluating(self.module):
             self.causal = self._sees_no_future()
             self._check_head()
 
@@ -133,7 +133,7 @@ class TransformersNetwork:
         """Logits (tokens, vocabulary), float32."""
         if self._whole or self._head is None:
             return top.float()
-        with fast_linear():
+        with evaluating(self._head), fast_linear():
             return self._head(top).float()
 
     def run(
@@ -171,7 +171,7 @@ class TransformersNetwork:
             options.pop("use_cache", None)
         seen = _Seen(calls, self._counts(tuple(calls)) if calls else {}, None if self._whole else self._head, top)
         answer: Any = None
-        with seen.watching(silence), fast_linear(), fused(self._gelus):
+        with evaluating(self.module), seen.watching(silence), fast_linear(), fused(self._gelus):
             try:
                 answer = self.module(input_ids=ids.to(self.device), **options)
             except EnoughSeen:
@@ -208,7 +208,8 @@ class TransformersNetwork:
 
             handles = [layer.register_forward_hook(count) for layer in {c.layer for c in calls.values()}]
             try:
-                self.module(input_ids=self._some[:, :2].to(self.device))
+                with evaluating(self.module):
+                    self.module(input_ids=self._some[:, :2].to(self.device))
             finally:
                 for handle in handles:
                     handle.remove()

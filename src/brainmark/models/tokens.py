@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -159,6 +161,14 @@ class TokenReader:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
 
+def digest_of_tokenizer(tokenizer: Any) -> str:
+    """Return the sha256 over all that decides into which tokens a text is cut, and which tokens are special."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rules = sorted(tokenizer.get_vocab().items()) if backend is None else backend.to_str()
+    special = {n: getattr(tokenizer, f"{n}_token_id", None) for n in ("bos", "eos", "mask", "cls", "sep")}
+    return hashlib.sha256(json.dumps([rules, special], sort_keys=True).encode()).hexdigest()
+
+
 def spelled(ids: Sequence[int], text: str, decode: Callable[[Sequence[int]], str], name: str) -> np.ndarray:
     """Return the characters (tokens, 2) that each token stands for, by decoding them one after another.
 
@@ -200,4 +210,4 @@ def _matches(piece: str, text: str, place: int) -> int | None:
     return None
 
 
-__all__ = ["Span", "TokenReader", "Tokens", "join_parts", "parts_of_tokens", "spelled"]
+__all__ = ["Span", "TokenReader", "Tokens", "digest_of_tokenizer", "join_parts", "parts_of_tokens", "spelled"]

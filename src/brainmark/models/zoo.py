@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypedDict
 
 from brainmark.core.cards import Domain, ModelCard
 from brainmark.core.registry import models
@@ -106,6 +106,9 @@ def network(source: Source, weights: str, seed: int) -> nn.Module:
     return made.eval()
 
 
+USUAL: Mapping[str, Any] = {"weights": "published", "seed": 0}
+"""What `network` is asked for if nothing else is said."""
+
 NETS: dict[str, Member] = {}
 """All networks of the zoo, by the name that they are registered under."""
 
@@ -152,4 +155,6 @@ class Family:
             self.add(name, summary, net)
 
 
-__all__ = ["CENTRED", "IMAGENET", "NETS", "POOL", "REGIONS", "Commitment", "Family", "Member", "Net", "network"]
+__all__ = [
+    "CENTRED", "IMAGENET", "NETS", "POOL", "REGIONS", "USUAL", "Commitment", "Family", "Member", "Net", "network",
+]  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
 from typing import Any
 
 import numpy as np
@@ -55,7 +58,33 @@ def test_a_folder_with_network_and_tokenizer(here, gpt, tokenizers, asked):
         np.testing.assert_allclose(subject.perform(experiment).values, direct.perform(experiment).values, atol=1e-6)
     twin = models["hf/./net:random=3"].load()
     assert twin.identifier == "hf/./net:random=3"
-    assert twin.weights_digest != subject.weights_digest == entry.content()
+    assert twin.weights_digest != subject.weights_digest
+
+
+@pytest.mark.parametrize(("file", "field", "value"), [
+    ("tokenizer.json", "pre_tokenizer", {"type": "Whitespace"}),
+    ("config.json", "activation_function", "relu"),
+    ("config.json", "_name_or_path", None),
+])  # fmt: skip
+def test_all_that_a_folder_decides_is_part_of_a_result(folder, tmp_path, file, field, value):
+    shutil.copytree(folder / "net", tmp_path / "net")
+    name = f"hf/{tmp_path / 'net'}"
+    before = models[name].content()
+    assert models[name].content() == before
+    path = tmp_path / "net" / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    changed = models[name].content() != before
+    assert changed == (value is not None)  # where it once lay decides nothing
+
+
+def test_the_tokenizer_of_a_function_is_part_of_a_result(here, tokenizers):
+    content = models["readers_of_mine:reader"].content()
+    assert content == models["readers_of_mine:reader"].content()
+    reader = sys.modules["readers_of_mine"].reader
+    network, _ = reader()
+    sys.modules["readers_of_mine"].other = lambda: (network, tokenizers["wordpiece"])
+    sys.modules["readers_of_mine"].same = lambda: (network, tokenizers["bpe"])
+    assert models["readers_of_mine:other"].content() != models["readers_of_mine:same"].content()
 
 
 def test_it_conforms(here):

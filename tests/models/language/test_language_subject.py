@@ -53,7 +53,9 @@ def test_surprisals_are_those_of_a_plain_computation(tokenizers, gpt, odd_texts,
         before = list(subject.text_reader.frame(True).before)
         bits = plain_bits(network, before + tokens.ids.tolist())[len(before) :]
         expected = np.array([bits[tokens.part == i].sum() for i in range(len(parts))])
-        np.testing.assert_allclose(given[place : place + len(parts)], expected, rtol=1e-6, atol=1e-5, err_msg=str(parts))
+        np.testing.assert_allclose(
+            given[place : place + len(parts)], expected, rtol=1e-6, atol=1e-5, err_msg=str(parts)
+        )
         place += len(parts)
 
 
@@ -115,7 +117,9 @@ def test_texts_longer_than_the_window(tokenizers, gpt, asked, plain_bits, window
     starts = [next(s for s in range(0, len(ids), window - shared) if s + window > p) for p in range(len(ids))]
     bits = plain_bits(network, ids, starts)[1:]
     expected = np.array([bits[tokens.part == i].sum() for i in range(len(words))])
-    np.testing.assert_allclose(subject.perform(asked([words], Read("surprisal"))).values, expected, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(
+        subject.perform(asked([words], Read("surprisal"))).values, expected, rtol=1e-6, atol=1e-5
+    )
     end = int(tokens.ends[-1]) - 1  # recordings begin without the token of the beginning
     start = next(s for s in range(0, len(ids), window - shared) if s + window > end)
     with torch.no_grad():
@@ -413,6 +417,32 @@ def test_a_network_is_left_as_it_was(tokenizers, gpt, asked):
     assert [type(m).__name__ for m in network.modules()] == kinds
     assert subject.weights_digest == before
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+@pytest.mark.parametrize("kind", ["transformer", "recurrent"])
+def test_a_network_that_trains_is_read_without_chance_and_trains_on(tokenizers, gpt, asked, kind):
+    """Between two steps of a training, a score changes neither its mode nor what has gradients."""
+    tokenizer = tokenizers["bpe"]
+    if kind == "transformer":
+        network, layer = gpt(tokenizer), LAYER
+    else:
+        torch.manual_seed(0)
+        network, layer = LSTMLanguageModel(len(tokenizer), width=16, depth=2), {"language_system": "layers.1"}
+        network.embedding = torch.nn.Sequential(network.embedding, torch.nn.Dropout(0.5))
+    subject = LanguageSubject("gpt", network, tokenizer, layer, begin=True)
+    experiment = asked([["a", "cat", "sat"]], Read("surprisal"))
+    expected = subject.perform(experiment).values
+    network.train()
+    first = next(network.modules())
+    frozen = list(network.modules())[-2]
+    frozen.eval()
+    before = [m.training for m in network.modules()]
+    for ask in (Read("surprisal"), RECORD):
+        subject.perform(asked([["a", "cat", "sat"]], ask))
+    np.testing.assert_array_equal(subject.perform(experiment).values, expected)
+    assert [m.training for m in network.modules()] == before
+    assert first.training and not frozen.training
+    assert all(p.requires_grad for p in network.parameters())
 
 
 @pytest.mark.parametrize(
