@@ -103,8 +103,8 @@ def procrustes(random: Random, n: int, p: int, q: int) -> Both:
 @versus(
     "netrep", "LinearMetric alpha<1", "geometry.shape_distance",
     [(*s, whiten) for s in ((60, 10, 10), (300, 30, 30)) for whiten in (0.3, 0.8, 1.0)], 1e-6,
-    "`whiten` is 1 - alpha. Theirs takes X'X for the covariance, so that the mixture depends on the number of stimuli; it "
-    "is given X / sqrt(stimuli)",
+    "`whiten` is 1 - alpha. Theirs takes X'X for the covariance, so that the mixture depends on the number of stimuli; "
+    "it is given X / sqrt(stimuli)",
 )  # fmt: skip
 def shapes(random: Random, n: int, p: int, q: int, whiten: float) -> Both:
     x, y = two(random, n, p, q)
@@ -112,7 +112,7 @@ def shapes(random: Random, n: int, p: int, q: int, whiten: float) -> Both:
     return shape_distance(x, y, whiten), theirs
 
 
-@versus("statsmodels", "CanCorr", "geometry.canonical_correlations", ((60, 10, 25), (300, 30, 30)), 1e-9, "`variance=1`")
+@versus("statsmodels", "CanCorr", "geometry.canonical_correlations", SHAPES[::2], 1e-9, "`variance=1`")
 def canonical(random: Random, n: int, p: int, q: int) -> Both:
     x, y = two(random, n, p, q)
     return canonical_correlations(x, y, variance=1.0), CanCorr(y - y.mean(0), x - x.mean(0)).cancorr

@@ -103,12 +103,15 @@ def ridge_fixed(random: Random, n: int, p: int, q: int, alpha: float) -> Both:
 
 
 @versus(
-    "scikit-learn", "LinearRegression", "ridge.ols_predictions", SHAPES, 1e-9,
-    "of least norm where units outnumber presentations, on both sides",
+    "scikit-learn", "LinearRegression", "ridge.ols_predictions", (*SHAPES, (90, 30, 10, 3), (90, 30, 10, 5)), 1e-8,
+    "of least norm where units outnumber presentations, on both sides. `tol` is 1e-14 there: the default leaves out "
+    "what is below 1e-6 of the largest singular value, such as units of other scales (1e-3 to 1e3, and 1e-5 to 1e5)",
 )  # fmt: skip
-def least_squares(random: Random, n: int, p: int, q: int) -> Both:
+def least_squares(random: Random, n: int, p: int, q: int, spread: int = 0) -> Both:
     (x, y), folds = data(random, n, p, q), five(n)
-    return np.asarray(ols_predictions(x, y, folds)).ravel(), fitted(linear_model.LinearRegression(), x, y, folds)
+    x *= np.logspace(-spread, spread, p)
+    theirs = linear_model.LinearRegression(tol=1e-14)
+    return np.asarray(ols_predictions(x, y, folds)).ravel(), fitted(theirs, x, y, folds)
 
 
 for stop, theirs, options, allowed, note in (
@@ -191,8 +194,8 @@ def correlations(random: Random, n: int, q: int) -> Both:
 
 @versus(
     "scipy", "pearsonr, hyp2f1", "correlation.fold_pearson", ((60, 5), (200, 20)), 2e-4,
-    "correlation of each fold, made unbiased by the hypergeometric function of Olkin & Pratt (1958, eq. 2.3), averaged by size; "
-    "ours has its first four terms, which lack 1e-4 of r with folds of 15 presentations",
+    "correlation of each fold, made unbiased by the hypergeometric function of Olkin & Pratt (1958, eq. 2.3), averaged "
+    "by size; ours has its first four terms, which lack 1e-4 of r with folds of 15 presentations",
 )  # fmt: skip
 def correlations_of_folds(random: Random, n: int, q: int) -> Both:
     from scipy.special import hyp2f1

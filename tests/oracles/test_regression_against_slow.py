@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
 from brainmark.metrics.features import prepare
 from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import ols_predictions, ridge_predictions
+from brainmark.metrics.ridge import ols_predictions, relative_alphas, ridge_predictions
 from brainmark.metrics.spectrum import Spectrum, gcv_errors, loo_errors
 from brainmark.metrics.splits import Contiguous, Fold, Random, Shuffled
 
@@ -206,3 +206,44 @@ def test_small_penalties_beside_units_of_very_different_scales(dual: bool, alpha
         w = np.linalg.lstsq(rows, np.vstack([yc, np.zeros((40, 7))]), rcond=None)[0]
         wanted.append((x[fold.test] - x[fold.train].mean(0)) @ w + y[fold.train].mean(0))
     np.testing.assert_allclose(found, np.concatenate(wanted), atol=2e-4 if dual else 1e-7)
+
+
+@pytest.mark.parametrize("spread", [3, 5])
+def test_least_squares_do_not_depend_on_the_units_of_features(spread: int) -> None:
+    x, y = data(90, 20, 6)
+    folds = Shuffled(5)(90)
+    scaled = x * np.logspace(-spread, spread, 20)
+    scaled[:, 7] = 0.1  # of a unit that does not vary, centring leaves rounding error
+    expected = ols_predictions(np.delete(x, 7, axis=1), y, folds)
+    np.testing.assert_allclose(ols_predictions(scaled, y, folds), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("units", [4, 60])
+def test_relative_penalties_are_in_units_of_the_mean_squared_length(units: int) -> None:
+    x = np.random.default_rng(0).standard_normal((30, units)) * 7 + 100
+    lengths = ((x - x.mean(axis=0)) ** 2).sum(axis=1)
+    np.testing.assert_allclose(relative_alphas(prepare(x), [0.1, 2.0]), np.array([0.1, 2.0]) * lengths.mean())
+
+
+@pytest.mark.parametrize("units", [4, 60])
+@pytest.mark.parametrize("per_target", [True, False])
+@pytest.mark.parametrize("selection", ["gcv", "loo"])
+def test_of_penalties_that_tie_the_largest_is_taken(units: int, per_target: bool, selection: str) -> None:
+    x = np.random.default_rng(1).standard_normal((30, units))
+    y = np.zeros((30, 3))  # every penalty predicts it without error
+    chosen = ridge_predictions(x, y, Shuffled(2)(30), [1.0, 100.0, 10.0], per_target, selection)[1]  # type: ignore[arg-type]
+    assert np.unique(chosen).tolist() == [100.0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_unit_that_others_make_up_does_no_harm(seed: int) -> None:
+    """Rounding leaves such a unit a little of its own, which must not be taken for a direction of the features."""
+    generator = np.random.default_rng(seed)
+    x = generator.standard_normal((40, 5)) @ generator.standard_normal((5, 8))
+    y, folds = generator.standard_normal((40, 3)), Shuffled(5)(40)
+    parts = [
+        (x[f.test] - x[f.train].mean(0)) @ np.linalg.pinv(x[f.train] - x[f.train].mean(0), rcond=1e-9)
+        @ (y[f.train] - y[f.train].mean(0)) + y[f.train].mean(0)
+        for f in folds
+    ]  # fmt: skip
+    np.testing.assert_allclose(ols_predictions(x, y, folds), np.concatenate(parts), atol=1e-7)

@@ -94,23 +94,37 @@ def ols_predictions(
     -------
     predictions (m, q) float64, rows in the order of the folds' test rows.
     """
-    features, y = prepare(features), as_float64(y)
-    quick = left_out_least_squares(features, y, folds)
+    features, y = _varying(prepare(features)), as_float64(y)
+    quick = left_out_least_squares(features, y, folds, scaled=True)
     return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0] if quick is None else quick
 
 
+def _varying(features: Features) -> Features:
+    """Leave out units that do not vary: least squares give them no weight, but the rounding of their mean has one."""
+    if features.x is None:
+        return features
+    xp, x, n = namespace(features.x), features.x, features.n
+    mean = column_means(x)  # as large as what is left of a constant, far smaller for what varies
+    varies = n * mean * mean < 1e-4 * xp.sum(x * x, axis=0)
+    kept = int(xp.sum(xp.astype(varies, xp.int64)))
+    return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept)
+
+
 def left_out_least_squares(
-    features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold]
+    features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold], scaled: bool = False
 ) -> Float[Array, "test neuroid"] | None:
     """Least squares for all folds from one factorisation (`_left_out_primal`); None where some fold does not allow it.
 
     The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all
     weights, also without those of a fold; or, if features outnumber presentations, rows that are surely independent.
+    `scaled` judges features that all vary after scaling them: those of any units are then determined.
     """
     if not _complementary(folds, features.n):
         return None
-    left_out = _left_out_dual if features.dual else _left_out_primal
-    return left_out(features, _single_or_double(y), [fold.test for fold in folds], 0.0)
+    tests = [fold.test for fold in folds]
+    if features.dual:
+        return _left_out_dual(features, _single_or_double(y), tests, 0.0)
+    return _left_out_primal(features, _single_or_double(y), tests, 0.0, scaled)
 
 
 def _single_or_double(y: Array) -> Array:
@@ -122,14 +136,16 @@ def _complementary(folds: Sequence[Fold], n: int) -> bool:
     return all(len(f.train) + len(f.test) == n for f in folds)
 
 
-def _left_out_primal(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
+def _left_out_primal(
+    features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float, scaled: bool = True
+) -> Array | None:
     """Leave-group-out predictions y_t - (I - H_tt)^-1 e_t from one factorisation; None where rounding forbids it.
 
     H is the hat matrix of all rows, with an intercept that is not penalised; e = (I - H) y. On centred rows,
     H = half half' + 11'/n, where half = X L^-T with LL' = X'X + alpha.
     """
     xp, a, n = namespace(y), features.array, features.n
-    inverse = _sure_inverse(transpose(a) @ a, alpha)
+    inverse = _sure_inverse(transpose(a) @ a, alpha, scaled)
     if inverse is None:
         return None
     error = y - column_means(y)
@@ -204,19 +220,24 @@ def _product(smoothers: Array, y: Array, mean: Array) -> Array:
     return made
 
 
-def _sure_inverse(products: Array, alpha: float) -> Array | None:
+def _sure_inverse(products: Array, alpha: float, scaled: bool = False) -> Array | None:
     """Inverse of the Cholesky factor of products + alpha; None if eigenvalues differ by more than rounding allows.
 
-    `products` are overwritten.
+    `products` are overwritten. `scaled`: eigenvalues count after scaling to a diagonal of 1, which the rounding of a
+    factor does not notice (van der Sluis 1969, Numer. Math. 14): units of any scale then determine their weights.
     """
     xp = namespace(products)
-    largest = float(xp.sum(xp.linalg.diagonal(products))) + alpha
-    along = xp.arange(products.shape[0], device=device(products))
-    products[along, along] += alpha
+    lengths = xp.linalg.diagonal(products) + alpha
+    largest = float(xp.sum(lengths)) - alpha * (len(lengths) - 1)
+    along = xp.arange(len(lengths), device=device(products))
+    products[along, along] = lengths
     inverse = inverse_cholesky(products)
     if inverse is None:
         return None
-    return inverse if _squares(inverse) * largest < 1 / DETERMINED else None
+    sure = _squares(inverse) * largest < 1 / DETERMINED
+    if scaled and not sure:
+        sure = _squares(inverse * xp.sqrt(lengths)) * len(lengths) < 1 / DETERMINED
+    return inverse if sure else None
 
 
 def _squares(x: Array) -> float:
