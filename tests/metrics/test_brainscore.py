@@ -440,6 +440,13 @@ def test_a_threshold_is_found_where_it_is() -> None:
     assert raised.aggregate() == pytest.approx(1, abs=0.05)
 
 
+def test_a_flawless_detector_is_fitted_with_three_lapses_in_a_hundred() -> None:
+    levels = np.arange(5.0, 65, 5)
+    fit = psychometric_fit(levels, np.asarray(Fit(0.3, 30, 0.0)(levels)))
+    assert fit is not None
+    assert fit.lapse == pytest.approx(0.03)
+
+
 def test_thresholds_that_cannot_be_had_score_0() -> None:
     levels = np.linspace(0, 60, 4)
     guessing = detector(1000, levels)

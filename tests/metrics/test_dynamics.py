@@ -40,6 +40,20 @@ def test_eigenvalues_of_a_linear_system_are_found(delays: int) -> None:
         assert np.abs(found - value).min() < 0.02
 
 
+def test_the_penalty_is_in_units_of_the_mean_squared_singular_value() -> None:
+    """One dimension: x' = a x is fitted by a s / (s + ridge s), whatever the scale; several: each by its own s."""
+    values = 5 * trajectories(np.diag([0.9, 0.5]), neuroids=2, noise=0.0)
+    centred = values - values.mean(axis=(0, 1))
+    before, after = centred[:, :-1].reshape(-1, 2), centred[:, 1:].reshape(-1, 2)
+    white = np.linalg.svd(centred.reshape(-1, 2), full_matrices=False)
+    basis = white[2].T / white[1]
+    x, y = before @ basis, after @ basis
+    penalty = 0.4 * np.trace(x.T @ x) / 2
+    expected = np.linalg.eigvals(np.linalg.solve(x.T @ x + penalty * np.eye(2), x.T @ y))
+    found = np.linalg.eigvals(fit_dynamics(values, rank=2, ridge=0.4))
+    np.testing.assert_allclose(np.sort(found.real), np.sort(expected.real), atol=1e-9)
+
+
 def test_rotation_and_decay_of_the_same_geometry_differ() -> None:
     """Circles run through slowly are the same points as circles run through fast: geometry cannot tell them apart."""
     slow, fast = trajectories(rotation(0.2, 1.0)), trajectories(rotation(1.0, 1.0))

@@ -26,6 +26,8 @@ KNOWN = {(1, "a"): A, (2, "a"): 10 * A, (1, "b-c_2"): B, (WHOLE, "a"): 11 * A}
         ("(2;%a%) / (1;%a%) / 2 = 5", np.array([True, True, True])),
         ("-(1;%a%) < -(1;%b-c_2%)", -A < -B),
         ("(1;%a%) = 2.0005", np.array([False, True, False])),
+        ("1000 * (1;%a%) = 2008", np.array([False, False, False])),  # alike to 1e-5 of the second, not to 1e-2
+        ("1000 * (1;%a%) = 2000.015", np.array([False, True, False])),
         ("(1;%a%) != 2 & (1;%a%) <= 2", np.array([True, False, False])),
         ("(1;%a%) >= 2 & (1;%b-c_2%) < 2 | (1;%a%) < 1.5", np.array([True, False, True])),  # "and" before "or"
         ("[(1;%a%) < 2 | (1;%a%) > 2] & (1;%b-c_2%) > 1", np.array([True, False, False])),

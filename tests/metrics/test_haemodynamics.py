@@ -63,6 +63,7 @@ def test_the_response_peaks_after_five_seconds_and_undershoots_after_fifteen() -
     response = CANONICAL.at(seconds)
     assert seconds[response.argmax()] == pytest.approx(5.0, abs=0.05)
     assert 14 < seconds[response.argmin()] < 16.5
+    assert response.min() / response.max() == pytest.approx(-0.0897, abs=0.002)  # that of SPM
     assert (response[seconds < 0] == 0).all()
     assert (response[seconds > 32] == 0).all()
     assert CANONICAL.at(np.array([40.0]))[0] == 0

@@ -34,5 +34,12 @@ def test_a_linear_oriented_filter_is_tuned_and_modulated():
     assert tuning["modulation_ratio"].item() == pytest.approx(np.pi / 2, rel=0.1)
 
 
+def test_a_unit_whose_mean_response_changes_is_not_rectified():
+    """Its mean rises by a fifth of its modulation: that is an answer of its own, not rounding."""
+    tuned = lambda o: np.cos(o - np.pi / 4) ** 8  # noqa: E731
+    tuning = tuning_statistics(gratings_to(lambda o, p: 0.5 + tuned(o) * (0.2 + 0.4 * np.cos(p))), rates=False)
+    assert tuning["modulation_ratio"].item() == pytest.approx(0.4 / 0.7, rel=0.05)
+
+
 def test_a_unit_that_no_grating_changes_stays_silent():
     assert not tuning_statistics(gratings_to(lambda o, p: np.full_like(o, 0.5)))["responsive"].item()

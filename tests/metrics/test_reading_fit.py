@@ -84,6 +84,20 @@ def test_likelihood_rises_with_what_is_true_and_not_with_noise() -> None:
     assert np.quantile(true.replicates, 0.025) > 0.1
 
 
+def test_likelihood_rises_with_the_prediction_of_the_word_before() -> None:
+    """With spillover the gain is that of the word's and the earlier word's surprisal, given both their lengths."""
+    inside = np.flatnonzero(np.arange(N) % (N // TEXTS) > 0)
+    times = TIMES.copy()
+    times[inside] += 7 * SURPRISAL[inside - 1]
+    found = ReadingFit("likelihood", ("length",), spillover=1, context="story", resamples=0)(
+        words(SURPRISAL), TARGET.copy(data=times)
+    )
+    nuisance = [LENGTH[inside], LENGTH[inside - 1]]
+    more = [SURPRISAL[inside], SURPRISAL[inside - 1]]
+    variances = [np.var(residual(times[inside], *columns)) for columns in (nuisance, [*nuisance, *more])]
+    assert found.aggregate() == pytest.approx(0.5 * np.log2(variances[0] / variances[1]), rel=0.05)
+
+
 def test_likelihood_is_of_other_texts() -> None:
     from brainmark.metrics.splits import Grouped
 

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.shape_bias import shape_bias, shape_bias_ceiling
+from brainmark.metrics.choices import chosen_labels
+from brainmark.metrics.shape_bias import bias, cue_decisions, shape_bias, shape_bias_ceiling
 
 LABELS = ("bear", "car", "dog", "elk")
 IMAGES = 400
@@ -62,6 +63,14 @@ def test_a_known_bias_is_found_whatever_the_other_answers(own: float) -> None:
 def test_the_ceiling_is_how_alike_people_are() -> None:
     alike, apart = (shape_bias_ceiling(resamples=0)(people(*b)) for b in ((0.9, 0.9, 0.9), (0.9, 0.5, 0.1)))
     assert alike.aggregate() > 0.93 > 0.7 > apart.aggregate()
+
+
+def test_the_ceiling_compares_each_with_the_others_alone() -> None:
+    target = people(0.9, 0.5, 0.1)
+    shares = [bias(cue_decisions(chosen_labels(target), target, "label", "texture"), np.ones((1, IMAGES)))[0]]
+    own = shares[0]
+    expected = [1 - abs(np.delete(own, s).mean() - h) / max(h, 1 - h) for s, h in enumerate(own)]
+    np.testing.assert_allclose(shape_bias_ceiling(resamples=0)(target).values, expected, atol=0.01)
 
 
 def test_without_a_decision_for_either_cue_there_is_no_bias() -> None:

@@ -71,6 +71,9 @@ def test_people_are_alike():
     target = people()
     ceiling = curve_similarity_ceiling()(target)
     assert 0.9 < ceiling.aggregate() < 1
+    others = np.delete(target.values, 2, axis=1).mean(axis=1)
+    alone = curve_similarity("yes")(model(others), target).values.values[2]
+    assert ceiling.values.values[2] == pytest.approx(alone)
     flat = curve_similarity("yes")(model(np.full(len(LEVELS), 0.5)), target).aggregate()
     assert flat < ceiling.aggregate() - 0.2
 

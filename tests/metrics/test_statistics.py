@@ -7,7 +7,7 @@ from scipy import stats
 
 from brainmark.core import Comparison, InvalidMeasurement
 from brainmark.core.score import make_score
-from brainmark.metrics.statistics import compare_models, effect_size, false_discovery_rate, interval
+from brainmark.metrics.statistics import compare_models, effect_size, false_discovery_rate, holm, interval
 
 STIMULI, DRAWS = 60, 200
 
@@ -126,6 +126,19 @@ def test_false_discovery_rate_is_that_of_scipy(dependent: bool) -> None:
     np.testing.assert_allclose(np.delete(found, 7), expected, rtol=1e-12)
     with pytest.raises(ValueError, match="between 0 and 1"):
         false_discovery_rate(np.array([0.1, 1.2]))
+
+
+def test_holm_is_the_step_down_procedure() -> None:
+    found = holm(np.array([0.04, np.nan, 0.01, 0.03, 0.9]))
+    np.testing.assert_allclose(found, [0.09, np.nan, 0.04, 0.09, 0.9])  # 2 x .04 < 3 x .03: no p falls behind
+    np.testing.assert_allclose(holm(np.array([0.5, 0.6])), [1, 1])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        holm(np.array([-0.1]))
+
+
+def test_the_smallest_p_is_not_zero() -> None:
+    found = compare_models(two_models(30, 4, 5.0))[0]
+    assert found.p == pytest.approx(2 / (1 + DRAWS))
 
 
 def test_models_that_cannot_be_compared() -> None:

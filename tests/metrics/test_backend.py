@@ -1,0 +1,37 @@
+"""Products that stay centred, and the memory that machine and container leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainmark.core import ResourceError
+from brainmark.metrics import backend
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_are_centred_however_far_features_lie_from_zero(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means of single precision leave a residue, which the products must lose as well: rows add up to nothing."""
+    features = (np.random.default_rng(0).normal(size=(30, 400)) + 1000).astype(dtype)
+    monkeypatch.setattr(backend, "_WIDE", 64)  # several blocks
+    found = backend.gram(features)
+    wide = features.astype(float) - features.astype(float).mean(axis=0)
+    np.testing.assert_allclose(found, wide @ wide.T, atol=1e-3 if dtype == np.float32 else 1e-9)
+    assert np.abs(found.sum(axis=0)).max() < 1e-9
+
+
+def test_a_container_leaves_its_limit_less_what_is_used_and_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"memory.max": "1000\n", "memory.current": "700\n", "memory.stat": "anon 500\ninactive_file 150\n"}
+    monkeypatch.setattr(Path, "read_text", lambda path, *args, **kwargs: files[path.name])
+    assert backend._container_memory() == 1000 - 700 + 150
+    files["memory.max"] = "max\n"
+    assert backend._container_memory() > 2**60
+
+
+def test_what_does_not_fit_is_refused_and_what_fits_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "available_memory", lambda x: 10**9)
+    backend.check_memory(10**9, np.empty(1), "this")
+    with pytest.raises(ResourceError, match=r"this needs about 1\.5 GB of memory and 1\.0 GB are free"):
+        backend.check_memory(1_500_000_000, np.empty(1), "this")
