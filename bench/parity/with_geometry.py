@@ -10,6 +10,7 @@ from ckatorch.hsic import hsic0, hsic1
 from comparisons import Both, versus
 from netrep.metrics import LinearCKA, LinearMetric
 from pydmd import DMD
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
@@ -28,7 +29,8 @@ from brainmark.metrics.geometry import (
     rbf_cka,
     shape_distance,
 )
-from brainmark.metrics.matching import cross_correlation, transport
+from brainmark.metrics.matching import cross_correlation, matched_units, transport
+from brainmark.metrics.splits import Fold
 
 Random = np.random.Generator
 
@@ -140,6 +142,21 @@ def neighbours(random: Random, n: int, p: int, q: int, k: int) -> Both:
     sides = two(random, n, p, q)
     near = [NearestNeighbors(n_neighbors=k).fit(side).kneighbors(return_distance=False) for side in sides]
     return mutual_neighbors(*sides, k), np.mean([len(set(a) & set(b)) / k for a, b in zip(*near, strict=True)])
+
+
+@versus(
+    "scipy", "linear_sum_assignment", "matching.matched_units one-to-one", ((20, 8), (60, 60)), 1e-12,
+    "test answers of the units that correlate best in sum over the training rows of two folds, less their means",
+)  # fmt: skip
+def partners(random: Random, p: int, q: int) -> Both:
+    x, y = two(random, 50, p, q)
+    rows = random.permutation(50)
+    folds = [Fold(rows[:40], rows[40:]), Fold(rows[10:], rows[:10])]
+    found: list[np.ndarray] = []
+    for train, test in folds:
+        r = np.corrcoef(x[train].T, y[train].T)[:p, p:]
+        found.append((x - x.mean(axis=0))[test][:, linear_sum_assignment(r.T, maximize=True)[1]])
+    return matched_units(x, y, folds, "one-to-one"), np.concatenate(found)
 
 
 @versus(

@@ -9,6 +9,7 @@ import pandas as pd
 import pingouin
 import psignifit
 import statsmodels.api as sm
+import xarray as xr
 from astropy.stats import circvar, kuiper_two
 from comparisons import Both, versus
 from nilearn.glm.first_level import spm_hrf
@@ -17,15 +18,16 @@ from sklearn import metrics
 from sklearn.covariance import ledoit_wolf
 from statsmodels.stats.multitest import multipletests
 
+from brainmark.metrics.ceilings import spearman_brown
 from brainmark.metrics.choices import confusions, kappa, kappa_bounds
 from brainmark.metrics.distributions import distribution_similarity
 from brainmark.metrics.haemodynamics import Canonical
 from brainmark.metrics.information import Readouts, performances
 from brainmark.metrics.psychophysics import fit_psychometric
 from brainmark.metrics.ranks import midranks
-from brainmark.metrics.reading import partial_correlations
+from brainmark.metrics.reading import ReadingFit, partial_correlations
 from brainmark.metrics.soft_labels import entropy
-from brainmark.metrics.splits import Fold
+from brainmark.metrics.splits import Fold, Grouped
 from brainmark.metrics.statistics import false_discovery_rate, holm
 from brainmark.metrics.subjects import saturation
 from brainmark.metrics.temporal import discriminant_probabilities
@@ -67,6 +69,38 @@ def partial(random: Random, n: int, nuisances: int) -> Both:
     draws = [table.loc[np.repeat(np.arange(n), c[groups].astype(int))] for c in counts]
     theirs = [pingouin.partial_corr(drawn, "x", "y", names)["r"].item() for drawn in draws]
     return partial_correlations(removed, x, y, groups, counts), theirs
+
+
+@versus(
+    "statsmodels", "OLS", "reading.ReadingFit likelihood", ((60, 1, 5), (400, 3, 10)), 1e-9,
+    "log-likelihood (SciPy's normal density, with the variance of the training words) of left-out words that the "
+    "prediction adds to the nuisance, in bits a word",
+)  # fmt: skip
+def likelihood(random: Random, n: int, nuisances: int, folds: int) -> Both:
+    names = [f"z{k}" for k in range(nuisances)]
+    nuisance, x = random.normal(size=(n, nuisances)), random.normal(size=n)
+    y = nuisance.sum(axis=1) + 0.5 * x + random.normal(size=n) + 300
+    coords = {name: ("presentation", nuisance[:, k]) for k, name in enumerate(names)}
+    coords["stimulus_id"] = ("presentation", np.arange(n))
+    target = xr.DataArray(y, dims="presentation", coords=coords)
+    metric = ReadingFit("likelihood", tuple(names), folds=folds, resamples=0)
+    gain = np.empty(n)
+    designs = [sm.add_constant(np.column_stack([nuisance, x])), sm.add_constant(nuisance)]
+    for train, test in Grouped("text", folds, metric.seed)(n, {"text": np.arange(n)}):
+        fits = [(sm.OLS(y[train], design[train]).fit(), design[test]) for design in designs]
+        logs = [stats.norm.logpdf(y[test], f.predict(d), np.sqrt(f.ssr / len(train))) for f, d in fits]
+        gain[test] = (logs[0] - logs[1]) / np.log(2)
+    return metric(target.copy(data=x), target).values.values, [gain.mean()]
+
+
+@versus(
+    "pingouin", "cronbach_alpha", "ceilings.spearman_brown", ((12,), (200,)), 1e-10,
+    "of two halves, standardised",
+)  # fmt: skip
+def whole_of_halves(random: Random, n: int) -> Both:
+    halves = stats.zscore(random.normal(size=n)[:, None] + random.normal(size=(n, 2)))
+    r = np.corrcoef(halves.T)[0, 1]
+    return spearman_brown(np.array([r])), [pingouin.cronbach_alpha(pd.DataFrame(halves))[0]]
 
 
 @versus(

@@ -3,14 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from himalaya.kernel_ridge import solve_weighted_kernel_ridge_conjugate_gradient
+from himalaya.kernel_ridge import (
+    solve_multiple_kernel_ridge_random_search,
+    solve_weighted_kernel_ridge_conjugate_gradient,
+)
 
 from brainmark.core import InvalidMeasurement
 from brainmark.metrics.banded import UniqueVariance, banded_ridge, explained_variance, simplex
 from brainmark.metrics.predictivity import RELATIVE_ALPHAS
 from brainmark.metrics.resampling import draws
 from brainmark.metrics.ridge import ridge_predictions
-from brainmark.metrics.splits import Contiguous, Shuffled
+from brainmark.metrics.splits import Contiguous, Fold, Shuffled
 
 RNG = np.random.default_rng(0)
 
@@ -70,6 +73,13 @@ def test_shares_lie_on_the_simplex() -> None:
     assert simplex(1, 20).tolist() == [[1.0]]
 
 
+def test_draws_of_shares_are_dense_and_sparse_by_turns() -> None:
+    """Of a uniform draw over three spaces the largest share is 11/18 on average; of a sparse one, nearly all."""
+    drawn = simplex(3, 2004, seed=0)[4:].max(axis=1)
+    assert drawn[::2].mean() == pytest.approx(11 / 18, abs=0.02)
+    assert drawn[1::2].mean() > 0.9
+
+
 def test_explained_variance_is_the_definition_and_resamples() -> None:
     y = RNG.standard_normal((30, 2))
     guess = 0.5 * y + 0.2 * RNG.standard_normal((30, 2)) + 4
@@ -112,3 +122,24 @@ def test_what_does_not_fit_is_refused() -> None:
     y[0, 0] = np.nan
     with pytest.raises(InvalidMeasurement, match="not measured"):
         UniqueVariance({"a": np.ones((20, 3))})(recording(np.ones((20, 2))), recording(y))
+
+
+def test_search_among_the_same_candidates_is_himalayas() -> None:
+    """Turned copies of a row are presentations of equal leverage: generalised and leave-one-out errors are then one."""
+    generator, n = np.random.default_rng(6), 24
+    turned = (np.arange(n)[:, None] + np.arange(n)) % n
+    made = {name: np.vstack([generator.normal(size=n)[turned], generator.normal(size=(10, n))]) for name in "abc"}
+    made = {name: unit_scale(x) for name, x in made.items()}
+    y = sum(made[name] @ generator.normal(size=(n, 8)) for name in "ab") + generator.normal(size=(n + 10, 8))
+    shares, alphas = simplex(3, 9), np.logspace(-3, 2, 6)
+    fit = banded_ridge(made, y, [Fold(np.arange(n), np.arange(n, n + 10))], shares, alphas)
+    kernels = np.stack([x @ x.T for x in made.values()])
+    with np.errstate(divide="ignore"):  # of shares that are zero
+        deltas, dual, _, intercept = solve_multiple_kernel_ridge_random_search(
+            kernels[:, :n, :n], y[:n], shares, alphas=alphas, cv=n, fit_intercept=True, return_weights="dual",
+            progress_bar=False,
+        )  # fmt: skip
+    assert len(np.unique(fit.shares[0][0])) > 2  # the search has something to choose
+    np.testing.assert_allclose(fit.shares[0] / fit.alphas[0], np.exp(deltas), rtol=1e-9, atol=1e-12)
+    expected = np.einsum("stn,nq,sq->tq", kernels[:, n:, :n], dual, np.exp(deltas)) + intercept
+    np.testing.assert_allclose(fit.predictions, expected, rtol=1e-7)
