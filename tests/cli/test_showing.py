@@ -17,7 +17,20 @@ from brainmark.analysis.benchmark_page import ceiling_figure, render_page, sampl
 from brainmark.cli import app as cli
 from brainmark.cli import tables
 from brainmark.cli.showing import ceiling_spread, histogram
-from brainmark.core import Benchmark, BenchmarkCard, Comparison, Experiment, Record, Setting, Stimuli, registry
+from brainmark.core import (
+    Benchmark,
+    BenchmarkCard,
+    Comparison,
+    ControlScore,
+    Experiment,
+    Failure,
+    Record,
+    Score,
+    Setting,
+    Stamp,
+    Stimuli,
+    registry,
+)
 
 runner = CliRunner()
 CITE = "@article{a, title = {On <cells>}, year = {2000}}"
@@ -155,3 +168,28 @@ def test_the_list_of_files_shows_sizes_whole(width):
     assert "unknown" in text
     assert "3.5 MB" in text
     assert "…" not in text
+
+
+def a_score(subject: str, benchmark: str, seconds: float) -> Score:
+    stamp = Stamp("2026-01-01", "1.0", None, "c0de", "3.11", {}, {}, "e", "t", "m", 0, seconds, 10**9, "shipped")
+    controls = {"pixels": ControlScore(0.291, 0.262)}
+    return Score(benchmark, subject, 0.5, 0.45, 0.9, (0.4, 0.6), None, (0.85, 0.95), controls=controls, stamp=stamp)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(120, "ceiling time"), (84, "time"), (68, "")])
+def test_a_leaderboard_leaves_out_columns_before_it_cuts_one(width, shown):
+    outcomes = [
+        a_score("resnet-50_v1:random=3", "Ringach2002.V1.summary-modulation_ratio", 3000.0),
+        a_score("gabor", "Simulated.IT-ridge", 0.2),
+        Failure("Simulated.IT-ridge", "hmax", "not_applicable", "hmax: no layer"),
+    ]
+    console = Console(width=width, file=io.StringIO())
+    console.print(tables.leaderboard(outcomes, width))
+    text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert max(map(len, text.splitlines())) <= width
+    for whole in ("resnet-50_v1:random=3", "0.400 – 0.600", "pixels 0.291", "0.900 (0.85–0.95)"):
+        assert whole in " ".join(text.split())
+    heads = [line.split() for line in text.splitlines() if line.startswith(" model")]
+    assert [("ceiling" in h, "time" in h) for h in heads] == [("ceiling" in shown, "time" in shown)] * 2
+    assert ("50 min 0 s" in text) == ("time" in shown)
+    assert " ".join(text.split()).endswith("hmax: no layer (Simulated.IT-ridge)")

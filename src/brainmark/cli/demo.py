@@ -11,18 +11,16 @@ from brainmark.core import registry
 from brainmark.core.errors import DataError
 
 MODELS = ("pixels", "gabor", "hmax", "voneblock", "simulated-truth")
+NOT_FOR_THEM = {"temporal", "many stimuli"}  # tags: they have no dynamics; many stimuli take minutes for each model
 
 
 def run_demo(console: Console, html: Path, *, offline: bool = False) -> None:
     """Score the four classic models (and the simulated truth) on what can be had here; say which that is."""
     check_report_path(html)
-    entries = [e for e in registry.benchmarks.entries() if e.card.domain == "vision"]  # what its models can do
-    embedded = [e.name for e in entries if not _downloads(e.card.datasets)]
-    recorded = [
-        e.name
-        for e in entries
-        if _downloads(e.card.datasets) and "many stimuli" not in e.card.tags  # these take minutes for each model
-    ]
+    cards = {e.name: e.card for e in registry.benchmarks.entries() if e.card.domain == "vision"}
+    suited = {name: card.datasets for name, card in cards.items() if NOT_FOR_THEM.isdisjoint(card.tags)}
+    embedded = [name for name, datasets in suited.items() if not _downloads(datasets)]
+    recorded = [name for name in suited if name not in embedded]
     console.print(f"{len(embedded)} benchmarks need no download: {', '.join(embedded)}", highlight=False)
     if offline:
         console.print("real recordings: not looked for (--offline)")

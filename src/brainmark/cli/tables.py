@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 NAME, SUMMARY, CELL = 40, 44, 20  # columns of a list: names (longer ones fold), summaries, at most in a cell
 GAP, EDGES = 3, 2  # between cells, and around a row
 NARROW = 110  # columns of a terminal that a leaderboard is made for
-TIGHT = 76  # columns below which a leaderboard leaves out what its headline says
+BOARD: dict[str, tuple[JustifyMethod, int]] = {  # its columns: how they stand, and the fewest places they have
+    "model": ("left", 5),
+    "score": ("right", 6),
+    "95 % interval": ("right", 15),
+    "ceiling": ("right", 7),
+    "highest control": ("left", 15),
+    "time": ("right", 6),
+}
+FOLDING = {"model", "highest control"}  # columns of names, which fold before one is cut
 
 
 def listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int | None) -> RenderableType:
@@ -89,39 +98,21 @@ def _plain(value: Any) -> str:
 def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> RenderableType:
     """Return a table for each benchmark, best model first; chosen layers and reasons of failures at the end.
 
-    In a `terminal` of few columns ceiling and time are left out; the ceiling stands above the table as well.
+    Where a `terminal` has too few columns for one of them, ceilings, which stand above each as well, and then times
+    are left out of all.
     """
     from brainmark.core.score import Score
-    from brainmark.run.layers import LAYER_NOTE
 
     outcomes = list(outcomes)
-    wide = max((len(o.subject) for o in outcomes), default=5)
+    boards = {b: [o for o in outcomes if o.benchmark == b] for b in dict.fromkeys(o.benchmark for o in outcomes)}
+    left_out = _left_out(list(boards.values()), terminal)
     parts: list[RenderableType] = []
+    for benchmark, rows in boards.items():
+        parts += [_headline(benchmark, [o for o in rows if isinstance(o, Score)]), _board(rows, left_out)]
     reasons: dict[str, list[str]] = {}
-    for benchmark in dict.fromkeys(o.benchmark for o in outcomes):
-        rows = [o for o in outcomes if o.benchmark == benchmark]
-        scores = sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title_justify="left")
-        table.title = _headline(benchmark, scores)
-        table.add_column("model", no_wrap=True, min_width=wide)
-        tight = terminal < TIGHT
-        for column, width in (("score", 6), ("95 % interval", 15), ("ceiling", 7))[: 2 if tight else 3]:
-            table.add_column(column, justify="right", no_wrap=True, min_width=width)
-        table.add_column("highest control", min_width=15)
-        if not tight:
-            table.add_column("time", justify="right", no_wrap=True, min_width=6)
-        for score in scores:
-            model, value, interval, ceiling, control, time = _score_cells(score)
-            table.add_row(model, value, interval, *([control] if tight else [ceiling, control, time]))
-            for note in (n for n in score.notes if LAYER_NOTE in n):
-                reasons.setdefault(f"{score.subject}: {note}", []).append(benchmark)
-        for failure in (o for o in rows if not isinstance(o, Score)):
-            mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
-            shown = mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind)))
-            table.add_row(escape(failure.subject), *shown)
-            why = failure.reason.removeprefix(f"{failure.subject}: ")  # some errors begin with the name
-            reasons.setdefault(f"{failure.subject}: {why}", []).append(benchmark)
-        parts += [table]
+    for outcome in outcomes:
+        for reason in _reasons(outcome):
+            reasons.setdefault(reason, []).append(outcome.benchmark)
     notes = Text(
         "score = raw / ceiling: 1 is what a perfect model could reach with these data. Controls should do badly: "
         "a score is worth what it has above them.",
@@ -129,6 +120,44 @@ def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> 
     )
     causes = (Text(f"{reason} ({_counted(on)})") for reason, on in reasons.items())
     return Group(*parts, notes, *causes)
+
+
+def _board(rows: Sequence[Score | Failure], left_out: Collection[str] = ()) -> Table:
+    """Return the table of one benchmark, less the columns that are left out."""
+    from brainmark.core.score import Score
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    shown = {column: look for column, look in BOARD.items() if column not in left_out}
+    for column, (justify, width) in shown.items():
+        table.add_column(column, justify=justify, no_wrap=column not in FOLDING, overflow="fold", min_width=width)
+    for score in sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value):
+        cells = dict(zip(BOARD, _score_cells(score), strict=True))
+        table.add_row(*(cells[column] for column in shown))
+    for failure in (o for o in rows if not isinstance(o, Score)):
+        mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
+        table.add_row(escape(failure.subject), *mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind))))
+    return table
+
+
+def _left_out(boards: Sequence[Sequence[Score | Failure]], terminal: int) -> tuple[str, ...]:
+    """Return the columns without which all tables fit a terminal, as far as that can be."""
+    console = Console(width=10_000)
+    for left_out in ((), ("ceiling",)):
+        tables = [_board(rows, left_out) for rows in boards]
+        if all(Measurement.get(console, console.options, table).maximum <= terminal for table in tables):
+            return left_out
+    return ("ceiling", "time")
+
+
+def _reasons(outcome: Score | Failure) -> list[str]:
+    """Return what is to be said below the tables: chosen layers of a score, or why there is none."""
+    from brainmark.core.score import Score
+    from brainmark.run.layers import LAYER_NOTE
+
+    if isinstance(outcome, Score):
+        return [f"{outcome.subject}: {note}" for note in outcome.notes if LAYER_NOTE in note]
+    why = outcome.reason.removeprefix(f"{outcome.subject}: ")  # some errors begin with the name
+    return [f"{outcome.subject}: {why}"]
 
 
 def _counted(benchmarks: Sequence[str]) -> str:
@@ -143,7 +172,7 @@ def _headline(benchmark: str, scores: Sequence[Score]) -> Text:
     elif scores:
         facts.append(f"ceiling {scores[0].ceiling:.3f}{_range(scores[0].ceiling_bounds)}")
     facts += sorted({f"data {s.stamp.data}" for s in scores if s.stamp})
-    return Text.assemble((benchmark, "bold not italic"), ("   " + ", ".join(facts), "dim not italic"))
+    return Text.assemble((benchmark, "bold"), ("   " + ", ".join(facts), "dim"))
 
 
 def _score_cells(score: Score) -> list[str]:
