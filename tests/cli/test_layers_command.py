@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from brainmark.cli.app import app
-from brainmark.core.errors import NotApplicable, ResourceError, UnknownName
+from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
 from brainmark.run.layers import kept
 
 BENCHMARK = "Simulated.IT-ridge"
@@ -73,3 +73,10 @@ def test_only_two_kinds_of_layers_can_be_scored():
     done = CliRunner().invoke(app, ["score", "gabor", "-b", BENCHMARK, "--layers", "best"])
     assert isinstance(done.exception, UnknownName)
     assert "committed or chosen" in str(done.exception)
+
+
+@pytest.mark.parametrize("share", ["0", "1", "1.5", "-0.5", "nan"])
+def test_a_share_that_leaves_none_is_refused_before_anything_is_computed(share: str):
+    refused = run(MODEL, "-b", BENCHMARK, f"--share={share}")
+    assert isinstance(refused.exception, InvalidModel)
+    assert "give a share of the stimuli that choose, between 0 and 1" in str(refused.exception)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmark.core import Comparison, ControlScore, Failure, InvalidMeasurement, ModelError, Score, Stamp
-from brainmark.core.score import make_score
+from brainmark.core.score import make_score, student_stretch
 
 NAN = np.nan
 
@@ -296,3 +296,18 @@ def test_a_failure_is_plain():
     assert json.loads(json.dumps(failure.to_dict())) == {
         "benchmark": "Toy.V4-r", "subject": "toy", "failure": "resource", "reason": "out of memory",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("units", "narrow"), [(4, True), (5, False)])
+def test_intervals_over_few_units_are_said_to_be_too_narrow(units: int, narrow: bool):
+    values = np.linspace(0.2, 0.6, units)
+    draws = values + 0.01 * np.random.default_rng(0).normal(size=(100, units))
+    found = scored(comparison(*values, replicates=draws))
+    assert any(f"rests on {units} units" in note for note in found.notes) == narrow
+
+
+def test_the_stretch_of_draws_ends_with_few_units():
+    """Student's t over the normal, and the draws' own shortfall; no more than for five units."""
+    stretches = [student_stretch(n) for n in (2, 4, 5, 6, 50)]
+    assert stretches[0] == stretches[1] == stretches[2] > stretches[3] > stretches[4]
+    assert stretches[2] == pytest.approx(math.sqrt(5 / 4) * 2.776445 / 1.959964, rel=1e-6)

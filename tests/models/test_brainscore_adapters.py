@@ -5,6 +5,7 @@ What needs their packages runs where they are installed, which is an environment
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from brainmark.core import (
     check_answer,
 )
 from brainmark.models.brainscore import from_brainscore, to_brainscore_language, to_brainscore_vision
+from brainmark.models.classes import imagenet_classes
 from brainmark.models.commitment import as_subject
 
 rng = np.random.default_rng(0)
@@ -317,3 +319,22 @@ def test_a_model_of_theirs_is_scored_as_it_is():
     assert as_subject(Looker()).perform(Experiment(images(), Record("IT"))).sizes["neuroid"] == 3
     with pytest.raises(TypeError, match="the class Looker is no subject"):
         as_subject(Looker)
+
+
+def test_the_labels_of_imagenet_are_asked_for_by_their_wordnet_ids(tmp_path, monkeypatch):
+    """With stand-ins for the packages: their interface says ``imagenet`` for all of its 1000 classes."""
+    from types import ModuleType
+
+    data, interface = ModuleType("assemblies"), ModuleType("model_interface")
+    data.BehavioralAssembly, interface.BrainModel = xr.DataArray, object
+    standards = "brainscore_core.supported_data_standards.brainio"
+    for name, module in ((f"{standards}.assemblies", data), ("brainscore_vision.model_interface", interface)):
+        for parent in [name.rsplit(".", k)[0] for k in range(1, name.count(".") + 1)]:
+            monkeypatch.setitem(sys.modules, parent, ModuleType(parent))
+        monkeypatch.setitem(sys.modules, name, module)
+    Image.fromarray(PICTURES[0]).save(tmp_path / "a.png")
+    model = to_brainscore_vision(Ours())
+    model.start_task("label", "imagenet")
+    said = model.look_at([tmp_path / "a.png"])
+    place = int(PICTURES[0].mean((0, 1)).argmax()) % 1000
+    assert said.values.tolist() == [[imagenet_classes()[place].wnid]]

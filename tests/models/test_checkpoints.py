@@ -69,3 +69,16 @@ def test_other_bytes_are_refused_wherever_they_come_from(
 def test_without_network_the_way_out_is_said():
     with pytest.raises(DataError, match=r"(?s)small\.pth.*no network.*BRAINMARK_MIRROR.*:random.*--random-weights"):
         Checkpoint(URL).path()
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path):
+    (tmp_path / "home").write_text("a file in the place of the folder")
+    with pytest.raises(DataError, match=r"cannot keep 'small\.pth' in the cache, at .*home.*: set BRAINMARK_HOME"):
+        Checkpoint(URL).path()
+
+
+def test_the_cache_holds_published_files_alone(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """It is laid out like a mirror: locks and parts of files have no place in it."""
+    monkeypatch.setattr(checkpoints, "download", lambda url, target: target.write_bytes(b"weights"))
+    Checkpoint(URL, first_digits(published)).path()
+    assert [p.name for p in (tmp_path / "home" / "files").rglob("*") if p.is_file()] == ["small.pth"]

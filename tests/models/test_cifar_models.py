@@ -198,11 +198,11 @@ def test_weights_that_do_not_fit_are_refused(checkpoint: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_checkpoints_are_those_of_their_recipes(name: str) -> None:
-    from brainmark.training.recipes import recipe_of
+    from brainmark.training.recipes import RECIPES
 
     facts = read_facts(WEIGHTS / f"{name}.safetensors")
-    assert facts.recipe == recipe_of(name).to_dict()
-    assert facts.epoch == recipe_of(name).epochs
+    assert facts.recipe == RECIPES[name].to_dict()
+    assert facts.epoch == RECIPES[name].epochs
     assert json.loads(json.dumps(facts.recipe)) == facts.recipe
     answer = models[name].load().perform(Experiment(stimuli(), Record("IT")))
     assert np.isfinite(answer.values).all()

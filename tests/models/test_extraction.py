@@ -363,6 +363,21 @@ print(plan.bytes, plan.peak, held("VmHWM") - before, held("VmHWM"), plan.results
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the high-water mark of Linux")
+def test_a_file_that_cannot_be_made_leaves_no_other_behind(tmp_path, monkeypatch):
+    begun = results.OnDisk.__init__
+
+    def full(self, path, count, shape):
+        if path.name == "1.npy":
+            raise OSError(28, "No space left on device")
+        begun(self, path, count, shape)
+
+    monkeypatch.setattr(results.OnDisk, "__init__", full)
+    network = nn.Sequential(nn.Flatten(), nn.Flatten())
+    with pytest.raises(OSError, match="No space left"):
+        Extractor(network)(images(6), ["0", "1"], into=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ten_layers_of_ten_thousand_images_stay_within_the_announced_memory():
     done = subprocess.run([sys.executable, "-c", PEAK, "10000"], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr

@@ -122,6 +122,20 @@ def test_an_interrupted_run_ends_with_the_same_bits(
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
+def test_a_run_does_not_go_on_with_another_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text file may have been changed since the run began; the recipe holds its name alone."""
+
+    def stop(run: TextRun, step: int) -> None:
+        if step == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_text(TOY, tmp_path, TEXT, threads=1, watch=stop)
+    changed = replace(TEXT, training=(*TEXT.training[:-1], "Bob hears mice."))
+    with pytest.raises(DataError, match="the run began with another text"):
+        train_text(TOY, tmp_path, changed, threads=1)
+
+
 SCRIPT = """
 import sys
 from pathlib import Path

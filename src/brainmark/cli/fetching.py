@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from brainmark.cli import tables
 from brainmark.core import DatasetCard, registry
@@ -40,10 +41,10 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
         card = registry.datasets[name].card
         total = tables.size(_total(card))
         files = f"{len(card.sources)} file{'' if len(card.sources) == 1 else 's'}, {total}"
-        console.print(f"[bold]{name}[/]: {files}; licence: {card.licence}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]{name}[/]: {files}; licence: {escape(card.licence)}", highlight=False, soft_wrap=True)
         paths = fetch_all(card.sources, progress=True)
         for source, path in zip(card.sources, paths, strict=True):
-            console.print(f"  {where(source).state}: {path}", highlight=False, soft_wrap=True)
+            console.print(f"  {where(source).state}: {escape(str(path))}", highlight=False, soft_wrap=True)
         if "many files" in card.tags:  # the card names a table of them; loading gets those that are not at hand
             registry.datasets[name].load()
 

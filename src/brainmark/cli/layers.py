@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from brainmark.core import registry
-from brainmark.core.errors import NotApplicable, ResourceError, UnknownName
+from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
 
 if TYPE_CHECKING:
     from brainmark.run.layers import Choice
@@ -42,12 +43,13 @@ def choose_and_show(
     """
     from brainmark.run.layers import choices_path, choose_layers, keep
 
+    check_share(share)
     pairs = _pairs(model, regions, benchmarks, held_out)
     choices: dict[str, Choice] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for public, telling in pairs:
-            task = progress.add_task(f"layers of {model} on {public}", total=None)
+            task = progress.add_task(escape(f"layers of {model} on {public}"), total=None)
             choice = choose_layers(
                 model,
                 public,
@@ -64,6 +66,7 @@ def choose_and_show(
         f"kept in {choices_path(model)}; used by: brainmark score {model} --layers chosen",
         soft_wrap=True,
         highlight=False,
+        markup=False,
     )
     return choices
 
@@ -101,13 +104,14 @@ def table(choices: Mapping[str, Choice]) -> RenderableType:
     for region, choice in choices.items():
         told = f"{number(choice.value)} {interval(choice.interval)} on {choice.held_out}"
         mine = "" if choice.committed is None else f"; the layer it commits to: {number(choice.committed)}"
-        rows = Table(title=f"{choice.model}: {region}", title_justify="left", title_style="bold", box=None)
+        rows = Table(title=escape(f"{choice.model}: {region}"), title_justify="left", title_style="bold", box=None)
         rows.add_column("layer", overflow="fold")
         rows.add_column("score", justify="right")
         for layer, value in best_first(choice, SHOWN):
-            rows.add_row(layer, number(value), style="bold" if layer == choice.chosen.layer else None)
+            rows.add_row(escape(layer), number(value), style="bold" if layer == choice.chosen.layer else None)
         rest = len(choice.candidates) - SHOWN
-        parts += [rows, f"{f'and {rest} more, ' if rest > 0 else ''}on {choice.public}", f"told: {told}{mine}", ""]
+        among = f"{f'and {rest} more, ' if rest > 0 else ''}on {choice.public}"
+        parts += [rows, escape(among), escape(f"told: {told}{mine}"), ""]
     return Group(*parts[:-1])
 
 
@@ -139,6 +143,12 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def check_share(share: float) -> None:
+    """Refuse a share that leaves none to choose or none to tell. Raises InvalidModel."""
+    if not 0 < share < 1:
+        raise InvalidModel(f"--share is {share:g}; give a share of the stimuli that choose, between 0 and 1")
+
+
 def check_figure_path(path: Path) -> None:
     """Refuse a place for the figure that cannot be written to, before anything is computed.
 
@@ -150,7 +160,7 @@ def check_figure_path(path: Path) -> None:
 
     if path.suffix.lower() not in SUFFIXES:
         raise ResourceError(f"cannot draw {path}: its name ends in none of {', '.join(SUFFIXES)}")
-    check_report_path(path)
+    check_report_path(path, "figure")
 
 
 def draw(choices: Mapping[str, Choice], path: Path) -> None:
@@ -172,4 +182,4 @@ def draw(choices: Mapping[str, Choice], path: Path) -> None:
     path.write_text(f"{page}<main>{svg[svg.index('<svg') :]}</main></body></html>\n", encoding="utf-8")
 
 
-__all__ = ["check_figure_path", "choose_and_show", "draw", "table", "toml_lines"]
+__all__ = ["check_figure_path", "check_share", "choose_and_show", "draw", "table", "toml_lines"]

@@ -176,7 +176,7 @@ def layers(
     if figure is not None:
         check_figure_path(figure)
     if toml is not None:
-        check_report_path(toml)
+        check_report_path(toml, "description")
     console = err if as_json else out
     choices = choose_and_show(
         model, region or [], benchmark or [], held_out, layer or [], share=share, seed=seed, console=console

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from brainmark.cli import tables, trees
@@ -44,7 +45,7 @@ def run_and_show(
             task = progress.add_task("starting", total=len(models) * len(benchmarks))
 
             def started(model: str, benchmark: str) -> None:
-                progress.update(task, description=f"{model} on {benchmark}", completed=len(outcomes))
+                progress.update(task, description=escape(f"{model} on {benchmark}"), completed=len(outcomes))
 
             given = score_all(
                 models, benchmarks, cache=cache, layers=cast(Layers, layers), started=started, finished=finished

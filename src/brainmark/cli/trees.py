@@ -87,7 +87,7 @@ class Board:
         table.add_column("ceiling", justify="right", no_wrap=True)
         table.add_column("control", justify="right")
         for model in models:
-            table.add_column(model, justify="right", overflow="fold", max_width=CELL)
+            table.add_column(escape(model), justify="right", overflow="fold", max_width=CELL)
         for top in self.nodes:
             for node in top.walk():
                 self._add_node(table, node, "  " * (len(node.path) - len(top.path)), models)

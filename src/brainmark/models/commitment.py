@@ -20,13 +20,13 @@ from brainmark.models.layers import Head, Readout, Steps, as_readout, check_regi
 from brainmark.models.readouts import Similarity
 from brainmark.models.screen import Screen
 from brainmark.models.units import Units, grid, near_fixation, recording
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from brainmark.models.features import Extractor, Progress, Reduction
 
-REGIONS = ("V1", "V2", "V4", "IT")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -61,10 +61,14 @@ class Run:
         self.extractor, self.media, self.wanted, self.probed, self.seed = extractor, media, wanted, probed, seed
         self.plan, self.ids = plan, ids
         self.calls = find_calls(extractor.module, list(wanted))
-        self.results: dict[str, Results] = {
-            name: InMemory(len(media), shape) if into is None else OnDisk(file_of(into, name), len(media), shape)
-            for name, shape in plan.shapes.items()
-        }
+        self.results: dict[str, Results] = {}
+        try:
+            for name, shape in plan.shapes.items():
+                place = None if into is None else file_of(into, name)
+                self.results[name] = InMemory(len(media), shape) if place is None else OnDisk(place, len(media), shape)
+        except BaseException:
+            self._discard()
+            raise
         self.rows: list[int] = []
         self.passing = 0  # stimuli in the batch, repeats that fill it included
         self.counts: dict[nn.Module, int] = {}
@@ -111,9 +115,13 @@ class Run:
                 f"memory ran out with {self.plan.batch} stimuli in a batch ({error}); give a smaller batch"
             ) from error
         finally:
-            for result in self.results.values():
-                if isinstance(result, OnDisk):
-                    result.discard()
+            self._discard()
+
+    def _discard(self) -> None:
+        """Remove files that are not complete."""
+        for result in self.results.values():
+            if isinstance(result, OnDisk):
+                result.discard()
 
     def _batch_of(self, size: int) -> int:
         """Stimuli of `size` bytes to a batch: fewer than planned of those that are larger than the first one."""

@@ -244,16 +244,22 @@ def _restore(run: Run, module: torch.nn.Module, optimiser: torch.optim.Optimizer
         return
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
+        there = json.loads(state["config"])
     except Exception as error:
         raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start anew") from error
-    if state["config"] != json.dumps(run.config(), sort_keys=True):
-        raise DataError(
-            f"{run.folder}: holds another run ({difference(json.loads(state['config']), run.config())}); "
-            "choose another folder, or the same recipe, epochs, seed and threads to go on with it"
-        )
+    check_same_run(run.folder, there, run.config())
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
     run.epoch, run.log = int(state["epoch"]), list(state["log"])
+
+
+def check_same_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run. Raises DataError."""
+    if there != json.loads(json.dumps(wanted)):
+        raise DataError(
+            f"{folder}: holds another run ({difference(there, wanted)}); "
+            "choose another folder, or the same recipe, epochs, seed and threads to go on with it"
+        )
 
 
 def difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from brainmark.core.errors import UnknownName
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -88,16 +86,3 @@ RECIPES = {
         ),
     )
 }
-
-
-def recipe_of(name: str) -> Recipe:
-    """Return the recipe of this name.
-
-    Raises
-    ------
-    UnknownName : with the nearest name, and all.
-    """
-    try:
-        return RECIPES[name]
-    except KeyError:
-        raise UnknownName("recipe", name, RECIPES, f" (recipes: {', '.join(RECIPES)})") from None

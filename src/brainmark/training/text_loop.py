@@ -7,6 +7,7 @@ on the same machine with the same number of threads, with the same weights to th
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -27,7 +28,7 @@ from brainmark.data.whole import write_whole
 from brainmark.models.networks.seeds import seeded
 from brainmark.models.torch_libraries import transformers
 from brainmark.models.trained_text import CHECKPOINTS, FACTS, TextFacts, weights_of
-from brainmark.training.loop import LOG, STATE, difference, generator_of, rate_at
+from brainmark.training.loop import LOG, STATE, check_same_run, generator_of, rate_at
 from brainmark.training.text_recipes import HEAD, TextRecipe
 from brainmark.training.texts import BEGIN, Paragraphs, chunks, learn_tokenizer, paragraphs_of, stream
 
@@ -145,7 +146,13 @@ class _Training:
             self.network = make_gpt(run.recipe, self.tokenizer)
         self.optimiser = _optimiser(self.network, run.recipe)
         self.losses: list[float] = []
+        self.text = hashlib.sha256(self.training.numpy().tobytes()).hexdigest()
         if state is not None:
+            if state.get("text", self.text) != self.text:
+                raise DataError(
+                    f"{run.folder}: the run began with another text ({', '.join(run.recipe.texts)}); "
+                    "choose another folder, or the text as it was to go on with it"
+                )
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.losses = list(state["losses"])
@@ -220,6 +227,7 @@ class _Training:
                 "steps": run.steps,
                 "log": run.log,
                 "losses": self.losses,
+                "text": self.text,
                 "network": self.network.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
             },
@@ -320,11 +328,7 @@ def _state_of(run: TextRun) -> dict[str, Any] | None:
         config = json.loads(state["config"])
     except Exception as error:
         raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start anew") from error
-    if config != json.loads(json.dumps(run.config())):
-        raise DataError(
-            f"{run.folder}: holds another run ({difference(config, run.config())}); "
-            "choose another folder, or the same recipe, epochs, seed and threads to go on with it"
-        )
+    check_same_run(run.folder, config, run.config())
     return state
 
 

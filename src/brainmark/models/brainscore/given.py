@@ -74,7 +74,7 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
             if isinstance(labels, str) and labels == "imagenet":
                 from brainmark.models.classes import imagenet_classes
 
-                labels = imagenet_classes()
+                labels = [one.wnid for one in imagenet_classes()]
             labels = [str(label) for label in labels]
             best = self._perform(shown, Choose(tuple(labels))).transpose("presentation", "choice").values.argmax(1)
             words = [labels[i] for i in best]

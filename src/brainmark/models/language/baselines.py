@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
 from brainmark.data.corpora import BROWN_CITE, WIKITEXT_CITE
+from brainmark.models.text_regions import LANGUAGE_REGIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from brainmark.models.networks.kneser_ney import KneserNey
     from brainmark.models.word_models import WordText
 
-REGIONS = (
-    "language_system", "language_system_left_hemisphere", "language_system_right_hemisphere",
-    "LATL", "RATL", "LPTL", "LIPL", "LIFG", "LPreM",
-)  # fmt: skip
 CHEN = """@article{chen1999,
   title = {An empirical study of smoothing techniques for language modeling},
   author = {Chen, Stanley F. and Goodman, Joshua},
@@ -42,7 +39,7 @@ def _card(summary: str, family: str, cite: str, *tags: str) -> ModelCard:
         cite=cite,
         domain="language",
         family=family,
-        regions=REGIONS,
+        regions=LANGUAGE_REGIONS,
         tags=("baseline", *tags),
     )
 

@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
 from brainmark.data.corpora import WIKITEXT_CITE, WIKITEXT_LICENCE
+from brainmark.models.text_regions import LANGUAGE_REGIONS
 
 if TYPE_CHECKING:
     from brainmark.core.subject import Subject
 
 PREFIX = "checkpoint:"
-REGIONS = (
-    "language_system", "language_system_left_hemisphere", "language_system_right_hemisphere",
-    "LATL", "RATL", "LPTL", "LIPL", "LIFG", "LPreM",
-)  # fmt: skip
 RADFORD = """@techreport{radford2019,
   title = {Language models are unsupervised multitask learners},
   author = {Radford, Alec and Wu, Jeffrey and Child, Rewon and Luan, David and Amodei, Dario and Sutskever, Ilya},
@@ -39,7 +36,7 @@ def _card(summary: str, licence: str, cite: str, *tags: str) -> ModelCard:
         cite=cite,
         domain="language",
         family="gpt",
-        regions=REGIONS,
+        regions=LANGUAGE_REGIONS,
         tags=("small", *tags),
     )
 

@@ -6,7 +6,6 @@ Their authors publish no full hash: at most its first digits, as part of the fil
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from brainmark.core.errors import DataError
-from brainmark.data.download import Unavailable, download
+from brainmark.data.download import Unavailable, cannot_write, download
 from brainmark.data.places import as_url, places
 from brainmark.data.settings import home, mirrors
-
-_BLOCK = 2**20
+from brainmark.data.verify import sha256_of
+from brainmark.data.whole import whole_file
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Checkpoint:
 
         Raises
         ------
-        DataError : no place has it; lists what was tried, and how to go on with random weights.
+        DataError : no place has it, or the cache cannot be written to; says what was tried, and the way out.
         """
         target = home() / "files" / places(self.url)[0]
         tried: list[str] = []
@@ -49,32 +48,32 @@ class Checkpoint:
                 if self._fits(copy):
                     return copy
                 tried.append(f"{copy}: its sha256 does not begin with {self.sha256}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        with FileLock(target.with_name(f"{target.name}.lock")):
+        try:
+            return self._downloaded(target, tried)
+        except OSError as error:
+            name, place = places(self.url)[0].name, error.filename or target
+            raise DataError(f"cannot keep {name!r} in the cache, at {place}: {cannot_write(error)}") from error
+
+    def _downloaded(self, target: Path, tried: list[str]) -> Path:
+        """Download to the cache, once for all processes that want it. Raises DataError, OSError."""
+        locks = home() / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{hashlib.sha256(self.url.encode()).hexdigest()}.lock"):
             if target.is_file() and self._fits(target):  # another process was faster
                 return target
             for origin in self._origins():
                 try:
-                    download(origin, part)
-                    if self._fits(part):
-                        part.replace(target)
-                        return target
-                    tried.append(f"{origin}: the sha256 of what it gave does not begin with {self.sha256}")
+                    with whole_file(target) as part:
+                        download(origin, part)
+                        if not self._fits(part):
+                            raise Unavailable(f"the sha256 of what it gave does not begin with {self.sha256}")
+                    return target
                 except Unavailable as error:
                     tried.append(f"{origin}: {error}")
-                finally:
-                    part.unlink(missing_ok=True)
         raise DataError(self._nowhere(tried))
 
     def _fits(self, path: Path) -> bool:
-        if not self.sha256:
-            return True
-        whole = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                whole.update(block)
-        return whole.hexdigest().startswith(self.sha256)
+        return not self.sha256 or sha256_of(path).startswith(self.sha256)
 
     def _origins(self) -> Iterator[str]:
         for mirror in mirrors():

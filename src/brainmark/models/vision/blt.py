@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from brainmark.core.subject import Subject
     from brainmark.models.networks.blt import Kind
 
 DEGREES = 8.0
-REGIONS = ("V1", "V2", "V4", "IT")
 CITE = """@article{spoerer2017,
   title = {Recurrent convolutional neural networks: a better model of biological object recognition},
   author = {Spoerer, Courtney J. and McClure, Patrick and Kriegeskorte, Nikolaus},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
 from brainmark.data.studies.cifar10 import LABELS
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from brainmark.models.commitment import Readout
 
 DEGREES, SIZE = 8.0, 32
-REGIONS = ("V1", "V2", "V4", "IT")
 WEIGHTS = Path(__file__).parents[1] / "weights"
 PREFIX = "checkpoint:"
 SHIPPED = {  # sha256; made by the recipe of the same name, seed 0, one thread

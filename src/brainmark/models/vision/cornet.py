@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from brainmark.core.subject import Subject
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from brainmark.models.networks.cornet import Kind
 
 DEGREES = 8.0
-REGIONS = ("V1", "V2", "V4", "IT")
 WEIGHTS = {  # file name: letter and first digits of the sha256
     "Z": "cornet_z-5c427c9c.pth",
     "R": "cornet_r-5930a990.pth",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 DEGREES = 8.0
 SIZE = 32  # 3072 values: enough to see layout and colour, few enough for a regression on hundreds of stimuli
-REGIONS = ("V1", "V2", "V4", "IT")
 
 
 class Pixels:

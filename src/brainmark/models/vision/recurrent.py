@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from brainmark.core.subject import Subject
 
 DEGREES = 8.0
-REGIONS = ("V1", "V2", "V4", "IT")
 CITE = """@article{liao2016,
   title = {Bridging the gaps between residual learning, recurrent neural networks and visual cortex},
   author = {Liao, Qianli and Poggio, Tomaso}, year = {2016}, journal = {arXiv}, eprint = {1604.03640}

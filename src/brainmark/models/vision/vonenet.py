@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
 from brainmark.models.vision.voneblock import CITE, DEGREES
+from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from brainmark.core.subject import Subject
     from brainmark.models.commitment import Readout
 
-REGIONS = ("V1", "V2", "V4", "IT")
 _PLACE = "https://vonenet-models.s3.us-east-2.amazonaws.com/"  # whose files carry no hash
 
 
