@@ -29,6 +29,11 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path):
     assert (read(deep, tmp_path / "deep.png") == GREY[..., None]).all()
 
 
+def test_sixteen_bits_are_rounded_to_the_nearest_of_eight(tmp_path: Path):
+    values = np.array([[0, 128, 129, 257 * 7 - 129, 257 * 7 - 128, 257 * 7 + 128, 65535]], np.uint16)
+    assert read(Image.fromarray(values), tmp_path / "deep.png")[0, :, 0].tolist() == [0, 0, 1, 6, 7, 7, 255]
+
+
 def test_transparency_shows_the_mid_grey_screen(tmp_path: Path):
     colours = np.zeros((4, 6, 4), np.uint8)
     colours[..., 0] = 200

@@ -193,7 +193,7 @@ def untrained_twin() -> Control:
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
         name = str(answer.attrs.get("subject", ""))
-        twin = None if not name or ":random" in name else models.get(f"{name}:random")
+        twin = models.get(f"{name}:random") if name else None  # a twin has none
         if twin is None:
             raise NotApplicable(f"{name or 'this subject'} has no untrained twin")
         key = (twin.name, *benchmark.experiment.asked)
