@@ -12,8 +12,8 @@ import xarray as xr
 from brainmark.core import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics import brainscore as bs
-from brainmark.metrics.brainscore.mappings import single_mapping
-from brainmark.metrics.brainscore.thresholds import Fit, psychometric_fit
+from brainmark.metrics.brainscore.mappings import ALPHAS, single_mapping
+from brainmark.metrics.brainscore.thresholds import Fit, monotone_levels, psychometric_fit
 
 REFERENCE = json.loads((Path(__file__).parent / "brainscore_reference.json").read_text())
 
@@ -445,6 +445,28 @@ def test_a_flawless_detector_is_fitted_with_three_lapses_in_a_hundred() -> None:
     fit = psychometric_fit(levels, np.asarray(Fit(0.3, 30, 0.0)(levels)))
     assert fit is not None
     assert fit.lapse == pytest.approx(0.03)
+
+
+def test_the_penalties_are_the_published_ones() -> None:
+    """Four below 10, four from 10, 18 a decade from 100 to a million, 19 from there to ten millions."""
+    published = [0.01, 0.1, 0.5, 1, 10, 32.5, 55, 77.5]
+    published += [10.0**k * (1 + j / 2) for k in range(2, 6) for j in range(18)] + [
+        1e6 * (1 + j / 2) for j in range(19)
+    ]
+    np.testing.assert_allclose(ALPHAS, published, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rates", "kept"),
+    [
+        ([0.5, 0.7, 0.9, 0.6, 0.5], 3),  # a standard deviation is .15: all after the best lie further below
+        ([0.5, 0.7, 0.9, 0.8, 0.5], 4),
+        ([0.5, 0.7, 0.9, 0.6, 0.85], 5),  # what comes back was not lost
+        ([0.5, 0.7, 0.9], 3),
+    ],
+)
+def test_levels_beyond_the_best_are_cut_off_where_all_are_worse(rates: list[float], kept: int) -> None:
+    assert monotone_levels(np.array(rates)) == kept
 
 
 def test_thresholds_that_cannot_be_had_score_0() -> None:

@@ -129,7 +129,7 @@ def measured_threshold(
     every = np.asarray(answers.coords[variable].values, float)
     levels, code = np.unique(every, return_inverse=True)
     rates = np.bincount(code, weights=right) / np.bincount(code)
-    kept = _monotone(rates)
+    kept = monotone_levels(rates)
     if kept < len(levels) / 3:
         return None, accuracy
     fit = psychometric_fit(levels[:kept], rates[:kept])
@@ -142,8 +142,8 @@ def measured_threshold(
     return (None if np.isnan(found) or found > levels[kept - 1] else found), accuracy
 
 
-def _monotone(rates: np.ndarray) -> int:
-    """How many levels stand before those from which on all rates lie a standard deviation below the best."""
+def monotone_levels(rates: Real[np.ndarray, " level"]) -> int:
+    """Return how many levels stand before those from which on all rates lie a standard deviation below the best."""
     best = int(rates.argmax())
     far = np.abs(rates - rates[best]) >= rates.std()
     for start in range(best + 1, len(rates)):
