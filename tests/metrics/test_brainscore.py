@@ -447,6 +447,18 @@ def test_a_flawless_detector_is_fitted_with_three_lapses_in_a_hundred() -> None:
     assert fit.lapse == pytest.approx(0.03)
 
 
+def test_singular_values_above_a_millionth_count_in_language(pair: tuple[xr.DataArray, xr.DataArray]) -> None:
+    rng = np.random.default_rng(5)
+    left, right = (np.linalg.qr(rng.standard_normal((80, 12)))[0] for _ in range(2))
+    x = left * np.r_[np.ones(10), 1e-4, 1e-8] @ right.T  # a unit more or less: of no matter to the rest
+    y = left[:, 8:12] + 0.1 * rng.standard_normal((80, 4))
+    found = bs.linear_pearsonr()(recording(x), recording(y))
+    kept = bs.linear_pearsonr()(recording(left[:, :11] @ right[:, :11].T), recording(y))
+    np.testing.assert_allclose(found.values.values, kept.values.values, atol=1e-4)
+    assert found.values.values[2] > 0.5  # what the direction of 1e-4 knows
+    assert abs(found.values.values[3]) < 0.5  # what that of 1e-8 would
+
+
 def test_the_penalties_are_the_published_ones() -> None:
     """Four below 10, four from 10, 18 a decade from 100 to a million, 19 from there to ten millions."""
     published = [0.01, 0.1, 0.5, 1, 10, 32.5, 55, 77.5]

@@ -81,8 +81,12 @@ def test_people_are_alike():
 def test_what_no_one_was_asked_does_not_count():
     target = people().copy()
     target.values[:6, 0] = np.nan
-    found = curve_similarity("yes")(model(target.values[:, 1]), target)
-    assert np.isfinite(found.values).all()
+    p = np.random.default_rng(3).random(len(LEVELS))
+    found = curve_similarity("yes")(model(p), target)
+    asked = slice(6, None)  # all of one level
+    rest = curve_similarity("yes")(model(p[asked]), target.isel(presentation=asked))
+    assert found.values.values[0] == pytest.approx(rest.values.values[0])
+    assert found.values.values[1] != pytest.approx(rest.values.values[1])
 
 
 def test_what_cannot_be_compared_is_named():

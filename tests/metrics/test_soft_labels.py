@@ -92,9 +92,17 @@ def test_entropy_is_scipys() -> None:
 
 
 def test_ceiling_replicates_share_the_draws(world: tuple[np.ndarray, np.ndarray]) -> None:
-    ceiling = soft_labels_ceiling(splits=3, resamples=10)(counted(*world, 40))
+    """Draw k of the ceiling is the ceiling of the images that draw k of a metric takes."""
+    target = counted(*world, 40)
+    ceiling = soft_labels_ceiling("choices", splits=1, resamples=4)(target)
+    one, other = (
+        half / half.sum(axis=1, keepdims=True) for half in halve(target.values, np.random.default_rng([0, 3]))
+    )
     assert ceiling.replicates is not None
-    assert ceiling.replicates.shape == (10, 1)
+    for row, count in zip(ceiling.replicates, draws(300, 4, 0), strict=True):
+        drawn = np.repeat(np.arange(300), count)
+        r = np.corrcoef(one[drawn].ravel(), other[drawn].ravel())[0, 1]
+        assert row[0] == pytest.approx(np.sqrt(2 * r / (1 + r)))
 
 
 def test_refusals(world: tuple[np.ndarray, np.ndarray]) -> None:
