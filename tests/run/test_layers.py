@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from brainmark import score
 from brainmark.core import Benchmark, BenchmarkCard, Choose, Experiment, Record, Setting, Stimuli
-from brainmark.core.errors import DataError, InvalidModel, ModelError, NotApplicable, UnknownName
+from brainmark.core.errors import DataError, InvalidModel, ModelError, NotApplicable, ResourceError, UnknownName
 from brainmark.metrics.predictivity import ridge
 from brainmark.models.commitment import Readout, VisionSubject
 from brainmark.run.layers import choices_path, choose_layers, keep, kept, part_of, with_chosen_layers
@@ -181,6 +181,33 @@ def test_a_metric_that_fails_on_one_layer_leaves_the_others():
     assert list(failed) == ["head"]
     assert "LinAlgError: Singular matrix" in failed["head"]
     assert choice.chosen.layer == "squares"
+
+
+class Unlucky(nn.Module):
+    """Fails on every image, as code of one's own may."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (KeyError("maps"), ModelError),
+        (torch.OutOfMemoryError("80 GiB"), ResourceError),
+        (OSError("full"), ResourceError),
+    ],
+)
+def test_a_network_that_fails_is_told_with_its_name(error: Exception, kind: type[Exception]):
+    broken = subject(network=Unlucky(error))
+    with pytest.raises(kind, match=r"stack on Stack\.V4"):
+        choose_layers(broken, benchmark())
+    with pytest.raises(kind, match=r"stack on Stack\.V4"):
+        score(broken, benchmark())
 
 
 def test_what_has_no_layers_or_records_nothing_is_not_applicable():

@@ -115,14 +115,8 @@ class Benchmark:
         """
         from brainmark.core.measurement import check_answer, with_stimulus_columns
 
-        try:
+        with answering(f"{subject.identifier} on {self.identifier}"):
             answer = subject.perform(self.experiment)
-        except BrainmarkError:
-            raise
-        except (MemoryError, OSError) as error:
-            raise ResourceError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
-        except Exception as error:
-            raise ModelError(f"{subject.identifier} on {self.identifier}: {_one_line(error)}") from error
         answer = check_answer(answer, self.experiment, subject.identifier).assign_attrs(subject=subject.identifier)
         if "repetition" in answer.dims:
             answer = answer.mean("repetition", keep_attrs=True)
@@ -211,6 +205,24 @@ UNTRAINED_TWIN = "untrained twin"
 
 _TWINS: dict[tuple[str, str, tuple[str, ...]], xr.DataArray] = {}
 _TWINS_KEPT = 4
+
+
+@contextmanager
+def answering(what: str) -> Generator[None]:
+    """Give errors of a model's own code a type and a place; those made on purpose pass.
+
+    Raises
+    ------
+    ResourceError : memory (of a device as well) or disk ran out.
+    ModelError : it failed otherwise.
+    """
+    try:
+        yield
+    except BrainmarkError:
+        raise
+    except Exception as error:
+        short = isinstance(error, MemoryError | OSError) or type(error).__name__ == "OutOfMemoryError"  # of torch
+        raise (ResourceError if short else ModelError)(f"{what}: {_one_line(error)}") from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core import registry
-from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark
+from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark, answering
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.measurement import check_answer, with_stimulus_columns
@@ -128,7 +128,8 @@ def choose_layers(
     whole = _benchmark(benchmark)
     public, told, split = _parts(whole, None if held_out is None else _benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
-    shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
+    with answering(f"{subject.identifier} on {public.identifier}"):
+        shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
     pools = {name: subject.pool_for(region, shape, most_units) for name, shape in shapes.items()}
     candidates = _tried(subject, public, pools, shapes, progress)
     scored = [c for c in candidates if c.value is not None]
@@ -278,7 +279,8 @@ def _scored(
     in_all: int,
     progress: Progress | None,
 ) -> list[Candidate]:
-    answers = subject.record_from(benchmark.experiment, [subject.readout(*where) for where in batch])
+    with answering(f"{subject.identifier} on {benchmark.identifier}"):
+        answers = subject.record_from(benchmark.experiment, [subject.readout(*where) for where in batch])
     found: list[Candidate] = []
     for number, (layer, pool) in enumerate(batch):
         answer, answers[number] = answers[number], xr.DataArray()  # freed when it is scored
@@ -301,7 +303,9 @@ def _compared(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArra
 
 
 def _score_of(subject: LayeredSubject, benchmark: Benchmark, readout: Any) -> Score:
-    return _compared(subject, benchmark, subject.record_from(benchmark.experiment, [readout])[0])
+    with answering(f"{subject.identifier} on {benchmark.identifier}"):
+        (answer,) = subject.record_from(benchmark.experiment, [readout])
+    return _compared(subject, benchmark, answer)
 
 
 # --- choices that are kept -------------------------------------------------------------------------------------------
