@@ -46,6 +46,12 @@ last column say which conventions differ, and how the two were brought together.
 ## Where conventions differ
 
 {notes}
+
+## What is not here
+
+Of these libraries' measures, `brainmark.metrics` lacks Kendall's tau-b, dissimilarities of Poisson rates, Riemannian
+and Bures distances between RDMs, and RDMs of models whose weights are fitted (rsatoolbox); distances between
+distributions of responses to a stimulus (netrep's stochastic metrics).
 """
 
 

@@ -165,7 +165,8 @@ for method, how in COMPARISONS.items():
         f"rdm_resampling.resampled_rdms {how}",
         [(n, k) for n in (8, 20) for k in kinds[:2]],
         1e-10,
-        "50 draws of conditions, the same on both sides; pairs of a condition with its own copy are left out by both",
+        "50 draws of conditions, the same on both sides; pairs of a condition with its own copy are left out by both. "
+        "A draw that leaves no variance, or fewer than three pairs, is NaN here and 0 (or 1 of one pair) there",
     )
     def bootstrapped(random: Random, n: int, kind: str, method: str = method, how: Any = how) -> Both:
         vectors = rdms(random, 2, n, kind)
