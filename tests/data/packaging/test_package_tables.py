@@ -213,6 +213,7 @@ def test_what_a_file_lacks_and_what_is_not_said_are_heard_together(lab: Any) -> 
         ({"licens": "MIT"}, "unknown field 'licens'; did you mean 'licence'"),
         ({"degrees": -8}, "degrees is -8: give a positive number"),
         ({"degrees": "wide"}, "degrees is 'wide'"),
+        ({"degrees": 400}, "degrees is 400, wider than any screen is seen; it looks like pixels"),
         ({"cite": "Lovelace 2026"}, "not a BibTeX entry"),
         ({"identifier": "two words"}, "identifier is 'two words'"),
         ({"duration": 0.1}, "looks like seconds"),
@@ -290,6 +291,20 @@ def test_files_with_other_units_or_bins_are_not_mixed(lab: Any, wide: dict[str, 
     lab.trials("a.csv")
     lab.trials("b.csv")
     one(lab.refused({**wide, "file": "a.csv"}, {**wide, "file": "b.csv", "subject": "G", "units": "z"}), "units differ")
+
+
+@pytest.mark.parametrize(
+    ("factor", "units", "noted"),
+    [(100, "spikes/s", False), (100, "spikes/ms", True), (1e5, "Hz", True), (1e5, "z", False)],
+)
+def test_rates_that_no_cell_fires_at_are_noted(
+    lab: Any, wide: dict[str, Any], factor: float, units: str, noted: bool
+) -> None:
+    table = lab.trials()
+    rates = ["u0", "u1", "u2", "u3"]
+    lab.table("rates.csv", table.assign(**{n: table[n].abs() * factor for n in rates}))
+    made = lab.prepared({**wide, "units": units})
+    assert any("more than cells fire; say the units" in note for note in made.notes) == noted
 
 
 def test_a_neuroid_without_values_is_left_out_and_noted(lab: Any, wide: dict[str, Any]) -> None:

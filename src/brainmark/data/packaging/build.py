@@ -34,6 +34,9 @@ from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas,
 from brainmark.data.verify import sha256_of
 from brainmark.data.whole import write_folder
 
+WIDEST = 180  # degrees: a flat screen at no distance
+FASTEST = 2000  # spikes/s: what a refractory period of half a millisecond allows
+PER_SECOND = {**dict.fromkeys(("spikes/s", "sp/s", "Hz"), 1), "spikes/ms": 1000}
 _NEEDED = {
     "identifier": 'identifier is missing: the author and the year, such as "Lovelace2026"',
     "summary": "summary is missing: one sentence on what was measured, on whom",
@@ -146,6 +149,8 @@ def _check_said(told: Description, facts: dict[str, Any], problems: Problems) ->
         problems.add('degrees is missing: how wide the images were shown, in degrees of visual angle (or "unknown")')
     elif told.degrees is not None and told.stimuli.pixels_per_degree is not None:
         problems.add("degrees and stimuli.pixels_per_degree both say how wide images were shown; leave one out")
+    elif isinstance(told.degrees, float | int) and told.degrees > WIDEST:
+        problems.add(f"degrees is {told.degrees:g}, wider than any screen is seen; it looks like pixels")
     if told.duration is None:
         problems.add('duration is missing: how long an image was shown, in ms (or "unknown")')
     elif told.duration != "unknown" and told.duration < 2:
@@ -195,6 +200,9 @@ def _measured(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
             names = measurement.coords[coordinate].values[empty].tolist()
             problems.note(f"{len(names)} along {dim} have no value and were left out: {some(names, 3)}")
             measurement = measurement.isel({dim: ~empty})
+    most = float(measurement.max()) * PER_SECOND.get(str(measurement.attrs.get("units")), 0)
+    if most > FASTEST:
+        problems.note(f"values reach {most:g} spikes/s, more than cells fire; say the units that they have")
     return measurement
 
 
