@@ -285,3 +285,12 @@ def test_an_assembly_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch:
         brainio.write_assembly(recording() + 1, tmp_path / "a.nc")
     assert hashlib.sha1((tmp_path / "a.nc").read_bytes()).hexdigest() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_a_trial_in_which_some_neuroids_were_not_measured_is_kept() -> None:
+    measured = brainio.measurement_of(recording().assign_coords(stimulus_id=recording().coords["image_id"]))
+    measured[1, 2, :, 0] = np.nan  # one neuroid of one trial
+    trials = brainio.assembly_of(measured)
+    assert trials.sizes["presentation"] == recording().sizes["presentation"]
+    again = brainio.measurement_of(trials)
+    np.testing.assert_array_equal(again.values, measured.transpose(*again.dims).values)

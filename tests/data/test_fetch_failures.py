@@ -292,3 +292,10 @@ def test_what_a_killed_process_leaves_is_overwritten_by_the_next(server, home: P
     server.how.clear()
     assert fetch(source).read_bytes() == CONTENT
     assert kept(home) == ["a.bin"]
+
+
+def test_a_download_that_is_cut_off_leaves_no_file_of_its_own(server, tmp_path: Path) -> None:
+    source = server.add("/a.bin", CONTENT, server.cut_off)
+    with pytest.raises(download.Unavailable, match="the answer was cut off"):
+        download.download(source.url, tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == []
