@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from brainmark.core import benchmarks
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
-from brainmark.models.commitment import as_subject
+from brainmark.models.commitment import VisionSubject, as_subject
 from brainmark.models.depth import guess_layers
 from brainmark.models.features import Extractor
 from brainmark.models.outputs import digest_of_weights
@@ -313,3 +314,35 @@ def test_errors_about_gradients_that_remain_are_the_network_s_own():
 
     with pytest.raises(RuntimeError, match="does not require grad"):
         Extractor(Detached())(list(IMAGES), ["output"])
+
+
+# --- what went wrong says where
+
+
+def test_the_first_of_several_broken_stimuli_is_named_wherever_it_stands_in_its_batch():
+    class Breaks(nn.Module):
+        def forward(self, x):
+            return (x / (x.amax((1, 2, 3), keepdim=True) < 2)).flatten(1)  # by zero where a pixel is 2 or more
+
+    for broken in ([0, 1, 5], [2, 3], [6]):
+        images = IMAGES.copy()
+        images[broken, 0, 0, 0] = 2.0
+        with pytest.raises(ModelError, match=f"activations to stimulus {broken[0]} are NaN or infinite"):
+            Extractor(Breaks())(images, ["output"])
+
+
+def test_a_network_that_fails_on_the_first_stimulus_says_on_what_shape():
+    with pytest.raises(RuntimeError) as caught:
+        Extractor(nn.Sequential(nn.Flatten(), nn.Linear(5, 3)))(IMAGES, ["1"])
+    assert caught.value.__notes__ == ["in the forward pass of Sequential on one stimulus, of shape (1, 3, 16, 16)"]
+    subject = VisionSubject("narrow", nn.Sequential(nn.Flatten(), nn.Linear(5, 3)), {"IT": "1"}, size=16)
+    with pytest.raises(
+        ModelError, match=r"narrow .*cannot be multiplied .* \(in the forward pass of Sequential on one"
+    ):
+        benchmarks["Simulated.IT-ridge"].load()(subject)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_told(device):
+    with pytest.raises(InvalidModel, match=f"device = '{device}': .*; give 'cpu', or one that is here"):
+        Extractor(Network(), device=device)(IMAGES, ["first"])

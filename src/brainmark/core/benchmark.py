@@ -237,5 +237,10 @@ def _named(what: str) -> Generator[None]:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(" ".join(part.split()) for part in (str(error), *_notes(error)) if part)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What was added to an error on its way: which stimuli were prepared, or passed the network."""
+    return [f"({note})" for note in getattr(error, "__notes__", ())]

@@ -205,10 +205,21 @@ class Extractor:
         if not len(media):
             raise InvalidStimuli(f"no stimuli to show to {type(self.module).__name__}")
         check_weights(self.module)
-        self.module.to(self.device)
+        self._move()
         medium = media[0]
         prepared = self.prepare(medium)
         return self.as_input(self.collate([prepared])), (bytes_of(medium), bytes_of(prepared)), shapes_of(prepared)
+
+    def _move(self) -> None:
+        """Bring the module to its device. Raises InvalidModel if there is no such device here."""
+        try:
+            torch.empty(0, device=self.device)
+        except (AssertionError, RuntimeError) as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise InvalidModel(
+                f"Extractor: device = {self.device!r}: {first}; give 'cpu', or one that is here"
+            ) from error
+        self.module.to(self.device)
 
     def _names(self, media: Media, layers: Sequence[str]) -> list[str]:
         if ALL not in layers:

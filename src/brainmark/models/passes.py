@@ -214,7 +214,7 @@ class Run:
         if tensor.is_floating_point() and not torch.isfinite(tensor.sum(dtype=torch.float32)):
             broken = ~torch.isfinite(tensor.float()).flatten(1).all(1)
             if broken.any():
-                row = self.rows[int(torch.nonzero(broken)[0])]
+                row = min(self.rows[int(place)] for place in torch.nonzero(broken))
                 raise ModelError(f"layer {name!r}: activations to {self._label(row)} are NaN or infinite")
         self.results[name].put(self.rows, tensor)
 

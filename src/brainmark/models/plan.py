@@ -221,6 +221,12 @@ class _Pass:
                 return call_with(self.module, sample)
             except EnoughSeen:
                 return None
+            except Exception as error:
+                shapes = ", ".join(str(tuple(tensor.shape)) for _, tensor in tensors_in(sample))
+                error.add_note(
+                    f"in the forward pass of {type(self.module).__name__} on one stimulus, of shape {shapes}"
+                )
+                raise
 
     def _hook(self, layer: nn.Module, _: Any, output: Any) -> None:
         index = self.counts[layer] = self.counts.get(layer, 0) + 1
