@@ -28,8 +28,9 @@ class Spectrum:
     centred targets (n, q), if it was given them; determined : whether rounding leaves no doubt about the rank.
 
     Components that are lost in the rounding of the products do not count, which no penalty far above it shows. Next to
-    an `alpha` (the smallest asked for) that is not, as with units of a millionth and of a million, features are
-    decomposed themselves; of products given in their place, all components that the penalty holds down count.
+    an `alpha` (the smallest asked for) that is not, as with units of a millionth and of a million, and without any
+    where the rank is in doubt, features are decomposed themselves; of products given in their place, all components
+    that the penalty holds down count.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Spectrum:
         smallest = values[min(1, len(values) - 1)] if part.dual else values[0]  # centring takes one in dual form
         self.determined = bool(smallest > DETERMINED * values[-1])
         lost = float(values[-1]) * _RANK * max(values.shape[0], part.n)
-        if 0 < _HIDDEN * alpha < lost and not part.dual:
+        if not part.dual and _HIDDEN * alpha < lost and (alpha > 0 or not self.determined):
             _, roots, rows = xp.linalg.svd(a, full_matrices=False)
             values, vectors = xp.flip(roots**2), xp.flip(transpose(rows), axis=1)
             lost = float(values[-1]) * (_ROUNDING * max(a.shape)) ** 2
