@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
@@ -24,13 +25,39 @@ def namespace(*arrays: Array) -> ModuleType:
 
 def as_float64(x: Bool[Array, "*axes"] | Real[Array, "*axes"]) -> Float[Array, "*axes"]:
     """Return `x` in float64, on its device, without a copy where it already is."""
-    xp = namespace(x)
+    xp, x = namespace(x), detached(x)
     return x if x.dtype == xp.float64 else xp.astype(x, xp.float64)
 
 
+def plain(x: Bool[Array, "*axes"] | Real[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """Return `x` as numbers that can be added up, on its device and without its gradient.
+
+    Half precision, in which products overflow, becomes float32; whole numbers and truth values become float64.
+    """
+    xp, x = namespace(x), detached(x)
+    wanted = _working(x)
+    return x if x.dtype == wanted else xp.astype(x, wanted)
+
+
+def _working(x: Shaped[Array, " ..."]) -> Any:
+    """Type in which products of `x` are taken, see `plain`."""
+    xp = namespace(x)
+    if x.dtype in (xp.float32, xp.float64):
+        return x.dtype
+    return xp.float32 if str(x.dtype).endswith("float16") else xp.float64
+
+
+def detached(x: Shaped[Array, "*axes"]) -> Shaped[Array, "*axes"]:
+    """Return `x` without its gradient."""
+    return x.detach() if is_torch_array(x) else x
+
+
 def as_numpy(x: Shaped[Array, "*axes"]) -> Shaped[np.ndarray, "*axes"]:
-    """Return `x` as a NumPy array."""
-    return x.detach().cpu().numpy() if is_torch_array(x) else np.asarray(x)
+    """Return `x` as a NumPy array; torch's bfloat16, which NumPy lacks, becomes float32."""
+    if not is_torch_array(x):
+        return np.asarray(x)
+    x = x.detach().cpu()
+    return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
 
 
 def like(x: Shaped[np.ndarray, "*axes"], other: Shaped[Array, " ..."]) -> Shaped[Array, "*axes"]:
@@ -90,7 +117,7 @@ def gram(x: Bool[Array, "n p"] | Real[Array, "n p"], wide: bool = False) -> Floa
     if is_torch_array(x) and x.device.type == "cpu":
         return like(gram(as_numpy(x), wide), x)  # OpenBLAS has a symmetric product (half the work), torch has none
     xp, n, made = namespace(x), x.shape[0], {"device": device(x)}
-    kept = x.dtype if not wide and xp.isdtype(x.dtype, "real floating") else xp.float64
+    kept = xp.float64 if wide else _working(x)
     width = min(x.shape[1], block_width(n))
     total = xp.zeros((n, n), dtype=xp.float64, **made)
     spare = xp.empty((n, width), dtype=kept, **made)
@@ -179,7 +206,7 @@ def available_memory(x: Shaped[Array, " ..."]) -> int:
         import torch
 
         return int(torch.cuda.mem_get_info(x.device)[0])
-    return min(_machine_memory(), _container_memory())
+    return min(_machine_memory(), _container_memory(), _process_memory())
 
 
 def check_memory(needed: int, x: Shaped[Array, " ..."], what: str) -> None:
@@ -207,6 +234,20 @@ def _machine_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 2**62  # unknown on this system: let it try
+
+
+def _process_memory() -> int:
+    """What the limit of this process (``ulimit -v``) leaves of its address space."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit == resource.RLIM_INFINITY:
+            return 2**62
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        return max(limit - pages * resource.getpagesize(), 0)
+    except (ImportError, OSError, ValueError, IndexError):
+        return 2**62
 
 
 def _container_memory() -> int:

@@ -16,7 +16,7 @@ from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import as_float64, like, namespace
+from brainmark.metrics.backend import as_float64, as_numpy, like, namespace
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.inputs import Recording, recordings
 from brainmark.metrics.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired, unit_coordinates
@@ -198,7 +198,7 @@ class UniqueVariance:
     block : neighbouring presentations that are drawn together.
     """
 
-    nuisance: Mapping[str, Real[np.ndarray, "presentation _"]]
+    nuisance: Mapping[str, Real[Array, "presentation _"]]
     splits: Splitter = TEN_FOLDS
     resamples: int = 1000
     seed: int = 0
@@ -215,7 +215,9 @@ class UniqueVariance:
         test = np.concatenate([f.test for f in folds])
         sizes, truth = [len(f.test) for f in folds], y[test]
         counts = draws(len(y), self.resamples, self.seed, self.block)[:, test]
-        spaces = {"model": prepare(x, dual=True)} | {k: prepare(v, dual=True) for k, v in self.nuisance.items()}
+        spaces = {"model": prepare(x, dual=True)} | {
+            k: prepare(as_numpy(v), dual=True) for k, v in self.nuisance.items()
+        }
         parts = {
             "joint": spaces,
             "nuisance": {k: spaces[k] for k in self.nuisance},

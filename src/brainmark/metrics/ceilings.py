@@ -10,12 +10,12 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.backend import all_finite
+from brainmark.metrics.backend import all_finite, as_numpy
 from brainmark.metrics.correlation import pearson_of_blocks, resampled_pearson
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
 from brainmark.metrics.resampling import draws
-from brainmark.metrics.shapes import Bool, Float, Integer, Real
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 _TOGETHER = 10  # splits whose halves are in memory at the same time
 _CACHED = 64  # presentations whose halves are correlated together
@@ -117,7 +117,7 @@ def split_half(splits: int = 30, resamples: int = 1000, seed: int = 0) -> SplitH
 
 
 def split_half_correlations(
-    trials: Real[np.ndarray, "presentation neuroid repetition"],
+    trials: Real[Array, "presentation neuroid repetition"],
     splits: int = 30,
     seed: int = 0,
     counts: Real[np.ndarray, "draw presentation"] | None = None,
@@ -135,7 +135,7 @@ def split_half_correlations(
     -------
     r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
     """
-    return _correlated_halves(trials, splits, seed, counts)[:2]
+    return _correlated_halves(as_numpy(trials), splits, seed, counts)[:2]
 
 
 def _correlated_halves(

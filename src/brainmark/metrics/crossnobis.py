@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainmark.metrics.shapes import Bool, Float
+from brainmark.metrics.backend import as_numpy, check_memory, plain
+from brainmark.metrics.shapes import Array, Bool, Float, Real
 
 
 def noise_precision(
-    repeats: Float[np.ndarray, "repetition condition neuroid"],
+    repeats: Real[Array, "repetition condition neuroid"],
 ) -> Float[np.ndarray, "neuroid neuroid"]:
     """Inverse of the noise covariance between neuroids, shrunk towards its diagonal mean (Ledoit & Wolf 2004).
 
@@ -30,6 +31,7 @@ def noise_precision(
     ------
     ValueError : no condition has two repetitions, or nothing varies between repetitions.
     """
+    repeats = _measured(repeats)
     present = _present(repeats)
     number = present.sum(axis=0)
     if not (number > 1).any():
@@ -43,8 +45,9 @@ def noise_precision(
     return np.linalg.inv(ledoit_wolf(residual))
 
 
-def ledoit_wolf(residuals: Float[np.ndarray, "sample neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
+def ledoit_wolf(residuals: Real[Array, "sample neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
     """Covariance (neuroid, neuroid) of (sample, neuroid) with mean zero, shrunk by Ledoit & Wolf (2004, eq. 14)."""
+    residuals = plain(as_numpy(residuals))
     level, share = shrinkage(residuals)
     if not level > 0:
         raise ValueError("nothing varies between repetitions: the noise covariance is zero")
@@ -52,11 +55,12 @@ def ledoit_wolf(residuals: Float[np.ndarray, "sample neuroid"]) -> Float[np.ndar
     return (1 - share) * (residuals.T @ residuals / samples) + share * level * np.eye(size)
 
 
-def shrinkage(residuals: Float[np.ndarray, "sample neuroid"]) -> tuple[float, float]:
+def shrinkage(residuals: Real[Array, "sample neuroid"]) -> tuple[float, float]:
     """Mean variance, and the share of it to which Ledoit & Wolf (2004) shrink the covariance of (sample, neuroid).
 
     Works on whichever of the two sizes is smaller.
     """
+    residuals = plain(as_numpy(residuals))
     samples, size = residuals.shape
     lengths = (residuals**2).sum(axis=1)
     product = residuals.T @ residuals if size <= samples else residuals @ residuals.T
@@ -70,16 +74,18 @@ def shrinkage(residuals: Float[np.ndarray, "sample neuroid"]) -> tuple[float, fl
 
 
 def mahalanobis_rdm(
-    patterns: Float[np.ndarray, "condition neuroid"], precision: Float[np.ndarray, "neuroid neuroid"]
+    patterns: Real[Array, "condition neuroid"], precision: Real[Array, "neuroid neuroid"]
 ) -> Float[np.ndarray, "condition condition"]:
     """Squared Mahalanobis distances (condition, condition) of (condition, neuroid): (a - b)' precision (a - b)."""
+    patterns, precision = plain(as_numpy(patterns)), plain(as_numpy(precision))
+    _check_room(len(patterns), 0, 0)
     centred = patterns - patterns.mean(axis=0)
     return _distances(centred @ precision @ centred.T).clip(min=0)
 
 
 def crossnobis_rdm(
-    repeats: Float[np.ndarray, "repetition condition neuroid"],
-    precision: Float[np.ndarray, "neuroid neuroid"] | None = None,
+    repeats: Real[Array, "repetition condition neuroid"],
+    precision: Real[Array, "neuroid neuroid"] | None = None,
 ) -> Float[np.ndarray, "condition condition"]:
     """Unbiased squared distances between conditions, from products of different repetitions only.
 
@@ -96,6 +102,9 @@ def crossnobis_rdm(
     """
     if repeats.ndim != 3:
         raise ValueError(f"repeats have {repeats.ndim} dimensions; expected (repetition, condition, neuroid)")
+    repeats = _measured(repeats)
+    precision = None if precision is None else plain(as_numpy(precision))
+    _check_room(repeats.shape[1], repeats.size, 0 if precision is None else repeats.size)
     present = _present(repeats)
     filled = np.where(present[..., None], repeats, 0.0)
     if present.all():  # a common pattern then changes no difference but its rounding
@@ -107,6 +116,16 @@ def crossnobis_rdm(
     products, pairs = total - same, number - seen.T @ seen
     gram = np.where(pairs > 0, products / np.where(pairs > 0, pairs, 1), np.nan)
     return _distances((gram + gram.T) / 2)
+
+
+def _measured(repeats: Array) -> np.ndarray:
+    return plain(as_numpy(repeats))
+
+
+def _check_room(conditions: int, values: int, more: int) -> None:
+    """Refuse before it is begun what would not fit: matrices of all pairs, and patterns once more."""
+    needed = 8 * (6 * conditions**2 + 2 * values + more)
+    check_memory(needed, np.empty(0), f"distances between {conditions} conditions")
 
 
 def _distances(gram: Float[np.ndarray, "condition condition"]) -> Float[np.ndarray, "condition condition"]:

@@ -20,9 +20,10 @@ import xarray as xr
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.score import student_stretch
+from brainmark.metrics.backend import as_numpy
 from brainmark.metrics.inputs import check_filled, check_numbers
 from brainmark.metrics.resampling import draws
-from brainmark.metrics.shapes import Float, Real
+from brainmark.metrics.shapes import Array, Float, Real
 from brainmark.metrics.tuning import Harmonic, tuning_statistics
 
 
@@ -66,7 +67,7 @@ PROPERTIES: dict[str, Property] = {
 
 
 def distribution_similarity(
-    model: Real[np.ndarray, "*#stack bin"], data: Real[np.ndarray, "*#stack bin"], circular: bool = False
+    model: Real[Array, "*#stack bin"], data: Real[Array, "*#stack bin"], circular: bool = False
 ) -> Float[np.ndarray, " ..."]:
     """1 - D / D_max of counts or shares over the same bins, see the top of the module.
 
@@ -79,7 +80,7 @@ def distribution_similarity(
     -------
     (...); NaN where either is empty.
     """
-    p, q = (_shares(np.asarray(x, float)) for x in (model, data))
+    p, q = (_shares(as_numpy(x).astype(float)) for x in (model, data))
     if circular:
         gap = np.cumsum(p - q, axis=-1)
         distance = gap.max(axis=-1) - gap.min(axis=-1)  # the last entry is 0, so both ends are counted

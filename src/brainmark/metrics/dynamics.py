@@ -12,14 +12,15 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import as_numpy, plain
 from brainmark.metrics.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics.matching import transport
 from brainmark.metrics.resampling import draws
-from brainmark.metrics.shapes import Float, Real
+from brainmark.metrics.shapes import Array, Float, Real
 
 
 def fit_dynamics(
-    trajectories: Real[np.ndarray, "trial time neuroid"], delays: int = 1, rank: int | None = None, ridge: float = 0.0
+    trajectories: Real[Array, "trial time neuroid"], delays: int = 1, rank: int | None = None, ridge: float = 0.0
 ) -> Float[np.ndarray, "rank rank"]:
     """Fit the linear map of one time step by ridge regression on delay-embedded trajectories.
 
@@ -38,7 +39,7 @@ def fit_dynamics(
     ------
     ValueError : fewer than `delays` + 1 times, or states that do not vary.
     """
-    states = _states(trajectories, delays)
+    states = _states(plain(as_numpy(trajectories)), delays)
     flat = states.reshape(-1, states.shape[2])
     basis = _basis(flat, rank)
     return _map(states @ basis, np.ones(len(states)), ridge)

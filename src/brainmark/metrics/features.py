@@ -12,10 +12,11 @@ from brainmark.metrics.backend import (
     block_width,
     centred,
     check_memory,
+    detached,
     gram,
     namespace,
 )  # fmt: skip
-from brainmark.metrics.inputs import check_numbers
+from brainmark.metrics.inputs import check_kind, check_numbers
 from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 
@@ -71,6 +72,12 @@ def prepare(
     """
     if isinstance(x, Features):
         return x
+    if isinstance(x, np.ndarray):
+        check_kind(x, "features")
+    return _prepared(detached(x), dual, wide)
+
+
+def _prepared(x: Array, dual: bool | None, wide: bool) -> Features:
     if x.ndim != 2:
         raise InvalidMeasurement(f"features have {x.ndim} dimensions; expected (presentation, feature)")
     n, p = int(x.shape[0]), int(x.shape[1])

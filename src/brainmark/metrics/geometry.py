@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import check_memory, plain
 from brainmark.metrics.products import Patterns, Subset, complement, cross, sum_of_squares
 from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
@@ -83,6 +84,7 @@ def rbf_cka(
     width : standard deviation of the kernel, in medians of the distances between stimuli on its side.
     """
     x, y = _paired(x, y, 4 if unbiased else 2)
+    _check_room(x, 8)
     k, m = gaussian_kernel(x, width), gaussian_kernel(y, width)
     cross, own_x, own_y = (hsic(a, b, unbiased) for a, b in ((k, m), (k, k), (m, m)))
     return _alignment(cross, own_x, own_y, floor=1e-12)  # entries are at most 1: less is rounding
@@ -92,8 +94,9 @@ def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> F
     """exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli."""
     from brainmark.metrics.rdm import rdm_matrix
 
-    xp = array_namespace(x)
+    _check_room(x, 6)
     squared = rdm_matrix(x, "squared_euclidean")
+    xp = array_namespace(squared)
     count = squared.shape[0]
     above = xp.sort(squared[xp.triu(xp.ones_like(squared), k=1) > 0])
     pairs = count * (count - 1) // 2
@@ -105,6 +108,7 @@ def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> F
 
 def hsic(k: Real[Array, "stimulus stimulus"], m: Real[Array, "stimulus stimulus"], unbiased: bool = True) -> float:
     """Hilbert-Schmidt independence criterion of two kernel matrices (stimulus, stimulus)."""
+    k, m = plain(k), plain(m)
     xp = array_namespace(k, m)
     count = k.shape[0]
     if not unbiased:
@@ -319,6 +323,7 @@ def mutual_neighbors(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulu
     count = x.shape[0]
     if not 0 < neighbors < count:
         raise ValueError(f"neighbors must be between 1 and {count - 1}, not {neighbors}")
+    _check_room(x, 6)
     near: list[Any] = []
     for side in (x, y):
         closeness = side @ side.T - xp.sum(side * side, axis=1)[None, :] / 2
@@ -337,6 +342,12 @@ def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
     return vectors * xp.sqrt(xp.clip(values, min=0))
 
 
+def _check_room(x: Real[Array, "stimulus neuroid"], matrices: int) -> None:
+    """Refuse before it is begun what would not fit: so many matrices of all pairs of stimuli."""
+    count = int(x.shape[0])
+    check_memory(8 * matrices * count**2, x, f"similarities between {count} stimuli")
+
+
 def _paired(
     x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus other"], fewest: int
 ) -> tuple[Float[Array, "stimulus neuroid"], Float[Array, "stimulus other"]]:
@@ -350,9 +361,8 @@ def _paired(
         raise InvalidMeasurement(f"{x.shape[0]} stimuli; at least {fewest} are needed")
     same = x is y
     xp = array_namespace(x, y)
-    x, y = (a if xp.isdtype(a.dtype, "real floating") else xp.astype(a, xp.float64) for a in (x, y))
-    x = _centred(xp, x)
-    return x, x if same else _centred(xp, y)
+    x = _centred(xp, plain(x))
+    return x, x if same else _centred(xp, plain(y))
 
 
 def _centred(xp: Any, x: Any) -> Any:

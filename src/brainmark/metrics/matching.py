@@ -15,7 +15,7 @@ from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ResourceError
-from brainmark.metrics.backend import as_float64, as_numpy, like, namespace, transpose
+from brainmark.metrics.backend import as_float64, as_numpy, check_memory, like, namespace, plain, transpose
 from brainmark.metrics.correlation import fold_pearson, resampled_pearson
 from brainmark.metrics.features import Features, prepare
 from brainmark.metrics.inputs import Recording, check_numbers, labelled, recordings
@@ -106,12 +106,15 @@ def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
 
 
 def cross_correlation(
-    x: Float[Array, "presentation unit"], y: Float[Array, "presentation neuroid"]
+    x: Real[Array, "presentation unit"], y: Real[Array, "presentation neuroid"]
 ) -> Float[Array, "unit neuroid"]:
     """Pearson r of every column of `x` (n, p) with every column of `y` (n, q): (p, q); of a constant column -1.
 
     -1 is what a partner without any variation is worth when partners are chosen: never taken if there is another.
     """
+    x, y = plain(x), plain(y)
+    p, q = int(x.shape[1]), int(y.shape[1])
+    check_memory(8 * (3 * p * q + 2 * len(x) * (p + q)), x, f"correlations of {p} units with {q} neuroids")
     (units, varies), (neuroids, known) = _standardised(x), _standardised(y)
     return namespace(x, y).where(varies[:, None] & known, transpose(units) @ neuroids, -1.0)
 
@@ -122,7 +125,7 @@ def _standardised(a: Array) -> tuple[Array, Array]:
     centred = a - xp.mean(a, axis=0)
     norm = xp.sqrt(xp.sum(centred * centred, axis=0))
     ok = norm > 1e-12 * xp.sqrt(xp.sum(a * a, axis=0))
-    centred /= xp.where(ok, norm, 1.0)
+    centred /= xp.where(ok, norm, xp.ones_like(norm))
     return centred, ok
 
 
@@ -204,8 +207,9 @@ class SoftMatching:
         )
 
 
-def transport(r: Float[np.ndarray, "unit neuroid"]) -> Float[np.ndarray, "unit neuroid"]:
+def transport(r: Float[Array, "unit neuroid"]) -> Float[np.ndarray, "unit neuroid"]:
     """Plan (p, q) with row sums 1/p and column sums 1/q that maximises the sum of plan * r, exactly."""
+    r = as_numpy(r)
     p, q = r.shape
     if p == q:
         plan = np.zeros((p, q))

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from brainmark.metrics.shapes import Bool, Float, Integer, Real
+from brainmark.metrics.backend import as_numpy
+from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -19,9 +20,9 @@ _BLOCK = 2**16  # values at a time: stays in the cache
 _DIGIT = 16  # bits of a key that one pass sorts by
 
 
-def midranks(values: Bool[np.ndarray, " value"] | Real[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
+def midranks(values: Bool[Array, " value"] | Real[Array, " value"]) -> Float[np.ndarray, " value"]:
     """Ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`. No NaN."""
-    return (_doubled_ranks(np.asarray(values)) + (len(values) + 1.0)) / 2
+    return (_doubled_ranks(as_numpy(values)) + (len(values) + 1.0)) / 2
 
 
 def rank_products(one: Real[np.ndarray, " value"], other: Real[np.ndarray, " value"]) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from brainmark.metrics.backend import check_memory
+from brainmark.metrics.backend import as_numpy, check_memory, plain
 from brainmark.metrics.products import gram
 from brainmark.metrics.ranks import rank_products, rank_products_among
 from brainmark.metrics.shapes import Array, Float, Integer, Real, Shaped
@@ -51,9 +51,8 @@ def rdm_matrix(
         raise ValueError(f"features have {features.ndim} dimensions; expected (condition, neuroid)")
     if 0 in features.shape:
         raise ValueError(f"features have no {'neuroids' if features.shape[0] else 'conditions'}")
+    features = plain(features)
     xp = array_namespace(features)
-    if not xp.isdtype(features.dtype, "real floating"):
-        features = xp.astype(features, xp.float64)
     if distance in ("correlation", "cosine"):
         matrix = pattern_cosines(features, centred=distance == "correlation")
         for rows in _rows(matrix):
@@ -79,6 +78,7 @@ def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -
     pattern has no length (no variance, if `centred`). Rounding may exceed 1. Raises `ResourceError` where the matrix
     would not fit into memory.
     """
+    features = plain(features)
     xp = array_namespace(features)
     _check_room(features)
     offset = xp.mean(features, axis=1, keepdims=True) if centred else None
@@ -116,15 +116,16 @@ def _rows(matrix: Any) -> Iterator[slice]:
 
 
 def upper(
-    matrix: Shaped[np.ndarray, "*rdm condition condition"], conditions: Integer[np.ndarray, " some"] | None = None
+    matrix: Shaped[Array, "*rdm condition condition"], conditions: Integer[np.ndarray, " some"] | None = None
 ) -> Shaped[np.ndarray, "*rdm pair"]:
     """Return the entries above the diagonal, (..., pairs) from (..., condition, condition).
 
     Parameters
     ----------
-    matrix : symmetric.
+    matrix : symmetric; of torch too.
     conditions : ascending; the pairs among these only. None: all.
     """
+    matrix = as_numpy(matrix)
     kept = np.arange(matrix.shape[-1]) if conditions is None else np.asarray(conditions)
     vector = np.empty((*matrix.shape[:-2], len(kept) * (len(kept) - 1) // 2), matrix.dtype)
     start = 0
@@ -149,9 +150,7 @@ def square(vector: Real[np.ndarray, " pair"]) -> Float[np.ndarray, "condition co
 Compare = Literal["pearson", "spearman", "rho-a", "tau-a", "cosine", "whitened-pearson", "whitened-cosine"]
 
 
-def compare_rdms(
-    one: Real[np.ndarray, " pair"], other: Real[np.ndarray, " pair"], compare: Compare = "spearman"
-) -> float:
+def compare_rdms(one: Real[Array, " pair"], other: Real[Array, " pair"], compare: Compare = "spearman") -> float:
     """Similarity of two RDMs in vector form; pairs that are NaN in either are left out.
 
     Parameters
@@ -168,7 +167,7 @@ def compare_rdms(
     """
     if compare not in get_args(Compare):
         raise ValueError(f"unknown comparison {compare!r}: use one of {', '.join(get_args(Compare))}")
-    one, other = np.asarray(one), np.asarray(other)
+    one, other = as_numpy(one), as_numpy(other)
     if one.shape != other.shape or one.ndim != 1:
         raise ValueError(f"RDM vectors have shapes {one.shape} and {other.shape}; expected (pairs,) twice")
     if compare not in ("spearman", "rho-a"):  # ranks of single precision are those of double precision

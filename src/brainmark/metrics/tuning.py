@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.shapes import Float, Real
+from brainmark.metrics.backend import as_numpy, plain
+from brainmark.metrics.shapes import Array, Float, Real
 
 Harmonic = Literal["larger", "F0", "F1"]
 
@@ -232,11 +233,12 @@ def _statistics(gratings: GratingResponses, harmonic: Harmonic) -> dict[str, np.
     }
 
 
-def sparseness(responses: Real[np.ndarray, "stimulus neuroid"]) -> Float[np.ndarray, " neuroid"]:
+def sparseness(responses: Real[Array, "stimulus neuroid"]) -> Float[np.ndarray, " neuroid"]:
     """Lifetime sparseness (neuroid,) of responses (stimulus, neuroid), 0: equal to all, 1: to a single stimulus.
 
     (1 - mean(r)^2 / mean(r^2)) / (1 - 1/n), Vinje & Gallant 2000 (Science); NaN if there is no response.
     """
+    responses = plain(as_numpy(responses))
     count = responses.shape[0]
     if count < 2:
         raise ValueError("sparseness needs at least two stimuli")
@@ -245,10 +247,10 @@ def sparseness(responses: Real[np.ndarray, "stimulus neuroid"]) -> Float[np.ndar
 
 
 def circular_variance(
-    curve: Real[np.ndarray, "orientation neuroid"], orientations: Real[np.ndarray, " orientation"]
+    curve: Real[Array, "orientation neuroid"], orientations: Real[Array, " orientation"]
 ) -> Float[np.ndarray, " neuroid"]:
     """1 - |sum r exp(2 i theta)| / sum r over (orientation, neuroid); NaN if there is no response."""
-    angle = np.exp(2j * np.deg2rad(orientations))
+    curve, angle = plain(as_numpy(curve)), np.exp(2j * np.deg2rad(plain(as_numpy(orientations))))
     return 1 - _over(np.abs(np.einsum("on,o->n", curve, angle)), curve.sum(axis=0))
 
 

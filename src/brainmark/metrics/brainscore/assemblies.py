@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.backend import as_numpy
 from brainmark.metrics.inputs import Recording, check_kind, check_numbers
 from brainmark.metrics.predictivity import unit_coordinates
 from brainmark.metrics.shapes import Bool, Float, Integer, Real, Shaped
@@ -113,7 +114,7 @@ def matrix(
             raise InvalidMeasurement(f"{name} has dimensions {dims}; expected (presentation, neuroid)")
         values = recording.transpose("presentation", "neuroid").values
     else:
-        values = np.asarray(recording)
+        values = as_numpy(recording)
         if values.ndim != 2:
             raise InvalidMeasurement(f"{name} has {values.ndim} dimensions; expected (presentation, neuroid)")
     if not values.size:
