@@ -148,3 +148,13 @@ def test_plasma_is_rougher_when_it_decays_less() -> None:
 def test_what_cannot_be_corrupted_is_refused(arguments: tuple, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         corrupt(*arguments)
+
+
+def test_each_corruption_and_severity_has_draws_of_its_own() -> None:
+    grey = np.full((2, 16, 16, 3), 128, np.uint8)
+    for severity, deviation in ((1, 0.04), (3, 0.08)):
+        drawn = np.random.default_rng([5, severity, *b"gaussian_noise"]).standard_normal(grey.shape, np.float32)
+        expected = np.rint(np.clip(np.float32(128 / 255) + np.float32(deviation) * drawn, 0, 1) * 255)
+        found = corrupt(grey, "gaussian_noise", severity, seed=5)
+        assert np.abs(found.astype(int) - expected).max() <= 1  # of rounding
+        assert (found == expected).mean() > 0.99

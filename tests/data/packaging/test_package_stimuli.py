@@ -175,7 +175,7 @@ def test_texts_are_stimuli_too(lab: Any, wide: dict[str, Any]) -> None:
 
 def test_names_that_file_systems_confuse_become_files_of_their_own(lab: Any, wide: dict[str, Any]) -> None:
     table = lab.trials()
-    names = {"im00": "a b/ü", "im01": "A b/Ü", "im02": "../up", "im03": "x" * 300}
+    names = {"im00": "a b/ü", "im01": "A b/Ü", "im02": "../up", "im03": "x" * 300, "im04": "ZZ", "im05": "zz"}
     table["stimulus_id"] = table["stimulus_id"].replace(names)
     lab.table("rates.csv", table)
     study = packaged(lab, wide, stimuli=table_of(lab, stimulus_id=[names.get(i, i) for i in lab.ids]))

@@ -339,3 +339,21 @@ def test_files_may_be_named_by_absolute_patterns(lab: Any, wide: dict[str, Any])
     named = lab.prepared({**wide, "file": f"{lab.folder}/rat*.csv"}).measurement
     assert dict(named.sizes) == dict(lab.prepared(wide).measurement.sizes)
     assert "there is no file" in one(lab.refused({**wide, "file": "**.csv"}), "no file")
+
+
+def test_a_column_may_say_in_which_order_trials_were_made(lab: Any, wide: dict[str, Any]) -> None:
+    table = lab.trials(repetitions=3).assign(trial=np.tile([1, 2, 3], 12))
+    expected = lab.prepared(wide).measurement
+    lab.table("rates.csv", table.sample(frac=1, random_state=1))
+    made = lab.prepared({**wide, "repetition": "trial"}).measurement
+    np.testing.assert_array_equal(made.values, expected.values)
+
+
+@pytest.mark.parametrize("column", ["region", "subject"])
+def test_what_a_few_neuroids_lack_is_told(lab: Any, wide: dict[str, Any], column: str) -> None:
+    lab.trials()
+    table = {"neuroid_id": [f"u{k}" for k in range(4)], "region": ["V4"] * 4, "subject": ["Ada"] * 4}
+    lab.table("units.csv", {**table, column: ["x", None, "x", " "]})
+    source = {k: v for k, v in wide.items() if k not in ("region", "subject")}
+    problems = lab.refused({**source, "neuroid_table": "units.csv"})
+    one(problems, f"2 of 4 neuroids have no {column}")
