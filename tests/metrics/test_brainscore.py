@@ -12,6 +12,7 @@ import xarray as xr
 from brainmark.core import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics import brainscore as bs
+from brainmark.metrics.brainscore.language import reading_ceiling
 from brainmark.metrics.brainscore.mappings import ALPHAS, single_mapping
 from brainmark.metrics.brainscore.thresholds import Fit, monotone_levels, psychometric_fit
 
@@ -457,6 +458,14 @@ def test_singular_values_above_a_millionth_count_in_language(pair: tuple[xr.Data
     np.testing.assert_allclose(found.values.values, kept.values.values, atol=1e-4)
     assert found.values.values[2] > 0.5  # what the direction of 1e-4 knows
     assert abs(found.values.values[3]) < 0.5  # what that of 1e-8 would
+
+
+def test_the_ceiling_of_reading_times_is_that_of_all_readers() -> None:
+    """r of two halves of 10 readers, corrected to 20: known from the noise that each has."""
+    rng = np.random.default_rng(6)
+    times = rng.standard_normal((4000, 1)) + 2 * rng.standard_normal((4000, 20))
+    target = xr.DataArray(times, dims=("presentation", "subject"))
+    assert reading_ceiling(target).aggregate() == pytest.approx(1 / (1 + 4 / 20), abs=0.01)
 
 
 def test_the_penalties_are_the_published_ones() -> None:

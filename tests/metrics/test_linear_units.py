@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.metrics.tuning import tuning_statistics
+from brainmark.metrics.tuning import grating_responses, rectified, tuning_statistics
 
 
 def gratings_to(unit) -> xr.DataArray:
@@ -34,11 +34,15 @@ def test_a_linear_oriented_filter_is_tuned_and_modulated():
     assert tuning["modulation_ratio"].item() == pytest.approx(np.pi / 2, rel=0.1)
 
 
-def test_a_unit_whose_mean_response_changes_is_not_rectified():
-    """Its mean rises by a fifth of its modulation: that is an answer of its own, not rounding."""
-    tuned = lambda o: np.cos(o - np.pi / 4) ** 8  # noqa: E731
-    tuning = tuning_statistics(gratings_to(lambda o, p: 0.5 + tuned(o) * (0.2 + 0.4 * np.cos(p))), rates=False)
-    assert tuning["modulation_ratio"].item() == pytest.approx(0.4 / 0.7, rel=0.05)
+@pytest.mark.parametrize(("shift", "linear"), [(0.0, True), (0.01, True), (0.1, False), (0.3, False)])
+def test_only_units_whose_mean_response_hardly_changes_are_rectified(shift: float, linear: bool):
+    """Of a modulation of .4, a change of the mean by less than a twentieth passes for none."""
+    shown = gratings_to(lambda o, p: 0.5 + np.cos(o - np.pi / 4) ** 8 * (shift + 0.4 * np.cos(p)))
+    given = grating_responses(shown)
+    found = rectified(given)
+    expected = np.clip(given.cycles - 0.5, 0, None) if linear else given.cycles
+    np.testing.assert_allclose(found.cycles, expected)
+    assert found.spontaneous.item() == (0.0 if linear else 0.5)
 
 
 def test_a_unit_that_no_grating_changes_stays_silent():

@@ -235,6 +235,19 @@ def test_of_penalties_that_tie_the_largest_is_taken(units: int, per_target: bool
     assert np.unique(chosen).tolist() == [100.0]
 
 
+@pytest.mark.parametrize("units", [3, 90])
+def test_a_component_of_a_millionth_is_a_component(units: int) -> None:
+    """What is left of the target after the first component is 1e-5 of it, far above rounding."""
+    generator = np.random.default_rng(0)
+    base = np.linalg.qr(generator.standard_normal((60, 3)) - 1)[0]
+    base = np.linalg.qr(base - base.mean(axis=0))[0] * [1, 2, 3]
+    x = base @ np.linalg.qr(generator.standard_normal((units, 3)))[0].T
+    y = base[:, :1] + 1e-6 * base[:, 1:2] - 2e-6 * base[:, 2:]
+    found, used = pls_predictions(x, y, [Fold(np.arange(60), np.arange(60))], components=3)
+    assert used == 3
+    np.testing.assert_allclose(found, y, atol=1e-10)
+
+
 @pytest.mark.parametrize("own", [1e-3, 1e-5, 1e-6, 1e-7, 0])
 def test_what_a_unit_has_of_its_own_counts_however_little(own: float) -> None:
     """A unit that others make up but for a millionth: its square is lost in products, not in the features."""
