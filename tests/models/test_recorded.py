@@ -6,7 +6,7 @@ import pytest
 
 from brainmark.core import Experiment, Record, Setting, Stimuli
 from brainmark.core.measurement import check_answer
-from brainmark.models.units import recorded
+from brainmark.models.units import near_fixation, recorded
 from brainmark.models.word_models import WordSubject, lengths
 from brainmark.models.word_vectors import WordVectors, WordVectorSubject
 
@@ -57,3 +57,10 @@ def test_tables_of_vectors_answer_by_it():
     answer = WordVectorSubject("table", table).perform(experiment())
     np.testing.assert_array_equal(answer.values, [[1, 2], [3, 4], [2, 3]])  # of a word unknown: the mean
     assert answer["region"].values.tolist() == ["LIFG", "LIFG"]
+
+
+def test_units_at_the_very_eccentricity_are_near_fixation_and_one_always_is() -> None:
+    x, y = np.array([0.0, 0.09, 0.15, -0.15, 0.2]), np.array([0.0, 0.12, 0.0, 0.0, 0.0])
+    assert near_fixation(x, y, 0.15).tolist() == [0, 1, 2, 3]
+    assert near_fixation(x, y, 0.1499).tolist() == [0]
+    assert near_fixation(x[1:], y[1:], 0.01).tolist() == [0]

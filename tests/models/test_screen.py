@@ -101,3 +101,13 @@ def test_a_stimulus_smaller_than_a_pixel_is_refused():
         InvalidStimuli, match=r"1e-06 degrees wide does not fill a pixel of the model \(0.125 degrees\)"
     ):
         Screen(8, 64).show(noise(8, 8), 1e-6)
+
+
+def test_rounding_of_degrees_never_resamples_an_image_at_the_resolution_of_the_screen(monkeypatch):
+    """Widths in degrees are off by rounding for some of these images, and so are the edges of what is seen."""
+    monkeypatch.setattr("PIL.Image.Image.resize", lambda *_, **__: pytest.fail("resampled"))
+    for size, field in ((224, 8.0), (96, 3.0), (299, 8.0)):
+        screen = Screen(field, size)
+        for width in range(2 + size % 2, 600, 2):  # their middle is that of the screen
+            image = np.zeros((2 + size % 2, width, 3), np.uint8)
+            screen.show(image, width / screen.pixels_per_degree)

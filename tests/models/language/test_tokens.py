@@ -124,3 +124,10 @@ def test_words_of_a_text(tokenizers):
     tokens = TokenReader(tokenizers["bpe"]).words(" The cat,  John's ")
     assert tokens.parts == 3
     assert TokenReader(tokenizers["bpe"]).words("").parts == 1
+
+
+def test_parts_of_tokens_never_go_back():
+    """A token that normalisation left empty may be said to lie at the beginning of the text."""
+    spans, text = [(0, 3), (4, 7), (8, 9)], "one two x"
+    offsets = np.array([[0, 3], [3, 7], [0, 0], [8, 9]])
+    assert parts_of_tokens(text, spans, offsets).tolist() == [0, 1, 1, 2]
