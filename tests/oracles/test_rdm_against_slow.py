@@ -178,3 +178,14 @@ def test_order_and_ranks_of_many_values_are_scipys(kind: str) -> None:
     }[kind]
     np.testing.assert_array_equal(values[sorting_order(values)], np.sort(values))
     np.testing.assert_array_equal(midranks(values), rankdata(values))
+
+
+@pytest.mark.parametrize("compare", ["pearson", "spearman", "whitened-pearson"])
+def test_a_draw_that_leaves_no_variance_is_undefined(compare: str) -> None:
+    one, other = np.random.default_rng(12).integers(1, 9, size=(2, 28)) / 3
+    rdms = squareform(one), squareform(other)
+    rdms[1][np.ix_([0, 2, 3], [0, 2, 3])] = 10 / 3
+    np.fill_diagonal(rdms[1], 0)
+    draws_of_three = np.array([[3, 0, 3, 2, 0, 0, 0, 0], [2, 0, 2, 4, 0, 0, 0, 0], [1, 0, 1, 6, 0, 0, 0, 0]])
+    found = resampled_rdms(rdms[0], rdms[1][None], draws_of_three, compare)  # type: ignore[arg-type]
+    assert np.isnan(found).all()

@@ -45,7 +45,10 @@ def _whitened(
 ) -> Float[np.ndarray, " draw"]:
     known = np.isfinite(one) & np.isfinite(other)
     np.fill_diagonal(known, val=False)
-    x, y, unit = np.where(known, one, 0.0), np.where(known, other, 0.0), known.astype(float)
+    # A shift changes no correlation, and keeps the differences below exact.
+    level = [side[known].mean() if centred and known.any() else 0.0 for side in (one, other)]
+    x, y = (np.where(known, side - mean, 0.0) for side, mean in zip((one, other), level, strict=True))
+    unit = known.astype(float)
     solve = _closed if known.sum() == known.size - len(known) else _solved
     sides = [x, y, unit]
     row_sums = [counts @ side for side in sides]
@@ -70,8 +73,8 @@ def _whitened(
             xy - mx * y1 - my * x1 + mx * my * ones,
         )
     length = np.sqrt(np.clip(xx, 0, None)) * np.sqrt(np.clip(yy, 0, None))
-    scale = np.abs(x).max(initial=0) * np.abs(y).max(initial=0)
-    defined = length > 1e-12 * scale * counts.sum(axis=1)
+    floors = (1e-13 * (np.abs(side).max(initial=0) * counts.sum(axis=1)) ** 2 for side in (x, y))
+    defined = np.all([own > floor for own, floor in zip((xx, yy), floors, strict=True)], axis=0)
     return np.where(defined, np.clip(xy / np.where(defined, length, 1), -1, 1), np.nan)
 
 
