@@ -68,3 +68,10 @@ def test_verbose_announces_the_memory_of_a_run(monkeypatch, tmp_path):
     done = runner.invoke(cli.app, ["score", "cifar-resnet:random", "-b", "Simulated.IT-ridge", "-v"])
     assert done.exit_code == 0
     assert "of memory" in " ".join(done.output.split())
+
+
+def test_a_name_is_printed_as_it_is_also_where_it_could_be_a_picture(capfd, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["brainmark", "show", "no_such_module:x:"])
+    with pytest.raises(SystemExit):
+        cli.run()
+    assert "'no_such_module:x:'" in capfd.readouterr().err

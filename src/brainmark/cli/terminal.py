@@ -21,14 +21,14 @@ class Terminal(Console):
 
 
 BROKEN_PIPE = 141
-out = Terminal()
-err = Console(stderr=True)
+out = Terminal(emoji=False)  # names may hold :x:
+err = Console(stderr=True, emoji=False)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def whole() -> Console:
     """Return the console for tables that a program may read: as wide as they are where there is no terminal."""
-    return out if out.is_terminal else Terminal(width=10_000)
+    return out if out.is_terminal else Terminal(width=10_000, emoji=False)
 
 
 def escaped(message: object) -> str:

@@ -44,6 +44,13 @@ def numbers_in(values: Any) -> list[float] | None:
     return numbers if all(map(math.isfinite, numbers)) else None
 
 
+def lacks_tokenizer(thing: object) -> str | None:
+    """Return what is wrong with a network of transformers that reads and came alone; None for any other thing."""
+    if isinstance(thing, type) or getattr(thing, "main_input_name", None) != "input_ids":
+        return None
+    return f"a {type(thing).__name__} reads tokens: pass it with its tokenizer, as (network, tokenizer)"
+
+
 def a_module_of(thing: object) -> str:
     """Say how a module is made of a program that `torch.export` returned; of all else there is nothing to say."""
     exported = type(thing).__name__ == "ExportedProgram"

@@ -15,7 +15,15 @@ from brainmark.core.errors import InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
 from brainmark.core.stimuli import Media
 from brainmark.core.subject import Subject
-from brainmark.models.arguments import a_module_of, check_count, check_name, is_finite, numbers_in, refuse
+from brainmark.models.arguments import (
+    a_module_of,
+    check_count,
+    check_name,
+    is_finite,
+    lacks_tokenizer,
+    numbers_in,
+    refuse,
+)
 from brainmark.models.layers import Head, Readout, Steps, as_readout, check_regions
 from brainmark.models.readouts import Similarity
 from brainmark.models.screen import Screen
@@ -348,6 +356,7 @@ def as_subject(
 ) -> Subject:
     """Return anything with `perform` as it is, a torch module as a `VisionSubject`, a subject of Brain-Score as ours.
 
+    A network that reads comes with its tokenizer: ``(network, tokenizer)``.
     Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
 
     Raises
@@ -363,6 +372,14 @@ def as_subject(
         from brainmark.models.brainscore import from_brainscore
 
         return from_brainscore(thing, identifier)
+    if isinstance(thing, tuple) and len(pair := cast("tuple[Any, ...]", thing)) == 2 and isinstance(pair[0], _Network):
+        from brainmark.models.language_subject import as_language_subject
+
+        return as_language_subject(
+            identifier or type(pair[0]).__name__, cast(Any, pair[0]), pair[1], cast(Any, regions)
+        )
+    if lacks := lacks_tokenizer(thing):
+        raise TypeError(lacks)
     if not isinstance(thing, _Network) or isinstance(thing, type):
         hint = "; call it first" if isinstance(thing, type) else a_module_of(thing)
         raise TypeError(

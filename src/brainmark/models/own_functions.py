@@ -18,7 +18,7 @@ from brainmark.core.cards import Domain
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
-from brainmark.models.arguments import is_finite
+from brainmark.models.arguments import is_finite, lacks_tokenizer
 from brainmark.models.commitment import as_subject
 from brainmark.models.found_networks import DEGREES, Preprocessing, Regions, as_vision_subject
 from brainmark.models.maker import Maker, configuration, digest_over
@@ -112,6 +112,8 @@ def _as_subject(name: str, identifier: str, thing: Any, told: Mapping[str, Any])
         from brainmark.models.language_subject import as_language_subject
 
         return as_language_subject(identifier, *reader, regions=told.get("regions"))
+    if lacks := lacks_tokenizer(thing):
+        raise InvalidModel(f"{name}: {lacks}")
     if isinstance(thing, nn.Module) and not _performs(thing):
         return as_vision_subject(identifier, thing, Preprocessing(), None, **told)
     try:

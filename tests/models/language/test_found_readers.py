@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from brainmark.core import DataError, InvalidModel, MissingDependency, Read, Record, UnknownName, models
+from brainmark.models.commitment import as_subject
 from brainmark.models.language import sentence_encoders
 from brainmark.models.language_subject import LanguageSubject
 from brainmark.models.sources import HubText
@@ -95,6 +96,24 @@ def test_a_function_that_makes_network_and_tokenizer(here, asked):
     subject = models["readers_of_mine:reader"].load()
     given = subject.perform(asked([WORDS], Read("surprisal"))).values
     np.testing.assert_array_equal(given, models["hf/./net"].load().perform(asked([WORDS], Read("surprisal"))).values)
+
+
+def test_the_pair_itself_is_a_subject(here, gpt, tokenizers, asked):
+    subject = as_subject((gpt(tokenizers["bpe"]), tokenizers["bpe"]), "mine")
+    assert isinstance(subject, LanguageSubject) and subject.identifier == "mine"
+    given = subject.perform(asked([WORDS], Read("surprisal"))).values
+    np.testing.assert_array_equal(given, models["hf/./net"].load().perform(asked([WORDS], Read("surprisal"))).values)
+
+
+def test_a_network_that_reads_says_that_its_tokenizer_is_missing(here, gpt, tokenizers):
+    network = gpt(tokenizers["bpe"])
+    said = r"a GPT2LMHeadModel reads tokens: pass it with its tokenizer, as \(network, tokenizer\)"
+    with pytest.raises(TypeError, match=said):
+        as_subject(network)
+    models["readers_of_mine:reader"]  # which imports it
+    sys.modules["readers_of_mine"].alone = lambda: network
+    with pytest.raises(InvalidModel, match=rf"readers_of_mine:alone: {said}"):
+        models["readers_of_mine:alone"].load()
 
 
 @pytest.mark.parametrize(
