@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from brainmark.training.curves import TEXT_ROWS, as_text, save_png, save_text_png, sparkline
+from brainmark.training.curves import LEVELS, TEXT_ROWS, as_text, save_png, save_text_png, sparkline
 
 LOG = [{"epoch": i + 1, "loss": 2.0 - 0.1 * i, "accuracy": 0.1 * i, "held_out": 0.08 * i} for i in range(9)]
 
@@ -62,3 +62,9 @@ def test_curves_of_a_language_model(tmp_path: Path) -> None:
     assert held_out.endswith("4.000 to 3.000")
     assert save_text_png(TEXT_LOG, "toy", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_long_course_is_shown_to_its_end() -> None:
+    assert sparkline([0.0] * 6 + [1.0] * 6, 4) == "▁▁██"
+    assert sparkline([float(k) for k in range(16)], 8) == LEVELS
+    assert sparkline([0.0, 0.0, 0.0, 0.0, 7.0], 2)[1] == "█"
