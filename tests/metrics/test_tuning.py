@@ -193,3 +193,17 @@ def test_no_blank_no_spontaneous_rate() -> None:
     gratings = grating_responses(recording(von_mises(0, 2), blank=None))
     assert np.isnan(gratings.spontaneous).all()
     assert only(recording(von_mises(0, 2), blank=None))["responsive"]
+
+
+@pytest.mark.parametrize("preferred", [1.3, 2.0, 3.4])
+def test_the_preferred_frequency_lies_between_samples(preferred: float) -> None:
+    """A monotone interpolation has its peak at a sample, which is not where a cell of any other preference has it."""
+
+    def respond(orientation: np.ndarray, frequency: np.ndarray, phase: np.ndarray) -> np.ndarray:
+        tuned = np.exp(-(np.log2(frequency / preferred) ** 2) / 2) * np.exp(np.cos(2 * orientation))
+        return 20 * tuned * (1 + 0.2 * np.cos(phase))
+
+    found = only(recording(respond))
+    assert found["preferred_spatial_frequency"] == pytest.approx(preferred, rel=1e-6)
+    wide = 2 * np.sqrt(np.log(2))  # samples are an octave apart
+    assert found["spatial_frequency_bandwidth"] == pytest.approx(wide, rel=0.15)

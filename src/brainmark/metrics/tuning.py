@@ -184,7 +184,7 @@ def tuning_statistics(recording: xr.DataArray, harmonic: Harmonic = "larger", ra
     Variables along neuroid; NaN: undefined for this neuroid.
 
     - ``preferred_orientation`` (degrees), ``preferred_spatial_frequency`` (cycles/degree): at the peak of the
-      spline-interpolated curve through the best grating;
+      interpolated curve through the best grating (a periodic spline; a Gaussian in octaves by the best sample);
     - ``circular_variance``: 1 - |sum r exp(2 i theta)| / sum r (Ringach et al. 2002, eq. 1);
     - ``orthogonal_preferred``: response 90 degrees from the preferred orientation over that at it;
       ``orthogonal_less_variance``: this less circular variance;
@@ -301,17 +301,42 @@ def _spatial_frequency(
     fine_octaves = np.linspace(octaves[0], octaves[-1], 16 * (len(octaves) - 1) + 1)
     fine = PchipInterpolator(octaves, curve)(fine_octaves)  # monotone between samples: no invented side lobes
     top = fine.argmax(axis=0)
-    level = fine.max(axis=0) / np.sqrt(2)
+    peak, height = _peak_between(octaves, curve)
+    level = np.minimum(height / np.sqrt(2), fine.max(axis=0))
     step = fine_octaves[1] - fine_octaves[0]
     index = np.arange(len(fine))[:, None]
     above = _reach(_shifted(fine, top + index), level) * step
     below = _reach(_shifted(fine, top - index), level) * step
     width = above + below
     return {
-        "preferred_spatial_frequency": np.where(silent, np.nan, 2 ** fine_octaves[top]),
+        "preferred_spatial_frequency": np.where(silent, np.nan, 2**peak),
         "spatial_frequency_bandwidth": np.where(silent, np.nan, width),
         "spatial_frequency_selectivity": np.where(silent, np.nan, 100 * 2.0**-width),
     }
+
+
+def _peak_between(
+    octaves: Float[np.ndarray, " spatial_frequency"], curve: Float[np.ndarray, "spatial_frequency neuroid"]
+) -> tuple[Float[np.ndarray, " neuroid"], Float[np.ndarray, " neuroid"]]:
+    """Where the curve peaks and how high (neuroid,): the Gaussian in octaves through the best sample and the two by it.
+
+    The monotone interpolation of the flanks has its maximum at a sample. The best sample itself, where it is the first
+    or last one, or a sample by it is silent.
+    """
+    best = curve.argmax(axis=0)
+    middle = np.clip(best, 1, len(octaves) - 2)
+    each = np.arange(curve.shape[1])
+    left, centre, right = (curve[middle + k, each] for k in (-1, 0, 1))
+    inside = (best == middle) & (left > 0) & (right > 0)
+    below, at, above = (np.log(np.where(inside, v, 1.0)) for v in (left, centre, right))
+    down, up = octaves[middle] - octaves[middle - 1], octaves[middle + 1] - octaves[middle]
+    rise, fall = (at - below) / down, (above - at) / up
+    bend = (fall - rise) / (down + up)  # half the second derivative
+    slope = rise + bend * down
+    curved = inside & (bend < 0)
+    shift = np.where(curved, -slope / np.where(curved, 2 * bend, 1.0), 0.0)
+    rose = np.where(curved, -(slope**2) / np.where(curved, 4 * bend, 1.0), 0.0)
+    return octaves[best] + shift, curve[best, each] * np.exp(rose)
 
 
 def _shifted(fine: np.ndarray, index: np.ndarray) -> np.ndarray:
