@@ -151,6 +151,12 @@ def shrunk(random: Random, n: int, p: int) -> Both:
     return ledoit_wolf(x), reference(x, assume_centered=True)[0]
 
 
+def or_nan(one: RDMs, other: RDMs, method: str) -> float:
+    """Their comparison; NaN for correlations of RDMs without variance, which are 0 there."""
+    flat = any(np.nanmax(side.dissimilarities) == np.nanmin(side.dissimilarities) for side in (one, other))
+    return np.nan if flat and method in ("corr", "corr_cov", "spearman") else compare(one, other, method=method)[0, 0]
+
+
 for method, how in COMPARISONS.items():
     kinds = ("untied", "ties", "gaps")
 
@@ -166,7 +172,7 @@ for method, how in COMPARISONS.items():
         [(n, k) for n in (8, 20) for k in kinds[:2]],
         1e-10,
         "50 draws of conditions, the same on both sides; pairs of a condition with its own copy are left out by both. "
-        "A draw that leaves no variance, or fewer than three pairs, is NaN here and 0 (or 1 of one pair) there",
+        "A draw that leaves no variance is NaN here, 0 there; fewer than three pairs are NaN here",
     )
     def bootstrapped(random: Random, n: int, kind: str, method: str = method, how: Any = how) -> Both:
         vectors = rdms(random, 2, n, kind)
@@ -174,9 +180,7 @@ for method, how in COMPARISONS.items():
         np.random.seed(int(random.integers(2**31)))  # noqa: NPY002 - it draws with the global generator
         drawn = [bootstrap_sample_pattern(one) for _ in range(50)]
         counts = np.stack([np.bincount(which, minlength=n) for _, which in drawn])
-        found = [
-            compare(sample, other.subsample_pattern("index", which), method=method)[0, 0] for sample, which in drawn
-        ]
+        found = [or_nan(sample, other.subsample_pattern("index", which), method) for sample, which in drawn]
         return resampled_rdms(square(vectors[0]), square(vectors[1])[None], counts, how)[:, 0], found
 
 

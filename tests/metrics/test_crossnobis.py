@@ -79,6 +79,18 @@ def test_equal_conditions_are_at_zero_whatever_runs_share_and_lack() -> None:
     assert np.mean(found) == pytest.approx(0, abs=4 * np.std(found) / np.sqrt(len(found)))
 
 
+def test_means_of_complete_conditions_take_off_the_noise_of_a_shared_pattern() -> None:
+    generator = np.random.default_rng(6)
+    plain, referred = [], []
+    for _ in range(200):
+        repeats = generator.normal(size=(4, 6, 20)) + 10 * generator.normal(size=20)
+        repeats[2:, :3] = np.nan
+        plain.append(crossnobis_rdm(repeats)[0, 5])
+        referred.append(crossnobis_rdm(repeats - repeats[:, 3:].mean(axis=1, keepdims=True))[0, 5])
+    assert np.std(referred) < np.std(plain) / 2
+    assert np.mean(referred) == pytest.approx(0, abs=4 * np.std(referred) / np.sqrt(200))
+
+
 def test_equal_conditions_are_at_zero_for_crossnobis_only() -> None:
     generator = np.random.default_rng(2)
     crossed, plain = [], []

@@ -98,7 +98,9 @@ def crossnobis_rdm(
     -------
     (condition, condition): a'a + b'b - 2 a'b in the metric of `precision`, each product the mean over all pairs of
     different repetitions that measured both, zero on the diagonal; NaN for conditions without two repetitions. With
-    every pattern measured, the mean of (a - b)' precision (a - b) over pairs of different repetitions.
+    every pattern measured, the mean of (a - b)' precision (a - b) over pairs of different repetitions. Where some lack
+    conditions, a pattern that all share adds noise (no bias): take off, in each repetition, the mean over conditions
+    that none lacks.
     """
     if repeats.ndim != 3:
         raise ValueError(f"repeats have {repeats.ndim} dimensions; expected (repetition, condition, neuroid)")
