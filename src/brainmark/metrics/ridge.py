@@ -105,7 +105,7 @@ def _varying(features: Features) -> Features:
         return features
     xp, x, n = namespace(features.x), features.x, features.n
     mean = column_means(x)  # as large as what is left of a constant, far smaller for what varies
-    varies = n * mean * mean < 1e-4 * xp.sum(x * x, axis=0)
+    varies = n * mean * mean < 1e-4 * xp.vecdot(x, x, axis=0)
     kept = int(xp.sum(xp.astype(varies, xp.int64)))
     return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept)
 
