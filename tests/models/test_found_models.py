@@ -308,6 +308,7 @@ def test_the_code_beside_a_function_counts_for_remembered_scores(folder):
         ("my_networks_here:make_modl", UnknownName, "did you mean 'make_model'"),
         ("no_such_module_here:make", DataError, "no module 'no_such_module_here' in "),
         ("no_such_module_here.py:make", DataError, "modules go without .py: no_such_module_here:make"),
+        ("alexnet:rando", DataError, "the untrained twin of the model 'alexnet' is alexnet:random"),
         ("my_networks_here:needs", InvalidModel, "its option 'path' has no default"),
     ],
 )

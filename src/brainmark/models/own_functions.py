@@ -16,7 +16,7 @@ from torch import nn
 
 from brainmark.core.cards import Domain
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
-from brainmark.core.registry import Entry
+from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
 from brainmark.models.arguments import is_finite, lacks_tokenizer
 from brainmark.models.commitment import as_subject
@@ -179,6 +179,7 @@ def _imported(name: str, module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "") == module or module.startswith(f"{error.name}."):
             hint = f"; modules go without .py: {name.replace('.py:', ':')}" if module.endswith(".py") else ""
+            hint = f"; the untrained twin of the model {module!r} is {module}:random" if module in models else hint
             raise DataError(f"{name}: no module {module!r} in {here} or among the installed packages{hint}") from None
         raise DataError(f"{name}: {module} needs {error.name}, which is not installed") from error
     except BrainmarkError:
