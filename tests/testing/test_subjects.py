@@ -123,3 +123,8 @@ def test_subjects_that_break_the_contract(subject, error, message):
     assert isinstance(subject, Subject)
     with pytest.raises(error, match=message):
         check_answer(subject.perform(experiment), experiment, subject.identifier)
+
+
+def test_noise_takes_one_of_three_for_the_odd_one() -> None:
+    answer = Noise().perform(Experiment(images(300), OddOneOut()))
+    assert set(answer.values.tolist()) == {0, 1, 2}
