@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from brainmark.core import ResourceError
 from brainmark.metrics import backend
@@ -35,3 +38,25 @@ def test_what_does_not_fit_is_refused_and_what_fits_is_not(monkeypatch: pytest.M
     backend.check_memory(10**9, np.empty(1), "this")
     with pytest.raises(ResourceError, match=r"this needs about 1\.5 GB of memory and 1\.0 GB are free"):
         backend.check_memory(1_500_000_000, np.empty(1), "this")
+
+
+def test_memory_that_torch_keeps_on_a_device_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "is_torch_array", lambda x: True)
+    figures = {"mem_get_info": (100, 1000), "memory_reserved": 600, "memory_allocated": 450}
+    for name, value in figures.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    there = SimpleNamespace(device=SimpleNamespace(type="cuda"))  # no array: there may be no such device
+    assert inspect.unwrap(backend.available_memory)(there) == 100 + 600 - 450
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.asarray])
+def test_only_what_is_not_positive_definite_has_no_inverse(library, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert backend.inverse_cholesky(library(np.diag([1.0, -1.0]))) is None
+    np.testing.assert_allclose(backend.inverse_cholesky(library(np.diag([4.0, 1.0]))), np.diag([0.5, 1.0]))
+
+    def out_of_memory(a, made):
+        raise torch.cuda.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(backend, "_invert_factor", out_of_memory)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        backend.inverse_cholesky(library(np.eye(2)))

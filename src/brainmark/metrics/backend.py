@@ -143,7 +143,11 @@ def inverse_cholesky(a: Float[Array, "n n"]) -> Float[Array, "n n"] | None:
     made = namespace(a).zeros(a.shape, dtype=a.dtype, device=device(a))
     try:
         _invert_factor(a, made)
-    except (np.linalg.LinAlgError, RuntimeError):  # torch raises a RuntimeError
+    except np.linalg.LinAlgError:
+        return None
+    except RuntimeError as error:  # torch's, among which is a lack of memory
+        if type(error).__name__ != "_LinAlgError":
+            raise
         return None
     return made
 
@@ -205,7 +209,8 @@ def available_memory(x: Shaped[Array, " ..."]) -> int:
     if is_torch_array(x) and x.device.type == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info(x.device)[0])
+        kept = torch.cuda.memory_reserved(x.device) - torch.cuda.memory_allocated(x.device)  # by torch, for what comes
+        return int(torch.cuda.mem_get_info(x.device)[0] + kept)
     return min(_machine_memory(), _container_memory(), _process_memory())
 
 

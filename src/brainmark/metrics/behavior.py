@@ -54,22 +54,22 @@ def sensitivities(
     w = np.ones(len(shares)) if weights is None else np.asarray(weights, float)
     member = (truth[:, None] == np.arange(objects)) * w[:, None]
     errors = np.where(truth[:, None] == np.arange(objects), np.nan, shares)  # (presentation, distractor)
-    by_pair = _weighted_mean(member, errors)  # (true object, distractor): rate of taking the distractor
+    by_pair = weighted_mean(member, errors)  # (true object, distractor): rate of taking the distractor
     if level.endswith(("2", "2n")):
         hits = 1 - (errors if level.startswith("i") else by_pair)
         alarms = by_pair.T if level.startswith("o") else by_pair.T[truth]
     else:
         image = known_mean(errors)
-        own = image if level.startswith("i") else _weighted_mean(member, image[:, None])[:, 0]
+        own = image if level.startswith("i") else weighted_mean(member, image[:, None])[:, 0]
         hits = 1 - own
         # Over the images of all other objects, on which this one was offered.
         per_object = _ratio(*(np.nansum(w[:, None] * v, axis=0) for v in (errors, np.isfinite(errors))))
         alarms = per_object if level.startswith("o") else per_object[truth]
     values = np.clip(_z(hits) - _z(alarms), -_LARGEST, _LARGEST)
     if level == "i2n":
-        return values - _weighted_mean(member, values)[truth]
+        return values - weighted_mean(member, values)[truth]
     if level == "i1n":
-        return values - _weighted_mean(member, values[:, None])[truth, 0]
+        return values - weighted_mean(member, values[:, None])[truth, 0]
     return values - known_mean(values)[:, None] if level == "o2n" else values
 
 
@@ -89,10 +89,10 @@ def known_mean(values: Real[np.ndarray, "*cell _"]) -> Float[np.ndarray, " *cell
     return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 
 
-def _weighted_mean(
+def weighted_mean(
     weights: Real[np.ndarray, "presentation group"], values: Real[np.ndarray, "presentation column"]
 ) -> Float[np.ndarray, "group column"]:
-    """Means (group, column) of the values (presentation, column) that are known; weights (presentation, group)."""
+    """Return the means (group, column) of known values (presentation, column); weights (presentation, group)."""
     known = np.isfinite(values)
     return _ratio(weights.T @ np.where(known, values, 0), weights.T @ known)
 

@@ -15,6 +15,7 @@ import xarray as xr
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.behavior import known_mean, weighted_mean
 from brainmark.metrics.brainscore.assemblies import Aggregate, by_split
 from brainmark.metrics.shapes import Float, Integer
 
@@ -83,12 +84,12 @@ class ImageLevel:
     def _indices(self, table: _Table) -> _Indices:
         if self.objects:
             d = object_dprimes(table.p, table.truth)
-            return _Indices(_mean(d, 0) if self.collapse else d, table.images, table.choices)
+            return _Indices(known_mean(d.T) if self.collapse else d, table.images, table.choices)
         d = dprimes(table.p, table.truth)
         if self.normalize:
             d = d - _by_object(d, table.truth)[table.truth]
         if self.collapse:
-            d = _mean(d, 1)
+            d = known_mean(d)
         return _Indices(d, table.images, table.choices)
 
 
@@ -137,21 +138,11 @@ def object_dprimes(
         return np.clip(ndtri(1 - false_alarms.T) - ndtri(false_alarms), -_CAP, _CAP)
 
 
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean along an axis, which is kept, over what is not NaN."""
-    known = np.isfinite(values)
-    number = known.sum(axis=axis, keepdims=True)
-    total = np.where(known, values, 0).sum(axis=axis, keepdims=True)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
-
-
-def _by_object(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Mean over the images of each object, (choice, choice) from (image, choice); NaN does not count."""
-    count = values.shape[1]
-    table = (truth[:, None] == np.arange(count)).astype(float)
-    known = np.isfinite(values)
-    number = table.T @ known
-    return np.where(number > 0, table.T @ np.where(known, values, 0.0) / np.maximum(number, 1), np.nan)
+def _by_object(
+    values: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
+) -> Float[np.ndarray, "choice choice"]:
+    """Mean over the images of each object, (choice, choice); NaN does not count."""
+    return weighted_mean((truth[:, None] == np.arange(values.shape[1])).astype(float), values)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.brainscore.distributions import property_similarity
 from brainmark.metrics.shapes import Float, Real, Shaped
+from brainmark.metrics.tuning import sparseness
 
 MAX_RATE, SPONTANEOUS_RATE, TOP_RATE = 33.8, 0.82, 243.1  # spikes/s of V1: medians, and the highest of all cells
 RESPONSIVE = 5.0  # spikes/s above rest
@@ -209,8 +210,8 @@ def _freeman_ziemba(values: np.ndarray, textures: xr.DataArray, blank: np.ndarra
     found = {
         "texture_modulation_index": modulation,
         "absolute_texture_modulation_index": np.abs(modulation),
-        "texture_selectivity": _sparseness(family[1]),
-        "texture_sparseness": _sparseness(above[1].reshape(-1, above.shape[-1])),
+        "texture_selectivity": sparseness(family[1]),
+        "texture_sparseness": sparseness(above[1].reshape(-1, above.shape[-1])),
         "variance_ratio": _variance_ratio(np.sqrt(counts) + np.sqrt(counts + 1)),
         "max_texture": above[1].max(axis=(0, 1)),
         "max_noise": above[0].max(axis=(0, 1)),
@@ -298,12 +299,6 @@ def _edges(below: np.ndarray, top: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _smoothed(curves: np.ndarray, window: tuple[float, ...], mode: str) -> np.ndarray:
     weights = np.asarray(window) / np.sum(window)
     return np.apply_along_axis(lambda curve: np.convolve(weights, curve, mode=mode), 0, curves)  # pyright: ignore[reportCallIssue, reportArgumentType]
-
-
-def _sparseness(responses: np.ndarray) -> np.ndarray:
-    """Of responses (stimulus, unit), Vinje & Gallant 2000."""
-    count = len(responses)
-    return (1 - _over(responses.mean(axis=0) ** 2, (responses**2).mean(axis=0))) / (1 - 1 / count)
 
 
 def _variance_ratio(responses: np.ndarray) -> np.ndarray:
