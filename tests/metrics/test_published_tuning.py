@@ -65,11 +65,25 @@ def test_frequency_tuning_equals_the_plain_loop():
 
 
 def test_size_tuning_by_hand():
-    curves = np.array([[1, 4, 10, 6, 5.2], [1, 2, 3, 4, 5.0], [0, 0, 0, 0, 0.0]]).T
+    curves = np.array([[1, 4, 10, 6, 5.2], [1, 2, 3, 4, 5.0], [0, 0, 0, 0, 0.0], [1, 4, 10, 9.7, 9.5]]).T
     field, surround, index = tuning.size_tuning(curves, RADII)
-    np.testing.assert_allclose(field, [2.0, np.nan, np.nan])
-    np.testing.assert_allclose(surround, [8.0, np.nan, np.nan])
-    np.testing.assert_allclose(index, [0.48, 0.0, np.nan])
+    np.testing.assert_allclose(field, [2.0, np.nan, np.nan, np.nan])  # suppressed by a tenth at least, or not at all
+    np.testing.assert_allclose(surround, [8.0, np.nan, np.nan, np.nan])
+    np.testing.assert_allclose(index, [0.48, 0.0, np.nan, 0.05], atol=1e-12)
+
+
+def test_variance_ratio_by_hand():
+    """Two families of two samples: variance 2 within, (16 - 2) / 2 = 7 between; .02 keeps shares from 0."""
+    found = tuning._variance_ratio(np.array([[0.0, 2.0], [4.0, 6.0]])[:, :, None])
+    assert found.item() == pytest.approx((7 / 9 + 0.02) / (2 / 9 + 0.02))
+
+
+def test_the_line_to_rates_rests_on_units_that_answer():
+    """Five of at most 243.1 spikes/s are .0206 of the largest answer."""
+    peaks = np.array([1.0, 0.5, 0.021, 0.02, 0.001])
+    slope, offset = tuning._line(peaks[None], np.zeros(5))
+    assert slope == pytest.approx((33.8 - 0.82) / 0.5)
+    assert offset == pytest.approx(0.82)
 
 
 def gratings(radii: np.ndarray, part: str) -> dict[str, list]:
@@ -107,6 +121,11 @@ def test_known_units_have_their_properties():
     assert (found["modulation_ratio"][simple] > 1.2).all()
     np.testing.assert_allclose(found["modulation_ratio"][~simple], 0, atol=1e-9)
     np.testing.assert_array_equal(found["orientation_selective"], 1)
+    # half the width at .707 of the peak: 17 degrees for a von Mises of 2, a little more once smoothed
+    assert ((found["bandwidth"] > 17) & (found["bandwidth"] < 25)).all()
+    np.testing.assert_allclose(
+        found["circular_variance_bandwidth_ratio"], found["circular_variance"] / found["bandwidth"]
+    )
     assert (found["orthogonal_preferred_ratio"] < 0.15).all()
     np.testing.assert_allclose(
         found["orthogonal_preferred_ratio_circular_variance_difference"],
