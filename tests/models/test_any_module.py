@@ -346,3 +346,30 @@ def test_a_network_that_fails_on_the_first_stimulus_says_on_what_shape():
 def test_a_device_that_is_not_there_is_told(device):
     with pytest.raises(InvalidModel, match=f"device = '{device}': .*; give 'cpu', or one that is here"):
         Extractor(Network(), device=device)(IMAGES, ["first"])
+
+
+@pytest.mark.parametrize("reduction", ["mean", 3])
+def test_what_is_no_reduction_no_batch_and_no_list_is_told(reduction):
+    with pytest.raises(InvalidModel, match=r"'first': its reduction is .*; give a function, such as SpatialMean"):
+        Extractor(Network())(IMAGES, {"first": reduction})
+    with pytest.raises(ModelError, match=r"'first': its reduction makes \(\) of \(1, 4, 16, 16\)"):
+        Extractor(Network())(IMAGES, {"first": torch.mean})
+    for batch in (0, 2.5, True):
+        with pytest.raises(InvalidModel, match=f"Extractor: batch is {batch}; give a number of stimuli"):
+            Extractor(Network(), batch=batch)
+    with pytest.raises(InvalidStimuli, match="stimuli are a generator, without a length; give a list"):
+        Extractor(Network())((image for image in IMAGES), ["first"])
+
+
+def test_normalisation_that_keeps_training_neither_sees_the_batch_nor_learns_from_it():
+    class Stubborn(Network):
+        def train(self, mode=True):
+            return super().train(True)
+
+    network = Stubborn()
+    network.norm.running_mean.normal_()
+    before = network.norm.running_mean.clone()
+    found = Extractor(network)(IMAGES, ["norm"])["norm"]
+    assert torch.equal(network.norm.running_mean, before) and network.norm.training
+    alone = np.concatenate([Extractor(network)(IMAGES[i : i + 1], ["norm"])["norm"] for i in range(len(IMAGES))])
+    np.testing.assert_allclose(found, alone, atol=1e-5)

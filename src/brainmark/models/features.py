@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
 from brainmark.core.stimuli import Media
 from brainmark.models import plan as planning
-from brainmark.models.arguments import a_module_of
+from brainmark.models.arguments import a_module_of, check_count
 from brainmark.models.calls import ALL, OUTPUT, all_calls
 from brainmark.models.loading import as_arrays, bytes_of, digest_of, shapes_of, stacked
 from brainmark.models.memory import available_memory, human_bytes, keep_heap, resident_memory
@@ -83,8 +83,8 @@ class Extractor:
             )
         if self.dtype not in _REPEATS:
             raise InvalidModel(f"Extractor: dtype = {self.dtype}; give torch.float32 or torch.bfloat16")
-        if self.batch is not None and self.batch < 1:
-            raise InvalidModel(f"Extractor: batch = {self.batch}; give a number of stimuli, or None")
+        if self.batch is not None:
+            check_count("Extractor", "batch", self.batch, "give a number of stimuli, or None")
 
     def layers(self, media: Media) -> list[str]:
         """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
@@ -202,6 +202,8 @@ class Extractor:
 
     def _sample(self, media: Media) -> tuple[Any, tuple[int, int], Any]:
         """The first stimulus as input, the bytes of its medium and of its prepared form, and the shapes of that."""
+        if not isinstance(media, Sized):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidStimuli(f"stimuli are a {type(media).__name__}, without a length; give a list")
         if not len(media):
             raise InvalidStimuli(f"no stimuli to show to {type(self.module).__name__}")
         check_weights(self.module)
@@ -312,6 +314,9 @@ def _evaluate(module: nn.Module) -> None:
     except NotImplementedError:
         for m in module.modules():
             m.training = False
+    for m in module.modules():
+        if isinstance(m, nn.modules.batchnorm._NormBase):  # pyright: ignore[reportPrivateUsage]
+            m.training = False  # also where `train` was overridden: it would see the batch, and learn from it
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from brainmark.core.errors import ModelError
+from brainmark.core.errors import InvalidModel, ModelError
 from brainmark.models.calls import Call, EnoughSeen, check_ran, find_calls, hooked
 from brainmark.models.memory import human_bytes
 from brainmark.models.outputs import call_with, converted, is_array, one_tensor, tensors_in
@@ -297,15 +297,18 @@ def reduced_shape(name: str, shape: tuple[int, ...], reduce: Callable[[Tensor], 
 
     Raises
     ------
+    InvalidModel : it is no function.
     ModelError : it does not keep the dimension of stimuli, or nothing is left.
     """
     if reduce is None:
         return shape, 0
+    if not callable(reduce):
+        raise InvalidModel(f"layer {name!r}: its reduction is {reduce!r}; give a function, such as SpatialMean()")
     sample = torch.zeros((1, *shape))
     reduce(sample)  # what it makes once for all is made here
     with LiveMemory(sample) as memory:
         reduced = reduce(sample)
-    if reduced.shape[0] != 1 or not reduced.numel():
+    if not reduced.ndim or reduced.shape[0] != 1 or not reduced.numel():
         raise ModelError(
             f"layer {name!r}: its reduction makes {tuple(reduced.shape)} of {tuple(sample.shape)}: "
             "it must keep the dimension of stimuli and leave something"
