@@ -127,7 +127,7 @@ def _measured(repeats: Array) -> np.ndarray:
 def _check_room(conditions: int, values: int, more: int) -> None:
     """Refuse before it is begun what would not fit: matrices of all pairs, and patterns once more."""
     needed = 8 * (6 * conditions**2 + 2 * values + more)
-    check_memory(needed, np.empty(0), f"distances between {conditions} conditions")
+    check_memory(needed, np.empty(0), f"an RDM of {conditions} conditions")
 
 
 def _distances(gram: Float[np.ndarray, "condition condition"]) -> Float[np.ndarray, "condition condition"]:

@@ -345,7 +345,7 @@ def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
 def _check_room(x: Real[Array, "stimulus neuroid"], matrices: int) -> None:
     """Refuse before it is begun what would not fit: so many matrices of all pairs of stimuli."""
     count = int(x.shape[0])
-    check_memory(8 * matrices * count**2, x, f"similarities between {count} stimuli")
+    check_memory(8 * matrices * count**2, x, f"a comparison of {count} stimuli")
 
 
 def _paired(

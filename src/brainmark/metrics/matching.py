@@ -114,7 +114,7 @@ def cross_correlation(
     """
     x, y = plain(x), plain(y)
     p, q = int(x.shape[1]), int(y.shape[1])
-    check_memory(8 * (3 * p * q + 2 * len(x) * (p + q)), x, f"correlations of {p} units with {q} neuroids")
+    check_memory(8 * (3 * p * q + 2 * len(x) * (p + q)), x, f"a correlation of {p} units with {q} neuroids")
     (units, varies), (neuroids, known) = _standardised(x), _standardised(y)
     return namespace(x, y).where(varies[:, None] & known, transpose(units) @ neuroids, -1.0)
 
