@@ -102,7 +102,7 @@ def _published_rdm(values: np.ndarray) -> np.ndarray:
     if constant.all():  # a single neuroid among them
         return np.full((len(values), len(values)), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        matrix = 1 - np.corrcoef(values.astype(float))
+        matrix = 1 - np.atleast_2d(np.corrcoef(values.astype(float)))
     matrix[constant], matrix[:, constant] = np.nan, np.nan
     return matrix
 
