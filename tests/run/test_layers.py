@@ -292,3 +292,17 @@ def test_a_choice_for_other_weights_is_refused():
         with_chosen_layers(subject(network=Stack(seed=1)), "stack")
     unchanged = with_chosen_layers(subject(), "stack")
     assert unchanged.regions == {"V4": Readout("squares"), "IT": "output"}
+
+
+def test_layers_are_compared_without_draws_for_intervals(monkeypatch: pytest.MonkeyPatch):
+    drawn: list[int] = []
+    plain = type(ridge()).__call__
+
+    def counted(self: Any, prediction: xr.DataArray, target: xr.DataArray) -> Any:
+        drawn.append(self.resamples)
+        return plain(self, prediction, target)
+
+    monkeypatch.setattr(type(ridge()), "__call__", counted)
+    choice = choose_layers(subject(), benchmark(), layers=["maps", "squares"])
+    assert drawn[: len(choice.candidates)] == [0, 0]
+    assert drawn[2:] == [50, 50]  # of what is told there is an interval

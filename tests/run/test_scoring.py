@@ -440,3 +440,21 @@ def test_of_answers_that_are_kept_the_one_not_asked_for_longest_goes_first(regis
     assert asked == [1, 2, 2, 3, 3]
     store.get(subject, second)
     assert subject.asked == 4
+
+
+def test_another_version_of_an_outside_package_is_another_result(tmp_path, monkeypatch):
+    """Of an installed one the code is in many files; its version stands for those that are no Python."""
+    import importlib
+
+    from brainmark.run.stamp import entry_fingerprint
+
+    (tmp_path / "versioned_lab.py").write_text("def toy():\n    return None\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    card = ModelCard(summary="toy", licence="MIT", cite=CITE, domain="vision", family="toy", regions=("V4",))
+    entry = registry.Entry("model", "toy", importlib.import_module("versioned_lab").toy, card)
+    monkeypatch.setattr(stamp.metadata, "packages_distributions", lambda: {"versioned_lab": ["versioned-lab"]})
+    found = set()
+    for version in ("1.0", "1.1", "1.1"):
+        monkeypatch.setattr(stamp.metadata, "version", lambda _, version=version: version)
+        found.add(entry_fingerprint(entry))
+    assert len(found) == 2
