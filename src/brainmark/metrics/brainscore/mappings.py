@@ -64,7 +64,7 @@ def ridge_mapping(
     return _by_fold(ridge_predictions(shared_products(x), y, folds, [alpha])[0], folds), ()
 
 
-def shared_products(x: np.ndarray | Features) -> Features:
+def shared_products(x: Real[np.ndarray, "presentation unit"] | Features) -> Features:
     """Prepare features, with products in float64 unless there are very many.
 
     Penalties far below the largest eigenvalue, or none, bring out the rounding of products in float32; with thousands

@@ -99,7 +99,7 @@ def _published_rdm(values: np.ndarray) -> np.ndarray:
     With many presentations few pairs tie next to all there are, and ranks are those of r itself, upside down.
     """
     constant = (values == values[:, :1]).all(axis=1)
-    if constant.all():  # a single neuroid among them
+    if constant.all() or len(values) < 2:  # a single neuroid among them
         return np.full((len(values), len(values)), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         matrix = 1 - np.atleast_2d(np.corrcoef(values.astype(float)))
