@@ -482,6 +482,7 @@ def test_the_penalties_are_the_published_ones() -> None:
     [
         ([0.5, 0.7, 0.9, 0.6, 0.5], 3),  # a standard deviation is .15: all after the best lie further below
         ([0.5, 0.7, 0.9, 0.8, 0.5], 4),
+        ([0.5, 0.6, 0.9, 0.7, 0.7], 3),  # one and a half standard deviations below
         ([0.5, 0.7, 0.9, 0.6, 0.85], 5),  # what comes back was not lost
         ([0.5, 0.7, 0.9], 3),
     ],

@@ -251,6 +251,21 @@ def test_constant_patterns_are_undefined() -> None:
     x, _ = patterns(8, 3, 3)
     for function in (linear_cka, procrustes_similarity, angular_distance, rbf_cka):
         assert np.isnan(function(x, np.full((8, 2), 0.1)))
+    for count in range(4, 30):  # whatever rounding leaves of their mean
+        assert np.isnan(linear_cka(np.eye(count), np.full((count, 2), 1e5 / 7)))
+        assert np.isnan(linear_cka(np.eye(count), np.full((count, 2), 1 / 3)))
+
+
+def test_half_whitened_shapes_are_mixtures() -> None:
+    x, y = patterns(40, 4, 5)
+
+    def mixed(side: np.ndarray) -> np.ndarray:
+        side = side - side.mean(axis=0)
+        values, vectors = np.linalg.eigh(side.T @ side / len(side))
+        return 0.5 * side + 0.5 * side @ (vectors / np.sqrt(values)) @ vectors.T
+
+    expected = angular_distance(mixed(10 * x), mixed(y))
+    assert shape_distance(10 * x, y, whiten=0.5) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shape", [(40, 6, 9), (40, 90, 7), (30, 200, 100)], ids=str)

@@ -7,7 +7,7 @@ import xarray as xr
 from brainmark.core import Comparison, InvalidMeasurement, metrics
 from brainmark.core.score import make_score
 from brainmark.metrics.ceilings import split_half
-from brainmark.metrics.predictivity import Predictivity, ols, pls, ridge
+from brainmark.metrics.predictivity import Predictivity, _edge_note, ols, pls, ridge
 from brainmark.metrics.splits import Contiguous, Grouped, Shuffled
 
 
@@ -171,6 +171,11 @@ def test_a_mapping_says_when_its_penalties_end_at_the_edge() -> None:
     found = ridge(alphas=[1e3, 1e4], resamples=0)(features, target)
     assert found.notes == ("100% of the chosen penalties lie at the lower edge of the grid",)
     assert ridge(alphas=[1e3], resamples=0)(features, target).notes == ()
+    grid = np.array([1.0, 10.0])
+    assert _edge_note(np.repeat(grid, [1, 9]), grid) == ()
+    assert _edge_note(np.repeat(grid, [2, 8]), grid) == (
+        "20% of the chosen penalties lie at the lower edge of the grid",
+    )
 
 
 def test_replicates_follow_the_shared_draws() -> None:
