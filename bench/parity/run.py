@@ -1,7 +1,7 @@
 """Compare our metrics with those of brainscore-vision and brainscore-language, each in its own environment.
 
 python bench/parity/run.py --vision ENV/bin/python --language ENV/bin/python [--full] [--only REGEX]
-    [--json FILE [--missing]] [--table FILE]
+    [--json FILE [--missing | --ours]] [--table FILE]
 
 Prints one row for each case: both scores, their difference and what is allowed, time and peak memory of both (above
 what data and imports take). The default run takes about two minutes, `--full` more than an hour.
@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, help="write the table of the documentation to this file")
     parser.add_argument("--json", type=Path, help="keep all results in this file, those of earlier runs as well")
     parser.add_argument("--missing", action="store_true", help="only the cases without two scores in that file")
+    parser.add_argument("--ours", action="store_true", help="our side anew, next to the other one as in that file")
     parser.add_argument("--threads", default="2", help="of both sides")
     parser.add_argument("--limit", type=float, default=3600, help="seconds that one measurement may take")
     return parser.parse_args()
@@ -194,16 +195,20 @@ def main() -> int:
         json.loads(options.json.read_text()) if options.json and options.json.exists() else []
     )
     have = {r["case"] for r in earlier if "score" in r["theirs"] and "score" in r["ours"]}
+    theirs_kept = {r["case"]: r["theirs"] for r in earlier}
     sides = {name: Side(python, "incumbent.py", options) for name, python in pythons.items() if python}
     sides["ours"] = Side(sys.executable, "ours.py", options)
     with tempfile.TemporaryDirectory() as folder:
         for case in cases():
-            wanted = (case.small or options.full) and re.search(options.only, case.name) and pythons[case.package]
+            kept = theirs_kept.get(case.name) if options.ours else None
+            asked = (case.small or options.full) and re.search(options.only, case.name)
+            wanted = asked and (kept if options.ours else pythons[case.package])
             if not wanted or (options.missing and case.name in have):
                 continue
             data = Path(folder) / "data.npz"
             np.savez(data, **make(case))  # pyright: ignore[reportArgumentType]
-            theirs, ours = (sides[name].measure(case, data) for name in (case.package, "ours"))
+            theirs = kept or sides[case.package].measure(case, data)
+            ours = sides["ours"].measure(case, data)
             print(row(case, theirs, ours), flush=True)
             results.append({"case": case.name, "theirs": theirs, "ours": ours, "verdict": verdict(case, theirs, ours)})
             keep(options, [*earlier, *results])  # a run that is cut off keeps what it has
