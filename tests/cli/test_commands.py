@@ -83,6 +83,14 @@ def test_score_prints_json_and_remembers(tmp_path):
     assert json.loads(runner.invoke(cli.app, words).stdout) == json.loads(first.stdout)
 
 
+@pytest.mark.parametrize(("quiet", "lines"), [(-1.0, ["0 of 2 scores", "1 of 2 scores"]), (1e9, [])])
+def test_without_a_terminal_lines_tell_how_far_it_is(monkeypatch, quiet, lines):
+    monkeypatch.setattr("brainmark.cli.scoring.QUIET", quiet)
+    done = runner.invoke(cli.app, ["score", "pixels", "simulated-truth", "-b", "Simulated.IT-ridge"])
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == lines
+    assert "scores:" not in done.stdout
+
+
 def test_finished_scores_alone_are_shown_and_the_others_are_told():
     words = ["score", "pixels", "-b", "Simulated.IT-ridge"]
     before = runner.invoke(cli.app, [*words, "--finished"])

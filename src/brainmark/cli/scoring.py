@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -13,10 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from brainmark.cli import tables, trees
 from brainmark.cli.selecting import benchmark_cards
+from brainmark.cli.terminal import err
 from brainmark.core import registry
 from brainmark.core.errors import ResourceError, UnknownName
 from brainmark.core.tree import Node
 from brainmark.run.scoring import Layers, Outcome, score_all
+
+QUIET = 20.0
+"""Seconds without a word, at least, between two lines on progress where there is no terminal."""
 
 
 def run_and_show(
@@ -32,7 +37,8 @@ def run_and_show(
     """Score all, print the leaderboard, and return the outcomes.
 
     What stands below one of `nodes` is printed as their tree, with means; the rest benchmark by benchmark.
-    Interrupted, it prints what is finished and raises KeyboardInterrupt. Raises UnknownName for unknown `layers`.
+    Where there is no terminal for a bar, a line tells at times how far it is. Interrupted, it prints what is finished
+    and raises KeyboardInterrupt. Raises UnknownName for unknown `layers`.
     """
     if layers not in get_args(Layers):
         raise UnknownName("layers", layers, get_args(Layers), f" ({' or '.join(get_args(Layers))})")
@@ -42,10 +48,15 @@ def run_and_show(
     )  # fmt: skip
     try:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("starting", total=len(models) * len(benchmarks))
+            total = len(models) * len(benchmarks)
+            task, told = progress.add_task("starting", total=total), time.monotonic()
 
             def started(model: str, benchmark: str) -> None:
+                nonlocal told
                 progress.update(task, description=escape(f"{model} on {benchmark}"), completed=len(outcomes))
+                if progress.disable and time.monotonic() - told > QUIET:
+                    told = time.monotonic()
+                    err.print(f"{len(outcomes)} of {total} scores: {escape(f'{model} on {benchmark}')}", soft_wrap=True)
 
             given = score_all(
                 models, benchmarks, cache=cache, layers=cast(Layers, layers), started=started, finished=finished
