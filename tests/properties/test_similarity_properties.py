@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import squareform
@@ -69,6 +69,9 @@ def test_comparison_is_symmetric_bounded_and_one_with_itself(seed: int, compare:
 
 @few
 @given(seeds, comparisons)
+@example(222, "pearson")  # draws in which all distances of one side are equal: rounding is no spread
+@example(607, "pearson")
+@example(731, "pearson")
 def test_replicates_do_not_depend_on_the_order_of_conditions(seed: int, compare: str) -> None:
     generator = np.random.default_rng(seed)
     one, other = (squareform(v) for v in generator.integers(0, 9, size=(2, 21)).astype(float))

@@ -71,20 +71,20 @@ def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: b
             forms[start : start + step] = np.matmul(products, block[:, :, None])[:, :, 0]
         weight, sx, xx = forms[:, :3].T
         for k, (sy, yy, xy) in zip(which, forms[:, 3:].reshape(len(counts), -1, 3).transpose(1, 2, 0), strict=True):
-            size_of_terms = np.sqrt((x * x).mean()) * np.sqrt((ys[which.index(k)] ** 2).mean())
-            floor = np.finfo(float).eps * 1e3 * weight * size_of_terms
+            rounding = np.finfo(float).eps * 1e3 * weight
+            floors = rounding * (x * x).mean(), rounding * (ys[which.index(k)] ** 2).mean()
             if centred:
                 with np.errstate(invalid="ignore", divide="ignore"):
                     parts = xy - sx * sy / weight, xx - sx * sx / weight, yy - sy * sy / weight
             else:
                 parts = xy, xx, yy
-            result[:, k] = _ratio(*parts, floor)
+            result[:, k] = _ratio(*parts, *floors)
     return result
 
 
-def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, floor: np.ndarray) -> np.ndarray:
+def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, least_x: np.ndarray, least_y: np.ndarray) -> np.ndarray:
     length = np.sqrt(np.clip(xx, 0, None)) * np.sqrt(np.clip(yy, 0, None))
-    defined = length > floor
+    defined = (xx > least_x) & (yy > least_y)  # either may be nothing but rounding
     return np.where(defined, np.clip(xy / np.where(defined, length, 1), -1, 1), np.nan)
 
 
