@@ -90,7 +90,7 @@ def verdict(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 
 def difference(theirs: dict[str, Any], ours: dict[str, Any]) -> float:
     """Largest difference of the scores (of all time bins); NaN on both sides is none."""
-    one, other = (np.array(side["score"], float) for side in (theirs, ours))
+    one, other = (np.atleast_1d(np.array(side["score"], float)) for side in (theirs, ours))
     if one.shape != other.shape or (np.isnan(one) != np.isnan(other)).any():
         return math.inf
     return float(np.nan_to_num(np.abs(one - other)).max())
