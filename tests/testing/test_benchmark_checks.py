@@ -79,8 +79,8 @@ def high(prediction, target):
     return replace(c := best_match(prediction, target), values=c.values * 0 + 0.8)
 
 
-def not_a_number(prediction, target):
-    return replace(best_match(prediction, target), details={"alpha": float("nan")})
+def no_number(prediction, target):
+    return replace(best_match(prediction, target), details={"alpha": b"1"})
 
 
 def unseeded(prediction, target):
@@ -100,7 +100,7 @@ BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # changes of the b
     "ceiling_is_plausible": ({"ceiling": lambda target: ceiling(target, 1.5)}, {}),
     "scores_random_answers": ({"metric": fails}, {}),
     "random_answers_score_low": ({"metric": high, "controls": (floor,)}, {}),
-    "score_survives_json": ({"metric": not_a_number}, {}),
+    "score_survives_json": ({"metric": no_number}, {}),
     "same_score_twice": ({"metric": unseeded}, {}),
     "same_content_twice": ({"target": "fresh noise"}, {}),
     "broken_answers_are_refused": ({"kind": Trusting}, {}),

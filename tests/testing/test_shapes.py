@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from brainmark.metrics import crossnobis
-from brainmark.metrics.crossnobis import mahalanobis_rdm
+from brainmark.metrics.ceilings import spearman_brown
 from brainmark.metrics.shapes import Float
 from brainmark.testing.shapes import ShapeError, check_shapes, checked
 
@@ -149,17 +149,17 @@ def test_too_late_is_said() -> None:
 
 
 def test_this_suite_checks_the_metrics() -> None:
-    with pytest.raises(ShapeError, match="patterns is no"):
-        mahalanobis_rdm(np.ones((3, 2), int), np.eye(2))
+    with pytest.raises(ShapeError, match="r is no"):
+        spearman_brown(np.ones(3, int))
     assert hasattr(crossnobis.shrinkage, "__wrapped__")
     assert crossnobis.shrinkage.__name__ == "shrinkage"
 
 
 def test_without_checks_an_annotation_is_that_of_the_array() -> None:
-    assert get_type_hints(mahalanobis_rdm)["patterns"] is np.ndarray
-    said = get_type_hints(mahalanobis_rdm, include_extras=True)["patterns"]
-    assert said.__metadata__ == ("Float: condition neuroid",)
-    assert said == Float[np.ndarray, "condition neuroid"]
+    assert get_type_hints(spearman_brown)["r"] is np.ndarray
+    said = get_type_hints(spearman_brown, include_extras=True)["r"]
+    assert said.__metadata__ == ("Float: *cell",)
+    assert said == Float[np.ndarray, " *cell"]
 
 
 def test_a_program_loads_no_type_checker_for_them() -> None:
