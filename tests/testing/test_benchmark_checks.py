@@ -80,7 +80,7 @@ def high(prediction, target):
 
 
 def no_number(prediction, target):
-    return replace(best_match(prediction, target), details={"alpha": b"1"})
+    return replace(best_match(prediction, target), details={"alpha": np.float32(1)})
 
 
 def unseeded(prediction, target):
