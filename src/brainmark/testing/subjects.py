@@ -74,7 +74,8 @@ class Projection:
         seen = np.stack([_summary(media[i]) for i in range(len(media))])
         weights = _generator(ask.region, self.seed).standard_normal((seen.shape[1], self.units))
         like = _template(experiment, self.units)
-        values = np.maximum(seen @ weights, 0.0)
+        # one product for each: how a product of many rows is rounded can depend on how many they are
+        values = np.maximum(np.stack([row @ weights for row in seen]), 0.0)
         return like.copy(data=np.broadcast_to(values.reshape(values.shape + (1,) * (like.ndim - 2)), like.shape).copy())
 
 
