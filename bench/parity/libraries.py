@@ -9,7 +9,7 @@ two differ most, the largest difference and what is allowed; fails if one differ
 from __future__ import annotations
 
 import argparse
-import os
+import importlib
 import re
 import sys
 import time
@@ -17,15 +17,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-warnings.filterwarnings("ignore")  # of the libraries, about each other and about small samples
+from comparisons import KNOWN, Answer, versions
 
-import with_geometry  # noqa: E402, F401 - each enters its comparisons
-import with_regressions  # noqa: E402, F401
-import with_rsatoolbox  # noqa: E402, F401
-import with_statistics  # noqa: E402, F401
-from comparisons import KNOWN, Answer, versions  # noqa: E402
+PARTS = ("with_geometry", "with_regressions", "with_rsatoolbox", "with_statistics")  # each enters its comparisons
 
 PAGE = """# Agreement with the field's libraries
 
@@ -95,6 +89,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="regular expression that library, their function or ours contain")
     parser.add_argument("--table", type=Path, help="write the page of the documentation to this file")
     options = parser.parse_args()
+    warnings.filterwarnings("ignore")  # of the libraries, about each other and about small samples
+    for part in PARTS:
+        importlib.import_module(part)
     chosen = [versus for versus in KNOWN if re.search(options.only, f"{versus.name} {versus.ours}")]
     answers: list[Answer] = []
     start = time.perf_counter()

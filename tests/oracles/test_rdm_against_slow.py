@@ -187,5 +187,5 @@ def test_a_draw_that_leaves_no_variance_is_undefined(compare: str) -> None:
     rdms[1][np.ix_([0, 2, 3], [0, 2, 3])] = 10 / 3
     np.fill_diagonal(rdms[1], 0)
     draws_of_three = np.array([[3, 0, 3, 2, 0, 0, 0, 0], [2, 0, 2, 4, 0, 0, 0, 0], [1, 0, 1, 6, 0, 0, 0, 0]])
-    found = resampled_rdms(rdms[0], rdms[1][None], draws_of_three, compare)  # type: ignore[arg-type]
+    found = resampled_rdms(rdms[0], rdms[1][None], draws_of_three, compare)
     assert np.isnan(found).all()

@@ -231,7 +231,7 @@ def test_relative_penalties_are_in_units_of_the_mean_squared_length(units: int) 
 def test_of_penalties_that_tie_the_largest_is_taken(units: int, per_target: bool, selection: str) -> None:
     x = np.random.default_rng(1).standard_normal((30, units))
     y = np.zeros((30, 3))  # every penalty predicts it without error
-    chosen = ridge_predictions(x, y, Shuffled(2)(30), [1.0, 100.0, 10.0], per_target, selection)[1]  # type: ignore[arg-type]
+    chosen = ridge_predictions(x, y, Shuffled(2)(30), [1.0, 100.0, 10.0], per_target, selection)[1]
     assert np.unique(chosen).tolist() == [100.0]
 
 

@@ -408,7 +408,9 @@ def test_content_that_cannot_be_read_is_a_failure_of_that_model_alone(registered
 
 def test_a_detail_that_is_no_number_does_not_cost_the_score(registered):
     def toy_with_details():
-        metric = lambda p, t: Comparison(p.mean("presentation"), details={"r": np.nan, "known": 0.5})  # noqa: E731
+        def metric(prediction, target):
+            return Comparison(prediction.mean("presentation"), details={"r": np.nan, "known": 0.5})
+
         return replace(make_benchmark("Detailed.V4-mean"), metric=metric)
 
     registry.benchmarks.add("Detailed.V4-mean", card=make_benchmark().card)(toy_with_details)
