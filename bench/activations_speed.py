@@ -74,7 +74,7 @@ def network(name: str) -> Any:
     import torch
 
     try:
-        from brainmark.models.torch_libraries import torchvision
+        from brainmark.models.sources.torch_libraries import torchvision
 
         models = torchvision().models
     except ImportError:
@@ -90,8 +90,8 @@ def ours(name: str, layers: list[str], paths: list[Path], dtype: str = "float32"
     import torch
 
     from brainmark.core.stimuli import ImageFiles
-    from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, VisionSubject
-    from brainmark.models.features import Extractor
+    from brainmark.models.activations.extract import Extractor
+    from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, VisionSubject
 
     module = network(name)
     subject = VisionSubject(name, module, {"IT": layers[-1]}, mean=IMAGENET_MEAN, std=IMAGENET_STD)
@@ -131,8 +131,8 @@ def alone(name: str, layers: list[str], paths: list[Path]) -> tuple[float, Any]:
     from PIL import Image
     from torch.fx.experimental.optimization import fuse
 
-    from brainmark.models.memory import keep_heap
-    from brainmark.models.torch_libraries import torchvision
+    from brainmark.models.activations.memory import keep_heap
+    from brainmark.models.sources.torch_libraries import torchvision
 
     cut = importlib.import_module(f"{torchvision().__name__}.models.feature_extraction").create_feature_extractor
     module = fuse(cut(network(name), [layers[-1]]), inplace=True, no_trace=True).to(memory_format=torch.channels_last)

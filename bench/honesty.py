@@ -22,18 +22,13 @@ import xarray as xr
 
 from brainmark.core import Comparison
 from brainmark.core.score import make_score
-from brainmark.metrics import (
-    alignment,
-    ceilings,
-    choices,
-    controls,
-    crossnobis,
-    distributions,
-    matching,
-    predictivity,
-    similarity,
-)
-from brainmark.metrics.splits import Shuffled
+from brainmark.metrics.behavior import choices
+from brainmark.metrics.regression import matching, predictivity
+from brainmark.metrics.similarity import alignment, crossnobis
+from brainmark.metrics.similarity import rsa as similarity
+from brainmark.metrics.statistics import ceilings, controls
+from brainmark.metrics.statistics.splits import Shuffled
+from brainmark.metrics.tuning import distributions
 
 Center = Literal["mean", "median"]
 

@@ -91,7 +91,7 @@ def prepare(folder: Path) -> None:
 def library() -> Any:
     """Return transformers, also where torchvision does not load."""
     try:
-        from brainmark.models.torch_libraries import transformers
+        from brainmark.models.sources.torch_libraries import transformers
     except ImportError:
         import transformers
 
@@ -120,7 +120,7 @@ def ours(case: str, folder: Path) -> tuple[float, Any]:
     import pandas as pd
 
     from brainmark.core import Experiment, Read, Record, Setting, Stimuli
-    from brainmark.models.language_subject import LanguageSubject
+    from brainmark.models.subjects.language import LanguageSubject
 
     subject = LanguageSubject("gpt2", *network(folder), {"language_system": LAYER}, begin=False)
     rows = [(f"{c}-{i}", c, part) for c, parts in enumerate(texts(case, folder)) for i, part in enumerate(parts)]

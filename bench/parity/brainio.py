@@ -135,9 +135,9 @@ class Both:
 
     def into_mirror(self, registered: tuple[str, str], files: tuple[Path, Path, Path]) -> list[str]:
         """Put the files into our mirror, where published ones would lie; return their sha1."""
-        from brainmark.data import brainscore
-        from brainmark.data.places import places
-        from brainmark.data.verify import digest_of
+        from brainmark.brainscore import files as brainscore
+        from brainmark.data.files.places import places
+        from brainmark.data.files.verify import digest_of
 
         sources = brainscore.row("assembly", registered[0]).sources + brainscore.row("stimuli", registered[1]).sources
         for source, file in zip(sources, files, strict=True):
@@ -156,7 +156,7 @@ def same(ours: xr.DataArray, theirs: Any) -> bool:
 
 def formats(both: Both) -> tuple[Path, Path, Path]:
     """Both directions, value for value."""
-    from brainmark.data import brainio
+    from brainmark.brainscore import brainio
 
     table = stimulus_table(120)
     features = np.random.default_rng(3).normal(size=(len(table), 40))
@@ -343,9 +343,9 @@ def compare(
 
 def score_ours(folder: Path) -> dict[str, float]:
     """In an interpreter of ours: score the same answers on the same files, from the mirror."""
+    from brainmark.brainscore import files as brainscore
     from brainmark.core import benchmarks
     from brainmark.core.score import make_score
-    from brainmark.data import brainscore
 
     found: dict[str, float] = {}
     listed = brainscore.listed()

@@ -14,9 +14,9 @@ import xarray as xr
 from cases import Case
 from clock import measured, serve
 
+from brainmark.brainscore import metrics as bs
 from brainmark.core import Comparison
-from brainmark.metrics import brainscore as bs
-from brainmark.metrics.ceilings import split_half
+from brainmark.metrics.statistics.ceilings import split_half
 
 Data = dict[str, Any]
 

@@ -26,7 +26,7 @@ SAID = {
 
 def packages(both: Both, bins: int) -> None:
     """Both directions, trial by trial."""
-    from brainmark.data import brainio
+    from brainmark.brainscore import brainio
     from brainmark.data.packaging import description_of, load_package, package
 
     name, table = f"theirs{bins}", stimulus_table(60)

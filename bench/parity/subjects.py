@@ -28,9 +28,9 @@ warnings.filterwarnings("ignore")
 os.environ.setdefault("RESULTCACHING_DISABLE", "1")
 os.environ.setdefault("BS_INSTALL_DEPENDENCIES", "no")
 
+from brainmark.brainscore.subjects import from_brainscore, to_brainscore_language, to_brainscore_vision  # noqa: E402
 from brainmark.core import Choose, Experiment, OddOneOut, Record, Setting, Stimuli  # noqa: E402
 from brainmark.core.stimuli import ImageFiles  # noqa: E402
-from brainmark.models.brainscore import from_brainscore, to_brainscore_language, to_brainscore_vision  # noqa: E402
 
 LAYERS = {"V1": "features.2", "V2": "features.5", "V4": "features.9", "IT": "features.12"}
 Rows = list[tuple[str, float, float]]  # what, largest difference allowed, found
@@ -41,8 +41,8 @@ def vision(folder: Path) -> Rows:
     from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
     from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 
-    from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, VisionSubject
-    from brainmark.models.torch_libraries import torchvision
+    from brainmark.models.sources.torch_libraries import torchvision
+    from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Head, VisionSubject
 
     torch.manual_seed(0)
     net = torchvision().models.alexnet(weights=None).eval()
@@ -125,7 +125,7 @@ def pictures(folder: Path, count: int) -> list[Path]:
     """Write pictures 224 pixels wide."""
     from PIL import Image
 
-    from brainmark.data.leaves import dead_leaves
+    from brainmark.data.generated.leaves import dead_leaves
 
     paths = [folder / f"picture{i:03d}.png" for i in range(count)]
     for picture, path in zip(dead_leaves(count, 224), paths, strict=True):

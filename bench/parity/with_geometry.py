@@ -17,8 +17,8 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import NearestNeighbors
 from statsmodels.multivariate.cancorr import CanCorr
 
-from brainmark.metrics.dynamics import eigenvalue_distance, fit_dynamics
-from brainmark.metrics.geometry import (
+from brainmark.metrics.regression.matching import cross_correlation, matched_units, transport
+from brainmark.metrics.similarity.geometry import (
     angular_distance,
     canonical_correlations,
     gaussian_kernel,
@@ -29,8 +29,8 @@ from brainmark.metrics.geometry import (
     rbf_cka,
     shape_distance,
 )
-from brainmark.metrics.matching import cross_correlation, matched_units, transport
-from brainmark.metrics.splits import Fold
+from brainmark.metrics.statistics.splits import Fold
+from brainmark.metrics.time.dynamics import eigenvalue_distance, fit_dynamics
 
 Random = np.random.Generator
 

@@ -16,13 +16,13 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from brainmark.metrics.banded import banded_ridge, explained_variance, simplex
-from brainmark.metrics.correlation import fold_pearson, pearson
-from brainmark.metrics.features import prepare
-from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import ols_predictions, ridge_predictions
-from brainmark.metrics.splits import Fold
-from brainmark.models.logistic import probabilities
+from brainmark.metrics.regression.banded import banded_ridge, explained_variance, simplex
+from brainmark.metrics.regression.features import prepare
+from brainmark.metrics.regression.pls import pls_predictions
+from brainmark.metrics.regression.ridge import ols_predictions, ridge_predictions
+from brainmark.metrics.statistics.correlation import fold_pearson, pearson
+from brainmark.metrics.statistics.splits import Fold
+from brainmark.models.readouts.logistic import probabilities
 
 Random = np.random.Generator
 

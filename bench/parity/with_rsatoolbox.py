@@ -13,11 +13,11 @@ from rsatoolbox.inference import boot_noise_ceiling, bootstrap_sample_pattern
 from rsatoolbox.rdm import RDMs, calc_rdm, calc_rdm_unbalanced, compare
 from scipy.spatial import distance
 
-from brainmark.metrics.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
-from brainmark.metrics.geometry import procrustes_similarity
-from brainmark.metrics.rdm import compare_rdms, rdm_matrix, square, upper
-from brainmark.metrics.rdm_resampling import resampled_rdms
-from brainmark.metrics.similarity import nili_bounds, rdm
+from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
+from brainmark.metrics.similarity.geometry import procrustes_similarity
+from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, square, upper
+from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.similarity.rsa import nili_bounds, rdm
 
 Random = np.random.Generator
 

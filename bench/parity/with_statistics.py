@@ -18,20 +18,20 @@ from sklearn import metrics
 from sklearn.covariance import ledoit_wolf
 from statsmodels.stats.multitest import multipletests
 
-from brainmark.metrics.ceilings import spearman_brown
-from brainmark.metrics.choices import confusions, kappa, kappa_bounds
-from brainmark.metrics.distributions import distribution_similarity
-from brainmark.metrics.haemodynamics import Canonical
-from brainmark.metrics.information import Readouts, performances
-from brainmark.metrics.psychophysics import fit_psychometric
-from brainmark.metrics.ranks import midranks
-from brainmark.metrics.reading import ReadingFit, partial_correlations
-from brainmark.metrics.soft_labels import entropy
-from brainmark.metrics.splits import Fold, Grouped
-from brainmark.metrics.statistics import false_discovery_rate, holm
-from brainmark.metrics.subjects import saturation
-from brainmark.metrics.temporal import discriminant_probabilities
-from brainmark.metrics.tuning import circular_variance
+from brainmark.metrics.behavior.choices import confusions, kappa, kappa_bounds
+from brainmark.metrics.behavior.psychophysics import fit_psychometric
+from brainmark.metrics.behavior.soft_labels import entropy
+from brainmark.metrics.language.reading import ReadingFit, partial_correlations
+from brainmark.metrics.regression.information import Readouts, performances
+from brainmark.metrics.statistics.ceilings import spearman_brown
+from brainmark.metrics.statistics.inference import false_discovery_rate, holm
+from brainmark.metrics.statistics.ranks import midranks
+from brainmark.metrics.statistics.splits import Fold, Grouped
+from brainmark.metrics.statistics.subjects import saturation
+from brainmark.metrics.time.haemodynamics import Canonical
+from brainmark.metrics.time.temporal import discriminant_probabilities
+from brainmark.metrics.tuning.distributions import distribution_similarity
+from brainmark.metrics.tuning.gratings import circular_variance
 
 Random = np.random.Generator
 

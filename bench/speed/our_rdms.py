@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from clock import report
 
-from brainmark.metrics.rdm import compare_rdms, rdm_matrix, square, upper
-from brainmark.metrics.rdm_resampling import resampled_rdms
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, square, upper
+from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.statistics.resampling import draws
 
 
 def work(kind: str, method: Any, data: dict[str, np.ndarray]) -> tuple[Callable[[], Any], Callable[[Any], Any]]:

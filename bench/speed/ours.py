@@ -10,8 +10,8 @@ import xarray as xr
 from clock import report
 from recipes import Work, given
 
+from brainmark.brainscore import metrics as bs
 from brainmark.core import Comparison
-from brainmark.metrics import brainscore as bs
 
 
 def recording(values: np.ndarray, order: np.ndarray, prefix: str, **along: np.ndarray) -> xr.DataArray:
@@ -51,7 +51,7 @@ def consistency(work: Work, data: dict[str, np.ndarray]) -> Callable[[], Compari
     trials = data["trials"]
     count, n, q = trials.shape
     if work.metric == "split_half":
-        from brainmark.metrics.ceilings import split_half
+        from brainmark.metrics.statistics.ceilings import split_half
 
         target = xr.DataArray(trials, dims=("repetition", "presentation", "neuroid"))
         return lambda: split_half(splits=10, resamples=0)(target)

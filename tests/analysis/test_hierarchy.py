@@ -14,7 +14,7 @@ from brainmark.analysis.hierarchy import node_scores
 from brainmark.core import BenchmarkCard, Comparison
 from brainmark.core.score import ControlScore, Failure, Score, interval_of, make_score
 from brainmark.core.tree import tree
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics.resampling import draws
 
 CITE = "@article{a, title = {T}, year = {2000}}"
 

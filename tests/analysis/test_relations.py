@@ -21,7 +21,7 @@ from brainmark.analysis.relations import (
     relate_all,
 )  # fmt: skip
 from brainmark.core import InvalidMeasurement, UnknownName
-from brainmark.metrics.statistics import holm
+from brainmark.metrics.statistics.inference import holm
 
 
 def pairs(n: int, r: float, seed: int = 0) -> pd.DataFrame:

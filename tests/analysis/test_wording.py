@@ -7,7 +7,7 @@ import math
 import pytest
 
 from brainmark.analysis.bibtex import citations
-from brainmark.analysis.wording import breakable, detail, duration, interval, memory, number, plural, short_hash
+from brainmark.core.wording import breakable, detail, duration, interval, memory, number, plural, short_hash
 
 
 @pytest.mark.parametrize(

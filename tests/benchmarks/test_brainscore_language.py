@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.benchmarks import brainscore_language as module
+from brainmark.brainscore import brainio
+from brainmark.brainscore import metrics as published
+from brainmark.brainscore.metrics.language import linear_pearsonr, pearsonr, reading_ceiling, ridge_pearsonr
+from brainmark.brainscore.studies import language as module
+from brainmark.brainscore.studies import language_data as data
 from brainmark.core import Benchmark, Experiment, InvalidMeasurement, Read, Record, Score, benchmarks, datasets
 from brainmark.core.score import make_score
-from brainmark.data import brainio
-from brainmark.data.places import places
-from brainmark.data.studies import brainscore_language as data
-from brainmark.metrics import brainscore as published
-from brainmark.metrics.brainscore.language import linear_pearsonr, pearsonr, reading_ceiling, ridge_pearsonr
+from brainmark.data.files.places import places
 
 COUNT, VOXELS, PEOPLE = 96, 4, 5
 GENERATOR = np.random.default_rng(0)

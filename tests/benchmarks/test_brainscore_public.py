@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from brainmark.brainscore import brainio
+from brainmark.brainscore import files as brainscore
+from brainmark.brainscore import metrics as published
 from brainmark.core import Benchmark, Choose, Record, Score, Stimuli, benchmarks, datasets
 from brainmark.core.experiment import Experiment
 from brainmark.core.score import make_score
-from brainmark.data import brainio, brainscore
-from brainmark.data.places import places
+from brainmark.data.files.places import places
 from brainmark.data.studies.geirhos2021 import OBJECTS
-from brainmark.metrics import brainscore as published
 
 COUNT = 120
 IDS = [f"im{k:03d}" for k in np.random.default_rng(9).permutation(COUNT)]

@@ -11,7 +11,6 @@ from packaging.requirements import Requirement
 
 from brainmark.core import MissingDependency
 from brainmark.core.errors import EXTRAS_WITH, saying_what_to_install
-from brainmark.core.lazy import attach
 
 WITHOUT_TORCH = """
 import sys
@@ -46,18 +45,6 @@ def test_without_torch_what_needs_it_says_what_to_install_and_the_rest_works():
     gabor, pixels = done.stdout.splitlines()[4:]
     assert gabor.startswith("gabor | environment | ") and "brainmark[vision]" in gabor
     assert pixels.startswith("pixels | scored")
-
-
-def test_a_public_name_whose_module_needs_torch_says_so(tmp_path, monkeypatch):
-    package = tmp_path / "without_torch"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "nets.py").write_text("import torch_that_is_absent\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(EXTRAS_WITH, "torch_that_is_absent", ("vision",))
-    getattr_, _, _ = attach("without_torch", {"nets": "Net"})
-    with pytest.raises(MissingDependency, match=r"without_torch.Net needs torch_that_is_absent"):
-        getattr_("Net")
 
 
 @pytest.mark.parametrize("name", ["somebodys_library", "torch.no_such_part", None])

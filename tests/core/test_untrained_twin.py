@@ -28,8 +28,8 @@ from brainmark.core import (
 )
 from brainmark.core import benchmark as module
 from brainmark.core.registry import Entry
-from brainmark.metrics.accuracy import accuracy
-from brainmark.metrics.judgements import judgement_correlation
+from brainmark.metrics.behavior.accuracy import accuracy
+from brainmark.metrics.behavior.judgements import judgement_correlation
 
 CITE = "@article{a, title = {T}, year = {2000}}"
 CARD = BenchmarkCard(

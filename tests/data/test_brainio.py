@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from brainmark.brainscore import brainio
+from brainmark.brainscore import files as brainscore
+from brainmark.brainscore.files import Listed
 from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Stimuli, UnknownName, check_measurement
-from brainmark.data import brainio, brainscore
-from brainmark.data.brainscore import Listed
-from brainmark.data.fetch import fetch
-from brainmark.data.places import places
+from brainmark.data.files.fetch import fetch
+from brainmark.data.files.places import places
 
 NAMES = ["c.im", "a.im", "b.im", "d.im"]
 

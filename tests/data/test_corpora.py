@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brainmark.data import corpora
+from brainmark.data.readers import corpora
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from brainmark.data.corruptions import CORRUPTIONS, _moved, _plasma, _sampled, _zoomed, corrupt
+from brainmark.data.generated.corruptions import CORRUPTIONS, _moved, _plasma, _sampled, _zoomed, corrupt
 
 
 def photographs(count: int = 12, size: int = 32, seed: int = 0) -> np.ndarray:

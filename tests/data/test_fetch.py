@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import Source
-from brainmark.data import verify
-from brainmark.data.fetch import cached_path, fetch, fetch_all, readable, where
+from brainmark.data.files import verify
+from brainmark.data.files.fetch import cached_path, fetch, fetch_all, readable, where
 from brainmark.data.tables import FOLDER
 
 CONTENT = bytes(range(256)) * 64

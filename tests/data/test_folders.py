@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from brainmark.core import DataError
-from brainmark.data import decoded as decoded_module
-from brainmark.data.decoded import decoded
-from brainmark.data.folders import NumberedFiles, digest_of
-from brainmark.data.whole import beside
+from brainmark.data.files.folders import NumberedFiles, digest_of
+from brainmark.data.files.whole import beside
+from brainmark.data.readers import decoded as decoded_module
+from brainmark.data.readers.decoded import decoded
 
 URL = "https://raw.example.org/set/train/cat"
 PLACE = Path("raw.example.org/set/train/cat")
@@ -69,13 +69,13 @@ def test_a_changed_mirror_is_refused_and_named(
     else:
         (folder / "0002.png").unlink()
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr("brainmark.data.download.download", no_network)
+    monkeypatch.setattr("brainmark.data.files.download.download", no_network)
     with pytest.raises(DataError, match=r"set BRAINMARK_MIRROR|wrong content"):
         registered().read()
 
 
 def no_network(url: str, target: Path, bar: object = None) -> None:
-    from brainmark.data.download import Unavailable
+    from brainmark.data.files.download import Unavailable
 
     raise Unavailable("no connection")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from brainmark.data import settings
+from brainmark.data.files import settings
 
 
 def test_home_is_the_folder_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

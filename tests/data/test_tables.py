@@ -7,7 +7,7 @@ import pytest
 
 from brainmark.core import DataError, datasets
 from brainmark.data import tables
-from brainmark.data.fetch import where
+from brainmark.data.files.fetch import where
 from brainmark.data.studies import ringach2002b
 
 SHIPPED = [

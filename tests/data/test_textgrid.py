@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import DataError
-from brainmark.data.textgrid import Interval, read_intervals
+from brainmark.data.readers.textgrid import Interval, read_intervals
 
 GRID = '''File type = "ooTextFile"
 Object class = "TextGrid"

@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
-from brainmark.metrics.accuracy import accuracy
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.behavior.accuracy import accuracy
+from brainmark.metrics.statistics.resampling import draws
 
 NAMES = ["cat", "dog", "ship"]
 

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.alignment import cka, cka_ceiling, procrustes
-from brainmark.metrics.geometry import linear_cka, procrustes_similarity
+from brainmark.metrics.similarity.alignment import cka, cka_ceiling, procrustes
+from brainmark.metrics.similarity.geometry import linear_cka, procrustes_similarity
 
 
 def recording(values: np.ndarray) -> xr.DataArray:
@@ -56,7 +56,7 @@ def test_ceiling_copes_with_unequal_numbers_of_trials(signal: np.ndarray) -> Non
 
 
 def test_procrustes_replicates_are_those_of_the_drawn_stimuli(signal: np.ndarray) -> None:
-    from brainmark.metrics.resampling import draws
+    from brainmark.metrics.statistics.resampling import draws
 
     model = signal[:, :10] + np.random.default_rng(1).normal(size=(80, 10))
     comparison = procrustes(resamples=5, seed=2)(recording(model), recording(signal))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from brainmark.core import ResourceError
-from brainmark.metrics import backend
+from brainmark.metrics._arrays import backend
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from brainmark.brainscore import metrics as brainscore
 from brainmark.core import BrainmarkError, Comparison, ResourceError, metrics
-from brainmark.metrics import alignment, brainscore, ceilings, similarity
-from brainmark.metrics.matching import MOST_PAIRS
+from brainmark.metrics.regression.matching import MOST_PAIRS
+from brainmark.metrics.similarity import alignment
+from brainmark.metrics.similarity import rsa as similarity
+from brainmark.metrics.statistics import ceilings
 from brainmark.testing.examples import metric_example
 
 Pair = tuple[xr.DataArray, xr.DataArray]

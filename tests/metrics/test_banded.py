@@ -9,11 +9,11 @@ from himalaya.kernel_ridge import (
 )
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.banded import UniqueVariance, banded_ridge, explained_variance, simplex
-from brainmark.metrics.predictivity import RELATIVE_ALPHAS
-from brainmark.metrics.resampling import draws
-from brainmark.metrics.ridge import ridge_predictions
-from brainmark.metrics.splits import Contiguous, Fold, Shuffled
+from brainmark.metrics.regression.banded import UniqueVariance, banded_ridge, explained_variance, simplex
+from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS
+from brainmark.metrics.regression.ridge import ridge_predictions
+from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.splits import Contiguous, Fold, Shuffled
 
 RNG = np.random.default_rng(0)
 

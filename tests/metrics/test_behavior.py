@@ -6,8 +6,8 @@ import xarray as xr
 from scipy.stats import norm
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior import choice_pattern, choice_pattern_ceiling, pairwise_shares, sensitivities
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.behavior.patterns import choice_pattern, choice_pattern_ceiling, pairwise_shares, sensitivities
+from brainmark.metrics.statistics.resampling import draws
 
 LEVELS = ["o1", "o2", "i1", "i2", "o2n", "i1n", "i2n"]
 OBJECTS = np.array(["bear", "car", "dog", "tank"])

@@ -6,8 +6,8 @@ import xarray as xr
 from scipy.optimize import curve_fit
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.predictivity import ols, ridge
-from brainmark.metrics.subjects import BetweenSubjects, Extrapolated, LeaveOneSubjectOut, saturation
+from brainmark.metrics.regression.predictivity import ols, ridge
+from brainmark.metrics.statistics.subjects import BetweenSubjects, Extrapolated, LeaveOneSubjectOut, saturation
 
 
 def raters(n: int, subjects: int, noise: float, seed: int = 0) -> xr.DataArray:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from brainmark.brainscore import metrics as bs
+from brainmark.brainscore.metrics.language import reading_ceiling
+from brainmark.brainscore.metrics.mappings import ALPHAS, single_mapping
+from brainmark.brainscore.metrics.thresholds import Fit, monotone_levels, psychometric_fit
 from brainmark.core import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics import brainscore as bs
-from brainmark.metrics.brainscore.language import reading_ceiling
-from brainmark.metrics.brainscore.mappings import ALPHAS, single_mapping
-from brainmark.metrics.brainscore.thresholds import Fit, monotone_levels, psychometric_fit
 
 REFERENCE = json.loads((Path(__file__).parent / "brainscore_reference.json").read_text())
 

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 from scipy.stats import spearmanr
 
-from brainmark.metrics import brainscore as bs
-from brainmark.metrics.brainscore import similarity as module
-from brainmark.metrics.brainscore.splits import stratified_splits
+from brainmark.brainscore import metrics as bs
+from brainmark.brainscore.metrics import similarity as module
+from brainmark.brainscore.metrics.splits import stratified_splits
 
 COUNT = 60
 GENERATOR = np.random.default_rng(5)

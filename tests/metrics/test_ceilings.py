@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.ceilings import spearman_brown, split_half, split_half_correlations
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics.ceilings import spearman_brown, split_half, split_half_correlations
+from brainmark.metrics.statistics.resampling import draws
 
 
 def trials(n: int, q: int, repetitions: np.ndarray | int, noise: float, seed: int = 0) -> xr.DataArray:

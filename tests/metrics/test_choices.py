@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix
 from brainmark.core import check_measurement
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.score import make_score
-from brainmark.metrics.choices import (
+from brainmark.metrics.behavior.choices import (
     accuracy_distance,
     accuracy_distance_ceiling,
     confusion_ceiling,
@@ -21,7 +21,7 @@ from brainmark.metrics.choices import (
     kappa,
     kappa_bounds,
 )
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics.resampling import draws
 
 LABELS = np.array(["cat", "dog", "pear"])
 

@@ -9,10 +9,10 @@ import xarray as xr
 from scipy import ndimage, stats
 
 from brainmark.core import Comparison, InvalidMeasurement
-from brainmark.metrics import nuisances
-from brainmark.metrics.controls import permutation_test, shuffled_minus_contiguous
-from brainmark.metrics.predictivity import Predictivity, ols, ridge
-from brainmark.metrics.splits import Contiguous, Grouped
+from brainmark.metrics.language import nuisances
+from brainmark.metrics.regression.predictivity import Predictivity, ols, ridge
+from brainmark.metrics.statistics.controls import permutation_test, shuffled_minus_contiguous
+from brainmark.metrics.statistics.splits import Contiguous, Grouped
 
 PASSAGES = np.repeat(np.arange(48), 4)
 

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from brainmark.metrics.correlation import fold_pearson, pearson, pearson_of_blocks, resampled_pearson, unbiased
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics.correlation import (
+    fold_pearson,
+    pearson,
+    pearson_of_blocks,
+    resampled_pearson,
+    unbiased,
+)
+from brainmark.metrics.statistics.resampling import draws
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((90, 6))

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
 
-from brainmark.metrics.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
+from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -5,14 +5,14 @@ import pytest
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement, UnknownName
-from brainmark.metrics.distributions import (
+from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.tuning.distributions import (
     PROPERTIES,
     distribution_ceiling,
     distribution_similarity,
     tuning_distribution,
     uniform_floor,
 )
-from brainmark.metrics.resampling import draws
 
 
 def cells(values: np.ndarray) -> xr.DataArray:

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.dynamics import dynamic_similarity, eigenvalue_distance, fit_dynamics
+from brainmark.metrics.time.dynamics import dynamic_similarity, eigenvalue_distance, fit_dynamics
 
 
 def rotation(angle: float, decay: float) -> np.ndarray:

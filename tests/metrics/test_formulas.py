@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.formulas import WHOLE, predictions_hold, read_formula
+from brainmark.metrics.language.formulas import WHOLE, predictions_hold, read_formula
 
 A, B = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 1.0])
 KNOWN = {(1, "a"): A, (2, "a"): 10 * A, (1, "b-c_2"): B, (WHOLE, "a"): 11 * A}

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
-from brainmark.metrics.alignment import resampled_cka, resampled_hsic
-from brainmark.metrics.geometry import (
+from brainmark.metrics.similarity.alignment import resampled_cka, resampled_hsic
+from brainmark.metrics.similarity.geometry import (
     angular_distance,
     canonical_correlations,
     gaussian_kernel,
@@ -27,7 +27,7 @@ from brainmark.metrics.geometry import (
     rbf_cka,
     shape_distance,
 )
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics.resampling import draws
 
 SHAPES = [(6, 3, 4), (8, 20, 5), (7, 30, 40), (40, 6, 200)]
 

@@ -10,8 +10,10 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
-from brainmark.metrics.ceilings import SplitHalf
-from brainmark.metrics.haemodynamics import (
+from brainmark.metrics.regression.predictivity import ridge
+from brainmark.metrics.statistics.ceilings import SplitHalf
+from brainmark.metrics.statistics.splits import Shuffled
+from brainmark.metrics.time.haemodynamics import (
     BLOCK,
     CANONICAL,
     FIVE_BLOCKS,
@@ -24,8 +26,6 @@ from brainmark.metrics.haemodynamics import (
     ceiling_in_volumes,
     delayed,
 )
-from brainmark.metrics.predictivity import ridge
-from brainmark.metrics.splits import Shuffled
 
 BINS, WORDS = 200, 900
 GENERATOR = np.random.default_rng(2)

@@ -5,14 +5,14 @@ import pytest
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.information import (
+from brainmark.metrics.regression.information import (
     information_by_size,
     information_consistency,
     performances,
     task_information,
 )
-from brainmark.metrics.resampling import draws
-from brainmark.metrics.splits import LeaveOut
+from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.splits import LeaveOut
 
 NAMES = ("category", "x", "size", "pose")
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 import xarray as xr
 
+from brainmark.brainscore import metrics as brainscore
 from brainmark.core import InvalidMeasurement, metrics
-from brainmark.metrics import brainscore, ceilings, controls
-from brainmark.metrics.banded import UniqueVariance
-from brainmark.metrics.matching import Reverse
-from brainmark.metrics.predictivity import ridge
+from brainmark.metrics.regression.banded import UniqueVariance
+from brainmark.metrics.regression.matching import Reverse
+from brainmark.metrics.regression.predictivity import ridge
+from brainmark.metrics.statistics import ceilings, controls
 
 NAMES = ["pls", "ridge", "ols", "single_unit", "soft_matching", "rdm", "cka", "procrustes"]
 PUBLISHED = {

@@ -6,14 +6,14 @@ import xarray as xr
 from scipy.stats import pearsonr, spearmanr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.judgements import (
+from brainmark.metrics.behavior.judgements import (
     judgement_ceiling,
     judgement_correlation,
     odd_of_three,
     odd_one_out,
     odd_one_out_ceiling,
 )
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics.resampling import draws
 
 
 def ratings(values: np.ndarray) -> xr.DataArray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.metrics.tuning import grating_responses, rectified, tuning_statistics
+from brainmark.metrics.tuning.gratings import grating_responses, rectified, tuning_statistics
 
 
 def gratings_to(unit) -> xr.DataArray:

@@ -11,11 +11,18 @@ import xarray as xr
 from scipy.optimize import linprog
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics import matching
-from brainmark.metrics.features import prepare
-from brainmark.metrics.matching import Reverse, SoftMatching, cross_correlation, matched_units, single_unit, transport
-from brainmark.metrics.predictivity import ols
-from brainmark.metrics.splits import Shuffled
+from brainmark.metrics.regression import matching
+from brainmark.metrics.regression.features import prepare
+from brainmark.metrics.regression.matching import (
+    Reverse,
+    SoftMatching,
+    cross_correlation,
+    matched_units,
+    single_unit,
+    transport,
+)
+from brainmark.metrics.regression.predictivity import ols
+from brainmark.metrics.statistics.splits import Shuffled
 
 RNG = np.random.default_rng(0)
 

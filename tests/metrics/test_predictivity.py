@@ -6,9 +6,9 @@ import xarray as xr
 
 from brainmark.core import Comparison, InvalidMeasurement, metrics
 from brainmark.core.score import make_score
-from brainmark.metrics.ceilings import split_half
-from brainmark.metrics.predictivity import Predictivity, _edge_note, ols, pls, ridge
-from brainmark.metrics.splits import Contiguous, Grouped, Shuffled
+from brainmark.metrics.regression.predictivity import Predictivity, _edge_note, ols, pls, ridge
+from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.metrics.statistics.splits import Contiguous, Grouped, Shuffled
 
 
 def recording(values: np.ndarray, prefix: str = "s") -> xr.DataArray:
@@ -123,7 +123,7 @@ class _Given:
     """Two folds that do not depend on which other presentations there are, given by the stimulus."""
 
     def __call__(self, n, labels=None):
-        from brainmark.metrics.splits import Fold
+        from brainmark.metrics.statistics.splits import Fold
 
         first = np.array([int(s[1:]) % 4 < 2 for s in labels["stimulus_id"]])
         return Fold(np.flatnonzero(first), np.flatnonzero(~first)), Fold(np.flatnonzero(~first), np.flatnonzero(first))

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from brainmark.metrics.psychophysics import Chronometric, fit_chronometric, fit_psychometric, threshold_similarity
+from brainmark.metrics.behavior.psychophysics import (
+    Chronometric,
+    fit_chronometric,
+    fit_psychometric,
+    threshold_similarity,
+)
 
 LEVELS = np.linspace(-3, 5, 9)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from brainmark.brainscore.metrics.solution_times import Decoder, SolutionTimes, crossing_times
 from brainmark.core import InvalidMeasurement, NotApplicable
-from brainmark.metrics.brainscore.solution_times import Decoder, SolutionTimes, crossing_times
 
 
 def blobs(count: int, neuroids: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

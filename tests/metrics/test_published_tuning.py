@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 from scipy.interpolate import UnivariateSpline
 
+from brainmark.brainscore.metrics import tuning
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.brainscore import tuning
 
 ORIENTATIONS = np.arange(0, 180, 15.0)
 FREQUENCIES = 2.0 ** np.arange(-1, 4)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from brainmark.metrics import ranks as module
-from brainmark.metrics.ranks import midranks, rank_products, rank_products_among, sorting_order
+from brainmark.metrics.statistics import ranks as module
+from brainmark.metrics.statistics.ranks import midranks, rank_products, rank_products_among, sorting_order
 
 GENERATOR = np.random.default_rng(3)
 NORMAL = GENERATOR.normal(size=40_000)

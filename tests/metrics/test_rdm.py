@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from brainmark.core import ResourceError
-from brainmark.metrics import products
-from brainmark.metrics.rdm import Compare, Distance, compare_rdms, rdm_matrix, spearman_among, upper
-from brainmark.metrics.rdm_resampling import resampled_rdms
-from brainmark.metrics.resampling import draws
+from brainmark.metrics._arrays import products
+from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, spearman_among, upper
+from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.statistics.resampling import draws
 
 DISTANCES = ["correlation", "euclidean", "squared_euclidean", "cosine"]
 

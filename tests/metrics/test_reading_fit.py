@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
-from brainmark.metrics.reading import ReadingFit, partial_correlations, reliability_ceiling, shifted
+from brainmark.metrics.language.reading import ReadingFit, partial_correlations, reliability_ceiling, shifted
 
 N, TEXTS = 600, 30
 GENERATOR = np.random.default_rng(5)
@@ -56,7 +56,7 @@ def test_spillover_takes_the_words_before_of_the_same_text_away() -> None:
 
 
 def test_replicates_are_draws_of_whole_texts() -> None:
-    from brainmark.metrics.resampling import draws
+    from brainmark.metrics.statistics.resampling import draws
 
     found = ReadingFit("partial", ("length",), context="story", resamples=20, seed=3)(words(SURPRISAL), TARGET)
     assert found.replicates is not None
@@ -99,7 +99,7 @@ def test_likelihood_rises_with_the_prediction_of_the_word_before() -> None:
 
 
 def test_likelihood_is_of_other_texts() -> None:
-    from brainmark.metrics.splits import Grouped
+    from brainmark.metrics.statistics.splits import Grouped
 
     found = ReadingFit("likelihood", ("length",), context="story", folds=3, resamples=0)(words(SURPRISAL), TARGET)
     gain = np.empty(N)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brainmark.metrics import resampling as module
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.statistics import resampling as module
+from brainmark.metrics.statistics.resampling import draws
 
 
 def test_draws_are_multinomial_counts() -> None:

@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 
 from brainmark.core import Comparison, InvalidMeasurement
-from brainmark.metrics.dynamics import dynamic_similarity
-from brainmark.metrics.information import information_consistency
-from brainmark.metrics.judgements import odd_one_out
-from brainmark.metrics.subjects import LeaveOneSubjectOut
-from brainmark.metrics.temporal import solution_times
+from brainmark.metrics.behavior.judgements import odd_one_out
+from brainmark.metrics.regression.information import information_consistency
+from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
+from brainmark.metrics.time.dynamics import dynamic_similarity
+from brainmark.metrics.time.temporal import solution_times
 
 COUNT, BINS = 48, 6
 Pair = tuple[xr.DataArray, xr.DataArray]

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.choices import chosen_labels
-from brainmark.metrics.shape_bias import bias, cue_decisions, shape_bias, shape_bias_ceiling
+from brainmark.metrics.behavior.choices import chosen_labels
+from brainmark.metrics.behavior.shape_bias import bias, cue_decisions, shape_bias, shape_bias_ceiling
 
 LABELS = ("bear", "car", "dog", "elk")
 IMAGES = 400

@@ -9,15 +9,15 @@ import pytest
 import torch
 import xarray as xr
 
+from brainmark.brainscore import metrics as bs
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics import brainscore as bs
-from brainmark.metrics import ridge
-from brainmark.metrics.backend import all_finite, gram, inverse_cholesky
-from brainmark.metrics.ceilings import split_half_correlations
-from brainmark.metrics.features import prepare
-from brainmark.metrics.ridge import left_out_least_squares
-from brainmark.metrics.spectrum import Spectrum, loo_errors, summed_loo_errors
-from brainmark.metrics.splits import Fold, Random
+from brainmark.metrics._arrays.backend import all_finite, gram, inverse_cholesky
+from brainmark.metrics.regression import ridge
+from brainmark.metrics.regression.features import prepare
+from brainmark.metrics.regression.ridge import left_out_least_squares
+from brainmark.metrics.regression.spectrum import Spectrum, loo_errors, summed_loo_errors
+from brainmark.metrics.statistics.ceilings import split_half_correlations
+from brainmark.metrics.statistics.splits import Fold, Random
 
 
 def population(n: int, p: int, q: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from brainmark import load_metric
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.shares import curve_similarity, curve_similarity_ceiling, share_correlation
+from brainmark.metrics.behavior.shares import curve_similarity, curve_similarity_ceiling, share_correlation
 
 LEVELS = np.repeat([0.0, 25.0, 50.0, 75.0, 100.0], 6)
 

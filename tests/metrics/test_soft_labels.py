@@ -6,8 +6,8 @@ import xarray as xr
 from scipy.stats import entropy as scipy_entropy
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.resampling import draws
-from brainmark.metrics.soft_labels import entropy, halve, soft_labels, soft_labels_ceiling
+from brainmark.metrics.behavior.soft_labels import entropy, halve, soft_labels, soft_labels_ceiling
+from brainmark.metrics.statistics.resampling import draws
 
 LABELS = np.array(["cat", "dog", "car", "jet"])
 

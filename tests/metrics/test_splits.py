@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.splits import Contiguous, Grouped, LeaveOut, Random, Shuffled, Splitter, Stratified
+from brainmark.metrics.statistics.splits import Contiguous, Grouped, LeaveOut, Random, Shuffled, Splitter, Stratified
 
 N = 103
 LABELS = {"object": np.array([f"o{i % 7}" for i in range(N)]), "story": np.repeat(np.arange(21), 5)[:N]}

@@ -7,7 +7,7 @@ from scipy import stats
 
 from brainmark.core import Comparison, InvalidMeasurement
 from brainmark.core.score import make_score
-from brainmark.metrics.statistics import compare_models, effect_size, false_discovery_rate, holm, interval
+from brainmark.metrics.statistics.inference import compare_models, effect_size, false_discovery_rate, holm, interval
 
 STIMULI, DRAWS = 60, 200
 

@@ -7,9 +7,9 @@ from scipy.stats import spearmanr
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from brainmark.core.errors import InvalidMeasurement, NotApplicable
-from brainmark.metrics.alignment import cka, cka_ceiling
-from brainmark.metrics.splits import Fold
-from brainmark.metrics.temporal import (
+from brainmark.metrics.similarity.alignment import cka, cka_ceiling
+from brainmark.metrics.statistics.splits import Fold
+from brainmark.metrics.time.temporal import (
     discriminant_probabilities,
     each_time_bin,
     each_time_bin_ceiling,
@@ -88,7 +88,7 @@ def test_first_crossing_interpolates() -> None:
 @pytest.mark.parametrize("neuroids", [5, 300])
 def test_probabilities_are_scikit_learns(neuroids: int) -> None:
     """Its "auto" shrinkage standardises each neuroid; at unit variance within classes both are Ledoit & Wolf's."""
-    from brainmark.metrics.crossnobis import shrinkage
+    from brainmark.metrics.similarity.crossnobis import shrinkage
 
     generator = np.random.default_rng(3)
     truth = generator.integers(0, 3, 90)

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.prediction import next_word_accuracy, text_probability
+from brainmark.metrics.language.prediction import next_word_accuracy, text_probability
 
 WORDS = ["The", "cat", "sat.", "It", "slept."]
 COORDS: dict[str, Any] = {

@@ -9,28 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from brainmark.brainscore import metrics as brainscore
 from brainmark.core.errors import ResourceError
-from brainmark.metrics import (
-    backend,
-    banded,
-    brainscore,
-    ceilings,
-    correlation,
-    crossnobis,
-    distributions,
-    dynamics,
-    geometry,
-    matching,
-    pls,
-    predictivity,
-    ranks,
-    rdm,
-    ridge,
-    similarity,
-    tuning,
-)
-from brainmark.metrics.backend import as_numpy
-from brainmark.metrics.splits import Shuffled
+from brainmark.metrics._arrays import backend
+from brainmark.metrics._arrays.backend import as_numpy
+from brainmark.metrics.regression import banded, matching, pls, predictivity, ridge
+from brainmark.metrics.similarity import crossnobis, geometry, rdm
+from brainmark.metrics.similarity import rsa as similarity
+from brainmark.metrics.statistics import ceilings, correlation, ranks
+from brainmark.metrics.statistics.splits import Shuffled
+from brainmark.metrics.time import dynamics
+from brainmark.metrics.tuning import distributions
+from brainmark.metrics.tuning import gratings as tuning
 
 RNG = np.random.default_rng(5)
 # Of float16 exactly, and such that its squares are beyond float16.

@@ -8,8 +8,8 @@ import xarray as xr
 from scipy.special import i0, i1
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics import tuning as module
-from brainmark.metrics.tuning import grating_responses, sparseness, tuning_statistics
+from brainmark.metrics.tuning import gratings as module
+from brainmark.metrics.tuning.gratings import grating_responses, sparseness, tuning_statistics
 
 ORIENTATIONS = np.arange(0, 180, 15.0)
 FREQUENCIES = 2.0 ** np.arange(-1, 4)

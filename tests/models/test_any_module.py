@@ -12,10 +12,10 @@ from torch import nn
 
 from brainmark.core import benchmarks
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
-from brainmark.models.commitment import VisionSubject, as_subject
-from brainmark.models.depth import guess_layers
-from brainmark.models.features import Extractor
-from brainmark.models.outputs import digest_of_weights
+from brainmark.models.activations.extract import Extractor
+from brainmark.models.activations.outputs import digest_of_weights
+from brainmark.models.sources.depth import guess_layers
+from brainmark.models.subjects.vision import VisionSubject, as_subject
 
 IMAGES = np.random.default_rng(0).random((7, 3, 16, 16), np.float32)
 

@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 
+from brainmark.brainscore.subjects import from_brainscore, to_brainscore_language, to_brainscore_vision
 from brainmark.core import (
     Choose,
     Experiment,
@@ -30,9 +31,8 @@ from brainmark.core import (
     Stimuli,
     check_answer,
 )
-from brainmark.models.brainscore import from_brainscore, to_brainscore_language, to_brainscore_vision
-from brainmark.models.classes import imagenet_classes
-from brainmark.models.commitment import as_subject
+from brainmark.models.subjects.classes import imagenet_classes
+from brainmark.models.subjects.vision import as_subject
 
 rng = np.random.default_rng(0)
 PICTURES = tuple(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8) for _ in range(6))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import DataError
-from brainmark.data.download import Unavailable
-from brainmark.models.networks import checkpoints
-from brainmark.models.networks.checkpoints import Checkpoint
+from brainmark.data.files.download import Unavailable
+from brainmark.models.sources import checkpoints
+from brainmark.models.sources.checkpoints import Checkpoint
 
 URL = "https://weights.example.org/nets/small.pth"
 PLACE = "weights.example.org/nets/small.pth"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainmark.core.errors import NotApplicable
-from brainmark.models.classes import entry_levels, imagenet_classes, positions_of
+from brainmark.models.subjects.classes import entry_levels, imagenet_classes, positions_of
 
 
 def test_classes_are_in_the_usual_order():
@@ -26,7 +26,7 @@ def test_classes_are_in_the_usual_order():
 
 def test_agrees_with_the_order_of_torchvision_and_timm():
     from brainmark.core.errors import MissingDependency
-    from brainmark.models.torch_libraries import UnusableLibrary, timm
+    from brainmark.models.sources.torch_libraries import UnusableLibrary, timm
 
     try:
         timm()

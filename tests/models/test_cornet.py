@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core import DataError, models
-from brainmark.models.commitment import VisionSubject
 from brainmark.models.networks import cornet as cornets
 from brainmark.models.networks.cornet import AREAS, CORblockS, cornet
+from brainmark.models.subjects.vision import VisionSubject
 
 PARAMETERS = {"Z": 2_071_656, "R": 5_208_936, "RT": 5_208_936, "S": 53_416_616}
 CALLS = {"Z": (1, 1, 1, 1), "R": (5, 5, 5, 5), "RT": (5, 5, 5, 5), "S": (1, 2, 4, 2)}
@@ -124,7 +124,7 @@ def test_random_twins_have_names_of_their_own():
 def test_weights_that_cannot_be_had_are_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Any):
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path))
     monkeypatch.setenv("BRAINMARK_MIRROR", "")
-    monkeypatch.setattr("brainmark.models.networks.checkpoints.download", no_network)
+    monkeypatch.setattr("brainmark.models.sources.checkpoints.download", no_network)
     with pytest.raises(DataError, match=r"(?s)cornet_s-1d3f7974.pth.*no network.*:random"):
         cast(VisionSubject, models["CORnet-S"].load()).module  # noqa: B018 - made when it is first asked for
 
@@ -132,7 +132,7 @@ def test_weights_that_cannot_be_had_are_said_with_the_way_out(monkeypatch: pytes
 def test_published_weights_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """From a file as parallel training on several devices leaves it."""
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path))
-    monkeypatch.setattr("brainmark.models.networks.checkpoints.Checkpoint._fits", lambda *_: True)
+    monkeypatch.setattr("brainmark.models.sources.checkpoints.Checkpoint._fits", lambda *_: True)
     file = tmp_path / "s3.amazonaws.com" / "cornet-models" / "cornet_z-5c427c9c.pth"
     file.parent.mkdir(parents=True)
     trained = cornet("Z", seed=7).state_dict()
@@ -142,6 +142,6 @@ def test_published_weights_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def no_network(url: str, target: object) -> None:
-    from brainmark.data.download import Unavailable
+    from brainmark.data.files.download import Unavailable
 
     raise Unavailable("no network")

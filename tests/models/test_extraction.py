@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
 from brainmark.core.stimuli import ImageFiles
-from brainmark.models import memory, results
-from brainmark.models.features import Extractor
-from brainmark.models.reductions import AveragePool, MeanOver, SpatialMean, TakeAt
+from brainmark.models.activations import memory, results
+from brainmark.models.activations.extract import Extractor
+from brainmark.models.activations.reductions import AveragePool, MeanOver, SpatialMean, TakeAt
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -333,7 +333,7 @@ import sys
 from collections.abc import Callable
 import numpy as np, torch
 from torch import nn
-from brainmark.models.features import Extractor
+from brainmark.models.activations.extract import Extractor
 
 class Faces:
     concurrent = True
@@ -348,7 +348,7 @@ widths = [3, *[12] * 10]
 layers = [layer for pair in zip(widths, widths[1:]) for layer in (block(*pair), nn.AvgPool2d(1 + (pair[0] == 3)))]
 network = nn.Sequential(*layers)
 names = [str(2 * k) for k in range(10)]
-from brainmark.models.reductions import AveragePool, Projection
+from brainmark.models.activations.reductions import AveragePool, Projection
 reduced = {name: AveragePool(4, 4) if k % 2 else Projection(100, nonzeros=1) for k, name in enumerate(names)}
 extractor = Extractor(network)
 probed = extractor.probe(Faces(), names)

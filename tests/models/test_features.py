@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, ModelError, ResourceError, UnknownName
-from brainmark.models import features, plan
-from brainmark.models.features import AveragePool, Extractor
+from brainmark.models.activations import extract as features
+from brainmark.models.activations import plan
+from brainmark.models.activations.extract import AveragePool, Extractor
 
 
 class Net(nn.Module):

@@ -13,10 +13,10 @@ from torch import nn
 
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
-from brainmark.models.depth import guess_layers
-from brainmark.models.layers import Readout
-from brainmark.models.networks.checkpoints import Checkpoint
-from brainmark.models.sources import Built, Published, Timm, Torchvision
+from brainmark.models.sources.checkpoints import Checkpoint
+from brainmark.models.sources.depth import guess_layers
+from brainmark.models.sources.libraries import Built, Published, Timm, Torchvision
+from brainmark.models.subjects.layers import Readout
 from brainmark.run.stamp import entry_fingerprint
 from brainmark.testing.examples import images
 
@@ -36,7 +36,7 @@ def number():
     return 3
 
 def sees():
-    from brainmark.models.commitment import VisionSubject
+    from brainmark.models.subjects.vision import VisionSubject
     return VisionSubject("mine", make_model(), {"IT": "3"}, degrees=12.0)
 
 def breaks():
@@ -228,7 +228,7 @@ def test_names_that_are_nearly_right_are_offered(name, offer):
 
 
 def test_a_folder_of_the_hub_is_a_model(folder):
-    from brainmark.models import torch_libraries
+    from brainmark.models.sources import torch_libraries
 
     transformers = torch_libraries.transformers()
     labels = {0: "cat", 1: "dog", 2: "owl"}
@@ -257,7 +257,7 @@ def test_a_folder_of_the_hub_is_a_model(folder):
 
 
 def test_weights_put_into_a_network_of_the_hub_stay_out_of_its_twin(folder):
-    from brainmark.models import torch_libraries
+    from brainmark.models.sources import torch_libraries
 
     transformers = torch_libraries.transformers()
     config = transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4, 6, 8], depths=[1, 1, 1])
@@ -529,7 +529,7 @@ def test_a_file_that_is_not_there_is_told(folder):
 
 
 def test_the_hub_is_asked_where_it_can_be_reached(monkeypatch):
-    from brainmark.models import sources
+    from brainmark.models.sources import libraries as sources
 
     monkeypatch.setattr("socket.getaddrinfo", lambda *_: [])
     with sources.hub():

@@ -12,8 +12,7 @@ from torch.nn.functional import max_pool2d
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.data.gratings import Grating
-from brainmark.models.commitment import VisionSubject
+from brainmark.data.generated.gratings import Grating
 from brainmark.models.networks.hmax import (
     HMAX,
     LATTICE,
@@ -29,6 +28,7 @@ from brainmark.models.networks.hmax import (
     _window_sums,
     s1_filter,
 )
+from brainmark.models.subjects.vision import VisionSubject
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from brainmark.core.errors import InvalidStimuli
 from brainmark.core.stimuli import ImageFiles, decode_image
-from brainmark.models.screen import as_rgb
+from brainmark.models.subjects.screen import as_rgb
 
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 

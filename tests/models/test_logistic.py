@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from brainmark.core.errors import ResourceError
-from brainmark.models import logistic
-from brainmark.models.logistic import probabilities, softmax
+from brainmark.models.readouts import logistic
+from brainmark.models.readouts.logistic import probabilities, softmax
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -65,7 +65,7 @@ def test_labels_without_any_signal_get_their_frequencies():
 
 
 def test_too_large_a_problem_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch):
-    from brainmark.metrics import backend
+    from brainmark.metrics._arrays import backend
 
     monkeypatch.setattr(backend, "available_memory", lambda x: 1000)
     known, codes, others = stimuli(60, 20, 3)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.models.commitment import VisionSubject
 from brainmark.models.networks.cornet import AREAS
+from brainmark.models.subjects.vision import VisionSubject
 
 
 def stimuli(count: int = 2) -> Stimuli:

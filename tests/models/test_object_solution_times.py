@@ -10,8 +10,8 @@ import xarray as xr
 from torch import Tensor, nn
 
 from brainmark.core import Comparison, Experiment, NotApplicable, Record, Setting, Stimuli
-from brainmark.metrics.temporal import solution_times
-from brainmark.models.commitment import Readout, Steps, VisionSubject
+from brainmark.metrics.time.temporal import solution_times
+from brainmark.models.subjects.vision import Readout, Steps, VisionSubject
 
 BINS = tuple((float(t), float(t + 10)) for t in range(70, 250, 10))
 LABELS = ("bear", "car", "dog")

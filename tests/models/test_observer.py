@@ -14,9 +14,9 @@ from brainmark.core.errors import InvalidModel, InvalidStimuli, NotApplicable
 from brainmark.core.experiment import Ask, Choose, Experiment, Match, OddOneOut, Rate, Record, Setting
 from brainmark.core.measurement import check_answer
 from brainmark.core.stimuli import ImageFiles, Selected, Stimuli
-from brainmark.models.behavior import distinct
-from brainmark.models.commitment import Head, VisionSubject
-from brainmark.models.logistic import softmax
+from brainmark.models.readouts.logistic import softmax
+from brainmark.models.subjects.observer import distinct
+from brainmark.models.subjects.vision import Head, VisionSubject
 
 COLOURS = {"red": (250, 30, 30), "green": (30, 250, 30), "blue": (30, 30, 250)}
 

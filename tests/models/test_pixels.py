@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.models.screen import Screen
+from brainmark.models.subjects.screen import Screen
 
 
 def experiment(region: str = "IT", **question: float) -> Experiment:

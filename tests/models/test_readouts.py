@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brainmark.models import readouts
-from brainmark.models.readouts import alike, label_probabilities, match, odd_one_out, ratings, similarities
+from brainmark.models.readouts import answers as readouts
+from brainmark.models.readouts.answers import alike, label_probabilities, match, odd_one_out, ratings, similarities
 
 GENERATOR = np.random.default_rng(0)
 
@@ -96,7 +96,7 @@ def test_ratings_equal_scikit_learn_with_its_penalty():
     pytest.importorskip("sklearn")
     from sklearn.linear_model import Ridge
 
-    from brainmark.metrics.predictivity import RELATIVE_ALPHAS
+    from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS
 
     known, others = GENERATOR.normal(size=(40, 6)), GENERATOR.normal(size=(10, 6))
     given = known @ np.arange(6) + 0.5 * GENERATOR.normal(size=40)

@@ -6,9 +6,9 @@ import pytest
 
 from brainmark.core import Experiment, Record, Setting, Stimuli
 from brainmark.core.measurement import check_answer
-from brainmark.models.units import near_fixation, recorded
-from brainmark.models.word_models import WordSubject, lengths
-from brainmark.models.word_vectors import WordVectors, WordVectorSubject
+from brainmark.models.subjects.units import near_fixation, recorded
+from brainmark.models.subjects.word_models import WordSubject, lengths
+from brainmark.models.subjects.word_vectors import WordVectors, WordVectorSubject
 
 BINS = ((0.0, 50.0), (50.0, 120.0))
 WORDS = ["a", "bcd", "ef"]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import ModelError, ResourceError
-from brainmark.models import pca as module
-from brainmark.models.features import Extractor
-from brainmark.models.pca import fit_pca
-from brainmark.models.reductions import MeanOver, Projection, SpatialMean, TakeAt, distortion
+from brainmark.models.activations import pca as module
+from brainmark.models.activations.extract import Extractor
+from brainmark.models.activations.pca import fit_pca
+from brainmark.models.activations.reductions import MeanOver, Projection, SpatialMean, TakeAt, distortion
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:

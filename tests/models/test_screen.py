@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainmark.core.errors import InvalidStimuli
-from brainmark.models.screen import MID_GREY, Screen, as_rgb
+from brainmark.models.subjects.screen import MID_GREY, Screen, as_rgb
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

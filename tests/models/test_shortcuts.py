@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brainmark.models import shortcuts
-from brainmark.models.features import Extractor
-from brainmark.models.plan import Probe
-from brainmark.models.shortcuts import Shortcuts
+from brainmark.models.activations import shortcuts
+from brainmark.models.activations.extract import Extractor
+from brainmark.models.activations.plan import Probe
+from brainmark.models.activations.shortcuts import Shortcuts
 
 FRAMES = np.random.default_rng(0).normal(size=(5, 3, 12, 12)).astype(np.float32)
 

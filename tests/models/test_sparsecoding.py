@@ -12,8 +12,7 @@ from scipy.stats import kurtosis
 from sklearn.decomposition import sparse_encode
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.data.leaves import dead_leaves
-from brainmark.models.commitment import VisionSubject
+from brainmark.data.generated.leaves import dead_leaves
 from brainmark.models.networks import sparserecipe
 from brainmark.models.networks.gaborfit import GaborFits, fit_gabors
 from brainmark.models.networks.sparsecoding import (
@@ -24,6 +23,7 @@ from brainmark.models.networks.sparsecoding import (
     sparse_codes,
     whitened,
 )
+from brainmark.models.subjects.vision import VisionSubject
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from brainmark.core.errors import MissingDependency
-from brainmark.models import torch_libraries
-from brainmark.models.torch_libraries import UnusableLibrary
+from brainmark.models.sources import torch_libraries
+from brainmark.models.sources.torch_libraries import UnusableLibrary
 
 
 def test_torchvision_runs_a_network_here():

@@ -26,8 +26,8 @@ from brainmark.core import (
 )
 from brainmark.models.language import trained
 from brainmark.models.networks.seeds import seeded
-from brainmark.models.torch_libraries import transformers
-from brainmark.models.trained_text import (
+from brainmark.models.sources.torch_libraries import transformers
+from brainmark.models.sources.trained_text import (
     FACTS,
     TextFacts,
     digest_of_folder,

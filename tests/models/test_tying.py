@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core import models
-from brainmark.models.commitment import Readout, VisionSubject
 from brainmark.models.networks.tying import Repeated, tied
+from brainmark.models.subjects.vision import Readout, VisionSubject
 
 
 def picture(*shape: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.data.gratings import Grating
+from brainmark.data.generated.gratings import Grating
 from brainmark.models.networks import vone
 from brainmark.models.networks.vone import GaborParameters, VOneBlock, gabor_kernels, sample_parameters
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.models.commitment import VisionSubject
 from brainmark.models.networks import vone
 from brainmark.models.networks.vone import GaborParameters, VOneBlock, gabor_kernels
 from brainmark.models.networks.vonenet import BACK_ENDS, VOneNet, without
+from brainmark.models.subjects.vision import VisionSubject
 
 PARAMETERS = {  # of the network itself, less its first layers; AlexNet's classifier sees 7 x 7 places instead of 6 x 6
     "alexnet": 61_100_840 - 23_296 + 256 * (49 - 36) * 4096,

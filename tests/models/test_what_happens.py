@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from brainmark.core.errors import InvalidStimuli, ModelError, NotApplicable, UnknownName
 from brainmark.core.experiment import Choose, Experiment, Record, Setting
 from brainmark.core.stimuli import ImageFiles, Stimuli
-from brainmark.models.commitment import VisionSubject
+from brainmark.models.subjects.vision import VisionSubject
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 24), np.uint8)
 

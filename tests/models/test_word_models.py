@@ -25,7 +25,7 @@ from brainmark.core import (
 )  # fmt: skip
 from brainmark.models.language import baselines
 from brainmark.models.networks.kneser_ney import KneserNey
-from brainmark.models.word_models import WORD, WordSubject, ngram_subject, word_text
+from brainmark.models.subjects.word_models import WORD, WordSubject, ngram_subject, word_text
 
 CORPUS = [
     "The old man saw the sea.",
@@ -161,7 +161,7 @@ def test_images_are_declined() -> None:
 
 @pytest.fixture
 def toy_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
-    from brainmark.data import corpora
+    from brainmark.data.readers import corpora
 
     monkeypatch.setattr(corpora, "books", lambda: CORPUS[:8])
     monkeypatch.setattr(corpora, "wikitext", lambda part: CORPUS[8:])

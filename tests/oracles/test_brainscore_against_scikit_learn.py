@@ -16,10 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedShuffleSplit
 
-from brainmark.metrics import brainscore as bs
-from brainmark.metrics.brainscore import language, regression
-from brainmark.metrics.ridge import ridge_predictions
-from brainmark.metrics.splits import Fold
+from brainmark.brainscore import metrics as bs
+from brainmark.brainscore.metrics import language, regression
+from brainmark.metrics.regression.ridge import ridge_predictions
+from brainmark.metrics.statistics.splits import Fold
 
 
 def population(n: int, p: int, q: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import ShuffleSplit
 
+from brainmark.brainscore import metrics as bs
 from brainmark.core import Comparison, InvalidMeasurement
-from brainmark.metrics import brainscore as bs
 
 BINS = {"time_bin_start": ("time_bin", [70.0, 100.0]), "time_bin_end": ("time_bin", [100.0, 130.0])}
 

@@ -9,10 +9,10 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
-from brainmark.metrics.ranks import midranks, sorting_order
-from brainmark.metrics.rdm import compare_rdms, rdm_matrix, upper
-from brainmark.metrics.rdm_resampling import resampled_agreement, resampled_rdms
-from brainmark.metrics.resampling import draws
+from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, upper
+from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
+from brainmark.metrics.statistics.ranks import midranks, sorting_order
+from brainmark.metrics.statistics.resampling import draws
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

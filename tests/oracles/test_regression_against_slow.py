@@ -10,11 +10,11 @@ import pytest
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
-from brainmark.metrics.features import prepare
-from brainmark.metrics.pls import pls_predictions
-from brainmark.metrics.ridge import ols_predictions, relative_alphas, ridge_predictions
-from brainmark.metrics.spectrum import Spectrum, gcv_errors, loo_errors
-from brainmark.metrics.splits import Contiguous, Fold, Random, Shuffled
+from brainmark.metrics.regression.features import prepare
+from brainmark.metrics.regression.pls import pls_predictions
+from brainmark.metrics.regression.ridge import ols_predictions, relative_alphas, ridge_predictions
+from brainmark.metrics.regression.spectrum import Spectrum, gcv_errors, loo_errors
+from brainmark.metrics.statistics.splits import Contiguous, Fold, Random, Shuffled
 
 
 def nipals_pls2(

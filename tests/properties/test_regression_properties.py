@@ -5,12 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brainmark.metrics.correlation import fold_pearson, resampled_pearson
-from brainmark.metrics.features import prepare
-from brainmark.metrics.pls import dominant_eigenvectors, pls_predictions
-from brainmark.metrics.resampling import draws
-from brainmark.metrics.ridge import ols_predictions, ridge_predictions
-from brainmark.metrics.splits import Shuffled
+from brainmark.metrics.regression.features import prepare
+from brainmark.metrics.regression.pls import dominant_eigenvectors, pls_predictions
+from brainmark.metrics.regression.ridge import ols_predictions, ridge_predictions
+from brainmark.metrics.statistics.correlation import fold_pearson, resampled_pearson
+from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.splits import Shuffled
 
 SOLVERS = {
     "pls": lambda x, y, folds: pls_predictions(x, y, folds, 5)[0],

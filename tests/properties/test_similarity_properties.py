@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import squareform
 
-from brainmark.metrics.distributions import distribution_similarity
-from brainmark.metrics.rdm import COMPARISONS, compare_rdms, rdm_matrix
-from brainmark.metrics.rdm_resampling import resampled_rdms
-from brainmark.metrics.tuning import circular_variance, sparseness
+from brainmark.metrics.similarity.rdm import COMPARISONS, compare_rdms, rdm_matrix
+from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.tuning.distributions import distribution_similarity
+from brainmark.metrics.tuning.gratings import circular_variance, sparseness
 
 seeds = st.integers(0, 2**32 - 1)
 comparisons = st.sampled_from(sorted(COMPARISONS))

@@ -9,7 +9,7 @@ import pytest
 
 from brainmark.core import benchmarks, datasets
 from brainmark.data import Study, where
-from brainmark.metrics.soft_labels import entropy, halve
+from brainmark.metrics.behavior.soft_labels import entropy, halve
 
 pytestmark = pytest.mark.realdata
 

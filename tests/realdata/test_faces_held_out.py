@@ -9,7 +9,7 @@ from brainmark.core import Choose, Experiment, Stimuli, datasets, metrics, model
 from brainmark.core.measurement import with_stimulus_columns
 from brainmark.data import where
 from brainmark.data.studies.kar2022 import FACES, UNJUDGED, faces
-from brainmark.metrics.judgements import judgement_ceiling
+from brainmark.metrics.behavior.judgements import judgement_ceiling
 
 pytestmark = pytest.mark.realdata
 

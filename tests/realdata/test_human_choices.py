@@ -9,8 +9,8 @@ import pytest
 from brainmark.core import datasets
 from brainmark.data import Study, where
 from brainmark.data.studies import geirhos2021, kar2022
-from brainmark.metrics.choices import error_consistency_ceiling
-from brainmark.metrics.shape_bias import shape_bias, shape_bias_ceiling
+from brainmark.metrics.behavior.choices import error_consistency_ceiling
+from brainmark.metrics.behavior.shape_bias import shape_bias, shape_bias_ceiling
 
 pytestmark = pytest.mark.realdata
 

@@ -10,11 +10,11 @@ from brainmark.core import benchmarks, datasets
 from brainmark.core.experiment import Experiment
 from brainmark.data import Study, where
 from brainmark.data.studies import brennan2016, hu2020, warstadt2020
-from brainmark.metrics.ceilings import SplitHalf
-from brainmark.metrics.formulas import Formula, read_formula
-from brainmark.metrics.haemodynamics import as_presentations, delayed
-from brainmark.metrics.reading import reliability_ceiling
-from brainmark.metrics.subjects import LeaveOneSubjectOut
+from brainmark.metrics.language.formulas import Formula, read_formula
+from brainmark.metrics.language.reading import reliability_ceiling
+from brainmark.metrics.statistics.ceilings import SplitHalf
+from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
+from brainmark.metrics.time.haemodynamics import as_presentations, delayed
 
 pytestmark = pytest.mark.realdata
 

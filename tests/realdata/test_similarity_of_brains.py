@@ -8,8 +8,8 @@ import xarray as xr
 
 from brainmark.core import datasets
 from brainmark.data import where
-from brainmark.metrics.distributions import distribution_ceiling, uniform_floor
-from brainmark.metrics.similarity import nili_bounds, rdm, rdm_ceiling
+from brainmark.metrics.similarity.rsa import nili_bounds, rdm, rdm_ceiling
+from brainmark.metrics.tuning.distributions import distribution_ceiling, uniform_floor
 
 pytestmark = pytest.mark.realdata
 
@@ -46,7 +46,7 @@ def test_monkey_and_human_it_are_as_alike_as_published() -> None:
 
 
 def test_ranking_before_averaging_raises_the_upper_bound_only() -> None:
-    from brainmark.metrics.rdm import upper
+    from brainmark.metrics.similarity.rdm import upper
 
     vectors = upper(measurement("Kriegeskorte2008.humanIT").mean("repetition").values)
     plain, ranked = nili_bounds(vectors), nili_bounds(vectors, pool="ranks")

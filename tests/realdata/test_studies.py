@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from brainmark.core import datasets
 from brainmark.data import Study, where
-from brainmark.data.git import GitFolder
+from brainmark.data.files.git import GitFolder
 from brainmark.data.studies import cowley2023, ringach2002
 
 pytestmark = pytest.mark.realdata

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from brainmark import score
 from brainmark.core import Benchmark, BenchmarkCard, Choose, Experiment, Record, Setting, Stimuli
 from brainmark.core.errors import DataError, InvalidModel, ModelError, NotApplicable, ResourceError, UnknownName
-from brainmark.metrics.predictivity import ridge
-from brainmark.models.commitment import Readout, VisionSubject
+from brainmark.metrics.regression.predictivity import ridge
+from brainmark.models.subjects.vision import Readout, VisionSubject
 from brainmark.run.layers import choices_path, choose_layers, keep, kept, part_of, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"

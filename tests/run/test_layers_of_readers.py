@@ -17,12 +17,12 @@ from brainmark import score
 from brainmark.cli.layers import toml_lines
 from brainmark.core import Benchmark, BenchmarkCard, Experiment, Record, Setting, Stimuli, registry
 from brainmark.core.errors import InvalidStimuli, NotApplicable, UnknownName
-from brainmark.metrics.haemodynamics import BLOCK, CANONICAL, Haemodynamic
-from brainmark.metrics.predictivity import Predictivity, ridge
-from brainmark.models.language_subject import LanguageSubject
-from brainmark.models.layered import LayeredSubject
-from brainmark.models.text_readout import TextReadout
-from brainmark.models.torch_libraries import transformers
+from brainmark.metrics.regression.predictivity import Predictivity, ridge
+from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic
+from brainmark.models.sources.torch_libraries import transformers
+from brainmark.models.subjects.language import LanguageSubject
+from brainmark.models.subjects.layered import LayeredSubject
+from brainmark.models.subjects.text_readout import TextReadout
 from brainmark.run.layers import choose_layers, keep, kept, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"

@@ -13,9 +13,9 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from brainmark.metrics import crossnobis
-from brainmark.metrics.ceilings import spearman_brown
-from brainmark.metrics.shapes import Float
+from brainmark.metrics._arrays.shapes import Float
+from brainmark.metrics.similarity import crossnobis
+from brainmark.metrics.statistics.ceilings import spearman_brown
 from brainmark.testing.shapes import ShapeError, check_shapes, checked
 
 MODULE = """
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainmark.metrics.shapes import Array, Bool, Float, Integer, Real, Shaped
+from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real, Shaped
 
 
 def products(x: Float[Array, "stimulus unit"], y: Float[Array, "stimulus _"]) -> Float[Array, "unit _"]:
@@ -163,6 +163,6 @@ def test_without_checks_an_annotation_is_that_of_the_array() -> None:
 
 
 def test_a_program_loads_no_type_checker_for_them() -> None:
-    code = "import sys, brainmark.metrics.crossnobis; print({'jaxtyping', 'beartype', 'brainmark'} & set(sys.modules))"
+    code = "import sys, brainmark.metrics.similarity.crossnobis; print({'jaxtyping', 'beartype', 'brainmark'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "{'brainmark'}\n"

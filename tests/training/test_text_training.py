@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from brainmark.core import DataError, InvalidModel, UnknownName
-from brainmark.models.trained_text import load_gpt, load_tokenizer, locate_text, read_text_facts
+from brainmark.models.sources.trained_text import load_gpt, load_tokenizer, locate_text, read_text_facts
 from brainmark.training import text_loop, texts
 from brainmark.training.text_loop import TextRun, checkpoint_steps, train_text
 from brainmark.training.text_recipes import TEXT_RECIPES, TextRecipe

@@ -18,7 +18,7 @@ import torch
 
 from brainmark.core import DataError
 from brainmark.models.networks.cifar import make_network
-from brainmark.models.trained import load_network, read_facts
+from brainmark.models.sources.trained import load_network, read_facts
 from brainmark.training import loop
 from brainmark.training.loop import Run, rate_at, split, steps, train
 from brainmark.training.objectives import Images

@@ -6,15 +6,14 @@ import base64
 import io
 from collections.abc import Mapping
 from importlib import resources
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from brainmark.analysis.bibtex import citations
 from brainmark.analysis.figures import CEILING, CEILING_SOFT, WIDTH, house_style
 from brainmark.analysis.svg import Sheet, inline_svg
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import MissingDependency
+from brainmark.core.libraries import Image, np
 from brainmark.core.stimuli import Stimuli
 
 try:
@@ -24,8 +23,6 @@ try:
 except ImportError as error:
     raise MissingDependency("jinja2", "report", "writing a page") from error
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as PillowImage
 
 SAMPLES = 12
 SIDE = 160  # pixels of a sample's longer side
@@ -75,9 +72,8 @@ def samples(stimuli: Stimuli, most: int = SAMPLES) -> list[tuple[str, str | None
 
 
 def _data_url(pixels: np.ndarray) -> str:
-    from PIL import Image
 
-    small: PillowImage = Image.fromarray(pixels)
+    small: Image.Image = Image.fromarray(pixels)
     small.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "PNG", optimize=True)

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from brainmark.core.errors import MissingDependency
+from brainmark.core.libraries import np
 from brainmark.core.score import Interval, Score
 
 try:

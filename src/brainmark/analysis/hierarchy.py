@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from brainmark.analysis.leaderboard import Outcome, best_control, normalised
 from brainmark.core.cards import BenchmarkCard
+from brainmark.core.libraries import np
 from brainmark.core.score import Interval, Score, interval_of
 from brainmark.core.tree import Node, study
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from brainmark.analysis.figures import GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, house_style
 from brainmark.core.errors import MissingDependency
+from brainmark.core.libraries import np
+from brainmark.run.layers import Choice
 
 try:
     from matplotlib.axes import Axes
@@ -16,8 +16,6 @@ try:
 except ImportError as error:
     raise MissingDependency("matplotlib", "report", "drawing figures") from error
 
-if TYPE_CHECKING:
-    from brainmark.run.layers import Choice
 
 _ROW, _HEAD, _FOOT = 0.185, 0.62, 0.55  # inches
 _LABEL = 34  # characters of a layer's name

@@ -6,11 +6,11 @@ import html
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from brainmark.analysis.figures import CEILING, CONTROL, GRID, INK, MODEL, MUTED, WIDTH, house_style, two_lines
 from brainmark.analysis.relations import Relation, cells
+from brainmark.analysis.svg import COLOURS, Sheet, inline_svg
 from brainmark.core.errors import MissingDependency
+from brainmark.core.libraries import np
 
 try:
     from matplotlib.axes import Axes
@@ -115,7 +115,6 @@ def save_figure(relations: Sequence[Relation], path: Path, families: Mapping[str
 
 
 def _page(relations: Sequence[Relation], figure: Figure) -> str:
-    from brainmark.analysis.svg import COLOURS, Sheet, inline_svg
 
     sheet = Sheet()
     svg = inline_svg(figure, "relations", "Scores of models against each other", sheet)

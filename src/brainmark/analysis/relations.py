@@ -11,17 +11,12 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-import numpy as np
+from typing import Any, Literal, get_args
 
 from brainmark.core.errors import InvalidMeasurement, UnknownName
-from brainmark.metrics.statistics import false_discovery_rate, holm
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from brainmark.core.score import Interval
+from brainmark.core.libraries import np, pd, scipy
+from brainmark.core.score import Interval
+from brainmark.metrics.statistics.inference import false_discovery_rate, holm
 
 Method = Literal["pearson", "spearman"]
 Correction = Literal["fdr", "holm"]
@@ -153,12 +148,10 @@ def corrected(relations: Sequence[Relation], correction: Correction = "fdr") -> 
 
 def p_of(r: float, models: int) -> float:
     """Two-sided p of a correlation over independent models: Student's t with n - 2 degrees of freedom."""
-    from scipy.special import stdtr
-
     if abs(r) >= 1:
         return 0.0
     t = abs(r) * math.sqrt((models - 2) / (1 - r * r))
-    return float(2 * stdtr(models - 2, -t))
+    return float(2 * scipy.special.stdtr(models - 2, -t))
 
 
 def p_by_families(values: np.ndarray, groups: Sequence[str], method: Method = "pearson", seed: int = 0) -> float:
@@ -200,9 +193,7 @@ def _cluster_t(x: np.ndarray, y: np.ndarray, codes: np.ndarray, count: int) -> n
 
 def ranked(values: np.ndarray) -> np.ndarray:
     """Ranks (models, columns) of each column; equal values share their mean rank."""
-    from scipy.stats import rankdata
-
-    return rankdata(values, axis=0)
+    return scipy.stats.rankdata(values, axis=0)
 
 
 def _check(x: str, y: str, values: np.ndarray, groups: Sequence[str], grouped: bool) -> None:
@@ -221,9 +212,7 @@ def _check(x: str, y: str, values: np.ndarray, groups: Sequence[str], grouped: b
 def _correlations(values: np.ndarray, method: Method) -> np.ndarray:
     """Correlations (draws,) of values (draws, models, 2); NaN without spread."""
     if method == "spearman":
-        from scipy.stats import rankdata
-
-        values = rankdata(values, axis=1)
+        values = scipy.stats.rankdata(values, axis=1)
     values = values - values.mean(axis=1, keepdims=True)
     xy = (values[..., 0] * values[..., 1]).sum(axis=1)
     sizes = np.sqrt((values**2).sum(axis=1)).prod(axis=1)
@@ -270,15 +259,13 @@ def _draws(values: np.ndarray, members: Sequence[np.ndarray], method: Method, re
 
 def _levels(drawn: np.ndarray, whole: float, without: np.ndarray) -> tuple[float, float]:
     """Quantiles of the draws that bound 95 %: corrected for bias, and for a spread that grows with the value."""
-    from scipy.special import ndtr, ndtri
-
     share = ((drawn < whole).mean() + (drawn <= whole).mean()) / 2
-    bias = ndtri(np.clip(share, 1 / (len(drawn) + 1), 1 - 1 / (len(drawn) + 1)))
+    bias = scipy.special.ndtri(np.clip(share, 1 / (len(drawn) + 1), 1 - 1 / (len(drawn) + 1)))
     skew = without.mean() - without
     size = (skew**2).sum() ** 1.5
     acceleration = (skew**3).sum() / (6 * size) if size > 0 else 0.0
-    ends = [bias + ndtri(level) for level in (0.025, 0.975)]
-    low, high = (float(ndtr(bias + end / (1 - acceleration * end))) for end in ends)
+    ends = [bias + scipy.special.ndtri(level) for level in (0.025, 0.975)]
+    low, high = (float(scipy.special.ndtr(bias + end / (1 - acceleration * end))) for end in ends)
     return low, high
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from brainmark.analysis.bibtex import citations
 from brainmark.analysis.figures import (
     CEILING_ROW,
@@ -32,15 +30,16 @@ from brainmark.analysis.leaderboard import Column, Leaderboard, Outcome, arrange
 from brainmark.analysis.svg import Sheet, inline_svg
 from brainmark.core.cards import Card, DatasetCard, ModelCard
 from brainmark.core.errors import MissingDependency, ResourceError
+from brainmark.core.libraries import np
 from brainmark.core.score import Failure, Score, Stamp
 from brainmark.core.tree import Node, tree
-from brainmark.data.whole import write_whole
+from brainmark.data.files.whole import write_whole
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    from brainmark.analysis.wording import breakable, detail, duration, interval, memory, number, plural, short_hash
+    from brainmark.core.wording import breakable, detail, duration, interval, memory, number, plural, short_hash
 except ImportError as error:
     raise MissingDependency("jinja2", "report", "writing a report") from error
 

@@ -7,15 +7,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from brainmark.analysis.leaderboard import Outcome
 from brainmark.core.errors import DataError, UnknownName
+from brainmark.core.libraries import pd
+from brainmark.core.registry import models
 from brainmark.core.score import Score
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from brainmark.analysis.leaderboard import Outcome
 
 DETAIL = ":"
 """Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
@@ -27,8 +25,6 @@ def table_of(outcomes: Iterable[Outcome]) -> pd.DataFrame:
 
     The column of a benchmark holds the value of its scores, ``<benchmark>:<detail>`` one of their details.
     """
-    import pandas as pd
-
     rows: dict[str, dict[str, float]] = {}
     for outcome in outcomes:
         row = rows.setdefault(outcome.subject, {})
@@ -57,8 +53,6 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     ------
     DataError : the file cannot be read, or holds two values for a cell.
     """
-    import pandas as pd
-
     try:
         if path.suffix.lower() == ".json":
             return _from_json(json.loads(path.read_text(encoding="utf-8")), path)
@@ -133,8 +127,6 @@ def columns_of(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
 
 def families_of(table: pd.DataFrame, stated: Mapping[str, str]) -> dict[str, str]:
     """Return the family of each model: as stated, that of its card, or for checkpoints the run that they are of."""
-    from brainmark.core.registry import models
-
     found: dict[str, str] = {}
     for name in map(str, table.index):
         if name in stated:

@@ -8,15 +8,10 @@ tasks; with all cells known that is the mean, up to a constant.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from brainmark.analysis.relations import Correction, Method, Relation, relate_all
+from brainmark.analysis.relations import FEWEST, Correction, Method, Relation, p_of, relate_all
 from brainmark.core.errors import InvalidMeasurement
-
-if TYPE_CHECKING:
-    import pandas as pd
+from brainmark.core.libraries import np, pd, scipy
 
 OVERALL = "overall"
 ALIGNMENT = "alignment"
@@ -62,8 +57,6 @@ def category_table(
     alignment: pd.DataFrame | pd.Series, tasks: pd.DataFrame, categories: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return a table of models with their alignment and their score overall and by category, and the categories."""
-    import pandas as pd
-
     names = list(dict.fromkeys(categories[task] for task in tasks.columns if task in categories))
     if not names:
         raise InvalidMeasurement(f"none of {len(tasks.columns)} tasks belongs to a category")
@@ -84,8 +77,6 @@ def additive_means(table: pd.DataFrame) -> pd.Series:
     Rows without a cell are NaN. Rows that share no column, directly or by way of others, cannot be compared: of such
     parts the largest is kept, the other rows are NaN.
     """
-    import pandas as pd
-
     cells = table.astype(float).to_numpy()
     kept = _connected(np.isfinite(cells))
     result = np.full(len(cells), np.nan)
@@ -111,13 +102,10 @@ def _row_means(cells: np.ndarray) -> np.ndarray:
 
 def _connected(known: np.ndarray) -> np.ndarray:
     """Rows (mask) of the largest part of a table in which all rows can be compared."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
     rows, columns = known.shape
     links = np.zeros((rows + columns, rows + columns), bool)
     links[:rows, rows:] = known
-    part = connected_components(csr_array(links), directed=False)[1][:rows]
+    part = scipy.sparse.csgraph.connected_components(scipy.sparse.csr_array(links), directed=False)[1][:rows]
     some = np.asarray(known.any(axis=1))
     if not some.any():
         return some
@@ -126,8 +114,6 @@ def _connected(known: np.ndarray) -> np.ndarray:
 
 def models_implied(r: float, p: float, most: int = 1000) -> int:
     """Return over how many independent models a correlation has the two-sided p that is nearest to `p` (log scale)."""
-    from brainmark.analysis.relations import FEWEST, p_of
-
     counts: Sequence[int] = range(FEWEST, most + 1)
     distance = [abs(np.log(max(p_of(r, n), 1e-300)) - np.log(p)) for n in counts]
     return counts[int(np.argmin(distance))]

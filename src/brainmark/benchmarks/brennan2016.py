@@ -14,18 +14,19 @@ system: a model answers with the layer that it commits to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datasets, metrics, shuffled, untrained_twin
-from brainmark.data.studies.brennan2016 import CITE, LICENCE, REGIONS
-
-if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core.comparison import Ceiling, Comparison
-    from brainmark.core.experiment import Ask
-    from brainmark.data.study import Study
+from brainmark.core.comparison import Ceiling, Comparison
+from brainmark.core.experiment import Ask, Experiment, Read, Record
+from brainmark.core.libraries import np, xr
+from brainmark.data.readers.frequency import log_frequency
+from brainmark.data.studies.brennan2016 import CITE, LICENCE, REGIONS, by_person
+from brainmark.data.study import Study
+from brainmark.metrics.language.nuisances import autocorrelation
+from brainmark.metrics.regression.predictivity import Predictivity
+from brainmark.metrics.statistics.ceilings import SplitHalf
+from brainmark.metrics.statistics.splits import Shuffled
+from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
+from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes
 
 WORDS = ("word_length", "log_frequency", "position")
 NUISANCE = ("word_rate", "sound_power", *WORDS)
@@ -55,8 +56,6 @@ def _register(region: str, measure: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """BOLD of one region, volumes of 2 s; a ceiling between people where values are correlations."""
-        from brainmark.core.experiment import Experiment, Read, Record
-
         study = datasets["Brennan2016"].load()
         beyond = metric in ("bold_unique", "bold_partial")
         ask: Ask = Read("surprisal") if metric == "bold_partial" else Record("language_system")
@@ -73,8 +72,6 @@ def _register(region: str, measure: str) -> None:
 
 def _target(study: Study, region: str, measure: str) -> xr.DataArray:
     """One region over time, with the regressors of sound and words; people are repetitions, or neuroids."""
-    from brainmark.data.studies.brennan2016 import by_person
-
     whole = study.measurement
     target = by_person(whole, region) if "people" in measure else whole.isel(neuroid=[list(REGIONS).index(region)])
     published = [str(c) for c in target.coords if str(c).startswith("published_")]
@@ -83,11 +80,6 @@ def _target(study: Study, region: str, measure: str) -> xr.DataArray:
 
 def _delayed_words(study: Study) -> dict[str, tuple[str, np.ndarray]]:
     """Length, frequency and position of the words, as differences from their means, delayed."""
-    import numpy as np
-
-    from brainmark.data.frequency import log_frequency
-    from brainmark.metrics.haemodynamics import CANONICAL
-
     assert study.stimuli is not None
     table, run = study.stimuli.table, study.measurement.coords
     columns = [table["length"], log_frequency(table["text"].tolist()), table["position"]]
@@ -98,9 +90,6 @@ def _delayed_words(study: Study) -> dict[str, tuple[str, np.ndarray]]:
 
 
 def _ceiling(measure: str) -> Ceiling | None:
-    from brainmark.metrics.ceilings import SplitHalf
-    from brainmark.metrics.haemodynamics import BLOCK, ceiling_in_volumes
-    from brainmark.metrics.subjects import LeaveOneSubjectOut
 
     if measure == "-unique":
         return None
@@ -136,9 +125,6 @@ def _regressors() -> tuple[Control, ...]:
 
 def _regressor(name: str, columns: tuple[str, ...]) -> Control:
     def compare(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
-        import numpy as np
-
-        from brainmark.metrics.haemodynamics import Haemodynamic
 
         assert isinstance(benchmark.metric, Haemodynamic)
         target = benchmark.mean_target
@@ -151,13 +137,6 @@ def _regressor(name: str, columns: tuple[str, ...]) -> Control:
 def _volumes(benchmark: Benchmark, shuffled_folds: int | None) -> Comparison:
     """Volumes as themselves, blurred over neighbours (OASM): they know nothing in blocks, and all in shuffled folds."""
     from dataclasses import replace
-
-    import numpy as np
-
-    from brainmark.metrics.haemodynamics import Haemodynamic
-    from brainmark.metrics.nuisances import autocorrelation
-    from brainmark.metrics.predictivity import Predictivity
-    from brainmark.metrics.splits import Shuffled
 
     metric, target = benchmark.metric, benchmark.mean_target
     assert isinstance(metric, Haemodynamic)

@@ -6,13 +6,11 @@ Each test image is shown once with each corruption: at severity 1, 2, 3, 4 or 5 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled
+from brainmark.core import Benchmark, BenchmarkCard, Stimuli, benchmarks, datasets, metrics, shuffled
+from brainmark.core.experiment import Choose, Experiment
+from brainmark.core.libraries import np
+from brainmark.data.generated.corruptions import corrupt
 from brainmark.data.studies.cifar10 import CITE, LABELS, LICENCE
-
-if TYPE_CHECKING:
-    from brainmark.core import Stimuli
 
 HENDRYCKS_2019 = """@inproceedings{hendrycks2019,
   title = {Benchmarking neural network robustness to common corruptions and perturbations},
@@ -44,8 +42,6 @@ def _register(corruption: str | None) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Choices among the ten labels; the right one is the authors' label, so the ceiling is 1 by definition."""
-        from brainmark.core.experiment import Choose, Experiment
-
         study = datasets["CIFAR10.test"].load()
         stimuli = _corrupted(study.stimuli, corruption) if corruption else study.stimuli
         return Benchmark(
@@ -60,11 +56,6 @@ def _register(corruption: str | None) -> None:
 
 def _corrupted(stimuli: Stimuli, corruption: str) -> Stimuli:
     """Return the stimuli under a corruption, with the column ``severity``."""
-    import numpy as np
-
-    from brainmark.core import Stimuli
-    from brainmark.data.corruptions import corrupt
-
     pixels = np.asarray(stimuli.media)
     severity = np.arange(len(pixels)) % 5 + 1
     changed = np.empty_like(pixels)

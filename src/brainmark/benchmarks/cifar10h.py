@@ -6,16 +6,15 @@ give probabilities for the 10,000 test images.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datasets, metrics, shuffled
+from brainmark.core.comparison import Comparison
+from brainmark.core.experiment import Choose, Experiment
+from brainmark.core.libraries import np, xr
 from brainmark.data.studies.cifar10 import LABELS
 from brainmark.data.studies.cifar10h import CITE, LICENCE
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.comparison import Comparison
+from brainmark.metrics.behavior.soft_labels import soft_labels_ceiling
 
 ASPECTS: dict[str, tuple[Literal["choices", "entropy", "errors"], str]] = {
     "soft_labels": ("choices", "How people and the model spread their choices over all labels."),
@@ -43,9 +42,6 @@ def _register(aspect: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Correlation over images (and labels); ceiling from random halves of the choices."""
-        from brainmark.core.experiment import Choose, Experiment
-        from brainmark.metrics.soft_labels import soft_labels_ceiling
-
         study, examples = datasets["CIFAR10H"].load(), datasets["CIFAR10.train"].load().stimuli
         return Benchmark(
             name,
@@ -62,7 +58,6 @@ def shuffled_within_label(seed: int = 0) -> Control:
     """Return the control in which answers are exchanged among images of one label: what is left is no image's own."""
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
-        import numpy as np
 
         generator = np.random.default_rng(seed)
         labels = benchmark.target.coords["label"].values

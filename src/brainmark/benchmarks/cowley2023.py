@@ -8,13 +8,13 @@ session and tells how good it is on the other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
+from brainmark.core.comparison import Ceiling
+from brainmark.core.experiment import Experiment, Record
 from brainmark.data.studies.cowley2023 import CITE
-
-if TYPE_CHECKING:
-    from brainmark.core.comparison import Ceiling
+from brainmark.metrics.similarity.alignment import cka_ceiling
+from brainmark.metrics.similarity.rsa import rdm_ceiling
+from brainmark.metrics.statistics.ceilings import split_half
 
 SESSIONS = {"210325": "Cowley2023.V4", "201025": "Cowley2023.V4.201025"}
 METRICS = {
@@ -29,10 +29,6 @@ RESAMPLES = {"rdm": 200}  # draws of images; ranks of 204,000 and 719,000 pairs 
 
 def _ceiling(metric: str, resamples: int) -> Ceiling:
     """What the noiseless population would reach, from parts of the trials."""
-    from brainmark.metrics.alignment import cka_ceiling
-    from brainmark.metrics.ceilings import split_half
-    from brainmark.metrics.similarity import rdm_ceiling
-
     return {"rdm": rdm_ceiling, "cka": cka_ceiling}.get(metric, split_half)(resamples=resamples)
 
 
@@ -53,8 +49,6 @@ def _register(session: str, metric: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Mean response to each image; ceiling from the trials where there are trials."""
-        from brainmark.core.experiment import Experiment, Record
-
         study, resamples = datasets[dataset].load(), RESAMPLES.get(metric, 1000)
         return Benchmark(
             name,

@@ -6,7 +6,10 @@ Choices are among 16 kinds of objects, read from the model's own classes; a mode
 from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled
+from brainmark.core.experiment import Choose, Experiment
 from brainmark.data.studies.geirhos2021 import CITE, FOLDERS, LICENCE, OBJECTS
+from brainmark.metrics.behavior.choices import accuracy_distance_ceiling, error_consistency_ceiling
+from brainmark.metrics.behavior.shape_bias import shape_bias_ceiling
 
 MEASURES = {
     "error_consistency": ("error_consistency", "behavior", "Whether errors are made on the same images as by people"),
@@ -34,10 +37,6 @@ def _register(condition: str, measure: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Ceiling: each of ten people against the others; of the accuracy itself there is none."""
-        from brainmark.core.experiment import Choose, Experiment
-        from brainmark.metrics.choices import accuracy_distance_ceiling, error_consistency_ceiling
-        from brainmark.metrics.shape_bias import shape_bias_ceiling
-
         ceilings = {
             "error_consistency": error_consistency_ceiling,
             "accuracy_distance": accuracy_distance_ceiling,

@@ -7,6 +7,7 @@ see the control, in which surprisals are exchanged between regions.
 from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled, untrained_twin
+from brainmark.core.experiment import Experiment, Read
 from brainmark.data.studies.hu2020 import CITE, LICENCE, SUITES, predictions
 
 
@@ -28,8 +29,6 @@ def _register(suite: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """One value a prediction; surprisal in bits, each region given those before it in its sentence."""
-        from brainmark.core.experiment import Experiment, Read
-
         study = datasets[name].load()
         return Benchmark(
             name,

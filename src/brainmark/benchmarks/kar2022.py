@@ -8,7 +8,10 @@ beside every model as a control. With the face that is asked about held out, pix
 from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
+from brainmark.core.experiment import Choose, Experiment
 from brainmark.data.studies.kar2022 import CITE, GROUPS, LICENCE, UNJUDGED, faces
+from brainmark.metrics.behavior.judgements import judgement_ceiling
+from brainmark.metrics.behavior.shares import curve_similarity_ceiling
 
 MEASURES = {
     "image_level": ("share_correlation", "Which of 28 morphed faces look how happy, face by face"),
@@ -34,10 +37,6 @@ def _register(group: str, measure: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Shares of trials judged happy, person by person; ceiling between people."""
-        from brainmark.core.experiment import Choose, Experiment
-        from brainmark.metrics.judgements import judgement_ceiling
-        from brainmark.metrics.shares import curve_similarity_ceiling
-
         study = datasets[dataset].load()
         return Benchmark(
             name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
+from brainmark.core.experiment import Experiment, Record
+from brainmark.metrics.similarity.rsa import rdm_ceiling
 
 
 class Part(NamedTuple):
@@ -39,9 +41,6 @@ def _register(part: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Spearman correlation of two RDMs, subject by subject; ceiling between subjects where there are several."""
-        from brainmark.core.experiment import Experiment, Record
-        from brainmark.metrics.similarity import rdm_ceiling
-
         study = datasets[dataset].load()
         return Benchmark(
             name,

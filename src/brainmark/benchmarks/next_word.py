@@ -6,15 +6,10 @@ character are among the details.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datasets, metrics, untrained_twin
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.comparison import Comparison
-    from brainmark.core.experiment import Ask
+from brainmark.core.comparison import Comparison
+from brainmark.core.experiment import Ask, Experiment, NextWord, Read
+from brainmark.core.libraries import np, xr
 
 TEXTS = {"Wikitext": "Wikitext2.test", "Brown": "Brown.held_out"}
 MEASURES = {
@@ -43,8 +38,6 @@ def _register(text: str, measure: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Each word given those before it in its text; draws of texts for the interval."""
-        from brainmark.core.experiment import Experiment, NextWord, Read
-
         study = datasets[dataset].load()
         options = {"context": "source"} if measure == "probability" else {}
         ask: Ask = Read("surprisal") if measure == "probability" else NextWord()
@@ -60,16 +53,12 @@ def _register(text: str, measure: str) -> None:
 
 def _uniform(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
     """Every character is one of 26 letters and the space, all equally likely."""
-    import numpy as np
-
     target = benchmark.mean_target
     return benchmark.metric(target.copy(data=np.log2(27) * target.coords["characters"].values), target)
 
 
 def most_frequent_word(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
     """The most frequent word of the text, always."""
-    import numpy as np
-
     target = benchmark.mean_target
     words, counts = np.unique(target.coords["next_word"].values, return_counts=True)
     word = words[words != ""][counts[words != ""].argmax()]

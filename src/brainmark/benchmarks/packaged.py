@@ -11,19 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
-from brainmark.core.errors import UnknownName
+from brainmark.core.comparison import Ceiling, Metric
+from brainmark.core.errors import InvalidMeasurement, UnknownName
+from brainmark.core.experiment import Ask, Choose, Experiment, Rate, Record
+from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
+from brainmark.data.packaging.folder import PackageCard, fitting_of, read_card
 from brainmark.data.studies.packaged import package_at
+from brainmark.data.study import Study
+from brainmark.metrics.behavior import choices
+from brainmark.metrics.behavior.judgements import judgement_ceiling
+from brainmark.metrics.behavior.soft_labels import soft_labels_ceiling
+from brainmark.metrics.similarity.alignment import cka_ceiling
+from brainmark.metrics.similarity.rsa import rdm_ceiling
+from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.metrics.time.temporal import each_time_bin, each_time_bin_ceiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import xarray as xr
-
-    from brainmark.core.comparison import Ceiling, Metric
-    from brainmark.core.experiment import Ask
-    from brainmark.data.packaging.folder import PackageCard
-    from brainmark.data.study import Study
 
 USUAL = {
     "recording": ("ridge", "pls"),
@@ -87,7 +93,6 @@ def expanded(name: str) -> list[str]:
 
 
 def _card_at(path: Path) -> PackageCard:
-    from brainmark.data.packaging.folder import read_card
 
     return read_card(path)
 
@@ -121,7 +126,6 @@ def _entry(name: str, path: Path, dataset: str, benchmark: str) -> Entry[Benchma
 
 
 def _benchmark(name: str, card: BenchmarkCard, path: Path, study: Study, told: PackageCard) -> Benchmark:
-    from brainmark.core.experiment import Experiment
 
     target, stimuli = study.measurement, study.stimuli
     assert stimuli is not None
@@ -146,10 +150,6 @@ def _benchmark(name: str, card: BenchmarkCard, path: Path, study: Study, told: P
 
 def _in_region(recording: xr.DataArray, region: str, metric: str) -> xr.DataArray:
     """Neuroids of one region, and the stimuli that were shown to any of them; of populations, to all of them."""
-    import numpy as np
-
-    from brainmark.core.errors import InvalidMeasurement
-
     part = recording.isel(neuroid=recording.coords["region"].values.astype(str) == region)
     measured = part.notnull()
     others = [d for d in part.dims if d not in ("presentation", "neuroid")]
@@ -164,8 +164,6 @@ def _in_region(recording: xr.DataArray, region: str, metric: str) -> xr.DataArra
 
 
 def _ask(card: BenchmarkCard, path: Path, target: xr.DataArray, told: PackageCard) -> Ask:
-    from brainmark.core.experiment import Choose, Rate, Record
-    from brainmark.data.packaging.folder import fitting_of
 
     if told.kind in ("choices", "counts"):
         return Choose(tuple(target.coords["choice"].values.astype(str).tolist()), fitting_of(path))
@@ -184,33 +182,23 @@ def _compared(card: BenchmarkCard, target: xr.DataArray, told: PackageCard) -> t
         return _of_choices(card.metric, target)
     metric = metrics[card.metric].load()
     if told.kind == "ratings":
-        from brainmark.metrics.judgements import judgement_ceiling
-
         return metric, judgement_ceiling() if target.sizes["subject"] > 1 else None
     if told.kind == "dissimilarity":
-        from brainmark.metrics.similarity import rdm_ceiling
-
         return metric, rdm_ceiling() if target.sizes.get("subject", 1) > 1 else None
     ceiling = _recording_ceiling(card.metric) if "repetition" in target.dims else None
     if "time_bin" not in target.dims:
         return metric, ceiling
-    from brainmark.metrics.temporal import each_time_bin, each_time_bin_ceiling
 
     return each_time_bin(metric), None if ceiling is None else each_time_bin_ceiling(ceiling)
 
 
 def _recording_ceiling(metric: str) -> Ceiling | None:
-    from brainmark.metrics.alignment import cka_ceiling
-    from brainmark.metrics.ceilings import split_half
-    from brainmark.metrics.similarity import rdm_ceiling
 
     makers: dict[str, Callable[[], Ceiling]] = {"rdm": rdm_ceiling, "cka": cka_ceiling}
     return makers.get(metric, split_half)()
 
 
 def _of_choices(metric: str, target: xr.DataArray) -> tuple[Metric, Ceiling | None]:
-    from brainmark.metrics import choices
-    from brainmark.metrics.soft_labels import soft_labels_ceiling
 
     if metric == "soft_labels":
         aspect = "errors" if "label" in target.coords else "choices"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from brainmark.core import (
     Benchmark,
@@ -15,12 +15,12 @@ from brainmark.core import (
     shuffled,
     untrained_twin,
 )
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.comparison import Comparison
-    from brainmark.data.study import Study
+from brainmark.core.comparison import Comparison
+from brainmark.core.experiment import Experiment, Read
+from brainmark.core.libraries import xr
+from brainmark.data.readers.frequency import log_frequency
+from brainmark.data.study import Study
+from brainmark.metrics.language.reading import reliability_ceiling
 
 FITS: dict[Literal["correlation", "partial", "likelihood"], str] = {
     "correlation": "correlated with how unexpected each word is",
@@ -78,9 +78,6 @@ def register_reading(prefix: str, reading: Reading, fit: Literal["correlation", 
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Surprisal in bits, each word given those before it in its text; draws of texts for the interval."""
-        from brainmark.core.experiment import Experiment, Read
-        from brainmark.metrics.reading import reliability_ceiling
-
         study = datasets[reading.dataset].load()
         metric = metrics["reading_fit"].load(
             fit=fit, nuisance=nuisance, spillover=spread, context=reading.context, sign=reading.sign
@@ -103,8 +100,6 @@ def with_word_costs(study: Study, leave_out: str | None = None) -> xr.DataArray:
 
     Words for which the column `leave_out` of the stimuli is true are not measured (NaN).
     """
-    from brainmark.data.frequency import log_frequency
-
     assert study.stimuli is not None
     table = study.stimuli.table
     columns = {

@@ -6,7 +6,9 @@ The network behind the simulated neurons, `simulated-truth`, must score 1; nothi
 from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
+from brainmark.core.experiment import Experiment, Record
 from brainmark.data.studies.simulated import BRAINMARK
+from brainmark.metrics.statistics.ceilings import split_half
 
 CARD = BenchmarkCard(
     summary="Simulated, not recorded: neurons of a known network with trial noise, predicted linearly.",
@@ -25,9 +27,6 @@ CARD = BenchmarkCard(
 @benchmarks.add("Simulated.IT-ridge", card=CARD)
 def simulated_it_ridge() -> Benchmark:
     """60 simulated neurons, 480 images, 8 trials; reliabilities of the means .4 to .95."""
-    from brainmark.core.experiment import Experiment, Record
-    from brainmark.metrics.ceilings import split_half
-
     study = datasets["Simulated.IT"].load()
     return Benchmark(
         "Simulated.IT-ridge",

@@ -6,15 +6,15 @@ the responses can be predicted in part only, and there are no solution times: su
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, control_model, datasets, metrics, shuffled
+from brainmark.core.comparison import Comparison
+from brainmark.core.experiment import Experiment, Record
+from brainmark.core.libraries import np, xr
+from brainmark.data.generated.simulated_time import BINS, WIDE
 from brainmark.data.studies.simulated import BRAINMARK
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.comparison import Comparison
+from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.metrics.time import temporal
+from brainmark.metrics.time.temporal import each_time_bin, each_time_bin_ceiling
 
 
 def _card(summary: str, dataset: str, metric: str) -> BenchmarkCard:
@@ -40,11 +40,6 @@ TIMES = _card("when each object is told from the others.", "Simulated.solution_t
 @benchmarks.add("Simulated.IT-temporal-ridge", card=TEMPORAL)
 def temporal_ridge() -> Benchmark:
     """40 simulated neurons, 240 images, 6 bins of 30 ms, 6 trials; one value a bin."""
-    from brainmark.core.experiment import Experiment, Record
-    from brainmark.data.simulated_time import WIDE
-    from brainmark.metrics.ceilings import split_half
-    from brainmark.metrics.temporal import each_time_bin, each_time_bin_ceiling
-
     study = datasets["Simulated.IT-temporal"].load()
     return Benchmark(
         "Simulated.IT-temporal-ridge",
@@ -60,10 +55,6 @@ def temporal_ridge() -> Benchmark:
 @benchmarks.add("Simulated.IT-ost", card=TIMES)
 def solution_times() -> Benchmark:
     """Solution times of 240 images, without noise: there is no ceiling to divide by."""
-    from brainmark.core.experiment import Experiment, Record
-    from brainmark.data.simulated_time import BINS
-    from brainmark.metrics import temporal
-
     study = datasets["Simulated.solution_times"].load()
     return Benchmark(
         "Simulated.IT-ost",
@@ -79,7 +70,6 @@ def shuffled_times(seed: int = 0) -> Control:
     """Return the control in which the times belong to the wrong images; with shuffled answers none is solved."""
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
-        import numpy as np
 
         target = benchmark.mean_target
         order = np.random.default_rng(seed).permutation(target.sizes["presentation"])

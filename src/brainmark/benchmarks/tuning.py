@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, control_model, datasets, metrics
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.comparison import Comparison
+from brainmark.core.comparison import Comparison
+from brainmark.core.libraries import xr
+from brainmark.data.generated.gratings import v1_tuning
+from brainmark.metrics.tuning.distributions import distribution_ceiling, uniform_floor
 
 
 def register_tuning(name: str, dataset: str, tuned: str, meaning: str) -> None:
@@ -19,7 +16,7 @@ def register_tuning(name: str, dataset: str, tuned: str, meaning: str) -> None:
     ----------
     name : of the benchmark, ``<Study><Year>.V1-<property>``.
     dataset : registered; one value a cell, or a histogram of cells.
-    tuned : property of `brainmark.metrics.distributions`.
+    tuned : property of `brainmark.metrics.tuning.distributions`.
     meaning : what the property is, for the card.
     """
     source = datasets[dataset].card
@@ -39,9 +36,6 @@ def register_tuning(name: str, dataset: str, tuned: str, meaning: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """Drifting gratings of 8 degrees; units near fixation; 1 - normalised Kolmogorov-Smirnov distance."""
-        from brainmark.data.gratings import v1_tuning
-        from brainmark.metrics.distributions import distribution_ceiling
-
         return Benchmark(
             name,
             card,
@@ -57,10 +51,6 @@ def uniform(tuned: str) -> Control:
     """Return the control in which the units are spread evenly over the range of the property: a high floor."""
 
     def compare(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
-        import xarray as xr
-
-        from brainmark.core.comparison import Comparison
-        from brainmark.metrics.distributions import uniform_floor
 
         floor = uniform_floor(benchmark.target, tuned)
         return Comparison(xr.DataArray([floor], dims="property"), center="mean")

@@ -7,16 +7,12 @@ with a seed, and ``BLiMP.<phenomenon>-accuracy`` for those of one phenomenon.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled
+from brainmark.core.comparison import Comparison, Metric
+from brainmark.core.experiment import Experiment, Prefer
+from brainmark.core.libraries import np, xr
 from brainmark.data.studies.warstadt2020 import CITE, FIELDS, LICENCE, PHENOMENA
-
-if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core.comparison import Comparison, Metric
 
 SAMPLED = 50
 """Pairs of each paradigm in the sample."""
@@ -41,8 +37,6 @@ def _register(part: str) -> None:
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:
         """One value a paradigm; the right sentence is the one that the grammar allows, chance is a half."""
-        from brainmark.core.experiment import Experiment, Prefer
-
         study = datasets["BLiMP"].load()
         chosen = _chosen(study.measurement, part)
         return Benchmark(
@@ -57,8 +51,6 @@ def _register(part: str) -> None:
 
 def _chosen(sentences: xr.DataArray, part: str) -> np.ndarray:
     """Positions of the sentences of a part, whole pairs in their order."""
-    import numpy as np
-
     paradigm = sentences.coords["paradigm"].values
     if part == "sample":
         generator = np.random.default_rng(67)
@@ -72,9 +64,6 @@ def _chosen(sentences: xr.DataArray, part: str) -> np.ndarray:
 
 def _pairs(sentences: xr.DataArray, chosen: np.ndarray) -> xr.DataArray:
     """Acceptability of pairs: presentation x choice, with the position of the acceptable one as ``label``."""
-    import numpy as np
-    import xarray as xr
-
     acceptable = sentences.values[chosen].reshape(-1, 2)
     first = chosen[::2]
     known = {c: ("presentation", sentences.coords[c].values[first]) for c in ("stimulus_id", "paradigm", "people")}
@@ -86,7 +75,6 @@ def _with_people(metric: Metric) -> Metric:
     """Add what people reach on the same paradigms, and how alike they and the model find them hard."""
 
     def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        import numpy as np
 
         found = metric(prediction, target)
         paradigm, share = (target.coords[c].values for c in ("paradigm", "people"))

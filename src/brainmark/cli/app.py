@@ -11,8 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from brainmark.cli import data_commands, score_commands, tables
+import brainmark
+from brainmark.cli import data_commands, score_commands, tables, trees
+from brainmark.cli.demo import run_demo
+from brainmark.cli.doctor import examine
+from brainmark.cli.facts import facts_of
+from brainmark.cli.scoring import check_report_path
+from brainmark.cli.selecting import benchmark_cards, nodes_named
+from brainmark.cli.showing import check_has_page, write_page
 from brainmark.cli.terminal import JsonFlag, err, escaped, out, print_json, show_warning, whole
+from brainmark.cli.training import Changes, recipes, train_and_show
 from brainmark.core import registry
 from brainmark.core.errors import BrainmarkError, UnknownName, saying_what_to_install
 from brainmark.core.lookup import select
@@ -57,8 +65,6 @@ def run() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        import brainmark
-
         out.print(brainmark.__version__, highlight=False)
         raise typer.Exit
 
@@ -103,9 +109,6 @@ def show(
 
     Examples: [bold]brainmark show Cowley2023.V4-pls[/], [bold]brainmark show average_vision[/]
     """
-    from brainmark.cli import trees
-    from brainmark.cli.selecting import benchmark_cards, nodes_named
-
     found = [r[name] for r in REGISTRIES.values() if name in r]
     if not found and (nodes := nodes_named(name)):
         if as_json:
@@ -120,9 +123,6 @@ def show(
     if not found:
         known = [n for r in REGISTRIES.values() for n in r]
         raise UnknownName("name", name, known, " ('brainmark list benchmarks' shows all benchmarks)")
-    from brainmark.cli.facts import facts_of
-    from brainmark.cli.scoring import check_report_path
-    from brainmark.cli.showing import check_has_page, write_page
 
     if html is not None:
         check_report_path(html)
@@ -147,8 +147,6 @@ def demo(
     offline: Annotated[bool, typer.Option(help="Do not look for the real recordings.")] = False,
 ) -> None:
     """Score four models on all benchmarks that need no download, and on real recordings if they can be had."""
-    from brainmark.cli.demo import run_demo
-
     run_demo(out, html, offline=offline)
 
 
@@ -173,8 +171,6 @@ def train(
     [bold]brainmark score checkpoint:my-run -b 'CIFAR10H-*'[/],
     [bold]brainmark train gpt --layers 4 --text my-book.txt[/]
     """
-    from brainmark.cli.training import Changes, recipes, train_and_show
-
     if recipe is None:
         out.print(recipes())
         return
@@ -186,8 +182,6 @@ def train(
 
 def doctor(as_json: JsonFlag = False) -> None:
     """Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to mend it."""
-    from brainmark.cli.doctor import examine
-
     findings = examine()
     print_json([f.__dict__ for f in findings]) if as_json else out.print(tables.findings(findings))
     if any(f.state == "broken" for f in findings):

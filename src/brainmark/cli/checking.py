@@ -8,13 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from brainmark.testing import run_checks
+
 MARKS = {"passed": "[green]passed [/]", "failed": "[red]failed [/]", "skipped": "[yellow]skipped[/]"}
 
 
 def check_and_show(names: Sequence[str], console: Console, as_json: Callable[[Any], None] | None) -> bool:
     """Run the checks on packages or registered names; return whether none failed."""
-    from brainmark.testing import run_checks
-
     results: list[Any] = []
     for name in names:
         for result in run_checks(name):

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from brainmark.cli import tables
+from brainmark.cli import packaging, tables
+from brainmark.cli.checking import check_and_show
+from brainmark.cli.fetching import fetch_and_show, status
 from brainmark.cli.terminal import JsonFlag, err, out, print_json
 
 
@@ -21,8 +23,6 @@ def fetch(
 
     Examples: [bold]brainmark fetch Cowley2023.210325[/], [bold]brainmark fetch --list[/]
     """
-    from brainmark.cli.fetching import fetch_and_show, status
-
     if names and not list_:
         fetch_and_show(names, err if as_json else out)
     if list_ or not names or as_json:
@@ -38,8 +38,6 @@ def check(
 
     Examples: [bold]brainmark check my_package[/], [bold]brainmark check gabor Cowley2023.V4-pls[/]
     """
-    from brainmark.cli.checking import check_and_show
-
     if not check_and_show(names, out, print_json if as_json else None):
         raise typer.Exit(1)
 
@@ -79,8 +77,6 @@ def package(
 
     What is missing, in the description and in the files, is listed at once; then nothing is written.
     """
-    from brainmark.cli import packaging
-
     if template is not None:
         sys.stdout.write(packaging.template(template))
         return

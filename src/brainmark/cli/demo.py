@@ -9,6 +9,8 @@ from rich.console import Console
 from brainmark.cli.scoring import check_report_path, report, run_and_show
 from brainmark.core import registry
 from brainmark.core.errors import DataError
+from brainmark.data.files.fetch import fetch_all
+from brainmark.run.origin import data_origin
 
 MODELS = ("pixels", "gabor", "hmax", "voneblock", "simulated-truth")
 NOT_FOR_THEM = {"temporal", "many stimuli"}  # tags: they have no dynamics; many stimuli take minutes for each model
@@ -39,9 +41,6 @@ def _downloads(datasets: tuple[str, ...]) -> bool:
 
 def _reachable(names: list[str], console: Console) -> list[str]:
     """Fetch what the benchmarks need; return those whose data could be had, and say where from."""
-    from brainmark.data.fetch import fetch_all
-    from brainmark.run.origin import data_origin
-
     reachable: list[str] = []
     failed: DataError | None = None
     for name in names:

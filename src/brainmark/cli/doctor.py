@@ -14,6 +14,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from brainmark.cli.fetching import status
+from brainmark.core import registry
+from brainmark.core.libraries import torch
+from brainmark.data.files.settings import home, mirrors
+from brainmark.run.stamp import versions
+
 NAMED = 5  # data sets that are named when many are not at hand
 
 
@@ -36,7 +42,6 @@ def _versions() -> Iterator[Finding]:
     version = metadata.version("brainmark")
     yield Finding("brainmark", "fine", f"{version}, from {Path(__file__).resolve().parents[1]}")
     yield Finding("python", "fine", f"{platform.python_version()}, {sys.executable}")
-    from brainmark.run.stamp import versions
 
     yield Finding("packages", "fine", ", ".join(f"{n} {v}" for n, v in versions().items()))
     for extra, library, use in (
@@ -50,7 +55,6 @@ def _versions() -> Iterator[Finding]:
 
 def _compute() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    import numpy  # noqa: F401 - its thread pools are what is looked at
     from threadpoolctl import threadpool_info
 
     pools = ", ".join(f"{p['internal_api']} {p['num_threads']}" for p in threadpool_info())
@@ -70,7 +74,7 @@ def _compute() -> Iterator[Finding]:
 
 def _devices() -> Finding:
     try:
-        import torch
+        pass
     except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
         return Finding("torch", "broken", f"cannot be imported: {error}", "pip install --force-reinstall torch")
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -80,7 +84,6 @@ def _devices() -> Finding:
 
 
 def _cache() -> Iterator[Finding]:
-    from brainmark.data.settings import home
 
     folder = home()
     source = "BRAINMARK_HOME" if os.environ.get("BRAINMARK_HOME") else "platform default"
@@ -101,7 +104,6 @@ def _cache() -> Iterator[Finding]:
 
 
 def _mirrors() -> Iterator[Finding]:
-    from brainmark.data.settings import mirrors
 
     if not mirrors():
         yield Finding("mirrors", "note", "none; files that are not cached come from the network")
@@ -114,7 +116,6 @@ def _mirrors() -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
-    from brainmark.core import registry
 
     registries = (registry.models, registry.benchmarks, registry.datasets, registry.metrics)
     yield Finding("registered", "fine", ", ".join(f"{len(r)} {r.kind}{'' if len(r) == 1 else 's'}" for r in registries))
@@ -123,7 +124,6 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _data() -> Iterator[Finding]:
-    from brainmark.cli.fetching import status
 
     rows = status([])
     missing = [row["dataset"] for row in rows if {"missing", "damaged"} & {*row["states"]}]

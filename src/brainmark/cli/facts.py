@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from brainmark.benchmarks.packaged import names_at
 from brainmark.cli.showing import ceiling_spread
+from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import BrainmarkError
 from brainmark.core.registry import Entry, metrics
 from brainmark.core.tree import place
-
-if TYPE_CHECKING:
-    from brainmark.core.benchmark import Benchmark
+from brainmark.data.packaging.folder import read_card
+from brainmark.data.studies.packaged import package_at
+from brainmark.run.origin import data_origin
 
 
 def facts_of(entry: Entry[Any, Any], load: Callable[[], Any] | None = None) -> dict[str, Any]:
@@ -43,10 +45,6 @@ def _registered(entry: Entry[Any, Any]) -> dict[str, Any]:
 
 def _packaged(entry: Entry[Any, Any]) -> dict[str, Any]:
     """Benchmarks of a packaged data set, and what was decided when it was made."""
-    from brainmark.benchmarks.packaged import names_at
-    from brainmark.data.packaging.folder import read_card
-    from brainmark.data.studies.packaged import package_at
-
     path = package_at(entry.name)
     if path is None:
         return {}
@@ -57,7 +55,6 @@ def _packaged(entry: Entry[Any, Any]) -> dict[str, Any]:
 
 
 def _data_facts(entry: Entry[Any, Any], load: Callable[[], Any]) -> dict[str, Any]:
-    from brainmark.run.origin import data_origin
 
     names = entry.card.datasets if entry.kind == "benchmark" else (entry.name,)
     origin = data_origin(names)

@@ -12,12 +12,12 @@ from rich.markup import escape
 from brainmark.cli import tables
 from brainmark.core import DatasetCard, registry
 from brainmark.core.errors import UnknownName
+from brainmark.data.files.fetch import fetch_all, where
+from brainmark.run.origin import origins
 
 
 def status(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return one row for each dataset (all, if none is named): states of its files, number, bytes, licence."""
-    from brainmark.run.origin import origins
-
     rows: list[dict[str, Any]] = []
     for name in _datasets(names) if names else registry.datasets:
         card = registry.datasets[name].card
@@ -35,8 +35,6 @@ def status(names: Sequence[str]) -> list[dict[str, Any]]:
 
 def fetch_and_show(names: Sequence[str], console: Console) -> None:
     """Fetch the files of datasets (or of the datasets of benchmarks), with progress and licence."""
-    from brainmark.data.fetch import fetch_all, where
-
     for name in _datasets(names):
         card = registry.datasets[name].card
         total = tables.size(_total(card))

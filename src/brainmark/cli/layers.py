@@ -6,18 +6,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from brainmark.analysis.layer_map import best_first, layer_figure
 from brainmark.core import registry
 from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
-
-if TYPE_CHECKING:
-    from brainmark.run.layers import Choice
+from brainmark.core.lookup import load_model
+from brainmark.run.layers import PUBLIC, Choice, choices_path, choose_layers, keep, kept, with_chosen_layers
 
 SHOWN = 5  # best layers of a region in the table
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
@@ -41,8 +41,6 @@ def choose_and_show(
     ------
     UnknownName, NotApplicable, DataError, ModelError : see `run.layers.choose_layers`.
     """
-    from brainmark.run.layers import choices_path, choose_layers, keep
-
     check_share(share)
     pairs = _pairs(model, regions, benchmarks, held_out)
     choices: dict[str, Choice] = {}
@@ -75,8 +73,6 @@ def _pairs(
     model: str, regions: Sequence[str], benchmarks: Sequence[str], held_out: str | None
 ) -> list[tuple[str, str | None]]:
     """Benchmarks that choose, each with what tells; names are looked up before anything is computed."""
-    from brainmark.run.layers import PUBLIC
-
     for name in (*benchmarks, *([held_out] if held_out else [])):
         _ = registry.benchmarks[name]
     card = registry.models[model].card
@@ -97,8 +93,7 @@ def _pairs(
 
 def table(choices: Mapping[str, Choice]) -> RenderableType:
     """Return the choices with the next best layers, one table a region."""
-    from brainmark.analysis.layer_map import best_first
-    from brainmark.analysis.wording import interval, number
+    from brainmark.core.wording import interval, number
 
     parts: list[RenderableType] = []
     for region, choice in choices.items():
@@ -117,9 +112,6 @@ def table(choices: Mapping[str, Choice]) -> RenderableType:
 
 def toml_lines(model: str) -> str:
     """Return a model with its chosen layers, and those it commits to for other regions, as part of a models.toml."""
-    from brainmark.core.lookup import load_model
-    from brainmark.run.layers import kept, with_chosen_layers
-
     origin = ", ".join(f"{region} on {choice.public}" for region, choice in kept(model).items())
     lines = [f"# layers chosen for {origin}", f"[{_key(f'{model}-chosen')}]", f"network = {_text(model)}"]
     for region, given in with_chosen_layers(load_model(model), model).regions.items():
@@ -165,8 +157,6 @@ def check_figure_path(path: Path) -> None:
 
 def draw(choices: Mapping[str, Choice], path: Path) -> None:
     """Write the figure as an image, or as a page of its own."""
-    from brainmark.analysis.layer_map import layer_figure
-
     figure = layer_figure(choices)
     if path.suffix.lower() != ".html":
         figure.savefig(path, dpi=200)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from brainmark.benchmarks.packaged import names_at
 from brainmark.cli.packaging_templates import TEMPLATES
 from brainmark.core.errors import UnknownName
 from brainmark.data.packaging import Prepared, description_of, package, prepare
@@ -125,7 +126,6 @@ def _summary(prepared: Prepared, folder: Path | None) -> dict[str, Any]:
 
 
 def _benchmarks(folder: Path | None) -> list[str]:
-    from brainmark.benchmarks.packaged import names_at
 
     return [] if folder is None else [f"{folder}:{name}" for name in names_at(folder)]
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import cast, get_args
 
 from rich.console import Console, Group
 from rich.table import Table
 
+from brainmark.analysis.relation_figure import save_figure
+from brainmark.analysis.relations import Correction, Method, Relation, cells, relate_all
+from brainmark.analysis.score_tables import DETAIL, columns_of, families_of, read_table, table_of
+from brainmark.analysis.world_knowledge import category_relations
 from brainmark.cli.layers import check_figure_path
 from brainmark.cli.scoring import check_report_path, run_and_show
 from brainmark.cli.selecting import select_benchmarks, selected
 from brainmark.core import registry
 from brainmark.core.errors import InvalidModel, UnknownName
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from brainmark.analysis.relations import Correction, Method, Relation
+from brainmark.core.libraries import pd
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,6 @@ def relate_and_show(
     InvalidModel : neither models nor a table, or nothing to relate to.
     InvalidMeasurement : too few models have both.
     """
-    from brainmark.analysis.relations import Correction, Method
-    from brainmark.analysis.score_tables import families_of
-
     for what, name, known in (
         ("method", wanted.method, get_args(Method)),
         ("correction", wanted.correction, get_args(Correction)),
@@ -83,8 +80,6 @@ def relate_and_show(
     relations = _relations(wanted, table, families if wanted.by_family else None)
     console.print(_shown(relations))
     if figure is not None:
-        from brainmark.analysis.relation_figure import save_figure
-
         save_figure(relations, figure, families)
         console.print(f"figure: {figure}", soft_wrap=True, highlight=False)
     if csv is not None:
@@ -95,8 +90,6 @@ def relate_and_show(
 
 def _scores(wanted: Wanted, console: Console, cache: bool) -> tuple[pd.DataFrame, dict[str, str]]:
     """Scores by model, and the families that a file states."""
-    from brainmark.analysis.score_tables import DETAIL, read_table, table_of
-
     if wanted.table is not None:
         scores, families, _ = read_table(wanted.table)
         return scores, families
@@ -106,9 +99,6 @@ def _scores(wanted: Wanted, console: Console, cache: bool) -> tuple[pd.DataFrame
 
 
 def _relations(wanted: Wanted, table: pd.DataFrame, families: dict[str, str] | None) -> list[Relation]:
-    from brainmark.analysis.relations import relate_all
-    from brainmark.analysis.score_tables import columns_of, read_table
-    from brainmark.analysis.world_knowledge import category_relations
 
     ys = columns_of(table, wanted.y if wanted.table is not None else select_benchmarks(wanted.y)[0])
     method, correction = cast("Method", wanted.method), cast("Correction", wanted.correction)
@@ -125,8 +115,6 @@ def _relations(wanted: Wanted, table: pd.DataFrame, families: dict[str, str] | N
 
 def _shown(relations: Sequence[Relation]) -> Group:
     """A table; what all are related to stands above it."""
-    from brainmark.analysis.relations import cells
-
     same = len({relation.x for relation in relations}) == 1
     table = Table(box=None, header_style="bold")
     for name in ("x", "y")[same:]:
@@ -140,8 +128,6 @@ def _shown(relations: Sequence[Relation]) -> Group:
 
 def _points(relations: Sequence[Relation], families: dict[str, str]) -> pd.DataFrame:
     """One row for each model of each relation."""
-    import pandas as pd
-
     rows = [
         {
             "x": one.x, "y": one.y, "model": model, "family": families.get(model, model), "x value": x, "y value": y,

@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
+from brainmark.analysis.table import check_table_path, write_table
+from brainmark.cli.layers import check_figure_path, choose_and_show, draw, toml_lines
+from brainmark.cli.relating import Wanted, relate_and_show
+from brainmark.cli.scoring import at_nodes, check_report_path, report, run_and_show
+from brainmark.cli.selecting import benchmark_cards, select_benchmarks, selected
 from brainmark.cli.terminal import JsonFlag, announce, err, out, print_json
 from brainmark.core import registry
+from brainmark.models.sources.toml_models import in_file
 
 
 def score(
@@ -64,16 +70,10 @@ def score(
 
     Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
     """
-    from brainmark.analysis.table import check_table_path, write_table
-    from brainmark.cli.scoring import at_nodes, check_report_path, report, run_and_show
-    from brainmark.cli.selecting import benchmark_cards, select_benchmarks, selected
-
     if verbose:
         announce()
     wanted = list(models)
     if models_file is not None:
-        from brainmark.models.toml_models import in_file
-
         wanted = in_file(models_file, wanted)
     chosen = selected(registry.models, wanted)
     if random_weights:
@@ -133,8 +133,6 @@ def relate(
     --with 'Wikitext-probability:bits per character' --figure relation.html[/],
     [bold]brainmark relate --table scores.csv -b 'Pereira2018*' --tasks tasks.csv --by-family[/]
     """
-    from brainmark.cli.relating import Wanted, relate_and_show
-
     wanted = Wanted(
         tuple(models or ()), tuple(to or ()), tuple(benchmark or ()), table, tasks, by_family, method, correction, seed
     )
@@ -169,9 +167,6 @@ def layers(
     [bold]brainmark layers hmax -b Kriegeskorte2008.monkeyIT-rdm[/]
     """
     from dataclasses import asdict
-
-    from brainmark.cli.layers import check_figure_path, choose_and_show, draw, toml_lines
-    from brainmark.cli.scoring import check_report_path
 
     if figure is not None:
         check_figure_path(figure)

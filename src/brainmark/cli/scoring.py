@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from brainmark.analysis.report import write_report
 from brainmark.cli import tables, trees
 from brainmark.cli.selecting import benchmark_cards
 from brainmark.cli.terminal import err
 from brainmark.core import registry
 from brainmark.core.errors import ResourceError, UnknownName
 from brainmark.core.tree import Node
+from brainmark.run.origin import data_origin
 from brainmark.run.scoring import Layers, Outcome, score_all
 
 QUIET = 20.0
@@ -93,9 +95,6 @@ def check_report_path(path: Path, what: str = "report") -> None:
 
 def report(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") -> Path:
     """Write the HTML report of these outcomes."""
-    from brainmark.analysis.report import write_report
-    from brainmark.run.origin import data_origin
-
     benchmarks = [entry for o in outcomes if (entry := registry.benchmarks.get(o.benchmark))]
     models = [entry for o in outcomes if (entry := registry.models.get(o.subject))]
     cards = {e.name: e.card for e in (*benchmarks, *models)}

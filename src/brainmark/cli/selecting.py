@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any, cast, get_args
 
+from brainmark.benchmarks.packaged import expanded
 from brainmark.core import registry
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import UnknownName
@@ -76,8 +77,6 @@ def _unknown(name: str, split: str | None) -> UnknownName:
 
 def _at_path(name: str) -> list[str]:
     """Return the benchmarks of the packaged data set that a path, or a path and a benchmark, leads to."""
-    from brainmark.benchmarks.packaged import expanded
-
     if name not in registry.datasets and registry.datasets.find(name):
         return expanded(name)
     return [name] if registry.benchmarks.find(name) else []

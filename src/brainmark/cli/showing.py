@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from brainmark.analysis.benchmark_page import render_page
+from brainmark.core.comparison import Comparison
 from brainmark.core.errors import ResourceError, UnknownName
+from brainmark.core.libraries import np
 from brainmark.core.registry import Entry
-
-if TYPE_CHECKING:
-    from brainmark.core.comparison import Comparison
+from brainmark.data.files.whole import write_whole
 
 BARS = "▁▂▃▄▅▆▇█"
 BINS = 24
@@ -18,8 +19,6 @@ BINS = 24
 
 def ceiling_spread(ceiling: Comparison) -> dict[str, Any]:
     """Return units, quartiles and histogram of a ceiling over its units; nothing where there are not two."""
-    import numpy as np
-
     values = np.asarray(ceiling.values.values, float).ravel()
     values = values[np.isfinite(values)]
     if len(values) < 2:
@@ -33,8 +32,6 @@ def ceiling_spread(ceiling: Comparison) -> dict[str, Any]:
 
 def histogram(values: Any, bins: int = BINS) -> str:
     """Return counts from least to greatest value as a line of blocks; an empty bin is a space."""
-    import numpy as np
-
     counts, _ = np.histogram(values, bins=bins)
     heights = np.ceil(counts / counts.max() * len(BARS)).astype(int)
     return "".join(BARS[h - 1] if h else " " for h in heights)
@@ -54,9 +51,6 @@ def write_page(load: Callable[[], Any], shown: dict[str, Any], path: Path) -> Pa
     DataError : its data cannot be had.
     ResourceError : the page cannot be written.
     """
-    from brainmark.analysis.benchmark_page import render_page
-    from brainmark.data.whole import write_whole
-
     page = render_page(load(), shown["facts"])
     try:
         write_whole(path, page.encode())

@@ -13,10 +13,12 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from brainmark.core.registry import Entry
+from brainmark.core.score import Failure, Score
+from brainmark.run.layers import LAYER_NOTE
+
 if TYPE_CHECKING:
     from brainmark.cli.doctor import Finding
-    from brainmark.core.registry import Entry
-    from brainmark.core.score import Failure, Score
 
 
 NAME, SUMMARY, CELL = 40, 44, 20  # columns of a list: names (longer ones fold), summaries, at most in a cell
@@ -101,8 +103,6 @@ def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> 
     Where a `terminal` has too few columns for one of them, ceilings, which stand above each as well, and then times
     are left out of all.
     """
-    from brainmark.core.score import Score
-
     outcomes = list(outcomes)
     boards = {b: [o for o in outcomes if o.benchmark == b] for b in dict.fromkeys(o.benchmark for o in outcomes)}
     left_out = _left_out(list(boards.values()), terminal)
@@ -124,8 +124,6 @@ def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> 
 
 def _board(rows: Sequence[Score | Failure], left_out: Collection[str] = ()) -> Table:
     """Return the table of one benchmark, less the columns that are left out."""
-    from brainmark.core.score import Score
-
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     shown = {column: look for column, look in BOARD.items() if column not in left_out}
     for column, (justify, width) in shown.items():
@@ -151,9 +149,6 @@ def _left_out(boards: Sequence[Sequence[Score | Failure]], terminal: int) -> tup
 
 def _reasons(outcome: Score | Failure) -> list[str]:
     """Return what is to be said below the tables: chosen layers of a score, or why there is none."""
-    from brainmark.core.score import Score
-    from brainmark.run.layers import LAYER_NOTE
-
     if isinstance(outcome, Score):
         return [f"{outcome.subject}: {note}" for note in outcome.notes if LAYER_NOTE in note]
     why = outcome.reason.removeprefix(f"{outcome.subject}: ")  # some errors begin with the name

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from brainmark.core.errors import InvalidModel, UnknownName
+from brainmark.models.sources.arguments import check_count
+from brainmark.training.curves import TEXT_ROWS, as_text, save_png, save_text_png
 from brainmark.training.recipes import RECIPES, Recipe
 from brainmark.training.text_recipes import TEXT_RECIPES, TextRecipe
 
@@ -51,8 +53,6 @@ def train_and_show(
     InvalidModel : a number of epochs or threads below 1, or another size of a network that has one size.
     DataError : the images or texts cannot be had, or the folder holds another run.
     """
-    from brainmark.models.arguments import check_count
-
     for what in ("epochs", "layers", "width"):
         if getattr(changes, what) is not None:
             check_count("train", what, getattr(changes, what), f"give a number of {what} from 1")
@@ -133,7 +133,6 @@ def _train(recipe: Recipe, place: Path, seed: int, threads: int, console: Consol
 
 
 def _show(run: Run, console: Console) -> None:
-    from brainmark.training.curves import as_text, save_png
 
     console.print(as_text(run.log, max(10, min(60, console.width - 50))), highlight=False)
     picture = run.folder / "curves.png"
@@ -147,7 +146,6 @@ def _show(run: Run, console: Console) -> None:
 
 
 def _show_text(run: TextRun, console: Console) -> None:
-    from brainmark.training.curves import TEXT_ROWS, as_text, save_text_png
 
     console.print(as_text(run.log, max(10, min(60, console.width - 50)), TEXT_ROWS), highlight=False)
     picture = run.folder / "curves.png"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,12 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from brainmark.analysis.hierarchy import NodeScore, node_scores
+from brainmark.analysis.table import ceiling_and_control, of_node, of_outcome
 from brainmark.core.cards import BenchmarkCard
+from brainmark.core.score import Failure, Score
 from brainmark.core.tree import Node
-
-if TYPE_CHECKING:
-    from brainmark.analysis.hierarchy import NodeScore
-    from brainmark.core.score import Failure, Score
 
 CELL = 17  # columns of a model in the table
 LEFT = 64  # columns left of the models
@@ -52,7 +51,6 @@ class Board:
     def __init__(
         self, nodes: Sequence[Node], outcomes: Sequence[Score | Failure], cards: Mapping[str, BenchmarkCard]
     ) -> None:
-        from brainmark.analysis.hierarchy import node_scores
 
         self.nodes = nodes
         self.table = {(o.subject, o.benchmark): o for o in outcomes}
@@ -94,7 +92,6 @@ class Board:
         return table
 
     def _add_node(self, table: Table, node: Node, indent: str, models: Sequence[str]) -> None:
-        from brainmark.analysis.table import ceiling_and_control
 
         scores = [self.scores[node.path, model] for model in models]
         floors = [s.control for s in scores if s.control is not None]
@@ -113,7 +110,6 @@ class Board:
 
 
 def _node_cell(score: NodeScore) -> str:
-    from brainmark.analysis.table import of_node
 
     text, interval, share = of_node(score)
     if not text:
@@ -122,7 +118,6 @@ def _node_cell(score: NodeScore) -> str:
 
 
 def _cell(outcome: Score | Failure | None) -> str:
-    from brainmark.analysis.table import of_outcome
 
     text, interval, _ = of_outcome(outcome)
     text = {"not run": "[dim]not run[/]", "no data": "[dim]no data[/]", "not applicable": "[dim]n/a[/]"}.get(text, text)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brainmark.core.cards import BenchmarkCard
+from brainmark.core.comparison import Ceiling, Comparison, Metric, Published
 from brainmark.core.errors import (
     BrainmarkError,
     InvalidMeasurement,
@@ -20,15 +21,12 @@ from brainmark.core.errors import (
     NotApplicable,
     ResourceError,
 )
+from brainmark.core.experiment import Experiment, group_of
+from brainmark.core.libraries import np, xr
+from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
 from brainmark.core.registry import models
+from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.comparison import Ceiling, Comparison, Metric, Published
-    from brainmark.core.experiment import Experiment
-    from brainmark.core.score import Score
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +70,6 @@ class Benchmark:
     published: Published | None = None
 
     def __post_init__(self) -> None:
-        from brainmark.core.experiment import group_of
-        from brainmark.core.measurement import check_measurement
 
         check_measurement(self.target, f"target of {self.identifier!r}")
         if "presentation" not in self.target.dims:
@@ -113,8 +109,6 @@ class Benchmark:
         ------
         NotApplicable, InvalidMeasurement, ModelError, ResourceError
         """
-        from brainmark.core.measurement import check_answer, with_stimulus_columns
-
         with answering(f"{subject.identifier} on {self.identifier}"):
             answer = subject.perform(self.experiment)
         answer = check_answer(answer, self.experiment, subject.identifier).assign_attrs(subject=subject.identifier)
@@ -131,8 +125,6 @@ class Benchmark:
         InvalidMeasurement, ModelError : its answer breaks the contract or holds values that are not numbers.
         MethodError : the metric, the ceiling or a control failed.
         """
-        from brainmark.core.score import make_score
-
         answer = self.answer(subject)
         where = f"{subject.identifier} on {self.identifier}"
         self.prepare()
@@ -158,7 +150,6 @@ class Benchmark:
 
 def shuffled(seed: int = 0) -> Control:
     """Return the control in which the model's answers are paired with the wrong stimuli."""
-    import numpy as np
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
         order = np.random.default_rng(seed).permutation(answer.sizes["presentation"])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
-
-import numpy as np
-import xarray as xr
+from typing import Literal, TypeAlias
 
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
 
 UNDEFINED = "undefined"
 """How the note begins that a comparison adds where values are NaN and no other note has the word."""
@@ -86,8 +84,8 @@ class Published:
     normalised: Callable[[Comparison, Comparison], float]
 
 
-Metric = Callable[[xr.DataArray, xr.DataArray], Comparison]
+Metric: TypeAlias = "Callable[[xr.DataArray, xr.DataArray], Comparison]"
 """prediction, target -> comparison."""
 
-Ceiling = Callable[[xr.DataArray], Comparison]
+Ceiling: TypeAlias = "Callable[[xr.DataArray], Comparison]"
 """target with its repetitions or subjects -> the values that a perfect model could reach."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.cards import Card, Domain
+from brainmark.core.comparison import Metric
 from brainmark.core.errors import UnknownName
 from brainmark.core.registry import Entry, Registry, benchmarks, datasets, metrics, models
-
-if TYPE_CHECKING:
-    from brainmark.core.benchmark import Benchmark
-    from brainmark.core.cards import Card, Domain
-    from brainmark.core.comparison import Metric
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
 
 
 def load_model(name: str, **options: Any) -> Subject:

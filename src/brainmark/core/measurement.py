@@ -23,10 +23,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-
 from brainmark.core.errors import InvalidMeasurement, ModelError
 from brainmark.core.experiment import (
     Choose,
@@ -42,6 +38,7 @@ from brainmark.core.experiment import (
     Record,
     group_of,
 )  # fmt: skip
+from brainmark.core.libraries import np, pd, xr
 
 Kind = Literal["recording", "series", "behavior", "movement", "dissimilarity", "property", "histogram"]
 

@@ -18,12 +18,12 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard
+from brainmark.core.comparison import Metric
 from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, saying_what_to_install
+from brainmark.core.subject import Subject
 
 if TYPE_CHECKING:
     from brainmark.core.benchmark import Benchmark
-    from brainmark.core.comparison import Metric
-    from brainmark.core.subject import Subject
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)
@@ -33,9 +33,11 @@ ENTRY_POINT_GROUP = "brainmark"
 ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.metrics.catalogue",
     "brainmark.data.studies",
+    "brainmark.brainscore.metrics.published",
+    "brainmark.brainscore.studies",
     "brainmark.models.vision",
     "brainmark.models.language",
-    "brainmark.models.resolve",
+    "brainmark.models.sources.resolve",
     "brainmark.benchmarks",
 )
 

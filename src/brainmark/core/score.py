@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
-import xarray as xr
-
 from brainmark.core.comparison import UNDEFINED, Comparison, Published, center
 from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
+from brainmark.core.libraries import np, scipy, xr
 
 Interval = tuple[float, float]
 
@@ -327,10 +325,8 @@ def student_stretch(units: int) -> float:
 
     Below `FEW_UNITS` it grows no further: their percentiles then say little anyway.
     """
-    from scipy.special import stdtrit
-
     count = max(units, FEW_UNITS)
-    return math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 0.975)) / 1.959964
+    return math.sqrt(count / (count - 1)) * float(scipy.special.stdtrit(count - 1, 0.975)) / 1.959964
 
 
 def _replicates(comparison: Comparison, count: int) -> np.ndarray:

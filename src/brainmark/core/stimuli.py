@@ -10,15 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol
 
 from brainmark.core.cards import Modality
 from brainmark.core.errors import InvalidStimuli
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from PIL.Image import Image as PillowImage
+from brainmark.core.libraries import Image, np, pd
 
 
 class Media(Protocol):
@@ -64,8 +60,6 @@ def decode_image(source: Path | BinaryIO) -> np.ndarray:
     FileNotFoundError : no such file.
     InvalidStimuli : it is damaged, cut short or no image.
     """
-    from PIL import Image
-
     try:
         with Image.open(source) as image:
             return _rgb(image)
@@ -75,8 +69,7 @@ def decode_image(source: Path | BinaryIO) -> np.ndarray:
         raise InvalidStimuli(f"{type(error).__name__}: {error}") from error
 
 
-def _rgb(image: PillowImage) -> np.ndarray:
-    import numpy as np
+def _rgb(image: Image.Image) -> np.ndarray:
 
     if image.mode == "F":
         raise ValueError("pixels are real numbers of no known scale; save them as 8 or 16 bits")
@@ -86,8 +79,6 @@ def _rgb(image: PillowImage) -> np.ndarray:
         grey = (np.clip(np.asarray(image, np.int64), 0, 65535) + 128) // 257
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
     if image.has_transparency_data:
-        from PIL import Image
-
         screen = Image.new("RGBA", image.size, (128, 128, 128, 255))
         screen.alpha_composite(image.convert("RGBA"))
         return np.asarray(screen.convert("RGB"))
@@ -190,7 +181,6 @@ class Stimuli:
 
 
 def _content(medium: Any) -> bytes:
-    import numpy as np
 
     if isinstance(medium, np.ndarray):
         head = f"{medium.dtype.str}{medium.shape}".encode()

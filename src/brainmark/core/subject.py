@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-if TYPE_CHECKING:  # registering modules name this class; that must load no array library
-    import xarray as xr
+from brainmark.core.experiment import Experiment
+from brainmark.core.libraries import xr
 
-    from brainmark.core.experiment import Experiment
+if TYPE_CHECKING:  # registering modules name this class; that must load no array library
+    pass
 
 
 @runtime_checkable

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from brainmark.data.files.fetch import Whereabouts, cached_path, fetch_all, where
+from brainmark.data.files.git import GitFolder
+from brainmark.data.files.settings import Mirror, home, mirrors
+from brainmark.data.readers.archive import ZipImages
+from brainmark.data.readers.netcdf import read_measurement, write_measurement
+from brainmark.data.study import Study
 
-from brainmark.core.lazy import attach
-
-if TYPE_CHECKING:
-    from brainmark.data.archive import ZipImages
-    from brainmark.data.fetch import Whereabouts, cached_path, fetch_all, where
-    from brainmark.data.git import GitFolder
-    from brainmark.data.netcdf import read_measurement, write_measurement
-    from brainmark.data.settings import Mirror, home, mirrors
-    from brainmark.data.study import Study
-
-_HOMES = {
-    "archive": "ZipImages",
-    "fetch": "Whereabouts cached_path fetch_all where",
-    "git": "GitFolder",
-    "netcdf": "read_measurement write_measurement",
-    "settings": "Mirror home mirrors",
-    "study": "Study",
-}
-__getattr__, __dir__, __all__ = attach(__name__, _HOMES)
+__all__ = [
+    "GitFolder",
+    "Mirror",
+    "Study",
+    "Whereabouts",
+    "ZipImages",
+    "cached_path",
+    "fetch_all",
+    "home",
+    "mirrors",
+    "read_measurement",
+    "where",
+    "write_measurement",
+]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import xarray as xr
-
 from brainmark.core import DatasetCard, InvalidMeasurement, Setting, Stimuli, check_measurement
+from brainmark.core.libraries import np, xr
 
 
 @dataclass(frozen=True, eq=False)

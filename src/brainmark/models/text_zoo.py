@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from brainmark.models.text_regions import DEPTH, LANGUAGE_REGIONS
+from brainmark.core.subject import Subject
+from brainmark.models.sources.libraries import HubText
+from brainmark.models.subjects.language import LanguageSubject
+from brainmark.models.subjects.text_regions import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.zoo import Commitment, network
-
-if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
-    from brainmark.models.sources import HubText
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,12 @@ class TextNet:
 
     def source(self) -> HubText:
         """Return where it comes from."""
-        from brainmark.models.sources import HubText
-
         return HubText(self.repository if isinstance(self.repository, str) else self.repository())
 
     def subject(self, name: str, weights: str, seed: int) -> Subject:
         """Return the subject; untrained, it is a model of its own, whose name says so."""
-        from brainmark.models.found_language import from_source
-        from brainmark.models.language_subject import LanguageSubject
         from brainmark.models.networks.seeds import twin
+        from brainmark.models.sources.found_language import from_source
 
         source, identifier = self.source(), twin(name, weights, seed)
         make = partial(network, source, weights, seed)

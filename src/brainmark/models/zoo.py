@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypedDict
+from typing import Any, ClassVar, Literal, Protocol, TypedDict
 
 from brainmark.core.cards import Domain, ModelCard
+from brainmark.core.errors import InvalidModel
+from brainmark.core.libraries import nn
 from brainmark.core.registry import models
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from brainmark.core.subject import Subject
-    from brainmark.models.sources import Source
+from brainmark.core.subject import Subject
+from brainmark.models.sources.libraries import Source
 
 REGIONS = ("V1", "V2", "V4", "IT")
 DEGREES = 8.0
@@ -75,8 +73,8 @@ class Net:
 
     def subject(self, name: str, weights: str, seed: int) -> Subject:
         """Return the subject; untrained, it is a model of its own, whose name says so."""
-        from brainmark.models.commitment import Head, Readout, VisionSubject
         from brainmark.models.networks.seeds import twin
+        from brainmark.models.subjects.vision import Head, Readout, VisionSubject
 
         mean, std = self.channels
         make = partial(network, self.source, weights, seed)
@@ -98,8 +96,6 @@ def network(source: Source, weights: str, seed: int) -> nn.Module:
     from brainmark.models.networks.seeds import seeded
 
     if weights not in ("published", "random"):
-        from brainmark.core.errors import InvalidModel
-
         raise InvalidModel(f"weights is {weights!r}; give 'published' or 'random'")
     with seeded(seed):  # an architecture draws its weights also when they are then replaced
         made = source.untrained() if weights == "random" else source.trained()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import xarray as xr
-
 from brainmark.core.experiment import Experiment
+from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
 
 

@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
-import numpy as np
-import xarray as xr
-
 from brainmark.core import registry
 from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark, answering
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
+from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_answer, with_stimulus_columns
 from brainmark.core.score import Interval, Score, make_score
 from brainmark.core.subject import Subject
-from brainmark.data.places import short_name
-from brainmark.data.settings import home
-from brainmark.data.whole import write_whole
-from brainmark.metrics.haemodynamics import BLOCK
-from brainmark.models.commitment import as_subject
-from brainmark.models.layered import LayeredSubject
+from brainmark.data.files.places import short_name
+from brainmark.data.files.settings import home
+from brainmark.data.files.whole import write_whole
+from brainmark.metrics._arrays.backend import available_memory
+from brainmark.metrics.time.haemodynamics import BLOCK
+from brainmark.models.subjects.layered import LayeredSubject
+from brainmark.models.subjects.vision import as_subject
 
 PUBLIC: Mapping[str, tuple[str, str | None]] = {
     "V4": ("Cowley2023.V4.201025-ridge", "Cowley2023.V4-ridge"),
@@ -237,8 +236,6 @@ def _tried(
     progress: Progress | None,
 ) -> list[Candidate]:
     """Score each layer, as many at a time as memory holds; without intervals, which choose nothing."""
-    from brainmark.metrics.backend import available_memory
-
     ceiling = benchmark.ceiling_comparison
     benchmark = replace(benchmark, metric=_without_draws(benchmark.metric), ceiling=ceiling and (lambda _: ceiling))
     budget = available_memory(benchmark.target.values) * _SHARE

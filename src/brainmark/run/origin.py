@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from brainmark.core import registry
+from brainmark.data.files.fetch import where
 
 
 def data_origin(names: Iterable[str]) -> str:
@@ -14,7 +15,5 @@ def data_origin(names: Iterable[str]) -> str:
 
 def origins(name: str) -> list[str]:
     """Return where the files of a dataset are, each state once; no network is used."""
-    from brainmark.data.fetch import where
-
     card = registry.datasets[name].card
     return sorted({str(where(source).state) for source in card.sources}) or ["simulated"]

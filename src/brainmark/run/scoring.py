@@ -18,8 +18,10 @@ from brainmark.core.errors import BrainmarkError, DataError, InvalidRegistration
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Score
 from brainmark.core.subject import Subject
-from brainmark.data.settings import home
+from brainmark.data.files.settings import home
+from brainmark.models.subjects.vision import as_subject
 from brainmark.run.answers import Answers
+from brainmark.run.layers import kept, note_on, with_chosen_layers
 from brainmark.run.origin import data_origin
 from brainmark.run.stamp import code_digest, entry_fingerprint, make_stamp, versions
 from brainmark.store.results import ResultStore
@@ -41,7 +43,6 @@ class _Model:
     def subject(self) -> Subject:
         if self.layers == "committed":
             return self._made
-        from brainmark.run.layers import with_chosen_layers
 
         return with_chosen_layers(self._made, self.name)
 
@@ -56,7 +57,6 @@ class _Model:
                 raise ModelError(f"{self.name} cannot be made: {type(error).__name__}: {error}") from error
         if hasattr(self.given, "perform") and not isinstance(self.given, type):
             return self.given
-        from brainmark.models.commitment import as_subject
 
         return as_subject(self.given)
 
@@ -65,7 +65,6 @@ class _Model:
         """What was chosen for it, as far as the score and the note on it depend on it."""
         if self.layers == "committed":
             return {}
-        from brainmark.run.layers import kept
 
         return {
             region: [c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates)]
@@ -203,8 +202,6 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     result = loaded(answers.of(model.subject, model.name))
     seconds = time.perf_counter() - begun
     if model.layers == "chosen":
-        from brainmark.run.layers import note_on
-
         note = note_on(model.name, loaded)
         result = replace(result, notes=(*result.notes, note)) if note else result
     result = result.stamped(make_stamp(loaded, model.subject, model.fingerprint, seconds, benchmark.origin))

@@ -15,12 +15,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import brainmark
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import BrainmarkError, ModelError
+from brainmark.core.libraries import np
 from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
 from brainmark.core.subject import Subject

@@ -7,11 +7,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import xarray as xr
-
 from brainmark.core.errors import DataError
+from brainmark.core.libraries import xr
 from brainmark.core.score import Score
-from brainmark.data.whole import write_whole
+from brainmark.data.files.whole import write_whole
 
 DRAWS = "draws"
 

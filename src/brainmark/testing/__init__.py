@@ -14,45 +14,6 @@ From the command line: ``brainmark check my_package``. From Python: ``check_pack
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from brainmark.core.lazy import attach
-
-if TYPE_CHECKING:
-    from brainmark.testing.examples import MetricExample, images, metric_example, texts
-    from brainmark.testing.subjects import (
-        Constant,
-        Echo,
-        Failing,
-        Misnamed,
-        Noise,
-        Projection,
-        Refusing,
-        Truncated,
-        Undefined,
-    )
-    from brainmark.testing.suite import (
-        Case,
-        CheckFailed,
-        CheckResult,
-        CheckSkipped,
-        ConformanceError,
-        cases,
-        check_benchmark,
-        check_dataset,
-        check_metric,
-        check_model,
-        check_package,
-        checks_of,
-        run_checks,
-    )  # fmt: skip
-
-_HOMES = {
-    "suite": (
-        "Case CheckFailed CheckResult CheckSkipped ConformanceError cases check_benchmark check_dataset check_metric "
-        "check_model check_package checks_of run_checks"
-    ),
-    "examples": "MetricExample images metric_example texts",
-    "subjects": "Constant Echo Failing Misnamed Noise Projection Refusing Truncated Undefined",
-}
-__getattr__, __dir__, __all__ = attach(__name__, _HOMES)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # names and their homes: __init__.pyi

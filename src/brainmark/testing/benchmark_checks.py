@@ -7,11 +7,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import InvalidMeasurement, ModelError
+from brainmark.core.libraries import np
 from brainmark.core.registry import Entry, benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from brainmark.core.cards import DatasetCard
 from brainmark.core.errors import BrainmarkError, DataError, InvalidMeasurement
 from brainmark.core.experiment import Setting
+from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_measurement
 from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli
+from brainmark.data.files.fetch import where
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, fail_if, said
 
@@ -59,8 +58,6 @@ def missing_files(card: DatasetCard) -> str:
     ------
     DataError : a source has an address that cannot be read.
     """
-    from brainmark.data.fetch import where
-
     lost = [found for found in map(where, card.sources) if found.state not in _AT_HAND]
     if not lost:
         return ""

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-
 from brainmark.core.cards import Compared
+from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import Stimuli
 
 _SIZES = ((61, 47), (64, 64), (33, 80), (40, 40))  # height, width: odd, even, wide

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from brainmark.core.cards import MetricCard
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import BrainmarkError
+from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import MetricExample, metric_example

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from brainmark.core.cards import Modality, ModelCard
 from brainmark.core.errors import InvalidMeasurement, ModelError, NotApplicable
 from brainmark.core.experiment import (
@@ -26,6 +23,7 @@ from brainmark.core.experiment import (
     Record,
     Setting,
 )  # fmt: skip
+from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_answer
 from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
-
-import numpy as np
-import xarray as xr
 
 from brainmark.core.errors import NotApplicable
 from brainmark.core.experiment import Choose, Experiment, Match, Move, NextWord, OddOneOut, Prefer, Record, group_of
+from brainmark.core.libraries import np, xr
 from brainmark.core.subject import Subject
 
 
@@ -134,7 +133,7 @@ class Undefined:
     """Answers with one value that is not a number."""
 
     of: Subject = field(default_factory=Noise)
-    value: float = np.nan
+    value: float = math.nan
     identifier: str = "undefined"
 
     def perform(self, experiment: Experiment) -> xr.DataArray:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal
 
+from brainmark.benchmarks.packaged import expanded
 from brainmark.core import registry
 from brainmark.core.errors import BrainmarkError, UnknownName
 from brainmark.core.registry import Entry
@@ -202,8 +203,6 @@ def _found(name: str) -> list[Entry[Any, Any]]:
 
 def _packaged(path: str) -> list[Entry[Any, Any]]:
     """Return the packaged data set at a path with its usual benchmarks, or one of its benchmarks."""
-    from brainmark.benchmarks.packaged import expanded
-
     dataset = registry.datasets.find(path)
     if dataset is None:
         benchmark = registry.benchmarks.find(path)

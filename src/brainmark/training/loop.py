@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from brainmark.core.errors import DataError
-from brainmark.data.whole import write_whole
+from brainmark.core.libraries import np
+from brainmark.data.files.whole import write_whole
+from brainmark.data.studies.cifar10 import arrays
 from brainmark.models.networks.cifar import Network, make_network
 from brainmark.models.networks.seeds import seeded
-from brainmark.models.trained import SUFFIX, Facts, to_bytes
+from brainmark.models.sources.trained import SUFFIX, Facts, to_bytes
 from brainmark.training.objectives import Images, Naming, TellingApart, objective_of
 from brainmark.training.recipes import Recipe
 
@@ -115,8 +116,6 @@ def train(
 
 def cifar10() -> Images:
     """Return the training images of CIFAR-10 that are registered."""
-    from brainmark.data.studies.cifar10 import arrays
-
     pixels, labels = arrays("train")
     return Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64)))
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from brainmark.models.networks.cifar import Network
-from brainmark.models.trained import MEAN, STD
+from brainmark.models.sources.trained import MEAN, STD
 from brainmark.training.augment import as_floats, crop_and_flip, simclr_view
 from brainmark.training.recipes import Recipe
 

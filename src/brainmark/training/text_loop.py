@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from brainmark.core.errors import DataError
-from brainmark.data.whole import write_whole
+from brainmark.data.files.whole import write_whole
 from brainmark.models.networks.seeds import seeded
-from brainmark.models.torch_libraries import transformers
-from brainmark.models.trained_text import CHECKPOINTS, FACTS, TextFacts, weights_of
+from brainmark.models.sources.torch_libraries import transformers
+from brainmark.models.sources.trained_text import CHECKPOINTS, FACTS, TextFacts, weights_of
 from brainmark.training.loop import LOG, STATE, check_same_run, generator_of, rate_at
 from brainmark.training.text_recipes import HEAD, TextRecipe
 from brainmark.training.texts import BEGIN, Paragraphs, chunks, learn_tokenizer, paragraphs_of, stream

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from brainmark.core.errors import DataError, UnknownName
-from brainmark.data import corpora
+from brainmark.data.readers import corpora
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,7 +26,7 @@ CORPORA: dict[str, Callable[[], list[str]]] = {
     "wikitext": lambda: corpora.wikitext("train"),
     "brown": lambda: corpora.brown("train"),
 }
-"""Corpora that recipes name; see `brainmark.data.corpora` for what is held out of them for good."""
+"""Corpora that recipes name; see `brainmark.data.readers.corpora` for what is held out of them for good."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.data import brainio
+from brainmark.brainscore import brainio
 from brainmark.data.packaging import description_of, load_package, package
 
 

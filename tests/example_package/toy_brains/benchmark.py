@@ -8,7 +8,7 @@ CARD = BenchmarkCard(summary="Simulated neurons, by PLS.", licence="MIT", cite=C
 
 @benchmarks.add("Toy.IT-pls", card=CARD)
 def toy_it_pls():
-    from brainmark.metrics.ceilings import split_half
+    from brainmark.metrics.statistics.ceilings import split_half
 
     study = datasets["Simulated.IT"].load()
     experiment = Experiment(study.stimuli, Record("IT"), study.setting)

@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from brainmark.core import Experiment, Setting, Stimuli
-from brainmark.models.torch_libraries import transformers as load_transformers
+from brainmark.models.sources.torch_libraries import transformers as load_transformers
 
 CORPUS = [
     "The cat sat on the mat and the old dog ran over the hill; don't you know John's 27 boats?",

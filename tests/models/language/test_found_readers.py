@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from brainmark.core import DataError, InvalidModel, MissingDependency, Read, Record, UnknownName, models
-from brainmark.models.commitment import as_subject
 from brainmark.models.language import sentence_encoders
-from brainmark.models.language_subject import LanguageSubject
-from brainmark.models.sources import HubText
-from brainmark.models.text_regions import LANGUAGE_REGIONS
+from brainmark.models.sources.libraries import HubText
+from brainmark.models.subjects.language import LanguageSubject
+from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.tokens import join_parts
+from brainmark.models.subjects.vision import as_subject
 from brainmark.models.text_zoo import block
-from brainmark.models.tokens import join_parts
 from brainmark.testing import check_model, run_checks
 
 WORDS = ["the", "old", "dog", "ran", "over", "the", "hill"]
@@ -30,8 +30,8 @@ def folder(tmp_path_factory, gpt, tokenizers):
     gpt(tokenizers["bpe"]).save_pretrained(here / "net")
     tokenizers["bpe"].save_pretrained(here / "net")
     (here / "readers_of_mine.py").write_text(
-        "from brainmark.models.sources import HubText\n"
-        "from brainmark.models.language_subject import as_language_subject\n"
+        "from brainmark.models.sources.libraries import HubText\n"
+        "from brainmark.models.subjects.language import as_language_subject\n"
         "def reader(): s = HubText('./net'); return s.trained(), s.tokenizer()\n"
         "def subject(): return as_language_subject('mine', *reader(), regions={'LIFG': 'transformer.h.1'})\n"
         "class Listener:\n"
@@ -159,7 +159,7 @@ def test_a_description(here, asked):
 
 
 def test_what_cannot_be_fetched_says_from_where(monkeypatch, tmp_path):
-    monkeypatch.setattr("brainmark.models.sources._can_be_reached", lambda url: False)
+    monkeypatch.setattr("brainmark.models.sources.libraries._can_be_reached", lambda url: False)
     with pytest.raises(DataError, match=r"huggingface\.co/openai-community/openai-gpt"):
         models["openai-gpt"].load()
 

@@ -24,12 +24,12 @@ from brainmark.core import (
     Stimuli,
     check_answer,
 )
-from brainmark.models import token_networks
-from brainmark.models.language_subject import LanguageSubject, as_language_subject, block_at
 from brainmark.models.networks.lstm import LSTMLanguageModel
-from brainmark.models.reading import windows
-from brainmark.models.text_readout import TextReadout
-from brainmark.models.token_networks import TransformersNetwork
+from brainmark.models.subjects import token_networks
+from brainmark.models.subjects.language import LanguageSubject, as_language_subject, block_at
+from brainmark.models.subjects.reading import windows
+from brainmark.models.subjects.text_readout import TextReadout
+from brainmark.models.subjects.token_networks import TransformersNetwork
 
 LAYER = {"language_system": "transformer.h.1"}
 RECORD = Record("language_system")
@@ -355,7 +355,7 @@ def test_a_recurrent_network_carries_its_state(tokenizers, asked, monkeypatch):
         )
     tokens = subject.tokens(contexts[0])
     for chunk in (2048, 3):
-        monkeypatch.setattr("brainmark.models.recurrent_reading.CHUNK", chunk)
+        monkeypatch.setattr("brainmark.models.subjects.recurrent_reading.CHUNK", chunk)
         given = subject.perform(asked(contexts, Read("surprisal"))).values[:7]
         np.testing.assert_allclose(given, np.bincount(tokens.part, bits.numpy()), atol=1e-5)
         recorded = subject.perform(asked(contexts, RECORD)).values[:7]

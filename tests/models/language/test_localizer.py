@@ -10,10 +10,10 @@ import torch
 from scipy.stats import ttest_ind
 
 from brainmark.core import InvalidModel, InvalidStimuli, Read, Record
-from brainmark.models.language_subject import LanguageSubject
-from brainmark.models.localizer import Localization, localize
 from brainmark.models.networks.lstm import LSTMLanguageModel
-from brainmark.models.non_words import non_word_lists
+from brainmark.models.subjects.language import LanguageSubject
+from brainmark.models.subjects.localizer import Localization, localize
+from brainmark.models.subjects.non_words import non_word_lists
 
 SENTENCES = ["The cat sat on the mat.", "The old dog ran over the hill.", "She sells shells.", "Why do zebras run?"]
 

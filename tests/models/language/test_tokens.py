@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainmark.core import ModelError
-from brainmark.models.tokens import TokenReader, join_parts, parts_of_tokens
+from brainmark.models.subjects.tokens import TokenReader, join_parts, parts_of_tokens
 
 
 @pytest.mark.parametrize(

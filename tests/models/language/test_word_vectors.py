@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainmark.core import DataError, InvalidModel, NotApplicable, Read, Record, check_answer, models
-from brainmark.models.word_vectors import WordVectorSubject, read_vectors
+from brainmark.models.subjects.word_vectors import WordVectorSubject, read_vectors
 
 GLOVE = "the 1 2 3\ncat 0.5 -1e-2 4\n. 7 7 7\nJohn 1 1 1\nNew York 2 2 2\nthe 9 9 9\n"
 

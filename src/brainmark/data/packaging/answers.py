@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-
+from brainmark.core.libraries import np, pd, xr
 from brainmark.data.packaging.arrays import read_dissimilarities
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.reading import source_files

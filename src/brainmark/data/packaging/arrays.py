@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from brainmark.core.errors import DataError, suggest
+from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.problems import Problems
 from brainmark.data.packaging.sessions import Session
 from brainmark.data.packaging.spec import ArraySource
 from brainmark.data.packaging.stimuli import as_names, column_of, read_table
-from brainmark.data.readers import mat_variable
+from brainmark.data.readers.arrays import mat_variable
 
 DIMS = ("presentation", "neuroid", "time_bin", "repetition")
 _HOLDERS = frozenset({".npz", ".mat", ".csv", ".tsv"})

@@ -13,10 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from brainmark.core.errors import MissingDependency
+from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.files import all_files
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.sessions import Session, common_name

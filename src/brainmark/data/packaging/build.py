@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pandas as pd
-import xarray as xr
 from pydantic import ValidationError
 
 from brainmark.core.errors import DataError, InvalidMeasurement
+from brainmark.core.libraries import pd, xr
 from brainmark.core.measurement import check_measurement
 from brainmark.core.stimuli import decode_image
-from brainmark.data.netcdf import encode_measurement
+from brainmark.data.files.verify import sha256_of
+from brainmark.data.files.whole import write_folder
 from brainmark.data.packaging.answers import measured_answers
 from brainmark.data.packaging.folder import (
     CARD,
@@ -31,8 +31,7 @@ from brainmark.data.packaging.reading import files_of, read_sessions
 from brainmark.data.packaging.sessions import Session, check_session, check_together, distinct_neuroids, joined
 from brainmark.data.packaging.spec import Description
 from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas, ordered, png_of
-from brainmark.data.verify import sha256_of
-from brainmark.data.whole import write_folder
+from brainmark.data.readers.netcdf import encode_measurement
 
 WIDEST = 180  # degrees: a flat screen at no distance
 FASTEST = 2000  # spikes/s: what a refractory period of half a millisecond allows

@@ -22,16 +22,16 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brainmark.core.cards import BibTeX, DatasetCard, Domain, Line, Source
 from brainmark.core.errors import DataError
 from brainmark.core.experiment import Setting
+from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
-from brainmark.data.netcdf import read_measurement
+from brainmark.data.files.verify import sha256_of
+from brainmark.data.readers.netcdf import read_measurement
 from brainmark.data.study import Study
-from brainmark.data.verify import sha256_of
 
 CARD, MEASUREMENT, STIMULI, FITTING, SUMS = "card.toml", "measurement.nc", "stimuli.csv", "fitting.csv", "SHA256SUMS"
 

@@ -12,10 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import pandas as pd
-
 from brainmark.core.errors import MissingDependency, suggest
+from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.spec import NwbSource

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
+from brainmark.brainscore.brainio import read_assembly
 from brainmark.core.errors import DataError
+from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.arrays import read_arrays
 from brainmark.data.packaging.bids import read_bids
 from brainmark.data.packaging.files import all_files
@@ -94,8 +93,6 @@ def _read(path: Path, source: Source, base: Path, problems: Problems) -> Session
 
 def _read_assembly(path: Path, source: BrainioSource, problems: Problems) -> Session | None:
     """Trials of an assembly in the format of BrainIO; ``animal`` is its word for the subject."""
-    from brainmark.data.brainio import read_assembly
-
     try:
         assembly = read_assembly(path)
     except DataError as error:

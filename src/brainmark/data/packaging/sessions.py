@@ -11,10 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-
+from brainmark.core.libraries import np, pd, xr
 from brainmark.data.packaging.problems import Problems, some
 
 NEUROID = ("neuroid_id", "region", "subject", "session")

@@ -17,15 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
-
 from brainmark.core.errors import InvalidStimuli, suggest
+from brainmark.core.libraries import Image, np, pd
 from brainmark.core.stimuli import decode_image
-from brainmark.data.archive import UNREADABLE
+from brainmark.data.files.verify import sha256_of
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.spec import StimulusPart
-from brainmark.data.verify import sha256_of
+from brainmark.data.readers.archive import UNREADABLE
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 _THREADS = 4
@@ -116,8 +114,6 @@ def _unpacked(told: StimulusPart, base: Path, scratch: Path, problems: Problems)
 
 def png_of(image: np.ndarray) -> bytes:
     """Return an image as a PNG file, without loss."""
-    from PIL import Image
-
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()

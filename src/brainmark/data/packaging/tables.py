@@ -9,9 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
+from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.sessions import NEUROID, Session
 from brainmark.data.packaging.spec import TableSource

@@ -7,17 +7,12 @@ the recording, where the story begins. Of the 28 published people, s33 is left o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder, read_list
-
-if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import Stimuli
-    from brainmark.data.study import Study
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import np, pd, xr
+from brainmark.data.files.git import GitFolder, read_list
+from brainmark.data.readers.textgrid import read_intervals
+from brainmark.data.study import Study
 
 CITE = """
 @article{Brennan2016,
@@ -74,12 +69,6 @@ def load() -> Study:
     Along time_bin lie ``word_rate`` and ``sound_power``, as the authors delayed them, and their twelve predictors
     (``published_<name>``). Stimuli are the words, with ``onset`` and ``duration`` in ms.
     """
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import Setting
-    from brainmark.data.study import Study
-
     bold = np.stack([_z(_columns(f"alice_data_shared/6mm/{s}-timecourses.txt", len(REGIONS))) for s in SUBJECTS], -1)
     start = VOLUME * np.arange(VOLUMES)
     measurement = xr.DataArray(
@@ -100,11 +89,6 @@ def load() -> Study:
 
 def words() -> Stimuli:
     """Return the words of the story with ``onset`` and ``duration`` (ms after the first volume that was kept)."""
-    import pandas as pd
-
-    from brainmark.core import DataError, Stimuli
-    from brainmark.data.textgrid import read_intervals
-
     path = FILES.fetch(TEXTGRID)
     spoken = [i for i in read_intervals(path, "word") if i.text.strip() not in ("", "sp")]  # sp: a pause
     if len(spoken) != 2127:
@@ -138,8 +122,6 @@ def by_person(measurement: xr.DataArray, region: str) -> xr.DataArray:
 
 def _delayed() -> dict[str, np.ndarray]:
     """What the authors computed of the stimulus, volume by volume, averaged over people where it is said for each."""
-    import numpy as np
-
     measured = {"word_rate": "rate", "sound_power": "sndpwr"}
     each = {
         name: np.mean([_z(_columns(f"alice_data_shared/{s}-{file}.txt", 1)) for s in SUBJECTS], axis=0)[:, 0]
@@ -150,9 +132,6 @@ def _delayed() -> dict[str, np.ndarray]:
 
 
 def _columns(file: str, columns: int, rows: int = VOLUMES) -> np.ndarray:
-    import numpy as np
-
-    from brainmark.core import DataError
 
     path = FILES.fetch(file)
     try:

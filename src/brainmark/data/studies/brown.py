@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import DatasetCard, datasets
-from brainmark.data.corpora import BROWN, BROWN_CITE, BROWN_LICENCE, brown_files
-from brainmark.data.words import in_words
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.data.readers.corpora import BROWN, BROWN_CITE, BROWN_LICENCE, brown_files
+from brainmark.data.readers.words import in_words
+from brainmark.data.study import Study
 
 CARD = DatasetCard(
     summary="Running text of 50 files of the Brown corpus that no model here was trained on, word by word.",

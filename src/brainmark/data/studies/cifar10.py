@@ -6,17 +6,16 @@ registered. The images are JPEG copies: their pixels differ a little from the lo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from brainmark.core import DatasetCard, Source, datasets
-from brainmark.data.git import GitFolder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from brainmark.core import Stimuli
-    from brainmark.data.folders import NumberedFiles
-    from brainmark.data.study import Study
+from brainmark.core import DataError, DatasetCard, Setting, Source, Stimuli, datasets
+from brainmark.core.libraries import np, pd, xr
+from brainmark.data.files.folders import NumberedFiles
+from brainmark.data.files.git import GitFolder
+from brainmark.data.readers.arrays import array_of
+from brainmark.data.readers.decoded import decoded
+from brainmark.data.study import Study
+from brainmark.data.tables import read_table
 
 CITE = """
 @techreport{Krizhevsky2009,
@@ -95,11 +94,6 @@ def training_images() -> Study:
 
 
 def _study(split: Split, card: DatasetCard) -> Study:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import Setting
-    from brainmark.data.study import Study
 
     shown = stimuli(split)
     labels = shown.table["label"].to_numpy()
@@ -117,11 +111,6 @@ def _study(split: Split, card: DatasetCard) -> Study:
 
 def stimuli(split: Split) -> Stimuli:
     """Return the images of a split with their label (column ``label``)."""
-    import numpy as np
-    import pandas as pd
-
-    from brainmark.core import Stimuli
-
     pixels, labels = arrays(split)
     numbers = np.arange(len(labels))
     ids = pd.Index([f"CIFAR10/{split}/{number:05d}" for number in numbers], name="stimulus_id")
@@ -136,10 +125,6 @@ def arrays(split: Split) -> tuple[np.ndarray, np.ndarray]:
     ------
     DataError : the files cannot be had, or are others than those registered.
     """
-    import numpy as np
-
-    from brainmark.data.decoded import decoded
-
     folders = {label: _files(f"{split}/{label}") for label in LABELS}
     by_label = decoded(f"CIFAR10-{split}", list(folders.values()), (SIZE, SIZE, 3))
     given = np.repeat(np.arange(len(LABELS)), [files.count for files in folders.values()])
@@ -154,11 +139,6 @@ def _order(given: np.ndarray) -> np.ndarray:
 
     The n-th image of a label in that order is the n-th file in the folder of the label.
     """
-    import numpy as np
-
-    from brainmark.core import DataError
-    from brainmark.data.readers import array_of
-
     path = ORDER.fetch("cifar10_test_set_original_labels.npy")
     usual = array_of(path, (len(given),)).astype(int)
     if not np.array_equal(np.bincount(usual, minlength=len(LABELS)), np.bincount(given)):
@@ -169,8 +149,6 @@ def _order(given: np.ndarray) -> np.ndarray:
 
 
 def _files(folder: str) -> NumberedFiles:
-    from brainmark.data.folders import NumberedFiles
-    from brainmark.data.tables import read_table
 
     table = read_table("cifar10_images.csv", FOLDERS)
     (row,) = table[table["folder"] == folder].itertuples(index=False, name=None)

@@ -5,14 +5,12 @@ About 50 choices among ten labels for each image, made in a browser: the size in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
-from brainmark.data.studies.cifar10 import FIRST, FOLDERS, LABELS, ORDER
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.core import DatasetCard, Setting, datasets
+from brainmark.core.libraries import np, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.readers.arrays import array_of
+from brainmark.data.studies.cifar10 import FIRST, FOLDERS, LABELS, ORDER, stimuli
+from brainmark.data.study import Study
 
 CITE = """
 @inproceedings{Peterson2019,
@@ -47,14 +45,6 @@ CARD = DatasetCard(
 @datasets.add("CIFAR10H", card=CARD)
 def cifar10h() -> Study:
     """Counts of choices: presentation x choice."""
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import Setting
-    from brainmark.data.readers import array_of
-    from brainmark.data.studies.cifar10 import stimuli
-    from brainmark.data.study import Study
-
     shown = stimuli("test")
     counts = array_of(COUNTS.fetch("cifar10h-counts.npy"), (len(shown), len(LABELS)))
     measurement = xr.DataArray(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import DatasetCard, datasets
-from brainmark.data.corpora import BOOKS, BOOKS_CITE, BOOKS_LICENCE, each_book
-from brainmark.data.words import in_words
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.data.readers.corpora import BOOKS, BOOKS_CITE, BOOKS_LICENCE, each_book
+from brainmark.data.readers.words import in_words
+from brainmark.data.study import Study
 
 CARD = DatasetCard(
     summary="Running text of six books whose copyright has ended, word by word; models here are trained on it.",

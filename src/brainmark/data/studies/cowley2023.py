@@ -6,13 +6,12 @@ the paper; `Setting.degrees` is therefore None.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import pd, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.readers.archive import ZipImages
+from brainmark.data.readers.arrays import array_of
+from brainmark.data.study import Study
 
 CITE = """
 @article{Cowley2023,
@@ -94,13 +93,6 @@ def session_201025() -> Study:
 
 
 def _study(session: str, card: DatasetCard, folder: str, shape: tuple[int, ...]) -> Study:
-    import pandas as pd
-    import xarray as xr
-
-    from brainmark.core import DataError, Setting, Stimuli
-    from brainmark.data.archive import ZipImages
-    from brainmark.data.readers import array_of
-    from brainmark.data.study import Study
 
     name = f"Cowley2023.{session}"
     responses = array_of(FILES.fetch(f"{folder}/responses_{session}.npy"), shape)  # neuroid, presentation[, repetition]

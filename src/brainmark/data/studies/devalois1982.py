@@ -5,12 +5,9 @@ The counts ship with the package. Orientation 0 is read as horizontal; the two c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import DatasetCard, Source, datasets
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.core import DatasetCard, Setting, Source, datasets
+from brainmark.data.study import Study
+from brainmark.data.tables import histogram_of, read_table
 
 CITE_ORIENTATION = """
 @article{DeValois1982a,
@@ -81,9 +78,6 @@ def preferred_spatial_frequency() -> Study:
 
 
 def _study(name: str, card: DatasetCard, file: str, units: str) -> Study:
-    from brainmark.core import Setting
-    from brainmark.data.study import Study
-    from brainmark.data.tables import histogram_of, read_table
 
     histogram = histogram_of(read_table(file, card.sources[0]), name, units)
     return Study(f"DeValois1982.{name}", card, histogram, None, Setting())

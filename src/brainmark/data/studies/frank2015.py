@@ -10,16 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import pd, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-    import xarray as xr
-
-    from brainmark.data.study import Study
 
 CITE = """
 @article{Frank2013,
@@ -94,9 +92,6 @@ def _register(measure: str) -> None:
     @datasets.add(name, card=card)
     def load() -> Study:
         """One value a presentation (a word); NaN: the first word of a sentence."""
-        from brainmark.core import Setting, Stimuli
-        from brainmark.data.study import Study
-
         table = _words()
         column, units, _ = MEASURES[measure]
         shown = table[["text", "sentence", "position", "length", "last"]]
@@ -105,7 +100,6 @@ def _register(measure: str) -> None:
 
 
 def _measured(table: pd.DataFrame, column: str, units: str) -> xr.DataArray:
-    import xarray as xr
 
     known = {"stimulus_id": table.index.to_numpy(str), "sentence": table["sentence"].to_numpy(int)}
     known |= {f"surprisal_{m}": table[f"s_{m}"].to_numpy(float) for m in MODELS}
@@ -120,9 +114,6 @@ def _words() -> pd.DataFrame:
 
 @cache
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    from brainmark.core import DataError
 
     measured = pd.read_csv(path).sort_values(["sent_id", "context_length"], kind="stable")
     rows: list[pd.DataFrame] = []

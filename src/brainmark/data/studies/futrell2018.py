@@ -5,15 +5,10 @@ Means and standard deviations over the 62 to 97 readers of each word; single rea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from brainmark.data.study import Study
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import pd, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.study import Study
 
 CITE = """
 @article{Futrell2021,
@@ -61,11 +56,6 @@ CARD = DatasetCard(
 @datasets.add("Futrell2018.natural_stories", card=CARD)
 def load() -> Study:
     """Reading times: presentation, ms; coordinates ``error_variance`` (of the mean), ``readers``, ``story``."""
-    import xarray as xr
-
-    from brainmark.core import Setting, Stimuli
-    from brainmark.data.study import Study
-
     name, table = "Futrell2018.natural_stories", _words()
     measurement = xr.DataArray(
         table["meanItemRT"].to_numpy(float),
@@ -85,10 +75,6 @@ def load() -> Study:
 
 def _words() -> pd.DataFrame:
     """All words in the order of reading, with what was measured."""
-    import pandas as pd
-
-    from brainmark.core import DataError
-
     shown, measured = (
         pd.read_csv(FILES.fetch(file), sep="\t", quoting=3, keep_default_na=False)
         for file in ("all_stories.tok", "processed_wordinfo.tsv")

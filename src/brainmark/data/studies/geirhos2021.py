@@ -6,16 +6,12 @@ conflicting cues, those are registered whose shape is the first of its kind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import DatasetCard, Source, datasets
-from brainmark.data.git import GitFolder
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
-    from brainmark.data.study import Study
+from brainmark.core import DataError, DatasetCard, Setting, Source, Stimuli, datasets
+from brainmark.core.libraries import np, pd, xr
+from brainmark.core.stimuli import ImageFiles
+from brainmark.data.files.git import GitFolder
+from brainmark.data.study import Study
+from brainmark.data.tables import read_table
 
 CITE = """
 @inproceedings{Geirhos2021,
@@ -132,9 +128,6 @@ def _register(condition: str) -> None:
 
 
 def _study(condition: str) -> Study:
-    from brainmark.core import DataError, Setting, Stimuli
-    from brainmark.core.stimuli import ImageFiles
-    from brainmark.data.study import Study
 
     name = f"Geirhos2021.{condition}"
     files = _images(condition)
@@ -149,7 +142,6 @@ def _study(condition: str) -> Study:
 
 
 def _images(condition: str) -> GitFolder:
-    from brainmark.data.tables import read_table
 
     table = read_table("geirhos2019_images.csv", IMAGES)
     folder = FOLDERS[condition]
@@ -162,8 +154,6 @@ def _images(condition: str) -> GitFolder:
 
 def _labels(paths: list[str], conflicting: bool) -> pd.DataFrame:
     """Table of the images: the object (its shape), and the object whose texture it has."""
-    import pandas as pd
-
     names = [path.rpartition("/")[2] for path in paths]
     columns = {"label": [path.partition("/")[0] for path in paths]}
     if conflicting:
@@ -178,10 +168,6 @@ def answers(condition: str) -> pd.DataFrame:
     ------
     DataError : a file lacks a column, or has an answer that was no choice.
     """
-    import pandas as pd
-
-    from brainmark.core import DataError
-
     frames: list[pd.DataFrame] = []
     for name, path in _trials(condition).fetch_all().items():
         frame = pd.read_csv(path, keep_default_na=False)
@@ -198,10 +184,6 @@ def answers(condition: str) -> pd.DataFrame:
 
 def choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
     """Choices (presentation, choice, subject) of the images that index `table`, its columns; NaN: not shown."""
-    import numpy as np
-    import pandas as pd
-    import xarray as xr
-
     subjects = sorted(set(trials["subject"]))
     values = np.full((len(table), len(OBJECTS), len(subjects)), np.nan, np.float32)
     rows = table.index.get_indexer(pd.Index(trials["image"]))

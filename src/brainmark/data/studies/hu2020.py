@@ -1,7 +1,7 @@
 """Hu 2020 (SyntaxGym): 34 suites of sentences that come in regions, with predictions about their surprisals.
 
 An item is one sentence frame in several conditions; what a reader with the grammar of English finds less expected is
-said by formulas, see `brainmark.metrics.formulas`. Nobody was measured.
+said by formulas, see `brainmark.metrics.language.formulas`. Nobody was measured.
 
 The two predictions of ``fgd_hierarchy`` exclude each other: what region 6 costs with a gap in subject position is to be
 less in one condition, and to be equal. Its score cannot exceed a half.
@@ -12,15 +12,12 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder, read_list
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from brainmark.data.study import Study
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import pd, xr
+from brainmark.data.files.git import GitFolder, read_list
+from brainmark.data.study import Study
 
 CITE = """
 @inproceedings{Hu2020,
@@ -72,11 +69,6 @@ def _register(suite: str) -> None:
     @datasets.add(name, card=card)
     def load() -> Study:
         """Regions: presentation; 1: a prediction is about it, 0: it is not."""
-        import xarray as xr
-
-        from brainmark.core import Setting, Stimuli
-        from brainmark.data.study import Study
-
         table = _regions(suite)
         columns = {c: ("presentation", table[c].to_numpy()) for c in ("item", "condition", "region_number")}
         measurement = xr.DataArray(
@@ -90,8 +82,6 @@ def _register(suite: str) -> None:
 
 def _regions(suite: str) -> pd.DataFrame:
     """One row for each region of each sentence, in order; regions may be empty."""
-    import pandas as pd
-
     content = _content(suite)
     about = "".join(p["formula"].replace(" ", "") for p in content["predictions"])
     rows: list[dict[str, Any]] = []
@@ -119,7 +109,6 @@ def _content(suite: str) -> dict[str, Any]:
 
 @cache
 def _read(path: Path) -> dict[str, Any]:
-    from brainmark.core import DataError
 
     content = json.loads(path.read_text(encoding="utf-8"))
     if not content.get("items") or not content.get("predictions"):

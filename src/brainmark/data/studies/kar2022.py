@@ -10,17 +10,16 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import np, pd, xr
+from brainmark.core.stimuli import ImageFiles
+from brainmark.data.files.git import GitFolder
+from brainmark.data.readers.arrays import matlab_table
+from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-    import xarray as xr
-
-    from brainmark.core import Stimuli
-    from brainmark.data.study import Study
 
 CITE = """
 @article{Kar2022,
@@ -110,9 +109,6 @@ def _register(group: str) -> None:
     @datasets.add(f"Kar2022.{group}", card=card)
     def load() -> Study:
         """Choices: presentation x subject x repetition, 1: happy, 0: fearful, NaN: no answer."""
-        from brainmark.core import Setting
-        from brainmark.data.study import Study
-
         name = f"Kar2022.{group}"
         return Study(name, card, _choices(group), faces(LEVELS, name), Setting())
 
@@ -128,11 +124,6 @@ def _file(face: str, level: int) -> str:
 
 def faces(levels: tuple[int, ...], identifier: str = "Kar2022.faces") -> Stimuli:
     """Return the morphs of all faces at some levels; columns ``face``, ``level`` and ``label`` (the nearer end)."""
-    import pandas as pd
-
-    from brainmark.core import Stimuli
-    from brainmark.core.stimuli import ImageFiles
-
     names, strengths = _morphs(levels)
     files = [_file(face, level) for face, level in zip(names, strengths, strict=True)]
     paths = FILES.fetch_all(files)
@@ -144,10 +135,6 @@ def faces(levels: tuple[int, ...], identifier: str = "Kar2022.faces") -> Stimuli
 
 
 def _choices(group: str) -> xr.DataArray:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import DataError
 
     path = FILES.fetch("behavioral_data.mat")
     trials = _trials(path)
@@ -178,7 +165,6 @@ def _choices(group: str) -> xr.DataArray:
 
 @cache
 def _trials(path: Path) -> pd.DataFrame:
-    from brainmark.data.readers import matlab_table
 
     return matlab_table(path, ("Subj_idx", "Stimulus", "Response", "FaceID", "Condition"))
 

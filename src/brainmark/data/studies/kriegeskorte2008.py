@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import np, pd, scipy, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.readers.arrays import field_of, fields_of, mat_of
+from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import Stimuli
-    from brainmark.data.study import Study
 
 CITE = """
 @article{Kriegeskorte2008,
@@ -91,10 +89,6 @@ JUDGEMENT_CARD = _card(
 @datasets.add("Kriegeskorte2008.humanIT", card=HUMAN_CARD)
 def human_it() -> Study:
     """Human IT: subject x repetition (session) x presentation x other, 1 - r."""
-    import numpy as np
-
-    from brainmark.core import DataError
-
     path = FILES.fetch(BRAINS)
     structs = _array_of(path, "RDMs", (SUBJECTS, SESSIONS))
     values = np.array([[_matrix(s, path) for s in row] for row in structs])
@@ -110,16 +104,11 @@ def human_it() -> Study:
 @datasets.add("Kriegeskorte2008.monkeyIT", card=MONKEY_CARD)
 def monkey_it() -> Study:
     """Macaque IT: presentation x other, 1 - r over 674 neurons."""
-    from scipy.spatial.distance import squareform
-
-    from brainmark.core import DataError
-    from brainmark.data.readers import field_of, fields_of
-
     path = FILES.fetch(SUPPLEMENT)
     pairs = IMAGES * (IMAGES - 1) // 2
     for struct in _array_of(path, "RDMs_mIT_hIT_fig1", (2,)):
         if str(field_of(struct, "name", path)).startswith("mIT"):
-            values = squareform(fields_of(struct, ("RDM",), path, (pairs,))["RDM"])
+            values = scipy.spatial.distance.squareform(fields_of(struct, ("RDM",), path, (pairs,))["RDM"])
             dims = ("presentation", "other")
             return _study("Kriegeskorte2008.monkeyIT", MONKEY_CARD, values, dims, {})
     raise DataError(f"{path}: no field 'name' of 'RDMs_mIT_hIT_fig1' starts with 'mIT'")
@@ -128,8 +117,6 @@ def monkey_it() -> Study:
 @datasets.add("Kriegeskorte2008.judgements", card=JUDGEMENT_CARD)
 def judgements() -> Study:
     """Judgements: subject x presentation x other, distances on the screen, each subject's own scale."""
-    import numpy as np
-
     path = FILES.fetch(JUDGEMENTS)
     structs = _array_of(path, "rdms_behav_92", (JUDGES,))
     values = np.array([_matrix(s, path) for s in structs])
@@ -145,10 +132,6 @@ def _study(
     dims: tuple[str, ...],
     people: dict[str, tuple[str, list[str]]],
 ) -> Study:
-    import xarray as xr
-
-    from brainmark.core import Setting
-    from brainmark.data.study import Study
 
     stimuli = _stimuli()
     ids = list(stimuli.ids)
@@ -159,12 +142,6 @@ def _study(
 
 def _stimuli() -> Stimuli:
     """Return the 92 images with their category and whether each is human, a face, an animal, natural."""
-    import numpy as np
-    import pandas as pd
-
-    from brainmark.core import DataError, Stimuli
-    from brainmark.data.readers import field_of
-
     path = FILES.fetch(SUPPLEMENT)
     structs = _array_of(path, "stimuli_92objs", (IMAGES,))
     images = tuple(np.asarray(field_of(s, "image", path)) for s in structs)
@@ -178,10 +155,6 @@ def _stimuli() -> Stimuli:
 
 
 def _array_of(path: Path, variable: str, shape: tuple[int, ...]) -> np.ndarray:
-    import numpy as np
-
-    from brainmark.core import DataError
-    from brainmark.data.readers import mat_of
 
     structs = np.asarray(mat_of(path, variable), dtype=object)
     if structs.shape != shape:
@@ -190,16 +163,12 @@ def _array_of(path: Path, variable: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _matrix(struct: object, path: Path) -> np.ndarray:
-    from brainmark.data.readers import fields_of
 
     return fields_of(struct, ("RDM",), path, (IMAGES, IMAGES))["RDM"].astype(float)
 
 
 def _person(struct: object, path: Path) -> str:
     """Return the subject in a name like 'hIT | BE | Session: 1' or 'simJudge | subject1'."""
-    from brainmark.core import DataError
-    from brainmark.data.readers import field_of
-
     parts = [part.strip() for part in str(field_of(struct, "name", path)).split("|")]
     if len(parts) < 2:
         raise DataError(f"{path}: field 'name' is {parts[0]!r}; expected '... | subject ...'")

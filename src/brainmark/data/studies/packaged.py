@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from brainmark.core import DatasetCard, datasets
 from brainmark.core.registry import Entry
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.data.packaging.folder import dataset_card, load_package, verified
+from brainmark.data.study import Study
 
 
 def package_at(name: str) -> Path | None:
@@ -33,7 +31,6 @@ def find_dataset(name: str) -> Entry[Study, DatasetCard] | None:
     path = package_at(name)
     if path is None:
         return None
-    from brainmark.data.packaging.folder import dataset_card, load_package, verified
 
     def load() -> Study:
         return load_package(path, name)

@@ -8,15 +8,14 @@ landmark of the distribution.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from brainmark.core import DatasetCard, Source, datasets
-from brainmark.data.git import GitFolder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from brainmark.data.study import Study
+from brainmark.core import DatasetCard, Setting, Source, datasets
+from brainmark.core.libraries import np, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.readers.arrays import fields_of, mat_of
+from brainmark.data.study import Study
+from brainmark.data.tables import histogram_of, read_table
 
 CITE = """
 @article{Ringach2002,
@@ -116,10 +115,6 @@ def _register_summary(name: str) -> None:
     @datasets.add(identifier, card=card)
     def load() -> Study:
         """Numbers of cells below and above a landmark."""
-        from brainmark.core import Setting
-        from brainmark.data.study import Study
-        from brainmark.data.tables import histogram_of, read_table
-
         table = read_table(SUMMARY_FILE, SUMMARY)
         rows = table[table["property"] == name]
         return Study(identifier, card, histogram_of(rows, name, PROPERTIES[name].units), None, Setting())
@@ -132,11 +127,6 @@ for _name in ("circular_variance", "modulation_ratio"):
 
 
 def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Study:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core import Setting
-    from brainmark.data.study import Study
 
     cells = _cells()
     values = cells[prop.field] / cells[prop.divisor] if prop.divisor else cells[prop.field]
@@ -159,10 +149,6 @@ def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Stu
 
 def _cells() -> dict[str, np.ndarray]:
     """Return the table of cells: field -> (308,)."""
-    import numpy as np
-
-    from brainmark.data.readers import fields_of, mat_of
-
     path = FILES.fetch(FILE)
     table = fields_of(mat_of(path, "db"), FIELDS, path, (CELLS,))
     return {key: v.astype(str) if key == "animal" else v.astype(np.float64) for key, v in table.items()}

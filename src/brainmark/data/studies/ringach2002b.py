@@ -6,15 +6,12 @@ in cycles of its carrier. The joint counts ship with the package.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from brainmark.core import DatasetCard, Source, datasets
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from brainmark.data.study import Study
+from brainmark.core import DatasetCard, Setting, Source, datasets
+from brainmark.core.libraries import np, pd
+from brainmark.data.study import Study
+from brainmark.data.tables import histogram_of, read_table
 
 FILE = "ringach2002b_shape.csv"
 CITE = """
@@ -66,8 +63,6 @@ def ny() -> Study:
 
 def joint_counts() -> tuple[np.ndarray, np.ndarray]:
     """Return the joint table: numbers of cells (nx bin, ny bin), and the edges of the bins of either (bins + 1,)."""
-    import numpy as np
-
     table = _table()
     starts = np.unique(table["nx_start"])
     edges = np.append(starts, table["nx_end"].max())
@@ -76,19 +71,12 @@ def joint_counts() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _table() -> pd.DataFrame:
-    from brainmark.data.tables import read_table
 
     return read_table(FILE, SOURCE)
 
 
 def _study(axis: Literal["nx", "ny"], card: DatasetCard) -> Study:
     """Return one margin of the joint table."""
-    import pandas as pd
-
-    from brainmark.core import Setting
-    from brainmark.data.study import Study
-    from brainmark.data.tables import histogram_of
-
     counts, edges = joint_counts()
     cells = counts.sum(axis=1 if axis == "nx" else 0)
     margin = pd.DataFrame({"bin_start": edges[:-1], "bin_end": edges[1:], "cells": cells})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import DatasetCard, datasets
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.core.experiment import Setting
+from brainmark.core.libraries import np, pd, xr
+from brainmark.core.stimuli import Stimuli
+from brainmark.data.generated.leaves import dead_leaves
+from brainmark.data.generated.simulated import PIXELS, network_features, simulated_trials
+from brainmark.data.study import Study
 
 BRAINMARK = """@software{brainmark,
   title = {Brainmark: models of natural intelligence scored against brains and behaviour},
@@ -32,16 +33,6 @@ BRAINMARK = """@software{brainmark,
 )
 def simulated_it(seed: int = 0) -> Study:
     """Reliabilities of the trial means are spread evenly from .4 to .95 over the neurons."""
-    import numpy as np
-    import pandas as pd
-    import xarray as xr
-
-    from brainmark.core.experiment import Setting
-    from brainmark.core.stimuli import Stimuli
-    from brainmark.data.leaves import dead_leaves
-    from brainmark.data.simulated import PIXELS, network_features, simulated_trials
-    from brainmark.data.study import Study
-
     images, neurons, trials = 480, 60, 8
     names = [f"leaves{i:03d}" for i in range(images)]
     media = tuple(dead_leaves(images, PIXELS, seed))  # made once a process

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.core import DatasetCard, datasets
+from brainmark.core import DatasetCard, Stimuli, datasets
+from brainmark.core.experiment import Setting
+from brainmark.core.libraries import np, pd, xr
+from brainmark.data.generated.simulated import simulated_trials
+from brainmark.data.generated.simulated_time import WIDE, faint_objects, solution_times, units_over_time
 from brainmark.data.studies.simulated import BRAINMARK
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from brainmark.core import Stimuli
-    from brainmark.data.study import Study
+from brainmark.data.study import Study
 
 IMAGES, NEURONS, TRIALS = 240, 40, 6
 THRESHOLD = 2.5  # sensitivity (d') with which primates are taken to solve an image
@@ -38,14 +35,6 @@ TIMES = _card("when a brain solves each of 240 images of five objects, faint one
 @datasets.add("Simulated.IT-temporal", card=TEMPORAL)
 def simulated_temporal(seed: int = 0) -> Study:
     """Trials: repetition x presentation x neuroid x time_bin; reliabilities of their means from .4 to .95."""
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core.experiment import Setting
-    from brainmark.data.simulated import simulated_trials
-    from brainmark.data.simulated_time import WIDE, units_over_time
-    from brainmark.data.study import Study
-
     stimuli, _ = _stimuli("Simulated.IT-temporal", seed)
     units = units_over_time(stimuli.media, WIDE)
     reliabilities = np.linspace(0.4, 0.95, NEURONS)
@@ -70,13 +59,6 @@ def simulated_temporal(seed: int = 0) -> Study:
 @datasets.add("Simulated.solution_times", card=TIMES)
 def simulated_solution_times(seed: int = 0) -> Study:
     """Solution times in ms (presentation,), with the label and the threshold of each image."""
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core.experiment import Setting
-    from brainmark.data.simulated_time import solution_times
-    from brainmark.data.study import Study
-
     stimuli, labels = _stimuli("Simulated.solution_times", seed)
     measurement = xr.DataArray(
         solution_times(stimuli.media),
@@ -92,10 +74,8 @@ def simulated_solution_times(seed: int = 0) -> Study:
 
 
 def _stimuli(identifier: str, seed: int) -> tuple[Stimuli, np.ndarray]:
-    import pandas as pd
 
     from brainmark.core.stimuli import Stimuli
-    from brainmark.data.simulated_time import faint_objects
 
     media, labels = faint_objects(IMAGES, seed)
     names = pd.Index([f"faint{i:03d}" for i in range(IMAGES)], name="stimulus_id")

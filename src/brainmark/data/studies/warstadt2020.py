@@ -10,15 +10,14 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
-from brainmark.core import DatasetCard, datasets
-from brainmark.data.git import GitFolder
+from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.libraries import np, pd, xr
+from brainmark.data.files.git import GitFolder
+from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-
-    from brainmark.data.study import Study
 
 CITE = """
 @article{Warstadt2020,
@@ -71,11 +70,6 @@ def load() -> Study:
     Coordinates along presentation: ``paradigm``, ``phenomenon``, ``field``, and ``people``, the share of people's
     choices in the paradigm that were right.
     """
-    import xarray as xr
-
-    from brainmark.core import Setting, Stimuli
-    from brainmark.data.study import Study
-
     table = _sentences()
     columns = ("paradigm", "phenomenon", "field", "people")
     measurement = xr.DataArray(
@@ -98,8 +92,6 @@ def _sentences() -> pd.DataFrame:
 
 @cache
 def _read(archive: Path, summary: Path) -> pd.DataFrame:
-    import numpy as np
-    import pandas as pd
 
     pairs = _pairs(archive)
     acceptable_first = np.random.default_rng(2020).random(len(pairs)) < 0.5
@@ -124,10 +116,6 @@ _COLUMNS = {"paradigm": "UID", "phenomenon": "linguistics_term", "field": "field
 
 def _pairs(path: Path) -> pd.DataFrame:
     from zipfile import BadZipFile, ZipFile
-
-    import pandas as pd
-
-    from brainmark.core import DataError
 
     try:
         with ZipFile(path) as archive:

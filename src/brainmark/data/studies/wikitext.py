@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import DatasetCard, datasets
-from brainmark.data.corpora import WIKITEXT, WIKITEXT_CITE, WIKITEXT_LICENCE, wikitext
-from brainmark.data.words import in_words
-
-if TYPE_CHECKING:
-    from brainmark.data.study import Study
+from brainmark.data.readers.corpora import WIKITEXT, WIKITEXT_CITE, WIKITEXT_LICENCE, wikitext
+from brainmark.data.readers.words import in_words
+from brainmark.data.study import Study
 
 CARD = DatasetCard(
     summary="Paragraphs of the test part of wikitext-2 (articles of Wikipedia), word by word.",

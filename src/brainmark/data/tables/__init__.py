@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainmark.core import DataError, Source
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
+from brainmark.core.libraries import pd, xr
+from brainmark.data.files.verify import fault
 
 FOLDER = Path(__file__).parent
 
@@ -38,10 +36,6 @@ def read_table(name: str, source: Source) -> pd.DataFrame:
     ------
     DataError : it is missing or its bytes are others.
     """
-    import pandas as pd
-
-    from brainmark.data.verify import fault
-
     path = FOLDER / name
     reason = fault(path, source)
     if reason:
@@ -51,8 +45,6 @@ def read_table(name: str, source: Source) -> pd.DataFrame:
 
 def histogram_of(table: pd.DataFrame, name: str, units: str) -> xr.DataArray:
     """Return the columns ``bin_start, bin_end, cells`` as a histogram: (bin,), numbers of cells."""
-    import xarray as xr
-
     return xr.DataArray(
         table["cells"].to_numpy(int),
         dims="bin",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from brainmark.core import MetricCard, metrics
-
-if TYPE_CHECKING:
-    from brainmark.core import Metric
-
+from brainmark.core import Metric, MetricCard, metrics
+from brainmark.metrics.behavior import choices, judgements, shares
+from brainmark.metrics.behavior import patterns as behavior
+from brainmark.metrics.behavior import soft_labels as module
 
 RAJALINGHAM_2018 = """@article{rajalingham2018large,
   author = {Rajalingham, Rishi and Issa, Elias B. and Bashivan, Pouya and Kar, Kohitij and Schmidt, Kailyn and
@@ -60,9 +59,7 @@ def choice_pattern(
     resamples: int = 200,
     seed: int = 0,
 ) -> Metric:
-    """Patterns of sensitivity, see `brainmark.metrics.behavior.choice_pattern`."""
-    from brainmark.metrics import behavior
-
+    """Patterns of sensitivity, see `brainmark.metrics.behavior.patterns.choice_pattern`."""
     return behavior.choice_pattern(level, truth, resamples, seed)
 
 
@@ -77,9 +74,7 @@ def choice_pattern(
     ),
 )
 def error_consistency(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Consistency of errors, see `brainmark.metrics.choices.error_consistency`."""
-    from brainmark.metrics import choices
-
+    """Consistency of errors, see `brainmark.metrics.behavior.choices.error_consistency`."""
     return choices.error_consistency(truth, within, resamples, seed)
 
 
@@ -95,9 +90,7 @@ def error_consistency(truth: str = "label", within: str | None = None, resamples
     ),
 )
 def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
-    """Similarity of confusions, see `brainmark.metrics.choices.confusion_similarity`."""
-    from brainmark.metrics import choices
-
+    """Similarity of confusions, see `brainmark.metrics.behavior.choices.confusion_similarity`."""
     return choices.confusion_similarity(truth, resamples, seed)
 
 
@@ -117,9 +110,7 @@ def soft_labels(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
-    """Distributions of choices, see `brainmark.metrics.soft_labels.soft_labels`."""
-    from brainmark.metrics import soft_labels as module
-
+    """Distributions of choices, see `brainmark.metrics.behavior.soft_labels.soft_labels`."""
     return module.soft_labels(aspect, truth, resamples, seed)
 
 
@@ -135,8 +126,8 @@ def soft_labels(
     ),
 )
 def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Accuracy, see `brainmark.metrics.accuracy.accuracy`."""
-    from brainmark.metrics import accuracy as module
+    """Accuracy, see `brainmark.metrics.behavior.accuracy.accuracy`."""
+    from brainmark.metrics.behavior import accuracy as module
 
     return module.accuracy(truth, by, resamples, seed)
 
@@ -154,9 +145,7 @@ def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000,
 def judgement_correlation(
     method: Literal["pearson", "spearman"] = "pearson", resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Correlation of judgements, see `brainmark.metrics.judgements.judgement_correlation`."""
-    from brainmark.metrics import judgements
-
+    """Correlation of judgements, see `brainmark.metrics.behavior.judgements.judgement_correlation`."""
     return judgements.judgement_correlation(method, resamples, seed)
 
 
@@ -172,9 +161,7 @@ def judgement_correlation(
     ),
 )
 def accuracy_distance(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Nearness of accuracies, see `brainmark.metrics.choices.accuracy_distance`."""
-    from brainmark.metrics import choices
-
+    """Nearness of accuracies, see `brainmark.metrics.behavior.choices.accuracy_distance`."""
     return choices.accuracy_distance(truth, within, resamples, seed)
 
 
@@ -190,8 +177,8 @@ def accuracy_distance(truth: str = "label", within: str | None = None, resamples
     ),
 )
 def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Metric:
-    """Nearness of shape biases, see `brainmark.metrics.shape_bias.shape_bias`."""
-    from brainmark.metrics import shape_bias as module
+    """Nearness of shape biases, see `brainmark.metrics.behavior.shape_bias.shape_bias`."""
+    from brainmark.metrics.behavior import shape_bias as module
 
     return module.shape_bias(shape, texture, resamples, seed)
 
@@ -209,9 +196,7 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
 def share_correlation(
     choice: str = "yes", method: Literal["pearson", "spearman"] = "pearson", resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Correlation of shares, see `brainmark.metrics.shares.share_correlation`."""
-    from brainmark.metrics import shares
-
+    """Correlation of shares, see `brainmark.metrics.behavior.shares.share_correlation`."""
     return shares.share_correlation(choice, method, resamples, seed)
 
 
@@ -227,7 +212,5 @@ def share_correlation(
     ),
 )
 def curve_similarity(choice: str = "yes", level: str = "level", resamples: int = 1000, seed: int = 0) -> Metric:
-    """Nearness of psychometric curves, see `brainmark.metrics.shares.curve_similarity`."""
-    from brainmark.metrics import shares
-
+    """Nearness of psychometric curves, see `brainmark.metrics.behavior.shares.curve_similarity`."""
     return shares.curve_similarity(choice, level, resamples, seed)

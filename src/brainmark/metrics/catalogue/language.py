@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from brainmark.core import MetricCard, metrics
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core import Comparison, Metric
-    from brainmark.metrics.haemodynamics import Response
-    from brainmark.metrics.splits import Splitter
+from brainmark.brainscore.metrics.language import linear_pearsonr, pearsonr, ridge_pearsonr
+from brainmark.core import Comparison, InvalidMeasurement, Metric, MetricCard, metrics
+from brainmark.core.libraries import xr
+from brainmark.metrics._arrays.inputs import check_filled, check_same_stimuli
+from brainmark.metrics.language import formulas as module
+from brainmark.metrics.language import reading
+from brainmark.metrics.regression import predictivity
+from brainmark.metrics.statistics.splits import Splitter
+from brainmark.metrics.time import haemodynamics
+from brainmark.metrics.time.haemodynamics import Response
 
 FRISTON_1998 = """@article{friston1998,
   title = {Event-related {fMRI}: characterizing differential responses},
@@ -64,10 +66,8 @@ SHANNON_1951 = """@article{shannon1951,
 def bold_ridge(
     response: Response | None = None, splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Ridge over volumes; `splits` None: five blocks in time with a gap. See `brainmark.metrics.haemodynamics`."""
+    """Ridge over volumes; `splits` None: five blocks in time with a gap. See `brainmark.metrics.time.haemodynamics`."""
     from dataclasses import replace
-
-    from brainmark.metrics import haemodynamics, predictivity
 
     mapping = predictivity.ridge(splits=splits or haemodynamics.FIVE_BLOCKS, resamples=resamples, seed=seed)
     mapping = replace(mapping, block=haemodynamics.BLOCK)
@@ -89,9 +89,7 @@ def bold_ridge(
 def bold_unique(
     nuisance: Sequence[str] = (), splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Variance partitioning over volumes, see `brainmark.metrics.haemodynamics.UniqueInVolumes`."""
-    from brainmark.metrics import haemodynamics
-
+    """Variance partitioning over volumes, see `brainmark.metrics.time.haemodynamics.UniqueInVolumes`."""
     folds = splits or haemodynamics.FIVE_BLOCKS
     return haemodynamics.UniqueInVolumes(tuple(nuisance), splits=folds, resamples=resamples, seed=seed)
 
@@ -108,9 +106,7 @@ def bold_unique(
     ),
 )
 def bold_partial(nuisance: Sequence[str] = (), resamples: int = 1000, seed: int = 0) -> Metric:
-    """Partial correlation over volumes, see `brainmark.metrics.haemodynamics.PartialInVolumes`."""
-    from brainmark.metrics import haemodynamics
-
+    """Partial correlation over volumes, see `brainmark.metrics.time.haemodynamics.PartialInVolumes`."""
     return haemodynamics.PartialInVolumes(tuple(nuisance), resamples=resamples, seed=seed)
 
 
@@ -134,9 +130,7 @@ def reading_fit(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
-    """Fit to readers, see `brainmark.metrics.reading.ReadingFit`."""
-    from brainmark.metrics import reading
-
+    """Fit to readers, see `brainmark.metrics.language.reading.ReadingFit`."""
     return reading.ReadingFit(fit, tuple(nuisance), spillover, context, sign, resamples=resamples, seed=seed)
 
 
@@ -155,9 +149,7 @@ def reading_fit(
 def predictions_hold(
     formulas: Sequence[str] = ("(1;%a%) < (1;%b%)",), joint: bool = False, resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Predictions of a suite, see `brainmark.metrics.formulas.predictions_hold`."""
-    from brainmark.metrics import formulas as module
-
+    """Predictions of a suite, see `brainmark.metrics.language.formulas.predictions_hold`."""
     return module.predictions_hold(formulas, joint=joint, resamples=resamples, seed=seed)
 
 
@@ -176,8 +168,8 @@ def predictions_hold(
 def text_probability(
     characters: str = "characters", context: str | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Probability of a text, see `brainmark.metrics.prediction.text_probability`."""
-    from brainmark.metrics import prediction
+    """Probability of a text, see `brainmark.metrics.language.prediction.text_probability`."""
+    from brainmark.metrics.language import prediction
 
     return prediction.text_probability(characters, context, resamples, seed)
 
@@ -194,8 +186,8 @@ def text_probability(
     ),
 )
 def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: int = 0) -> Metric:
-    """Accuracy of the next word, see `brainmark.metrics.prediction.next_word_accuracy`."""
-    from brainmark.metrics import prediction
+    """Accuracy of the next word, see `brainmark.metrics.language.prediction.next_word_accuracy`."""
+    from brainmark.metrics.language import prediction
 
     return prediction.next_word_accuracy(truth, resamples, seed)
 
@@ -212,9 +204,7 @@ def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: in
     ),
 )
 def brainscore_linear_pearsonr(group: str | None = None) -> Metric:
-    """Return the published ``linear_pearsonr``, see `brainmark.metrics.brainscore.language`."""
-    from brainmark.metrics.brainscore.language import linear_pearsonr
-
+    """Return the published ``linear_pearsonr``, see `brainmark.brainscore.metrics.language`."""
     return _refusing_constants(linear_pearsonr(group))
 
 
@@ -230,9 +220,7 @@ def brainscore_linear_pearsonr(group: str | None = None) -> Metric:
     ),
 )
 def brainscore_ridge_pearsonr(group: str | None = None) -> Metric:
-    """Return the published ``ridge_pearsonr``, see `brainmark.metrics.brainscore.language`."""
-    from brainmark.metrics.brainscore.language import ridge_pearsonr
-
+    """Return the published ``ridge_pearsonr``, see `brainmark.brainscore.metrics.language`."""
     return _refusing_constants(ridge_pearsonr(group))
 
 
@@ -240,8 +228,6 @@ def _refusing_constants(metric: Metric) -> Metric:
     """Refuse what is the same for all presentations: the published code gives it 0, up to rounding."""
 
     def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        from brainmark.core import InvalidMeasurement
-        from brainmark.metrics.inputs import check_filled
 
         check_filled(prediction, "prediction")
         if bool((prediction == prediction.isel(presentation=0, drop=True)).all()):
@@ -264,9 +250,7 @@ def _refusing_constants(metric: Metric) -> Metric:
     ),
 )
 def brainscore_pearsonr() -> Metric:
-    """Return the published ``pearsonr``, see `brainmark.metrics.brainscore.language`."""
-    from brainmark.metrics.brainscore.language import pearsonr
-    from brainmark.metrics.inputs import check_filled, check_same_stimuli
+    """Return the published ``pearsonr``, see `brainmark.brainscore.metrics.language`."""
 
     def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         check_filled(prediction, "prediction")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from brainmark.core import MetricCard, metrics
-
-if TYPE_CHECKING:
-    from brainmark.core import Metric
-    from brainmark.metrics.splits import Splitter
-
+from brainmark.core import Metric, MetricCard, metrics
+from brainmark.metrics.regression import matching, predictivity
+from brainmark.metrics.statistics.splits import Splitter
 
 WOLD_1975 = (
     "@incollection{wold1975, author={Wold, Herman}, title={Path Models with Latent Variables: The NIPALS Approach}, "
@@ -55,8 +52,6 @@ def pls(
     device: str | None = None,
 ) -> Metric:
     """Return neural predictivity by PLS; `splits` None: ten shuffled folds."""
-    from brainmark.metrics import predictivity
-
     return predictivity.pls(components, splits or predictivity.TEN_FOLDS, resamples, seed, device=device)
 
 
@@ -80,8 +75,6 @@ def ridge(
     device: str | None = None,
 ) -> Metric:
     """Return neural predictivity by ridge regression; `splits` None: ten shuffled folds."""
-    from brainmark.metrics import predictivity
-
     folds = splits or predictivity.TEN_FOLDS
     return predictivity.ridge(alphas, per_target, selection, folds, resamples, seed, device)
 
@@ -98,8 +91,6 @@ def ridge(
 )
 def ols(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0, device: str | None = None) -> Metric:
     """Return neural predictivity by least squares (least norm); `splits` None: ten shuffled folds."""
-    from brainmark.metrics import predictivity
-
     return predictivity.ols(splits or predictivity.TEN_FOLDS, resamples, seed, device)
 
 
@@ -119,9 +110,7 @@ def single_unit(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
-    """Return the match of single units, see `brainmark.metrics.matching.single_unit`."""
-    from brainmark.metrics import matching
-
+    """Return the match of single units, see `brainmark.metrics.regression.matching.single_unit`."""
     return matching.single_unit(partners, splits or matching.TEN_FOLDS, resamples, seed)
 
 
@@ -136,7 +125,5 @@ def single_unit(
     ),
 )
 def soft_matching(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Return the match of populations, see `brainmark.metrics.matching.SoftMatching`."""
-    from brainmark.metrics import matching
-
+    """Return the match of populations, see `brainmark.metrics.regression.matching.SoftMatching`."""
     return matching.SoftMatching(splits or matching.TEN_FOLDS, resamples, seed)

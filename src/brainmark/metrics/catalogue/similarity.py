@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from brainmark.core import MetricCard, metrics
-
-if TYPE_CHECKING:
-    from brainmark.core import Metric
-
+from brainmark.core import Metric, MetricCard, metrics
+from brainmark.metrics.similarity import alignment
+from brainmark.metrics.similarity import rsa as similarity
+from brainmark.metrics.tuning import distributions
 
 KRIEGESKORTE_2008 = """@article{kriegeskorte2008matching,
   author = {Kriegeskorte, Nikolaus and Mur, Marieke and Ruff, Douglas A. and Kiani, Roozbeh and Bodurka, Jerzy and
@@ -40,9 +39,7 @@ def rdm(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
-    """Representational similarity, see `brainmark.metrics.similarity.rdm`."""
-    from brainmark.metrics import similarity
-
+    """Representational similarity, see `brainmark.metrics.similarity.rsa.rdm`."""
     return similarity.rdm(distance, compare, resamples, seed)
 
 
@@ -66,9 +63,7 @@ def tuning_distribution(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metric:
-    """Similarity of two distributions, see `brainmark.metrics.distributions.tuning_distribution`."""
-    from brainmark.metrics import distributions
-
+    """Similarity of two distributions, see `brainmark.metrics.tuning.distributions.tuning_distribution`."""
     return distributions.tuning_distribution(property, edges, harmonic, rates, resamples, seed)
 
 
@@ -93,9 +88,7 @@ WILLIAMS_2021 = """@inproceedings{williams2021generalized,
     ),
 )
 def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Centred kernel alignment, see `brainmark.metrics.alignment.cka`."""
-    from brainmark.metrics import alignment
-
+    """Centred kernel alignment, see `brainmark.metrics.similarity.alignment.cka`."""
     return alignment.cka(unbiased, resamples, seed)
 
 
@@ -111,7 +104,5 @@ def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
     ),
 )
 def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
-    """Procrustes similarity, see `brainmark.metrics.alignment.procrustes`."""
-    from brainmark.metrics import alignment
-
+    """Procrustes similarity, see `brainmark.metrics.similarity.alignment.procrustes`."""
     return alignment.procrustes(resamples, seed)

@@ -8,19 +8,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 from brainmark.core.cards import ModelCard
+from brainmark.core.errors import InvalidModel
+from brainmark.core.libraries import np
 from brainmark.core.registry import Entry, models
-from brainmark.data.corpora import BROWN_CITE, WIKITEXT_CITE
-from brainmark.models.text_regions import LANGUAGE_REGIONS
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from brainmark.core.subject import Subject
-    from brainmark.models.networks.kneser_ney import KneserNey
-    from brainmark.models.word_models import WordText
+from brainmark.core.subject import Subject
+from brainmark.data.readers.corpora import BROWN_CITE, WIKITEXT_CITE, books, brown, wikitext
+from brainmark.models.networks.kneser_ney import KneserNey
+from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.word_models import (
+    EMBEDDED,
+    WORD,
+    WordSubject,
+    WordText,
+    counts,
+    lengths,
+    ngram_subject,
+    positions,
+    random_vectors,
+    typing_bits,
+)
 
 CHEN = """@article{chen1999,
   title = {An empirical study of smoothing techniques for language modeling},
@@ -47,9 +55,6 @@ def _card(summary: str, family: str, cite: str, *tags: str) -> ModelCard:
 @cache
 def _words(share: float) -> list[tuple[str, ...]]:
     """Paragraphs of the corpora as words; of a share, the paragraphs spread evenly over them."""
-    from brainmark.data.corpora import books, brown, wikitext
-    from brainmark.models.word_models import WORD
-
     whole = [*books(), *wikitext("train"), *brown("train")]
     count = max(1, round(share * len(whole)))
     return [tuple(WORD.findall(whole[i * len(whole) // count])) for i in range(count)]
@@ -58,13 +63,10 @@ def _words(share: float) -> list[tuple[str, ...]]:
 @cache
 def counted(order: int, share: float = 1.0) -> KneserNey:
     """Return the n-grams of a share of the corpora, counted once for each process."""
-    from brainmark.models.networks.kneser_ney import KneserNey
-
     return KneserNey(_words(share), order)
 
 
 def _ngrams(name: str, order: int, share: float = 1.0) -> Subject:
-    from brainmark.models.word_models import ngram_subject
 
     return ngram_subject(name, partial(counted, order, share))
 
@@ -108,8 +110,6 @@ def find_share(name: str) -> Entry[Subject, ModelCard] | None:
         return None
     order, percent = int(match[2] or 1), float(match[3])
     if not 0 < percent <= 100:
-        from brainmark.core.errors import InvalidModel
-
         raise InvalidModel(f"{name}: a share of the text lies above 0 % and is at most 100 %")
 
     def share() -> Subject:
@@ -125,8 +125,6 @@ def find_share(name: str) -> Entry[Subject, ModelCard] | None:
 )
 def word_length() -> Subject:
     """Return the subject."""
-    from brainmark.models.word_models import WordSubject, lengths, typing_bits
-
     return WordSubject("word-length", ("characters",), lengths, typing_bits)
 
 
@@ -136,8 +134,6 @@ def word_length() -> Subject:
 )
 def word_position() -> Subject:
     """Return the subject."""
-    from brainmark.models.word_models import WordSubject, positions
-
     return WordSubject("word-position", ("in text", "in sentence"), positions)
 
 
@@ -147,8 +143,6 @@ def word_position() -> Subject:
 )
 def word_rate() -> Subject:
     """Return the subject."""
-    from brainmark.models.word_models import WordSubject, counts
-
     return WordSubject("word-rate", ("words",), counts)
 
 
@@ -158,7 +152,6 @@ def word_rate() -> Subject:
 )
 def random_embedding(seed: int = 0) -> Subject:
     """Return the subject, vectors drawn with `seed`."""
-    from brainmark.models.word_models import EMBEDDED, WordSubject, random_vectors
 
     def features(texts: Sequence[WordText]) -> list[np.ndarray]:
         return random_vectors(texts, seed)

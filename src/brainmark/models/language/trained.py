@@ -8,15 +8,24 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from brainmark.core.cards import ModelCard
+from brainmark.core.errors import DataError
 from brainmark.core.registry import Entry, models
-from brainmark.data.corpora import WIKITEXT_CITE, WIKITEXT_LICENCE
-from brainmark.models.text_regions import LANGUAGE_REGIONS
-
-if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
+from brainmark.data.readers.corpora import WIKITEXT_CITE, WIKITEXT_LICENCE
+from brainmark.models.sources.trained_text import (
+    digest_of_folder,
+    is_text_run,
+    load_gpt,
+    load_tokenizer,
+    locate_text,
+    random_gpt,
+    read_text_facts,
+)
+from brainmark.models.subjects.language import as_language_subject
+from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
 
 PREFIX = "checkpoint:"
 RADFORD = """@techreport{radford2019,
@@ -43,9 +52,7 @@ def _card(summary: str, licence: str, cite: str, *tags: str) -> ModelCard:
 
 def _subject(name: str, folder: Path, weights: Weights, seed: int) -> Subject:
     """Return a checkpoint as a subject: with its weights, or with others drawn from `seed`."""
-    from brainmark.models.language_subject import as_language_subject
     from brainmark.models.networks.seeds import twin
-    from brainmark.models.trained_text import load_gpt, load_tokenizer, random_gpt
 
     network = random_gpt(folder, seed) if weights == "random" else load_gpt(folder)
     return as_language_subject(twin(name, weights, seed), network, load_tokenizer(folder))
@@ -66,9 +73,6 @@ def tiny_gpt(weights: Weights = "published", seed: int = 0) -> Subject:
     ------
     DataError : the files that ship with the package are not as they were.
     """
-    from brainmark.core.errors import DataError
-    from brainmark.models.trained_text import digest_of_folder
-
     if digest_of_folder(SHIPPED) != DIGEST:
         raise DataError(f"shipped checkpoint {SHIPPED}: has other bytes; reinstall brainmark")
     return _subject("tiny-gpt", SHIPPED, weights, seed)
@@ -82,8 +86,6 @@ def find_checkpoint(name: str) -> Entry[Subject, ModelCard] | None:
     ------
     DataError : the run has no such checkpoint, or it cannot be read.
     """
-    from brainmark.models.trained_text import digest_of_folder, is_text_run, locate_text, read_text_facts
-
     if not name.startswith(PREFIX) or re.search(r":random(=\d+)?$", name):
         return None
     path = Path(name.removeprefix(PREFIX)).expanduser()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+
+from brainmark.core.libraries import np
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of sRGB values (ITU-R BT.601)
 _OPPONENTS = (LUMINANCE, (1.0, -1.0, 0.0), (-0.5, -0.5, 1.0))  # luminance, red - green, blue - yellow

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
-import numpy as np
+from brainmark.core.libraries import np, scipy
 
-_OCTAVE = np.sqrt(2 * np.log(2))  # half width at half height of a Gaussian, in standard deviations
+_OCTAVE = math.sqrt(2 * math.log(2))  # half width at half height of a Gaussian, in standard deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,6 @@ def fit_gabors(filters: np.ndarray) -> GaborFits:
 
 
 def _fit(target: np.ndarray) -> tuple[float, ...]:
-    from scipy.optimize import least_squares
 
     side = len(target)
     right, down = np.meshgrid(np.arange(side), np.arange(side))
@@ -74,7 +74,7 @@ def _fit(target: np.ndarray) -> tuple[float, ...]:
 
     best: tuple[float, np.ndarray] | None = None
     for start in _starts(target, right, down):
-        found = least_squares(residual, np.clip(start, low, high), bounds=(low, high), max_nfev=60)
+        found = scipy.optimize.least_squares(residual, np.clip(start, low, high), bounds=(low, high), max_nfev=60)
         if best is None or found.cost < best[0]:
             best = (float(found.cost), found.x)
     assert best is not None

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from brainmark.data.leaves import dead_leaves
+from brainmark.core.libraries import np
+from brainmark.data.generated.leaves import dead_leaves
 
 SCALES = tuple(range(7, 38, 2))  # filter sizes of S1, pixels
 WAVES = tuple(4 - 0.05 * i for i in range(16))  # size / wavelength = WAVES / 2

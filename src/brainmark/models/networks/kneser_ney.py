@@ -14,8 +14,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
-import numpy as np
+from brainmark.core.libraries import np
 
 BEGIN = "\x02"
 """Stands before each text; it is never predicted."""
@@ -25,7 +26,7 @@ CHARACTERS = 0x110000  # of Unicode
 SPELLING = 6  # letters, the longest that spelling looks at
 FALLBACK = (0.5, 1.0, 1.5)  # discounts where there are too few n-grams to estimate them (as KenLM's)
 
-Base = Callable[[Sequence[str]], np.ndarray]
+Base: TypeAlias = "Callable[[Sequence[str]], np.ndarray]"
 """Words -> log2 of their probabilities where nothing but the word itself is known: (words,)."""
 
 

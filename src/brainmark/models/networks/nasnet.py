@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from brainmark.models import torch_libraries
+from brainmark.models.sources import torch_libraries
 
 STAGES = (
     (0, 1, 2, 3),

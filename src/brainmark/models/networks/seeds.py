@@ -6,8 +6,9 @@ import random
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
+
+from brainmark.core.libraries import np
 
 
 @contextmanager
@@ -21,19 +22,19 @@ def seeded(seed: int) -> Generator[None]:
 @contextmanager
 def draws_from(seed: int | None = None) -> Generator[None]:
     """Let what uses the generators of torch, NumPy and Python draw from `seed`; afterwards they are where they were."""
-    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that others draw from
+    python, numbers = random.getstate(), np.random.get_state()
     # by name: without, torch warns where there are several
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=devices):
         if seed is not None:
             torch.manual_seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002
+            np.random.seed(seed % 2**32)
             random.seed(seed)
         try:
             yield
         finally:
             random.setstate(python)
-            np.random.set_state(numbers)  # noqa: NPY002
+            np.random.set_state(numbers)
 
 
 def twin(name: str, weights: str, seed: int, usual: str = "published") -> str:

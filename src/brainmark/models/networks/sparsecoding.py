@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brainmark.core.libraries import Image, np
 from brainmark.models.networks.gabor import LUMINANCE
 from brainmark.models.networks.seeds import seeded
 
@@ -46,8 +46,6 @@ def whitened(luminance: Tensor) -> Tensor:
 @cache
 def learnt_dictionary() -> np.ndarray:
     """Return the shipped dictionary (atoms, side, side), each of mean 0 and norm 1; read-only."""
-    from PIL import Image
-
     with Image.open(DICTIONARY) as image:
         tiles = np.asarray(image, float) - 128
     rows = len(tiles) // SIDE

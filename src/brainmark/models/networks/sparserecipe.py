@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 
 from brainmark.core.errors import MissingDependency
+from brainmark.core.libraries import Image, np
 from brainmark.models.networks.gabor import LUMINANCE
 from brainmark.models.networks.sparsecoding import ATOMS, DICTIONARY, PENALTY, ROW, SIDE, whitened
 
@@ -71,8 +71,6 @@ def learn(
 
 def save(atoms: np.ndarray, path: Path = DICTIONARY) -> None:
     """Write a dictionary as an image, one tile for each atom, with its largest value at full contrast."""
-    from PIL import Image
-
     scaled = atoms / np.abs(atoms).max((1, 2), keepdims=True) * 127 + 128
     tiles = np.rint(scaled).astype(np.uint8).reshape(-1, ROW, *atoms.shape[1:]).swapaxes(1, 2)
     Image.fromarray(tiles.reshape(-1, ROW * atoms.shape[2])).save(path, optimize=True)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from brainmark.core.libraries import np
 
 # Counts of cells in bins. Orientation and spatial frequency: De Valois et al. 1982 (Vision Research 22:531, 22:545);
 # size along (nx, rows) and across (ny, columns) the modulation, in cycles: Ringach 2002 (J. Neurophysiol. 88:455).

@@ -6,13 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from brainmark.core.libraries import np
 from brainmark.models.networks.cornet import cornet_s
 from brainmark.models.networks.vone import VOneBlock
-from brainmark.models.torch_libraries import torchvision
+from brainmark.models.sources.torch_libraries import torchvision
 
 WIDTH = 64  # channels that the back ends take
 CLASSES = 1000

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
+from brainmark.core.subject import Subject
+from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, Steps, VisionSubject
 from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
     from brainmark.models.networks.blt import Kind
 
 DEGREES = 8.0
@@ -67,7 +68,6 @@ def blt_blt(weights: Literal["random"] = "random", seed: int = 0) -> Subject:
 
 
 def _subject(name: str, kind: Kind, weights: str, seed: int) -> Subject:
-    from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, Steps, VisionSubject
     from brainmark.models.networks.blt import STEPS, blt
     from brainmark.models.networks.seeds import twin
 

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
+from brainmark.core.errors import DataError
+from brainmark.core.libraries import nn
 from brainmark.core.registry import Entry, models
+from brainmark.core.subject import Subject
 from brainmark.data.studies.cifar10 import LABELS
+from brainmark.models.sources.trained import MEAN, STD, SUFFIX, load_network, locate, read_facts, sha256_of
+from brainmark.models.sources.trained_text import is_text_run
+from brainmark.models.subjects.vision import Head, Readout, Steps, VisionSubject
 from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import nn
-
-    from brainmark.core.subject import Subject
-    from brainmark.models.commitment import Readout
 
 DEGREES, SIZE = 8.0, 32
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -73,7 +75,6 @@ def _subject(name: str, network: str, weights: Weights, seed: int, head: bool = 
 
     def make() -> nn.Module:
         from brainmark.models.networks.cifar import make_network
-        from brainmark.models.trained import load_network
 
         return make_network(network, seed) if weights == "random" else load_network(_shipped(name))
 
@@ -82,9 +83,6 @@ def _subject(name: str, network: str, weights: Weights, seed: int, head: bool = 
 
 def _shipped(name: str) -> Path:
     """Return the checkpoint that ships with the package, verified."""
-    from brainmark.core.errors import DataError
-    from brainmark.models.trained import SUFFIX, sha256_of
-
     path = WEIGHTS / f"{name}{SUFFIX}"
     if not path.is_file() or sha256_of(path) != SHIPPED[name]:
         raise DataError(f"shipped checkpoint {path}: is missing or has other bytes; reinstall brainmark")
@@ -101,9 +99,6 @@ def committed(identifier: str, network: str, make: Callable[[], nn.Module], head
     make : makes it, when it is first needed.
     head : whether its logits name objects.
     """
-    from brainmark.models.commitment import Head, VisionSubject
-    from brainmark.models.trained import MEAN, STD
-
     return VisionSubject(
         identifier,
         make,
@@ -119,8 +114,6 @@ def committed(identifier: str, network: str, make: Callable[[], nn.Module], head
 
 def _regions(network: str) -> dict[str, Readout]:
     """Regions of a network; the recurrent one reaches V1 50 ms after onset, and takes 20 ms from area to area."""
-    from brainmark.models.commitment import Readout, Steps
-
     if network == "cifar-cornet":
         return {
             region: Readout(region, pool=8, time=Steps(50.0 + 20.0 * i, 20.0, len(REGIONS) + 1 - i))
@@ -140,8 +133,6 @@ def find_checkpoint(name: str) -> Entry[Subject, ModelCard] | None:
     """
     if not name.startswith(PREFIX) or re.search(r":random(=\d+)?$", name):  # of twins, the zoo knows
         return None
-    from brainmark.models.trained import load_network, locate, read_facts, sha256_of
-    from brainmark.models.trained_text import is_text_run
 
     given = Path(name.removeprefix(PREFIX)).expanduser()
     if is_text_run(given):  # a language model, which `brainmark.models.language.trained` finds

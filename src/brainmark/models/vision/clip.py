@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Timm, Transformers
+from brainmark.models.sources.libraries import Timm, Transformers
 from brainmark.models.zoo import Family, Net, Pair
 
 CITE = """@inproceedings{radford2021,

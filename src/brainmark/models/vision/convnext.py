@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Torchvision
+from brainmark.models.sources.libraries import Torchvision
 from brainmark.models.zoo import Family, Net
 
 CITE = """@inproceedings{liu2022,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
-from brainmark.models.zoo import REGIONS
+from brainmark.core.subject import Subject
+from brainmark.models.sources.libraries import Built, Published
+from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, Steps, VisionSubject
+from brainmark.models.zoo import REGIONS, network
 
 if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
-    from brainmark.models.commitment import Readout, Steps
     from brainmark.models.networks.cornet import Kind
 
 DEGREES = 8.0
@@ -82,23 +83,17 @@ def cornet_s(weights: Literal["published", "random"] = "published", seed: int = 
 
 def cornet_s_times() -> dict[str, Steps]:
     """Return when the runs of each area of CORnet-S stand for, as published with Brain-Score."""
-    from brainmark.models.commitment import Steps
-
     return {"V1": Steps(50, 100, 1), "V2": Steps(70, 100, 2), "V4": Steps(90, 50, 4), "IT": Steps(100, 100, 2)}
 
 
 def _one_clock() -> dict[str, Steps]:
-    from brainmark.models.commitment import Steps
 
     return dict.fromkeys(REGIONS, Steps(ONSET, STEP, COUNT))
 
 
 def _subject(name: str, kind: Kind, weights: str, seed: int, times: dict[str, Steps]) -> Subject:
-    from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, VisionSubject
     from brainmark.models.networks.cornet import cornet
     from brainmark.models.networks.seeds import twin
-    from brainmark.models.sources import Built, Published
-    from brainmark.models.zoo import network
 
     file = WEIGHTS[kind]
     digits = file.split("-")[1].removesuffix(".pth")
@@ -116,8 +111,6 @@ def _subject(name: str, kind: Kind, weights: str, seed: int, times: dict[str, St
 
 def readouts(times: dict[str, Steps]) -> dict[str, Readout]:
     """Return where the regions of any CORnet are read: its kernels are odd, so that maps begin at the first pixel."""
-    from brainmark.models.commitment import Readout
-
     return {
         region: Readout(f"{region}.output", _POOLS[region], first=0.5, step=4.0 * 2**index, time=times.get(region))
         for index, region in enumerate(REGIONS)

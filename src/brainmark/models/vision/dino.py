@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Published, Timm, Torchvision, Transformers
+from brainmark.models.sources.libraries import Published, Timm, Torchvision, Transformers
 from brainmark.models.zoo import Family, Net
 
 V1 = """@inproceedings{caron2021,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
-
-if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
+from brainmark.models.subjects.vision import Readout, VisionSubject
 
 DEGREES = 8.0
 CITE = """@article{adelson1985,
@@ -40,7 +37,6 @@ CITE = """@article{adelson1985,
 )
 def gabor() -> Subject:
     """Return the subject; later regions are read from its complex and colour cells, more coarsely."""
-    from brainmark.models.commitment import Readout, VisionSubject
     from brainmark.models.networks.gabor import GaborBank
 
     regions = {

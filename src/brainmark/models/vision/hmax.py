@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
-
-if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
+from brainmark.models.subjects.vision import Readout, VisionSubject
 
 DEGREES = 8.0
 CITE = """@article{serre2007,
@@ -40,7 +37,6 @@ CITE = """@article{serre2007,
 )
 def hmax(patches: int = 100, seed: int = 0) -> Subject:
     """Return the subject; `patches` templates of each of 8 sizes, drawn with `seed`."""
-    from brainmark.models.commitment import Readout, VisionSubject
     from brainmark.models.networks.hmax import HMAX, LATTICE
 
     regions = {

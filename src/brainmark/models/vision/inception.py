@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.models.sources import Built, Published, Timm, Torchvision
+from brainmark.core.libraries import nn, torch
+from brainmark.models.sources.libraries import Built, Published, Timm, Torchvision
 from brainmark.models.zoo import CENTRED, Family, Net
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 GOING_DEEPER = """@inproceedings{szegedy2015,
   title = {Going deeper with convolutions},
@@ -44,7 +40,7 @@ def _bn_inception() -> nn.Module:
     return BNInception()
 
 
-def _from_caffe(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _from_caffe(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     from brainmark.models.networks.bn_inception import from_caffe
 
     return from_caffe(weights)

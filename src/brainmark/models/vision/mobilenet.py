@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Transformers
+from brainmark.models.sources.libraries import Transformers
 from brainmark.models.zoo import CENTRED, Family, Net
 
 V1 = """@misc{howard2017,

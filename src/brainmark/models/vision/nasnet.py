@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from brainmark.models.sources import Built, Published, Timm
+from brainmark.core.libraries import nn
+from brainmark.models.sources.libraries import Built, Published, Timm
 from brainmark.models.zoo import CENTRED, Family, Net
-
-if TYPE_CHECKING:
-    from torch import nn
 
 NASNET = """@inproceedings{zoph2018,
   title = {Learning transferable architectures for scalable image recognition},

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core.cards import ModelCard
+from brainmark.core.experiment import Experiment, Record
+from brainmark.core.libraries import np, xr
 from brainmark.core.registry import models
+from brainmark.core.stimuli import Media
+from brainmark.core.subject import Subject
+from brainmark.models.subjects.observer import Observer
+from brainmark.models.subjects.screen import Screen
+from brainmark.models.subjects.units import Units, grid, near_fixation, recording, tiles
+from brainmark.models.subjects.vision import asked_record
 from brainmark.models.zoo import REGIONS
-
-if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
-
-    from brainmark.core.experiment import Experiment
-    from brainmark.core.stimuli import Media
-    from brainmark.core.subject import Subject
 
 DEGREES = 8.0
 SIZE = 32  # 3072 values: enough to see layout and colour, few enough for a regression on hundreds of stimuli
@@ -27,11 +25,6 @@ class Pixels:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Record: presentation x neuroid [x time_bin], float32. Choices are learnt from the pixels of examples."""
-        from brainmark.core.experiment import Record
-        from brainmark.models.behavior import Observer
-        from brainmark.models.commitment import asked_record
-        from brainmark.models.units import Units, grid, near_fixation, recording, tiles
-
         degrees = experiment.setting.degrees
         if experiment.stimuli.modality == "image" and not isinstance(experiment.ask, Record):
             return Observer(self.identifier, None, self._see, lambda media: self._see(media, degrees)).answer(
@@ -45,10 +38,6 @@ class Pixels:
 
     def _see(self, media: Media, degrees: float | None = None, kept: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Pixels (stimuli, 3 x positions), channel by channel."""
-        import numpy as np
-
-        from brainmark.models.screen import Screen
-
         screen = Screen(DEGREES, SIZE)
         seen = [screen.show(media[row], degrees).reshape(SIZE * SIZE, 3)[kept].T.ravel() for row in range(len(media))]
         return np.stack(seen).astype(np.float32) / np.float32(255)

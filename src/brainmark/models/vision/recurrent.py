@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from brainmark.core.cards import ModelCard
+from brainmark.core.libraries import nn
 from brainmark.core.registry import models
-from brainmark.models.zoo import REGIONS
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
+from brainmark.models.sources.torch_libraries import torchvision
+from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, Steps, VisionSubject
+from brainmark.models.zoo import POOL, REGIONS
 
 DEGREES = 8.0
 CITE = """@article{liao2016,
@@ -38,11 +37,8 @@ _SPAN = 200.0
 )
 def resnet50_tied(weights: Literal["random"] = "random", seed: int = 0) -> Subject:
     """Return the subject; any other network is made recurrent by `networks.tying.tied`."""
-    from brainmark.models.commitment import IMAGENET_MEAN, IMAGENET_STD, Head, Readout, Steps, VisionSubject
     from brainmark.models.networks.seeds import seeded, twin
     from brainmark.models.networks.tying import tied
-    from brainmark.models.torch_libraries import torchvision
-    from brainmark.models.zoo import POOL
 
     def network() -> nn.Module:
         with seeded(seed):

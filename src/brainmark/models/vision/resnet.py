@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Timm, Torchvision
+from brainmark.models.sources.libraries import Timm, Torchvision
 from brainmark.models.zoo import CENTRED, Family, Net
 
 V1 = """@inproceedings{he2016,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
-from brainmark.models.sources import Built, Published
+from brainmark.core.libraries import nn
+from brainmark.models.sources.libraries import Built, Published
+from brainmark.models.sources.torch_libraries import torchvision
 from brainmark.models.zoo import Family, Net
-
-if TYPE_CHECKING:
-    from torch import nn
 
 CITE = """@inproceedings{mahajan2018,
   title = {Exploring the limits of weakly supervised pretraining},
@@ -23,8 +21,6 @@ STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 def _resnext101(width: int) -> nn.Module:
     """Return torchvision's ResNet in the widths that it has no name for."""
-    from brainmark.models.torch_libraries import torchvision
-
     resnet = torchvision().models.resnet
     return resnet.ResNet(resnet.Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=width)
 

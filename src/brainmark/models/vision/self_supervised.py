@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Published, Torchvision
+from brainmark.models.sources.libraries import Published, Torchvision
 from brainmark.models.zoo import Family, Net
 
 SIMCLR = """@inproceedings{chen2020simclr,

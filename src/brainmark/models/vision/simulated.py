@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core import ModelCard, Subject, models
+from brainmark.core.errors import NotApplicable
+from brainmark.core.experiment import Experiment, Record
+from brainmark.core.libraries import xr
+from brainmark.data.generated.simulated import network_features
+from brainmark.data.generated.simulated_time import BINS, units_over_time
 from brainmark.data.studies.simulated import BRAINMARK
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from brainmark.core.experiment import Experiment
+from brainmark.models.subjects.units import recorded
 
 
 class SimulatedTruth:
@@ -20,11 +19,6 @@ class SimulatedTruth:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return presentation x 20 features for region IT."""
-        from brainmark.core.errors import NotApplicable
-        from brainmark.core.experiment import Record
-        from brainmark.data.simulated import network_features
-        from brainmark.models.units import recorded
-
         ask = experiment.ask
         if experiment.stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT" or ask.time_bins:
             raise NotApplicable("simulated-truth only answers recordings of IT, without time bins, to images")
@@ -38,11 +32,6 @@ class SimulatedTruthOverTime:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return presentation x 20 units [x time_bin] for region IT; without time bins, the mean from 70 to 250 ms."""
-        from brainmark.core.errors import NotApplicable
-        from brainmark.core.experiment import Record
-        from brainmark.data.simulated_time import BINS, units_over_time
-        from brainmark.models.units import recorded
-
         ask, stimuli = experiment.ask, experiment.stimuli
         if stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT":
             raise NotApplicable(f"{self.identifier} only answers recordings of IT to images")

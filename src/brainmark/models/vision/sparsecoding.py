@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
-
-if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
+from brainmark.models.subjects.vision import Readout, VisionSubject
 
 DEGREES = 8.0
 CITE = """@article{olshausen1996,
@@ -41,7 +40,6 @@ def sparse_coding(weights: Literal["published", "random"] = "published", seed: i
 
     Later regions are read from the same cells, averaged over larger places.
     """
-    from brainmark.models.commitment import Readout, VisionSubject
     from brainmark.models.networks.seeds import twin
     from brainmark.models.networks.sparsecoding import SparseCoding, learnt_dictionary, random_dictionary
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.models.sources import Timm
+from brainmark.models.sources.libraries import Timm
 from brainmark.models.zoo import CENTRED, Family, Net
 
 CITE = """@inproceedings{dosovitskiy2021,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
-
-if TYPE_CHECKING:
-    from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject
+from brainmark.models.subjects.vision import Readout, VisionSubject
 
 DEGREES = 8.0
 CITE = """@inproceedings{dapello2020,
@@ -38,7 +35,6 @@ def voneblock(seed: int = 0, noise: bool = False) -> Subject:
 
     Later regions are read from the same cells, averaged over larger places.
     """
-    from brainmark.models.commitment import Readout, VisionSubject
     from brainmark.models.networks.vone import VOneBlock
 
     pools = {"V1": 9, "V2": 7, "V4": 7, "IT": 4}

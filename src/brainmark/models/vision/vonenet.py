@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Literal
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import models
+from brainmark.core.subject import Subject
+from brainmark.models.sources.libraries import Built, Published
+from brainmark.models.subjects.vision import Head, Readout, VisionSubject
+from brainmark.models.vision.cornet import cornet_s_times, readouts
 from brainmark.models.vision.voneblock import CITE, DEGREES
-from brainmark.models.zoo import REGIONS
+from brainmark.models.zoo import CENTRED, POOL, REGIONS, network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brainmark.core.subject import Subject
-    from brainmark.models.commitment import Readout
 
 _PLACE = "https://vonenet-models.s3.us-east-2.amazonaws.com/"  # whose files carry no hash
 
@@ -50,8 +52,6 @@ def vonecornet_s(weights: Literal["published", "random"] = "published", seed: in
     """Return the subject; without `noise` every trial is the same. Later areas are committed to time as CORnet-S."""
     from dataclasses import replace
 
-    from brainmark.models.vision.cornet import cornet_s_times, readouts
-
     later = readouts(cornet_s_times())
     regions = _stages() | {r: replace(later[r], layer=f"model.{later[r].layer}") for r in REGIONS[1:]}
     return _subject("vonecornet-s", "cornets", regions, weights, seed, noise)
@@ -59,20 +59,14 @@ def vonecornet_s(weights: Literal["published", "random"] = "published", seed: in
 
 def _stages(*layers: str) -> dict[str, Readout]:
     """V1 is read from the block, the others from these layers."""
-    from brainmark.models.commitment import Readout
-    from brainmark.models.zoo import POOL
-
     later = {region: Readout(layer, POOL) for region, layer in zip(REGIONS[1:], layers, strict=False)}
     return {"V1": Readout("vone_block.v1", 9, first=0.5, step=4.0)} | later
 
 
 def _subject(name: str, back_end: str, regions: Mapping[str, Readout], weights: str, seed: int, noise: bool) -> Subject:
-    from brainmark.models.commitment import Head, VisionSubject
     from brainmark.models.networks.seeds import twin
     from brainmark.models.networks.vone import VOneBlock
     from brainmark.models.networks.vonenet import BACK_ENDS, VOneNet
-    from brainmark.models.sources import Built, Published
-    from brainmark.models.zoo import CENTRED, network
 
     def built() -> VOneNet:
         return VOneNet(VOneBlock(seed=seed, noise="neuronal" if noise else "none"), BACK_ENDS[back_end]())

@@ -1,0 +1,150 @@
+"""Agreement of labels as published: error consistency, accuracy, accuracy distance; and two single numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, product
+from typing import TypeAlias
+
+from brainmark.brainscore.metrics.assemblies import single
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, pd, xr
+from brainmark.metrics._arrays.shapes import Bool, Shaped
+
+Pairwise: TypeAlias = "Callable[[np.ndarray, np.ndarray], float]"
+"""correctness of two observers (presentation,) -> a number."""
+
+
+def accuracy(
+    prediction: xr.DataArray | Shaped[np.ndarray, " presentation"],
+    target: xr.DataArray | Shaped[np.ndarray, " presentation"],
+) -> Comparison:
+    """Share of equal labels, row by row; the error is the standard deviation of right and wrong, not of their mean."""
+    right = np.asarray(prediction) == np.asarray(target)
+    return single(float(np.mean(right)), float(np.std(right)))
+
+
+def error_consistency(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    """Cohen's kappa of right and wrong in each condition, averaged over conditions, then subjects; its size, unsigned.
+
+    Parameters
+    ----------
+    prediction : labels (presentation,) with coordinates ``stimulus_id``, ``truth``, ``condition``.
+    target : the same for all subjects in one row of presentations, with a coordinate ``subject``.
+
+    Returns
+    -------
+    Comparison with the magnitude of the mean; the error is the standard deviation over subjects and conditions.
+    """
+    model, people = _Observer(prediction), _observers(target)
+    return _consistency([_conditions(model, person, kappa) for person in people])
+
+
+def error_consistency_ceiling(target: xr.DataArray) -> Comparison:
+    """Error consistency of every pair of subjects."""
+    return _consistency([_conditions(a, b, kappa) for a, b in combinations(_observers(target), 2)])
+
+
+def kappa(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
+    """Cohen's kappa of correctness; NaN where both observers are always right or always wrong."""
+    p, q = one.mean(), other.mean()
+    expected = p * q + (1 - p) * (1 - q)
+    observed = (one == other).mean()
+    return float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")
+
+
+def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray, variables: Sequence[str] = ()) -> Comparison:
+    """1 - |a - h| / max(h, 1 - h) of accuracies a and h for each subject, averaged.
+
+    Parameters
+    ----------
+    prediction, target : as for `error_consistency`.
+    variables : coordinates; distances are taken in each combination of their values that both have, then averaged.
+    """
+    model = _Observer(prediction)
+    near = [_near(model, person, variables) for person in _observers(target)]
+    return single(abs(float(np.mean(near))), float(np.std(near)))
+
+
+def accuracy_distance_ceiling(target: xr.DataArray) -> Comparison:
+    """Accuracy distance of every pair of subjects, the second of which is the reference."""
+    near = [_near(a, b, ()) for a, b in combinations(_observers(target), 2)]
+    return single(abs(float(np.mean(near))), float(np.std(near)))
+
+
+def nearness(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
+    """Accuracy distance of two observers, from their correctness (presentation,)."""
+    a, h = one.mean(), other.mean()
+    return float(1 - abs(a - h) / max(1 - h, h))
+
+
+def value_delta(prediction: float, target: float, scale: float = 1.0) -> Comparison:
+    """exp(-scale |prediction - target|)."""
+    return single(float(np.exp(-scale * abs(prediction - target))), float("nan"))
+
+
+class _Observer:
+    """Labels of one observer, in the order of ``stimulus_id``."""
+
+    def __init__(self, answers: xr.DataArray) -> None:
+        if answers.ndim == 2 and 1 in answers.shape:
+            answers = answers.isel({answers.dims[answers.shape.index(1)]: 0})
+        if answers.dims != ("presentation",):
+            raise InvalidMeasurement(f"labels have dimensions {answers.dims}; expected (presentation,)")
+        order = np.argsort(answers.coords["stimulus_id"].values, kind="stable")
+        self.coords = {str(k): v.values[order] for k, v in answers.coords.items() if v.dims == ("presentation",)}
+        if "truth" not in self.coords:
+            raise InvalidMeasurement("labels have no coordinate 'truth' that says which one is right")
+        self.labels = answers.values[order]
+
+    def rows(self, values: Sequence[tuple[str, object]]) -> np.ndarray:
+        keep = np.ones(len(self.labels), bool)
+        for coordinate, value in values:
+            keep &= self.coords[coordinate] == value
+        return np.flatnonzero(keep)
+
+
+def _observers(target: xr.DataArray) -> list[_Observer]:
+    if "subject" not in target.coords:
+        raise InvalidMeasurement("target has no coordinate 'subject'")
+    code, names = pd.factorize(target.coords["subject"].values, sort=True)
+    return [_Observer(target.isel(presentation=np.flatnonzero(code == k))) for k in range(len(names))]
+
+
+def _compared(one: _Observer, other: _Observer, where: Sequence[tuple[str, object]], compare: Pairwise) -> float:
+    rows, others = one.rows(where), other.rows(where)
+    ids = one.coords["stimulus_id"][rows], other.coords["stimulus_id"][others]
+    if len(rows) != len(others) or (ids[0] != ids[1]).any():
+        raise InvalidMeasurement(f"observers saw different stimuli{_where(where)}: {len(rows)} and {len(others)}")
+    truth = other.coords["truth"][others]
+    right = one.labels[rows] == (truth if compare is nearness else one.coords["truth"][rows])
+    return compare(right, other.labels[others] == truth)
+
+
+def _where(values: Sequence[tuple[str, object]]) -> str:
+    return " where " + ", ".join(f"{k} is {str(v)!r}" for k, v in values) if values else ""
+
+
+def _conditions(one: _Observer, other: _Observer, compare: Pairwise) -> list[float]:
+    if "condition" not in other.coords:
+        raise InvalidMeasurement("labels have no coordinate 'condition'")
+    return [_compared(one, other, [("condition", c)], compare) for c in np.unique(other.coords["condition"])]
+
+
+def _consistency(kappas: list[list[float]]) -> Comparison:
+    values = np.array(kappas)
+    by_subject = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in values])
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return single(float("nan"), float("nan"))
+    return single(abs(float(np.nanmean(by_subject))), float(known.std()))
+
+
+def _near(one: _Observer, other: _Observer, variables: Sequence[str]) -> float:
+    if not variables:
+        return _compared(one, other, [], nearness)
+    levels = [np.unique(other.coords[v]) for v in variables]
+    cells = [list(zip(variables, cell, strict=True)) for cell in product(*levels)]
+    both = [cell for cell in cells if len(one.rows(cell)) and len(other.rows(cell))]
+    return float(np.mean([_compared(one, other, cell, nearness) for cell in both]))

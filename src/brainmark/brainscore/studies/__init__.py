@@ -1,0 +1,1 @@
+"""Data sets and benchmarks of Brain-Score under their own identifiers."""

@@ -1,0 +1,73 @@
+"""Libraries that take long to load, or come with an extra: each is loaded when something of it is first used.
+
+Modules that are imported to list what is registered take these libraries from here, so that listing stays quick::
+
+    from brainmark.core.libraries import np, xr
+
+Modules that derive classes from those of a library import that library itself, and are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from brainmark.core.errors import saying_what_to_install
+
+_declaring = False
+
+
+class _Library:
+    """Stands for a module until something of it is used, then passes everything on."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._module: Any = None
+
+    def __getattr__(self, attribute: str) -> Any:
+        if _declaring:  # ``from scipy import linalg`` below
+            return _Library(f"{self._name}.{attribute}")
+        if self._module is None:
+            with saying_what_to_install(self._name):
+                self._module = importlib.import_module(self._name)
+        return getattr(self._module, attribute)
+
+    def __repr__(self) -> str:
+        return f"<library {self._name}>"
+
+
+@contextmanager
+def _declared() -> Generator[None]:
+    """Make the import statements of the block, which name modules only, promises."""
+    global _declaring
+    usual = builtins.__import__
+
+    def promise(name: str, variables: Any = None, *rest: Any) -> Any:
+        if variables is not globals():
+            return usual(name, variables, *rest)
+        return _Library(name if rest[1] else name.partition(".")[0])
+
+    builtins.__import__, _declaring = promise, True
+    try:
+        yield
+    finally:
+        builtins.__import__, _declaring = usual, False
+
+
+with _declared():
+    import h5netcdf
+    import h5py
+    import numpy as np
+    import pandas as pd
+    import pooch
+    import requests
+    import scipy
+    import torch
+    import xarray as xr
+    from PIL import Image
+    from torch import nn
+
+__all__ = ["Image", "h5netcdf", "h5py", "nn", "np", "pd", "pooch", "requests", "scipy", "torch", "xr"]

@@ -1,0 +1,1 @@
+"""From a URL and a hash to a file: download, mirrors, cache, folders."""

@@ -1,0 +1,1 @@
+"""Stimuli and brains that are made here."""

@@ -1,0 +1,106 @@
+"""Images inside a zip file as media: read when asked for, never unpacked."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+from brainmark.core import DataError, InvalidStimuli
+from brainmark.core.libraries import np
+from brainmark.core.stimuli import decode_image
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
+"""What reading a member of a zip file raises; RuntimeError: it is encrypted, or packed in a way that is not known."""
+_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+
+
+class ZipImages:
+    """Images of a zip file by position, decoded as by `core.stimuli.decode_image`.
+
+    Threads, forked workers and pickled copies each read through a handle of their own.
+
+    Parameters
+    ----------
+    path : of the zip file.
+    members : names inside it, in presentation order; all images sorted by number when left out.
+
+    Raises
+    ------
+    DataError : it is no zip file, lacks a member, or (when left out) its images cannot be put in order.
+    """
+
+    concurrent: ClassVar[bool] = True
+
+    def __init__(self, path: Path, members: tuple[str, ...] | None = None) -> None:
+        self.path = Path(path)
+        self._handles = threading.local()
+        names = self._zip().namelist()
+        self.members = by_number(names, self.path) if members is None else tuple(members)
+        missing = set(self.members) - set(names)
+        if missing:
+            raise DataError(f"{self.path}: has no member {min(missing)!r} ({len(missing)} of {len(self)} are missing)")
+
+    def names(self) -> list[str]:
+        """Names of all files inside, whether they are among the members or not."""
+        return [name for name in self._zip().namelist() if not name.endswith("/")]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        member = self.members[index]
+        try:
+            return decode_image(io.BytesIO(self._zip().read(member)))
+        except (*UNREADABLE, InvalidStimuli) as error:
+            raise DataError(f"{self.path}: cannot read image {member!r}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"ZipImages({str(self.path)!r}, {len(self)} images)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "members": self.members}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.path, self.members = state["path"], state["members"]
+        self._handles = threading.local()
+
+    def _zip(self) -> zipfile.ZipFile:
+        """Return this thread's handle; a forked process must not share the file position of its parent."""
+        owner, handle = getattr(self._handles, "open", (None, None))
+        if handle is None or owner != os.getpid():
+            try:
+                handle = zipfile.ZipFile(self.path)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise DataError(f"{self.path}: cannot be read as a zip file: {error}") from error
+            self._handles.open = (os.getpid(), handle)
+        return handle
+
+
+def by_number(names: list[str], path: Path) -> tuple[str, ...]:
+    """Return the images among the names, sorted by the last number in the name of the file.
+
+    Raises
+    ------
+    DataError : none is there, one has no number, or two have the same.
+    """
+    position: dict[int, str] = {}
+    for name in names:
+        file = PurePosixPath(name)
+        if file.suffix.lower() not in _IMAGES or any(p.startswith((".", "__MACOSX")) for p in file.parts):
+            continue
+        digits = re.findall(r"\d+", file.stem)
+        if not digits:
+            raise DataError(f"{path}: image {name!r} has no number to be sorted by")
+        number = int(digits[-1])
+        if number in position:
+            raise DataError(f"{path}: images {position[number]!r} and {name!r} have the same number")
+        position[number] = name
+    if not position:
+        raise DataError(f"{path}: holds no images")
+    return tuple(position[number] for number in sorted(position))

@@ -1,0 +1,134 @@
+"""What every metric refuses before it computes: nothing to compare, values that are no numbers, other stimuli."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.backend import as_numpy, is_torch_array, sum_of_squares
+from brainmark.metrics._arrays.shapes import Shaped
+
+SMALLEST, LARGEST = 1e-60, 1e60
+"""Values all below, or any beyond, cannot be compared in double precision: products of their squares run out of it."""
+
+
+Recording: TypeAlias = "xr.DataArray | np.ndarray"
+"""(presentation, neuroid): labelled, or an array whose rows are the same presentations on both sides."""
+
+
+def recordings(prediction: Recording, target: Recording) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return both sides labelled; plain arrays, of NumPy or torch, are (presentation, neuroid)."""
+    return labelled(prediction, "prediction", plain=True), labelled(target, "target", plain=True)
+
+
+def labelled(values: object, name: str, plain: bool = False) -> xr.DataArray:
+    """Return a labelled array as it is, and with `plain` an array (presentation, neuroid) of NumPy or torch as one.
+
+    Raises
+    ------
+    InvalidMeasurement : anything else; says what was given.
+    """
+    if isinstance(values, xr.DataArray):
+        return values
+    if plain and (isinstance(values, np.ndarray) or is_torch_array(values)) and values.ndim == 2:  # pyright: ignore
+        return xr.DataArray(as_numpy(values), dims=("presentation", "neuroid"))
+    shape = f" of shape {tuple(values.shape)}" if hasattr(values, "shape") else ""  # pyright: ignore
+    also = ", or a plain one (presentation, neuroid)" if plain else ""
+    raise InvalidMeasurement(
+        f"{name} is a {type(values).__name__}{shape}; expected a labelled array (xarray.DataArray){also}"
+    )
+
+
+def check_filled(array: xr.DataArray, name: str) -> None:
+    """Refuse a measurement without entries.
+
+    Raises
+    ------
+    InvalidMeasurement : names the empty dimension, or says what was given instead.
+    """
+    labelled(array, name)
+    for dim, size in array.sizes.items():
+        if not size:
+            raise InvalidMeasurement(f"{name} has no entry along {str(dim)!r}: there is nothing to compare")
+
+
+def check_numbers(values: Shaped[np.ndarray, " ..."], name: str, missing: bool = False) -> None:
+    """Refuse what is no number, values that are infinite, too large or small, or NaN; with `missing`, nothing but NaN.
+
+    Raises
+    ------
+    InvalidMeasurement : says how many, and where the first is.
+    """
+    check_kind(values, name)
+    if values.dtype.kind != "f" or not values.size:
+        return
+    if SMALLEST**2 <= sum_of_squares(values) <= LARGEST**2:  # not if there is NaN
+        return
+    largest = float(np.fmax.reduce(np.abs(values), axis=None))  # of what is not NaN
+    if 0 < largest < SMALLEST:
+        raise InvalidMeasurement(f"{name}: the largest value is {largest:.0e}, which squared is lost: rescale them")
+    unknown = np.isnan(values)
+    if missing and unknown.all():
+        raise InvalidMeasurement(f"{name} holds NaN only: nothing was measured")
+    bad = ~(np.abs(values) <= np.float64(LARGEST)) & ~(unknown & missing)
+    if bad.any():
+        first = ", ".join(map(str, np.argwhere(bad)[0].tolist()))
+        raise InvalidMeasurement(
+            f"{name}: {int(bad.sum())} of {values.size} values are NaN, infinite or beyond {LARGEST:.0e}, "
+            f"the first at position {first}"
+        )
+
+
+def check_kind(values: Shaped[np.ndarray, " ..."], name: str) -> None:
+    """Refuse complex numbers, text, dates and objects.
+
+    Raises
+    ------
+    InvalidMeasurement : says what they are.
+    """
+    if values.dtype.kind not in "fiub":
+        raise InvalidMeasurement(
+            f"{name} holds values of type {values.dtype}; expected real numbers (see astype(float))"
+        )
+
+
+def check_same_stimuli(prediction: xr.DataArray, target: xr.DataArray) -> None:
+    """Refuse presentations that are not the same ones in the same order, as far as ``stimulus_id`` tells.
+
+    Raises
+    ------
+    InvalidMeasurement : names the first that differs.
+    """
+    counts = tuple(a.sizes["presentation"] for a in (prediction, target))
+    if counts[0] != counts[1]:
+        raise InvalidMeasurement(f"{counts[0]} predicted presentations for {counts[1]} measured ones")
+    if not all("stimulus_id" in a.coords for a in (prediction, target)):
+        return
+    left, right = (np.asarray(a.coords["stimulus_id"].values).astype(str) for a in (prediction, target))
+    differ = np.flatnonzero(left != right)
+    if len(differ):
+        i = int(differ[0])
+        raise InvalidMeasurement(
+            f"presentation {i} is stimulus_id {str(left[i])!r} in the prediction, {str(right[i])!r} in the target"
+        )
+
+
+def along_presentations(target: xr.DataArray, name: str) -> Shaped[np.ndarray, " presentation"]:
+    """Return the values of a coordinate along presentations.
+
+    Raises
+    ------
+    InvalidMeasurement : there is none of that name; says which there are.
+    """
+    if name not in target.coords or target.coords[name].dims != ("presentation",):
+        has = ", ".join(sorted(str(c) for c, v in target.coords.items() if v.dims == ("presentation",)))
+        raise InvalidMeasurement(f"target has no coordinate {name!r} along 'presentation'; it has {has or 'none'}")
+    return np.asarray(target.coords[name].values)
+
+
+def check_pair(prediction: xr.DataArray, target: xr.DataArray) -> None:
+    """Refuse empty measurements, predictions that are no numbers, and targets that are infinite or all missing."""
+    for name, array in (("prediction", prediction), ("target", target)):
+        check_filled(array, name)
+        check_numbers(array.values, name, missing=name == "target")

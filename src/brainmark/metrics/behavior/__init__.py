@@ -1,0 +1,1 @@
+"""How alike the choices and judgements of models and people are."""

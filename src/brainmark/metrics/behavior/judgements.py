@@ -1,0 +1,224 @@
+"""Judgements with one number a stimulus (ratings, reading times), and choices of the odd one out of three.
+
+Judgements are (presentation,) or, with the people kept apart, (presentation, subject); NaN where someone gave none.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.inputs import check_filled, check_pair, check_same_stimuli
+from brainmark.metrics._arrays.shapes import Float, Integer, Real
+from brainmark.metrics.behavior.patterns import known_mean
+from brainmark.metrics.statistics.ceilings import harmonic_mean, spearman_brown
+from brainmark.metrics.statistics.ranks import midranks
+from brainmark.metrics.statistics.resampling import draws
+
+Method = Literal["pearson", "spearman"]
+
+
+def judgement_correlation(method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
+    """Correlate a model's judgements with the mean judgement of people.
+
+    Parameters
+    ----------
+    method : ``pearson``, or ``spearman`` (ranks are computed anew in each draw).
+    resamples : bootstrap draws of presentations; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value; presentations that no one judged are left out.
+    """
+    _check(method)
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        if prediction.dims != ("presentation",):
+            raise InvalidMeasurement(f"a model's judgements have (presentation), not {tuple(prediction.dims)}")
+        judged = _judgements(target)
+        check_pair(prediction, target)
+        check_same_stimuli(prediction, target)
+        people, model = known_mean(judged), prediction.values.astype(float)
+        known = np.isfinite(people)
+        counts = draws(len(people), resamples, seed)[:, known]
+        return _compared(model[known], people[known], counts, method)
+
+    return metric
+
+
+def judgement_ceiling(method: Method = "pearson", splits: int = 100, resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the correlation that the true mean judgement would reach with the mean of these people.
+
+    People (or repetitions) are halved at random; r between the halves' means, averaged over splits and corrected to
+    the whole group (`spearman_brown`), is the reliability of the mean; the ceiling is its square root. Presentations
+    judged by nobody in one half do not count in that split. For ``spearman`` it rests on Pearson correlations of ranks.
+    """
+    _check(method)
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people = _judgements(target)
+        if people.shape[1] < 2:
+            raise InvalidMeasurement("a ceiling of judgements needs (presentation, subject) with at least two subjects")
+        generator = np.random.default_rng([seed, 3])
+        counts = draws(len(people), resamples, seed)
+        judged = np.isfinite(people)
+        values: list[float] = []
+        replicates: list[np.ndarray] = []
+        judges = np.empty((splits, 2))
+        for k in range(splits):
+            order = generator.permutation(people.shape[1])
+            parts = order[: len(order) // 2], order[len(order) // 2 :]
+            one, other = (known_mean(people[:, part]) for part in parts)
+            known = np.isfinite(one) & np.isfinite(other)
+            # Replicates average ten splits: their scatter is small next to that of the stimuli.
+            part = _compared(one[known], other[known], counts[:, known] if k < 10 else counts[:0], method)
+            values.append(part.aggregate())
+            replicates += [] if part.replicates is None else [part.replicates]
+            judges[k] = [harmonic_mean(judged[known][:, part].sum(axis=1))[0] for part in parts]
+        fewer, more = 1 / np.mean(1 / judges, axis=0)
+        whole = harmonic_mean(judged.sum(axis=1))[0]
+        top = np.sqrt(spearman_brown(np.array([np.nanmean(values)]), fewer, more, whole))
+        return Comparison(
+            xr.DataArray(top, dims=("judgement",), coords={"judgement": ["all"]}),
+            replicates=np.sqrt(spearman_brown(np.mean(replicates, axis=0), fewer, more, whole)) if replicates else None,
+            center="mean",
+        )
+
+    return ceiling
+
+
+def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
+    """Share of people's choices of the odd one out of three that a model makes too; chance is 1/3.
+
+    The prediction is the position (0, 1, 2) that the model finds odd, (presentation,); the target holds shares (or
+    counts) of people's choices (presentation, choice), three choices in the order of the stimuli.
+
+    Parameters
+    ----------
+    resamples : bootstrap draws of triplets; 0: no replicates.
+    seed : of the draws.
+    """
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        shares = _triplets(target)
+        check_filled(prediction, "prediction")
+        position = prediction.values
+        if prediction.dims != ("presentation",) or len(position) != len(shares):
+            raise InvalidMeasurement(
+                f"the odd one of {len(shares)} triplets is asked for, not {dict(prediction.sizes)}"
+            )
+        check_same_stimuli(prediction, target)
+        if not np.isin(position, (0, 1, 2)).all():
+            raise InvalidMeasurement("the odd one is given by its position: 0, 1 or 2")
+        return _mean_of(shares[np.arange(len(shares)), position.astype(int)], draws(len(shares), resamples, seed))
+
+    return metric
+
+
+def odd_one_out_ceiling(resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return how often two people who judge the same triplet agree, from counts of choices.
+
+    The mean over triplets with at least two choices of sum n (n - 1) / (N (N - 1)): unbiased, and what a model that
+    answers like a further person reaches. A model that always takes the majority's choice may exceed it.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        counts = target.transpose("presentation", "choice").values.astype(float)
+        number = counts.sum(axis=1)
+        if not np.array_equal(counts, np.rint(counts)) or not (number > 1).any():
+            raise InvalidMeasurement("a ceiling needs whole counts of choices, more than one for some triplet")
+        repeated = number > 1
+        room = np.where(repeated, number * (number - 1), 1)
+        agree = np.where(repeated, (counts * (counts - 1)).sum(axis=1) / room, np.nan)
+        return _mean_of(agree, draws(len(agree), resamples, seed))
+
+    return ceiling
+
+
+def odd_of_three(
+    similarity: Real[np.ndarray, "stimulus stimulus"], triplets: Integer[np.ndarray, "triplet 3"]
+) -> Integer[np.ndarray, " triplet"]:
+    """Position (triplet,) of the odd one: the member outside the most similar pair (Hebart et al. 2020).
+
+    `similarity` is (stimulus, stimulus), `triplets` (triplet, 3) indices into it; ties go to the first.
+    """
+    a, b, c = np.asarray(triplets).T
+    return np.stack([similarity[b, c], similarity[a, c], similarity[a, b]], axis=1).argmax(axis=1)
+
+
+def _compared(one: np.ndarray, other: np.ndarray, counts: np.ndarray, method: Method) -> Comparison:
+    def values(weights: np.ndarray) -> np.ndarray:
+        if method == "pearson":
+            return _weighted_pearson(one, other, weights)
+        return np.array([_weighted_pearson(_ranks(one, w), _ranks(other, w), w[None])[0] for w in weights])
+
+    return Comparison(
+        xr.DataArray(values(np.ones((1, len(one)))), dims=("judgement",), coords={"judgement": ["all"]}),
+        replicates=values(counts.astype(float))[:, None] if len(counts) else None,
+        center="mean",
+    )
+
+
+def _ranks(
+    values: Float[np.ndarray, " presentation"], weights: Real[np.ndarray, " presentation"]
+) -> Float[np.ndarray, " presentation"]:
+    """Midranks of values that stand `weights` times each."""
+    ranks = midranks(values)
+    order = np.argsort(ranks)
+    _, group = np.unique(ranks[order], return_inverse=True)
+    sizes = np.bincount(group, weights[order])
+    result = np.empty_like(ranks)
+    result[order] = (np.cumsum(sizes) - sizes / 2)[group]
+    return result
+
+
+def _weighted_pearson(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson correlation (draw,) under weights (draw, presentation); NaN where one side is constant."""
+    if len(one) < 2:
+        return np.full(len(weights), np.nan)
+    x, y = one - one.mean(), other - other.mean()
+    size = weights.sum(axis=1)
+    size = np.where(size > 0, size, np.nan)
+    sx, sy, xx, yy, xy = (weights @ v / size for v in (x, y, x * x, y * y, x * y))
+    varx, vary = xx - sx * sx, yy - sy * sy
+    defined = (varx > 1e-12 * (one * one).mean()) & (vary > 1e-12 * (other * other).mean())
+    return np.where(defined, (xy - sx * sy) / np.sqrt(np.where(defined, varx * vary, 1)), np.nan)
+
+
+def _mean_of(values: np.ndarray, counts: np.ndarray) -> Comparison:
+    """Mean over presentations of what is not NaN, with its replicates."""
+    known = np.isfinite(values)
+    number = counts[:, known].sum(axis=1)
+    replicates = np.where(number > 0, counts[:, known] @ values[known] / np.maximum(number, 1), np.nan)
+    return Comparison(
+        xr.DataArray([values[known].mean()], dims=("judgement",), coords={"judgement": ["all"]}),
+        replicates=replicates[:, None] if len(counts) else None,
+        center="mean",
+    )
+
+
+def _judgements(target: xr.DataArray) -> Float[np.ndarray, "presentation subject"]:
+    """Judgements (presentation, person)."""
+    kept = [d for d in ("subject", "repetition") if d in target.dims]
+    if set(target.dims) != {"presentation", *kept} or len(kept) > 1:
+        raise InvalidMeasurement(f"judgements have (presentation[, subject or repetition]), not {tuple(target.dims)}")
+    target = target if kept else target.expand_dims(subject=1, axis=1)
+    return target.transpose("presentation", ...).values.astype(float)
+
+
+def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:
+    if set(target.dims) != {"presentation", "choice"} or target.sizes["choice"] != 3:
+        raise InvalidMeasurement(f"choices of the odd one have (presentation, choice) with 3, not {dict(target.sizes)}")
+    counts = target.transpose("presentation", "choice").values.astype(float)
+    total = counts.sum(axis=1, keepdims=True)
+    if not (total > 0).all() or (counts < 0).any():
+        raise InvalidMeasurement("every triplet needs a choice, and no negative share")
+    return counts / total
+
+
+def _check(method: str) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"unknown method {method!r}: use one of {', '.join(get_args(Method))}")

@@ -1,0 +1,163 @@
+"""Distributions of people's choices on each stimulus: not only what is seen, but how surely, and as what else.
+
+A target holds counts of choices (presentation, choice), as in CIFAR-10H (Peterson et al. 2019, ICCV); a prediction
+holds probabilities (presentation, choice).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics.behavior.patterns import aligned_choices, labelled_choices
+from brainmark.metrics.statistics.ceilings import harmonic_mean, spearman_brown
+from brainmark.metrics.statistics.resampling import draws
+
+Aspect = Literal["errors", "entropy", "choices"]
+
+
+def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
+    """Correlate how a model and people spread their choices.
+
+    Parameters
+    ----------
+    aspect : ``errors``: the probabilities of wrong labels, over all stimuli and labels; ``entropy``: the uncertainty
+        about each stimulus, over stimuli; ``choices``: the probabilities of all labels, over stimuli and labels.
+    truth : coordinate of the target along presentation with the right label (for ``errors``).
+    resamples : bootstrap draws of presentations; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value; ``details`` has the mean cross-entropy of people's choices under the model, in bits, the
+    lowest that any model could have (people's own entropy), and that of a model that knows nothing.
+    """
+    _known(aspect)
+
+    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        model = _normalised(aligned_choices(prediction, target))
+        people = _normalised(_counts(target))
+        one, other = (_profile(side, target, aspect, truth) for side in (model, people))
+        details = {
+            "cross-entropy (bits)": float(-(people * np.log2(np.clip(model, 1e-12, None))).sum(axis=1).mean()),
+            "entropy of people (bits)": float(entropy(people).mean()),
+            "entropy of uniform choices (bits)": float(np.log2(people.shape[1])),
+        }
+        return _correlated(one, other, aspect, resamples, seed, details)
+
+    return metric
+
+
+def soft_labels_ceiling(
+    aspect: Aspect = "errors", truth: str = "label", splits: int = 10, resamples: int = 1000, seed: int = 0
+) -> Ceiling:
+    """Return the correlation that the true distribution of choices would reach: the root of the reliability.
+
+    Counts are halved at random; r between halves, averaged over splits and corrected for the doubled number of
+    choices (`brainmark.metrics.statistics.ceilings.spearman_brown`), is the reliability of the whole. Parameters as in
+    `soft_labels`.
+    """
+    _known(aspect)
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        counts = _counts(target)
+        if not np.array_equal(counts, np.rint(counts)) or (counts.sum(axis=1) < 2).any():
+            raise InvalidMeasurement("a ceiling needs whole counts of choices, at least two for each presentation")
+        number = counts.sum(axis=1)
+        fewer, more, whole = (float(harmonic_mean(n)[0]) for n in (number // 2, (number + 1) // 2, number))
+
+        def root(r: np.ndarray) -> np.ndarray:
+            return np.sqrt(spearman_brown(r, fewer, more, whole))
+
+        generator = np.random.default_rng([seed, 3])
+        values: list[float] = []
+        replicates: list[np.ndarray] = []
+        for _ in range(splits):
+            one, other = (_profile(_normalised(h), target, aspect, truth) for h in halve(counts, generator))
+            part = _correlated(one, other, aspect, resamples, seed, {})
+            values.append(part.aggregate())
+            replicates += [] if part.replicates is None else [part.replicates]
+        return Comparison(
+            xr.DataArray(root(np.array([np.mean(values)])), dims=("pattern",), coords={"pattern": [aspect]}),
+            replicates=root(np.mean(replicates, axis=0)) if replicates else None,
+            center="mean",
+        )
+
+    return ceiling
+
+
+def halve(
+    counts: Real[np.ndarray, "stimulus choice"], generator: np.random.Generator
+) -> tuple[Real[np.ndarray, "stimulus choice"], Real[np.ndarray, "stimulus choice"]]:
+    """Split the choices on each stimulus into random halves, without replacement (multivariate hypergeometric)."""
+    left = counts.astype(np.int64)
+    total = left.sum(axis=1)
+    wanted = total // 2
+    first = np.zeros_like(left)
+    for choice in range(left.shape[1]):
+        total = total - left[:, choice]
+        first[:, choice] = generator.hypergeometric(left[:, choice], total, wanted)
+        wanted = wanted - first[:, choice]
+    return first, left - first
+
+
+def entropy(shares: Float[np.ndarray, "*stimulus _"]) -> Float[np.ndarray, " *stimulus"]:
+    """Entropy in bits along the last axis; 0 log 0 = 0."""
+    return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=-1)
+
+
+def _profile(shares: np.ndarray, target: xr.DataArray, aspect: Aspect, truth: str) -> np.ndarray:
+    """What is correlated, (presentation, column)."""
+    if aspect == "entropy":
+        return entropy(shares)[:, None]
+    if aspect == "choices":
+        return shares
+    right = labelled_choices(target, truth) > 0
+    return shares[~right].reshape(len(shares), -1)
+
+
+def _correlated(
+    one: np.ndarray, other: np.ndarray, aspect: Aspect, resamples: int, seed: int, details: dict[str, float]
+) -> Comparison:
+    """Pearson correlation over all entries, presentations being resampled as wholes."""
+    one, other = one - one.mean(), other - other.mean()  # a shift changes no r and keeps the differences below exact
+    # Presentations are drawn as wholes, so that sums over their columns are all that a draw needs.
+    sums = np.stack([v.sum(axis=1) for v in (one, other, one * one, other * other, one * other)], axis=1)
+
+    def values(counts: np.ndarray) -> np.ndarray:
+        size = counts.sum(axis=1) * one.shape[1]
+        sx, sy, xx, yy, xy = (counts @ sums).T / size
+        length = np.sqrt(np.clip(xx - sx * sx, 0, None) * np.clip(yy - sy * sy, 0, None))
+        defined = length > 1e-12 * np.sqrt((one * one).mean() * (other * other).mean())
+        return np.where(defined, (xy - sx * sy) / np.where(defined, length, 1), np.nan)
+
+    return Comparison(
+        xr.DataArray(values(np.ones((1, len(one)))), dims=("pattern",), coords={"pattern": [aspect]}),
+        replicates=values(draws(len(one), resamples, seed).astype(float))[:, None] if resamples else None,
+        center="mean",
+        details=details,
+    )
+
+
+def _counts(target: xr.DataArray) -> np.ndarray:
+    if set(target.dims) != {"presentation", "choice"}:
+        raise InvalidMeasurement(f"counts of choices have (presentation, choice), not {tuple(target.dims)}")
+    counts = target.transpose("presentation", "choice").values.astype(float)
+    if not np.isfinite(counts).all() or (counts < 0).any():
+        raise InvalidMeasurement("counts of choices are numbers, not negative")
+    return counts
+
+
+def _normalised(values: np.ndarray) -> np.ndarray:
+    total = values.sum(axis=1, keepdims=True)
+    if not (total > 0).all():
+        raise InvalidMeasurement(f"presentation {int(np.flatnonzero(~(total > 0))[0])} has no choice at all")
+    return values / total
+
+
+def _known(aspect: str) -> None:
+    if aspect not in get_args(Aspect):
+        raise ValueError(f"unknown aspect {aspect!r}: use one of {', '.join(get_args(Aspect))}")

@@ -1,0 +1,1 @@
+"""Metrics on words: surprisal, reading times, grammar."""

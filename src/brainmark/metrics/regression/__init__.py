@@ -1,0 +1,1 @@
+"""How well units of a model predict neuroids."""

@@ -1,0 +1,119 @@
+"""Features made ready for regression: one matrix of products that all folds, penalties and targets share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np
+from brainmark.metrics._arrays.backend import (
+    all_finite,
+    block_width,
+    centred,
+    check_memory,
+    detached,
+    gram,
+    namespace,
+)  # fmt: skip
+from brainmark.metrics._arrays.inputs import check_kind, check_numbers
+from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of a model, centred over all presentations.
+
+    Exactly one of the two is held: `kernel` when features outnumber presentations (dual form), else `x` (primal).
+
+    Attributes
+    ----------
+    kernel : (n, n) float64, products of presentations over features.
+    x : (n, p) float64.
+    n, p : presentations, features.
+    """
+
+    kernel: Float[Array, "n n"] | None
+    x: Float[Array, "n p"] | None
+    n: int
+    p: int
+
+    @property
+    def dual(self) -> bool:
+        """Whether the products are those of presentations."""
+        return self.kernel is not None
+
+    @property
+    def array(self) -> Float[Array, "n _"]:
+        """The array that is held."""
+        return self.kernel if self.kernel is not None else self.x
+
+    def take(self, rows: Bool[Array, " row"] | Integer[Array, " row"]) -> Features:
+        """Return the features of some presentations, centred anew, in the form in which they are held."""
+        if self.kernel is not None:
+            return Features(centred_products(self.kernel[rows][:, rows]), None, len(rows), self.p)
+        return Features(None, centred(self.array[rows]), len(rows), self.p)
+
+
+def prepare(
+    x: Bool[Array, "n p"] | Real[Array, "n p"] | Features, dual: bool | None = None, wide: bool = False
+) -> Features:
+    """Compute what every regression on these features shares.
+
+    Parameters
+    ----------
+    x : (n, p) features; float32 stays float32 until products are added up in float64. `Features` pass unchanged.
+    dual : form; None takes the smaller one.
+    wide : take products of presentations in float64, whatever the features come in.
+
+    Raises
+    ------
+    ResourceError : the products would not fit into memory; InvalidMeasurement : fewer than 3 presentations, no feature.
+    """
+    if isinstance(x, Features):
+        return x
+    if isinstance(x, np.ndarray):
+        check_kind(x, "features")
+    return _prepared(detached(x), dual, wide)
+
+
+def _prepared(x: Array, dual: bool | None, wide: bool) -> Features:
+    if x.ndim != 2:
+        raise InvalidMeasurement(f"features have {x.ndim} dimensions; expected (presentation, feature)")
+    n, p = int(x.shape[0]), int(x.shape[1])
+    if n < 3 or p < 1:
+        raise InvalidMeasurement(f"features of {n} presentations and {p} units cannot be regressed on")
+    if isinstance(x, np.ndarray):
+        check_numbers(x, "features")
+    elif not all_finite(x):
+        raise InvalidMeasurement("features hold NaN or infinite values; a model must answer every presentation")
+    if dual is None:
+        dual = p >= n
+    check_memory(memory_needed(n, p, 0, dual=dual), x, f"regression on features ({n}, {p})")
+    if dual:
+        return Features(gram(x, wide), None, n, p)
+    wide_x = namespace(x).astype(x, namespace(x).float64, copy=True)
+    wide_x -= namespace(x).mean(wide_x, axis=0)
+    return Features(None, wide_x, n, p)
+
+
+def centred_products(products: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """Return the products (n, n) of rows of which the mean row has been taken off."""
+    xp = namespace(products)
+    mean = xp.mean(products, axis=0)
+    mean = mean - 0.5 * xp.mean(mean)
+    made = products - mean
+    made -= mean[:, None]
+    return made
+
+
+def memory_needed(n: int, p: int, q: int, folds: int = 10, dual: bool | None = None) -> int:
+    """Estimate the bytes that a regression of `q` neuroids on `p` features over `n` presentations takes at its peak.
+
+    Features, targets themselves are not counted. The larger terms: products (n, n) or features in float64 (n, p) and
+    products (p, p); their eigenvectors for one fold; predictions of all folds (n, q) and their working copies.
+    """
+    if dual is None:
+        dual = p >= n
+    m = min(n, p)
+    products = n * n + n * min(p, block_width(n)) if dual else n * p + folds * min(m * m, 2**25)
+    return 8 * (products + 3 * m * m + 4 * n * q)

@@ -1,0 +1,250 @@
+"""Neural predictivity: how well a mapping from model units to neuroids predicts responses to unseen stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, torch, xr
+from brainmark.metrics._arrays.backend import as_numpy, like
+from brainmark.metrics._arrays.inputs import (
+    Recording,
+    check_filled,
+    check_kind,
+    check_numbers,
+    check_same_stimuli,
+    recordings,
+)
+from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real, Shaped
+from brainmark.metrics.regression.features import Features, prepare
+from brainmark.metrics.regression.pls import Stop, pls_predictions
+from brainmark.metrics.regression.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
+from brainmark.metrics.statistics.correlation import fold_pearson, pearson, resampled_pearson
+from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.splits import Fold, Shuffled, Splitter
+
+Predict = Callable[[Features, Array, Sequence[Fold]], tuple[Array, tuple[str, ...]]]
+"""features, targets (n, q) without NaN, folds -> predictions of the test rows in the order of the folds, notes."""
+
+TEN_FOLDS = Shuffled(10, seed=0)
+RELATIVE_ALPHAS = tuple(10.0 ** (-5 + i / 2) for i in range(21))
+"""Default penalties, in units of the mean squared length of the centred features."""
+
+
+@dataclass(frozen=True)
+class Predictivity:
+    """Metric: per-neuroid Pearson r (sign kept) between target and out-of-fold predictions.
+
+    r is taken within each test fold and averaged over folds (`correlation.fold_pearson` says why). Replicates are the
+    same r under resampled presentations, with the predictions as they are.
+
+    Attributes
+    ----------
+    predict : the mapping.
+    splits : the folds; labels are coordinates along presentation of the target, or else of the prediction.
+    resamples : bootstrap samples of presentations for the replicates; 0: none.
+    seed : of the draws.
+    device : torch device such as "cuda"; None computes with NumPy.
+    dual : form of the features that the mapping needs; None: the smaller one.
+    block : neighbouring presentations that are drawn together.
+    """
+
+    predict: Predict
+    splits: Splitter
+    resamples: int = 1000
+    seed: int = 0
+    device: str | None = None
+    dual: bool | None = None
+    block: int = 1
+
+    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
+        """Compare a model's answer (presentation, neuroid) with recordings (presentation, neuroid).
+
+        Plain arrays have the same presentations in the same order; labelled ones are checked for it.
+        NaN in the target means not measured: neuroids are then fitted in groups with the same measured presentations.
+
+        Raises
+        ------
+        InvalidMeasurement : presentations that do not correspond, NaN in the prediction, too few presentations.
+        ResourceError : not enough memory.
+        """
+        prediction, target = recordings(prediction, target)
+        x, y = paired(prediction, target)
+        return self.compare(self.prepared(x), y, prediction, target)
+
+    def prepared(self, x: Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"]) -> Features:
+        """Return what all comparisons on these features (presentation, neuroid) share."""
+        return prepare(_on_device(x, self.device), self.dual)
+
+    def compare(
+        self,
+        features: Features,
+        y: Float[np.ndarray, "presentation neuroid"],
+        prediction: xr.DataArray,
+        target: xr.DataArray,
+    ) -> Comparison:
+        """Compare prepared features with values `y` (presentation, neuroid) in the place of those of `target`."""
+        folds = self.splits(len(y), labels_of(prediction, target))
+        counts = draws(len(y), self.resamples, self.seed, self.block)
+        values, per_fold = np.full(y.shape[1], np.nan), np.full((len(folds), y.shape[1]), np.nan)
+        replicates = np.full((self.resamples, y.shape[1]), np.nan)
+        notes: dict[str, None] = {}
+        few = np.zeros(y.shape[1], bool)
+        for rows, columns in measured_alike(y):
+            subset, tested = _restrict(folds, rows, len(y))
+            if len(subset) < 2 or min(len(f.train) for f in subset) < 3:
+                few[columns] = True
+                continue
+            part = features if len(rows) == len(y) else features.take(like(rows, features.array))
+            targets = like(y[rows[:, None], columns], features.array)
+            predicted, said = self.predict(part, targets, subset)
+            notes |= dict.fromkeys(said)
+            test = np.concatenate([f.test for f in subset])
+            sizes, truth = [len(f.test) for f in subset], targets[like(test, targets)]
+            values[columns] = as_numpy(fold_pearson(predicted, truth, sizes))
+            per_fold[np.array(tested)[:, None], columns] = _by_fold(predicted, truth, sizes)
+            replicates[:, columns] = resampled_pearson(predicted, truth, sizes, counts[:, rows[test]])
+        units = unit_coordinates(target)
+        return Comparison(
+            values=xr.DataArray(values, dims="neuroid", coords=units),
+            splits=xr.DataArray(per_fold, dims=("split", "neuroid"), coords=units),
+            replicates=replicates if self.resamples else None,
+            notes=(*notes, *_undefined(np.isnan(values), few)),
+        )
+
+
+def pls(
+    components: int = 25,
+    splits: Splitter = TEN_FOLDS,
+    resamples: int = 1000,
+    seed: int = 0,
+    stop: Stop = "exact",
+    device: str | None = None,
+) -> Predictivity:
+    """Return the metric that maps by partial least squares (`pls.pls_predictions`)."""
+
+    def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
+        predictions, used = pls_predictions(features, y, folds, components, stop)
+        few = (f"PLS used {used} of {components} components: the data do not carry more",)
+        return predictions, few if used < components else ()
+
+    return Predictivity(predict, splits, resamples, seed, device)
+
+
+def ridge(
+    alphas: Sequence[float] | None = None,
+    per_target: bool = True,
+    selection: Selection = "gcv",
+    splits: Splitter = TEN_FOLDS,
+    resamples: int = 1000,
+    seed: int = 0,
+    device: str | None = None,
+) -> Predictivity:
+    """Return the metric that maps by ridge regression (`ridge.ridge_predictions`).
+
+    Parameters
+    ----------
+    alphas : penalties in the units of scikit-learn; None takes a wide grid relative to the scale of the features.
+    per_target : a penalty for each neuroid, or one for all.
+    selection : "gcv" or "loo", inside the training rows.
+    """
+
+    def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
+        grid = relative_alphas(features, RELATIVE_ALPHAS) if alphas is None else np.asarray(alphas, float)
+        predictions, chosen = ridge_predictions(features, y, folds, grid, per_target, selection)
+        return predictions, _edge_note(as_numpy(chosen), grid)
+
+    return Predictivity(predict, splits, resamples, seed, device)
+
+
+def ols(splits: Splitter = TEN_FOLDS, resamples: int = 1000, seed: int = 0, device: str | None = None) -> Predictivity:
+    """Return the metric that maps by ordinary least squares, of least norm when features outnumber presentations."""
+
+    def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
+        return ols_predictions(features, y, folds), ()
+
+    return Predictivity(predict, splits, resamples, seed, device)
+
+
+def _undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
+    """Say how many neuroids have no r, and why: measured on too `few` presentations, or constant."""
+    reasons = {"measured on too few presentations": few, "constant target or prediction": lost & ~few}
+    for why, which in reasons.items():
+        if which.any():
+            yield f"r is undefined for {int(which.sum())} of {len(which)} neuroids ({why})"
+
+
+def _edge_note(chosen: np.ndarray, grid: np.ndarray) -> tuple[str, ...]:
+    if grid.size < 2:
+        return ()
+    share = float(np.mean(chosen == grid.min()))
+    return (f"{share:.0%} of the chosen penalties lie at the lower edge of the grid",) if share > 0.1 else ()
+
+
+def paired(
+    prediction: xr.DataArray, target: xr.DataArray
+) -> tuple[
+    Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"],
+    Float[np.ndarray, "presentation neuroid"],
+]:
+    """Return the values (presentation, neuroid) of both, presentations checked to be the same ones."""
+    for name, array in (("prediction", prediction), ("target", target)):
+        if set(array.dims) != {"presentation", "neuroid"}:
+            raise InvalidMeasurement(
+                f"{name} has dimensions {tuple(str(d) for d in array.dims)}; expected (presentation, neuroid)"
+            )
+        check_filled(array, name)
+        check_kind(array.values, name)
+    check_same_stimuli(prediction, target)
+    check_numbers(target.values, "target", missing=True)
+    x, y = (a.transpose("presentation", "neuroid") for a in (prediction, target))
+    return x.values, np.asarray(y.values, float)
+
+
+def labels_of(prediction: xr.DataArray, target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " presentation"]]:
+    """Return the coordinates along presentation, those of the target first."""
+    both = [*prediction.coords.items(), *target.coords.items()]
+    return {str(k): v.values for k, v in both if v.dims == ("presentation",)}
+
+
+def unit_coordinates(target: xr.DataArray, dim: str = "neuroid") -> dict[str, xr.DataArray]:
+    """Return the coordinates along the units of a target."""
+    return {str(k): v for k, v in target.coords.items() if v.dims == (dim,)}
+
+
+def measured_alike(
+    y: Float[np.ndarray, "row column"],
+) -> list[tuple[Integer[np.ndarray, " _"], Integer[np.ndarray, " _"]]]:
+    """Group the columns of `y` by the rows in which they are measured: (rows, columns) of each group."""
+    missing = np.isnan(y)
+    if not missing.any():
+        return [(np.arange(y.shape[0]), np.arange(y.shape[1]))]
+    patterns, group = np.unique(np.packbits(missing, axis=0), axis=1, return_inverse=True)
+    groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(patterns.shape[1])]
+    return [(np.flatnonzero(~missing[:, columns[0]]), columns) for columns in groups]
+
+
+def _restrict(folds: Sequence[Fold], rows: np.ndarray, n: int) -> tuple[list[Fold], list[int]]:
+    """Folds over `rows` alone, as positions in `rows`, and which of the folds still test something."""
+    if len(rows) == n:
+        return list(folds), list(range(len(folds)))
+    place = np.full(n, -1)
+    place[rows] = np.arange(len(rows))
+    kept = [Fold(*(place[part][place[part] >= 0] for part in fold)) for fold in folds]
+    tested = [k for k, fold in enumerate(kept) if len(fold.test)]
+    return [kept[k] for k in tested], tested
+
+
+def _by_fold(predicted: Array, truth: Array, sizes: Sequence[int]) -> np.ndarray:
+    ends = np.cumsum(sizes)
+    parts = [pearson(predicted[e - s : e], truth[e - s : e]) for e, s in zip(ends, sizes, strict=True)]
+    return np.stack([as_numpy(p) for p in parts])
+
+
+def _on_device(x: np.ndarray, device: str | None) -> Array:
+    if device is None:
+        return x
+
+    return torch.from_numpy(np.ascontiguousarray(x)).to(device)

@@ -1,0 +1,401 @@
+"""Ridge regression and ordinary least squares over the folds of a cross-validation, penalty chosen inside each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from array_api_compat import device
+
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np
+from brainmark.metrics._arrays.backend import (
+    as_float64,
+    as_numpy,
+    column_means,
+    gram,
+    inverse_cholesky,
+    like,
+    namespace,
+    take_rows,
+    times_upper,
+    transpose,
+)  # fmt: skip
+from brainmark.metrics._arrays.shapes import Array, Float, Real
+from brainmark.metrics.regression.features import Features, centred_products, prepare
+from brainmark.metrics.regression.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, summed_loo_errors
+from brainmark.metrics.statistics.splits import Fold
+
+Selection = Literal["gcv", "loo"]
+
+_TOGETHER = 2**22  # numbers of the rows of several folds that are handled together
+
+
+def relative_alphas(features: Features, alphas: Sequence[float]) -> Float[np.ndarray, " alpha"]:
+    """Penalties in units of the mean squared length of the centred features, so that their scale does not matter."""
+    array, xp = features.array, namespace(features.array)
+    trace = float(xp.sum(xp.linalg.diagonal(array) if features.dual else array * array))
+    return np.asarray(alphas, float) * trace / features.n
+
+
+def ridge_predictions(
+    features: Real[Array, "presentation unit"] | Features,
+    y: Real[Array, "presentation neuroid"],
+    folds: Sequence[Fold],
+    alphas: Sequence[float] | Real[np.ndarray, " alpha"],
+    per_target: bool = True,
+    selection: Selection = "gcv",
+) -> tuple[Float[Array, "test neuroid"], Float[Array, "fold neuroid"]]:
+    """Predict each fold's test rows by ridge regression with an intercept, fitted on its training rows.
+
+    Parameters
+    ----------
+    features : (n, p) or prepared.
+    y : (n, q) without NaN.
+    folds : training and test rows.
+    alphas : penalties on the squared weights, in the units of the features' sums of squares (scikit-learn's alpha).
+        With several, one is chosen on the training rows of each fold; ties go to the larger one.
+    per_target : a penalty for each target, or one for all.
+    selection : by leave-one-out error ("loo", as scikit-learn's RidgeCV) or its rotation-invariant form, generalised
+        cross-validation ("gcv": Golub, Heath & Wahba 1979), at a small part of the cost.
+
+    Returns
+    -------
+    predictions (m, q), rows in the order of the folds' test rows; chosen penalties (folds, q). In float64; predictions
+    of more targets than presentations, which one penalty serves, have the targets' precision.
+    """
+    penalties = np.sort(np.atleast_1d(np.asarray(alphas, float)))[::-1]
+    if penalties.size == 0 or not (np.isfinite(penalties) & (penalties >= 0)).all():
+        raise InvalidMeasurement("ridge needs finite penalties that are not negative")
+    features = prepare(features)
+    many = y.shape[1] > features.n
+    y = _single_or_double(y) if many else as_float64(y)
+    if selection == "loo" and not per_target and len(penalties) > 1:
+        shared = _one_for_all(features, y, folds, penalties) if _worth_sharing(features, folds, penalties) else None
+        if shared is None and many:
+            shared = _one_for_many(features, y, folds, penalties)
+        if shared is not None:
+            return shared
+    y = as_float64(y)
+    if len(penalties) == 1 and penalties[0] > 0 and _complementary(folds, features.n):
+        left_out = _left_out_dual if features.dual else _left_out_primal
+        found = left_out(features, y, [fold.test for fold in folds], float(penalties[0]))
+        if found is not None:
+            return found, like(np.full((len(folds), y.shape[1]), penalties[0]), y)
+    return _each_fold(features, y, folds, penalties, per_target, selection)
+
+
+def ols_predictions(
+    features: Real[Array, "presentation unit"] | Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold]
+) -> Float[Array, "test neuroid"]:
+    """Predict each fold's test rows by least squares with an intercept; of least norm where it is not unique.
+
+    Returns
+    -------
+    predictions (m, q) float64, rows in the order of the folds' test rows.
+    """
+    features, y = _varying(prepare(features)), as_float64(y)
+    quick = left_out_least_squares(features, y, folds, scaled=True)
+    return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0] if quick is None else quick
+
+
+def _varying(features: Features) -> Features:
+    """Leave out units that do not vary: least squares give them no weight, but the rounding of their mean has one."""
+    if features.x is None:
+        return features
+    xp, x, n = namespace(features.x), features.x, features.n
+    mean = column_means(x)  # as large as what is left of a constant, far smaller for what varies
+    varies = n * mean * mean < 1e-4 * xp.vecdot(x, x, axis=0)
+    kept = int(xp.sum(xp.astype(varies, xp.int64)))
+    return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept)
+
+
+def left_out_least_squares(
+    features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold], scaled: bool = False
+) -> Float[Array, "test neuroid"] | None:
+    """Least squares for all folds from one factorisation (`_left_out_primal`); None where some fold does not allow it.
+
+    The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all
+    weights, also without those of a fold; or, if features outnumber presentations, rows that are surely independent.
+    `scaled` judges features that all vary after scaling them: those of any units are then determined.
+    """
+    if not _complementary(folds, features.n):
+        return None
+    tests = [fold.test for fold in folds]
+    if features.dual:
+        return _left_out_dual(features, _single_or_double(y), tests, 0.0)
+    return _left_out_primal(features, _single_or_double(y), tests, 0.0, scaled)
+
+
+def _single_or_double(y: Array) -> Array:
+    xp = namespace(y)
+    return y if y.dtype in (xp.float32, xp.float64) else as_float64(y)
+
+
+def _complementary(folds: Sequence[Fold], n: int) -> bool:
+    return all(len(f.train) + len(f.test) == n for f in folds)
+
+
+def _left_out_primal(
+    features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float, scaled: bool = True
+) -> Array | None:
+    """Leave-group-out predictions y_t - (I - H_tt)^-1 e_t from one factorisation; None where rounding forbids it.
+
+    H is the hat matrix of all rows, with an intercept that is not penalised; e = (I - H) y. On centred rows,
+    H = half half' + 11'/n, where half = X L^-T with LL' = X'X + alpha.
+    """
+    xp, a, n = namespace(y), features.array, features.n
+    inverse = _sure_inverse(transpose(a) @ a, alpha, scaled)
+    if inverse is None:
+        return None
+    error = y - column_means(y)
+    explained = inverse @ transpose(transpose(error) @ a)
+    parts: list[Array] = []
+    for group in _groups(tests, _TOGETHER // features.p):
+        rows, places = np.unique(np.concatenate(group), return_inverse=True)  # random folds share rows
+        own = take_rows(a, like(rows, y), xp.empty((len(rows), features.p), dtype=xp.float64, device=device(a)))
+        half = times_upper(own, inverse, own)
+        rest = error[like(rows, y)] - half @ explained
+        for test, place in zip(group, np.split(places, np.cumsum([len(test) for test in group])[:-1]), strict=True):
+            at = like(place, y)
+            part, own_error = half[at], rest[at]
+            many = len(test) > features.p  # I + P (I - P'P)^-1 P' with H_tt = PP' is then the smaller inverse
+            if many:
+                part = xp.concat([part, xp.full_like(part[:, :1], n**-0.5)], axis=1)
+            between = transpose(part) @ part if many else part @ transpose(part) + 1 / n
+            lower = inverse_cholesky(_eye(len(between), a) - between)
+            if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
+                return None
+            inner = transpose(part) @ own_error if many else own_error
+            solved = transpose(lower) @ (lower @ inner)
+            parts.append(y[like(test, y)] - (own_error + part @ solved if many else solved))
+    return xp.concat(parts, axis=0)
+
+
+def _groups(tests: Sequence[np.ndarray], most: int) -> list[list[np.ndarray]]:
+    """Share tests out to groups, in their order, of at most so many rows together, or of one test."""
+    groups: list[list[np.ndarray]] = []
+    for test in tests:
+        if groups and sum(map(len, groups[-1])) + len(test) <= most:
+            groups[-1].append(test)
+        else:
+            groups.append([test])
+    return groups
+
+
+def _left_out_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
+    """The same from products of presentations: y_t - (M_tt)^-1 (My)_t with M = (K + alpha)^-1 less its mean.
+
+    M is (I - H) / alpha, and without a penalty the limit of that: the pseudoinverse of the centred products.
+    """
+    xp, n = namespace(features.array), features.n
+    kernel = features.array
+    share = float(xp.sum(xp.linalg.diagonal(kernel))) / n / n  # fills the direction that centring leaves empty
+    inverse = _sure_inverse(kernel + share, alpha)
+    if inverse is None:
+        return None
+    constant = 1 / (n * (share * n + alpha))
+    mean = column_means(y)
+    places = [like(test, y) for test in tests]
+    if y.shape[1] > n:
+        whole = transpose(inverse) @ inverse - constant
+        return _product(xp.concat([_without(whole, test) for test in places], axis=0), y, mean)
+    error = transpose(inverse) @ (inverse @ (y - mean))
+    parts: list[Array] = []
+    for test in places:
+        columns = inverse[:, test]
+        parts.append(y[test] - xp.linalg.inv(transpose(columns) @ columns - constant) @ error[test])
+    return xp.concat(parts, axis=0)
+
+
+def _product(smoothers: Array, y: Array, mean: Array) -> Array:
+    """Product of smoothers (m, n), whose rows add up to 1, with targets (n, q) that have a mean (q,).
+
+    In the precision of the targets: rounded once more they would not lose more, and there are many.
+    """
+    xp = namespace(y)
+    mean = xp.astype(mean, y.dtype)
+    made = xp.astype(smoothers, y.dtype) @ (y - mean)
+    made += mean
+    return made
+
+
+def _sure_inverse(products: Array, alpha: float, scaled: bool = False) -> Array | None:
+    """Inverse of the Cholesky factor of products + alpha; None if eigenvalues differ by more than rounding allows.
+
+    `products` are overwritten. `scaled`: eigenvalues count after scaling to a diagonal of 1, which the rounding of a
+    factor does not notice (van der Sluis 1969, Numer. Math. 14): units of any scale then determine their weights.
+    """
+    xp = namespace(products)
+    lengths = xp.linalg.diagonal(products) + alpha
+    largest = float(xp.sum(lengths)) - alpha * (len(lengths) - 1)
+    along = xp.arange(len(lengths), device=device(products))
+    products[along, along] = lengths
+    inverse = inverse_cholesky(products)
+    if inverse is None:
+        return None
+    sure = _squares(inverse) * largest < 1 / DETERMINED
+    if scaled and not sure:
+        sure = _squares(inverse * xp.sqrt(lengths)) * len(lengths) < 1 / DETERMINED
+    return inverse if sure else None
+
+
+def _squares(x: Array) -> float:
+    """Sum of squares."""
+    flat = namespace(x).reshape(x, (-1,))
+    return float(flat @ flat)
+
+
+def _each_fold(
+    features: Features,
+    y: Array,
+    folds: Sequence[Fold],
+    alphas: np.ndarray,
+    per_target: bool,
+    selection: Selection,
+) -> tuple[Array, Array]:
+    xp = namespace(y)
+    q = y.shape[1]
+    summed = selection == "loo" and not per_target and len(alphas) > 1
+    judged = y if per_target or summed or len(alphas) == 1 else _same_products(y)
+    together = not per_target and max(len(fold.test) for fold in folds) < q  # one product for all folds, at the end
+    predictions: list[Array] = []
+    chosen: list[Array] = []
+    for fold in folds:
+        train, test = like(fold.train, y), like(fold.test, y)
+        part = judged[train] if len(alphas) > 1 else judged[train, :1]
+        spectrum = Spectrum(features, train, part - xp.mean(part, axis=0), float(alphas.min()))
+        best = _best(spectrum, alphas, per_target, selection)
+        penalty = xp.zeros(q, dtype=xp.float64, device=device(y)) + like(alphas, y)[best if per_target else best[:1]]
+        if together:
+            predictions.append(_smoother(spectrum, features, train, test, float(penalty[0])))
+        elif len(np.unique(as_numpy(best))) * len(fold.test) < q:
+            predictions.append(_smooth(spectrum, features, train, test, y, penalty))
+        else:
+            mean = xp.mean(y[train], axis=0)
+            if spectrum.y.shape[1] != q:
+                spectrum = Spectrum(features, train, y[train] - mean, float(alphas.min()))
+            predictions.append(spectrum.predict(features, train, test, penalty) + mean)
+        chosen.append(penalty)
+    stacked = xp.concat(predictions, axis=0)
+    return stacked @ y if together else stacked, xp.stack(chosen)
+
+
+def _worth_sharing(features: Features, folds: Sequence[Fold], alphas: np.ndarray) -> bool:
+    """Whether `_one_for_all` serves these folds, with three products for a penalty instead of one for each fold."""
+    fewest = min(len(fold.train) for fold in folds)
+    return features.dual and len(folds) > 3 and len(alphas) <= FEW and fewest > 2 and _complementary(folds, features.n)
+
+
+def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array] | None:
+    """One penalty for all targets by leave-one-out error on the training rows of each fold, from one spectrum of all.
+
+    M, as in `_left_out_dual`, is M - W M_t: without the rows t, where W = M_:t (M_tt)^-1. Leave-one-out residuals are
+    (My)_i / M_ii; the sum of their squares over targets follows from S = MYY'M, which loses the rows t likewise.
+    None where rounding forbids it.
+    """
+    xp, n, kernel = namespace(y), features.n, features.array
+    share = float(xp.sum(xp.linalg.diagonal(kernel))) / n / n  # fills the direction that centring leaves empty
+    values, vectors = xp.linalg.eigh(kernel + share)
+    lowest = float(alphas.min())
+    if not values[0] + lowest > DETERMINED * (values[-1] + lowest):
+        return None
+    products, tests = gram(y, wide=True), [like(fold.test, y) for fold in folds]
+
+    def whole(alpha: float) -> Array:
+        half = vectors / xp.sqrt(values + alpha)
+        return half @ transpose(half) - 1 / (n * (share * n + alpha))
+
+    errors = np.empty((len(folds), len(alphas)))
+    for a, alpha in enumerate(alphas):
+        m = whole(float(alpha))
+        s = m @ products @ m
+        errors[:, a] = [_left_out_errors(m, s, test) for test in tests]
+    best = alphas[errors.argmin(axis=1)]
+    smoothers: dict[int, Array] = {}
+    for alpha in np.unique(best):
+        m = whole(float(alpha))
+        smoothers |= {int(k): _without(m, tests[k]) for k in np.flatnonzero(best == alpha)}
+    made = _product(xp.concat([smoothers[k] for k in range(len(folds))], axis=0), y, column_means(y))
+    return made, xp.zeros((len(folds), y.shape[1]), dtype=xp.float64, device=device(y)) + like(best, y)[:, None]
+
+
+def _left_out_errors(m: Array, s: Array, test: Array) -> float:
+    """Sum of the squared leave-one-out residuals of the rows that are not tested, see `_one_for_all`."""
+    xp = namespace(m)
+    columns = m[:, test]
+    w = columns @ xp.linalg.inv(columns[test])
+    free = xp.linalg.diagonal(m) - xp.sum(w * columns, axis=1)
+    columns = s[:, test]
+    total = xp.linalg.diagonal(s) + xp.sum(w * (w @ columns[test] - 2 * columns), axis=1)
+    free[test], total[test] = 1.0, 0.0
+    known = free > DETERMINED * xp.linalg.diagonal(m)
+    return float(xp.sum(xp.where(known, total / xp.where(known, free, 1.0) ** 2, float("inf"))))
+
+
+def _without(m: Array, test: Array) -> Array:
+    """Smoother (test, n) of the rows `test` from all others: I_t - (M_tt)^-1 M_t."""
+    rows = m[test]
+    smoother = -namespace(m).linalg.inv(rows[:, test]) @ rows
+    smoother[:, test] = 0.0
+    return smoother
+
+
+def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array]:
+    """One penalty for all of more targets than presentations, by leave-one-out error, which their products decide."""
+    xp = namespace(y)
+    whole = gram(y, wide=True)
+    smoothers: list[Array] = []
+    chosen: list[Array] = []
+    for fold in folds:
+        train, test = like(fold.train, y), like(fold.test, y)
+        spectrum = Spectrum(features, train, alpha=float(alphas.min()))
+        errors = summed_loo_errors(spectrum, alphas, centred_products(whole[train][:, train]))
+        alpha = float(alphas[int(xp.argmin(errors))])
+        smoothers.append(_smoother(spectrum, features, train, test, alpha))
+        chosen.append(xp.full((y.shape[1],), alpha, dtype=xp.float64, device=device(y)))
+    mean = column_means(y)
+    return _product(xp.concat(smoothers, axis=0), y, mean), xp.stack(chosen)
+
+
+def _same_products(y: Array) -> Array:
+    """Targets (n, min(q, n)) with the same products YY', on which errors summed over targets depend alone."""
+    xp = namespace(y)
+    if y.shape[1] <= y.shape[0]:
+        return y
+    values, vectors = xp.linalg.eigh(y @ transpose(y))
+    return vectors * xp.sqrt(xp.where(values > 0, values, 0.0))
+
+
+def _smooth(spectrum: Spectrum, features: Features, train: Array, test: Array, y: Array, penalty: Array) -> Array:
+    """Predict rows `test` of many targets with few penalties: one smoother matrix for each penalty."""
+    xp = namespace(y)
+    found = xp.empty((test.shape[0], y.shape[1]), dtype=xp.float64, device=device(y))
+    for alpha in np.unique(as_numpy(penalty)):
+        columns = penalty == float(alpha)
+        found[:, columns] = _smoother(spectrum, features, train, test, float(alpha)) @ y[:, columns]
+    return found
+
+
+def _smoother(spectrum: Spectrum, features: Features, train: Array, test: Array, alpha: float) -> Array:
+    """Matrix (test, n) that takes targets to their predictions."""
+    xp = namespace(features.array)
+    smoother = xp.zeros((test.shape[0], features.n), dtype=xp.float64, device=device(features.array))
+    smoother[:, train] = spectrum.hat(features, train, test, alpha) + 1 / spectrum.n
+    return smoother
+
+
+def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: Selection) -> Array:
+    """Position (q,) of the best penalty for each target, the same for all unless `per_target`."""
+    xp, q = namespace(spectrum.z), spectrum.z.shape[1]
+    if len(alphas) == 1:
+        return xp.zeros(q, dtype=xp.int64, device=device(spectrum.z))
+    if per_target:
+        return xp.argmin((gcv_errors if selection == "gcv" else loo_errors)(spectrum, alphas), axis=0)
+    total = summed_loo_errors(spectrum, alphas) if selection == "loo" else xp.sum(gcv_errors(spectrum, alphas), axis=1)
+    return xp.zeros(q, dtype=xp.int64, device=device(total)) + xp.argmin(total)
+
+
+def _eye(n: int, other: Array) -> Array:
+    xp = namespace(other)
+    return xp.eye(n, dtype=xp.float64, device=device(other))

@@ -1,0 +1,209 @@
+"""Metrics on whole populations: kernel alignment and Procrustes similarity of a model with a recording."""
+
+from __future__ import annotations
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.inputs import Recording, check_filled, check_numbers, check_same_stimuli, recordings
+from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics.similarity.geometry import linear_cka, procrustes_similarity
+from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
+from brainmark.metrics.statistics.resampling import draws
+
+
+def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
+    """Compare a model's population with a recorded one by linear centred kernel alignment.
+
+    Parameters
+    ----------
+    unbiased : see `brainmark.metrics.similarity.geometry.linear_cka`.
+    resamples : bootstrap draws of stimuli; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value for the population. Neuroids that lack a stimulus are left out.
+    """
+
+    def metric(prediction: Recording, target: Recording) -> Comparison:
+        (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
+        replicates = None
+        if resamples:
+            counts = draws(len(x), resamples, seed)
+            replicates = resampled_cka(_kernel(x), _kernel(y), counts, unbiased)[:, None]
+        return Comparison(_one(linear_cka(x, y, unbiased)), replicates=replicates, center="mean", notes=notes)
+
+    return metric
+
+
+def cka_ceiling(splits: int = 5, resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the ceiling of the unbiased `cka`: what the noiseless population would reach with the mean of its trials.
+
+    Noise that is independent between stimuli leaves the kernel's off-diagonal entries unbiased, so that the true
+    population S reaches sqrt(HSIC(S, S) / HSIC(Y, Y)) with the trial mean Y, and HSIC(S, S) is estimated by the HSIC
+    between means of two halves of the trials, averaged over random splits.
+
+    Parameters
+    ----------
+    splits : random halvings of the repetitions.
+    resamples, seed : as in `cka`; the same seed gives the same draws.
+
+    Raises
+    ------
+    InvalidMeasurement : the target keeps no repetitions, or a stimulus has one only.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
+        if set(target.dims) != {"presentation", "neuroid", "repetition"}:
+            raise InvalidMeasurement(
+                f"a ceiling of CKA needs (presentation, neuroid, repetition), not {tuple(target.dims)}"
+            )
+        trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
+        halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(splits)]
+        known = np.isfinite([np.stack(pair) for pair in halves]).all(axis=(0, 1, 2))
+        if not known.any():
+            raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
+        mean = _kernel(mean_of_trials(trials)[:, known])
+        pairs = [(_kernel(a[:, known]), _kernel(b[:, known])) for a, b in halves]
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            signal = np.mean([resampled_hsic(a, b, counts) for a, b in pairs], axis=0)
+            return _root(signal, resampled_hsic(mean, mean, counts))
+
+        left_out = int((~known).sum())
+        return Comparison(
+            _one(float(values(np.ones((1, len(mean))))[0])),
+            replicates=values(draws(len(mean), resamples, seed))[:, None] if resamples else None,
+            center="mean",
+            notes=(f"{left_out} neuroids lack two repetitions of some stimulus",) if left_out else (),
+        )
+
+    return ceiling
+
+
+def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
+    """Compare a model's population with a recorded one by their Procrustes similarity (the cosine of the angle).
+
+    It grows with neuroids / stimuli even for unrelated populations: read it next to the shuffled control. Parameters
+    as in `cka`; each draw costs a singular value decomposition.
+    """
+
+    def metric(prediction: Recording, target: Recording) -> Comparison:
+        (x, y), notes = _pair(prediction, target)
+        replicates = None
+        if resamples:
+            replicates = np.array([[_weighted_procrustes(x, y, c)] for c in draws(len(x), resamples, seed)])
+        return Comparison(_one(procrustes_similarity(x, y)), replicates=replicates, center="mean", notes=notes)
+
+    return metric
+
+
+def resampled_cka(
+    k: Float[np.ndarray, "stimulus stimulus"],
+    m: Float[np.ndarray, "stimulus stimulus"],
+    counts: Real[np.ndarray, "draw stimulus"],
+    unbiased: bool = True,
+) -> Float[np.ndarray, " draw"]:
+    """CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resampled_hsic`."""
+    cross, own_k, own_m = (resampled_hsic(a, b, counts, unbiased) for a, b in ((k, m), (k, k), (m, m)))
+    defined = (own_k > 0) & (own_m > 0)
+    return np.where(defined, cross / np.sqrt(np.where(defined, own_k * own_m, 1)), np.nan)
+
+
+def resampled_hsic(
+    k: Float[np.ndarray, "stimulus stimulus"],
+    m: Float[np.ndarray, "stimulus stimulus"],
+    counts: Real[np.ndarray, "draw stimulus"],
+    unbiased: bool = True,
+) -> Float[np.ndarray, " draw"]:
+    """HSIC (draw,) of two kernel matrices when stimulus i stands counts[:, i] times.
+
+    The unbiased estimator is a mean over pairs, triples and quadruples of different stimuli. Copies of one stimulus
+    are not different stimuli: tuples that hold two of them are left out, or every draw would overrate the alignment.
+    """
+    c = np.asarray(counts, float)
+    if not unbiased:
+        total = c.sum(axis=1)
+        rows_k, rows_m = c @ k, c @ m
+        plain = ((c @ (k * m)) * c).sum(axis=1) / total**2
+        rows = (c * rows_k * rows_m).sum(axis=1) / total**3
+        return plain - 2 * rows + (c * rows_k).sum(axis=1) * (c * rows_m).sum(axis=1) / total**4
+    hollow = 1 - np.eye(len(k))
+    ones = _tuples(hollow, hollow, c)
+    sums = _tuples(k * hollow, m * hollow, c)
+    defined = ones[2] > 0
+    pairs, triples, quadruples = (s / np.where(defined, n, 1) for s, n in zip(sums, ones, strict=True))
+    return np.where(defined, pairs - 2 * triples + quadruples, np.nan)
+
+
+def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sums (draw,) of k_ij m_ij, k_ij m_il and k_ij m_lq over tuples of different stimuli; zero diagonals."""
+    product = k * m
+    rows_k, rows_m = c @ k, c @ m if m is not k else c @ k
+    pairs = ((c @ product) * c).sum(axis=1)
+    own = rows_k * rows_m - (c**2) @ product  # for stimulus i: sum over j, l different from i and from each other
+    triples = (c * own).sum(axis=1)
+    # All (i, j), (l, q) less those that share one stimulus (in 4 ways) or both (in 2 ways).
+    shared = (c**2 * own).sum(axis=1)
+    both = (((c**2) @ product) * c**2).sum(axis=1)
+    quadruples = (c * rows_k).sum(axis=1) * (c * rows_m).sum(axis=1) - 4 * shared - 2 * both
+    return pairs, triples, quadruples
+
+
+def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> float:
+    """Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
+    drawn = np.flatnonzero(count)
+    if len(drawn) < 2:
+        return np.nan
+    weight = count[drawn, None] / count.sum()
+    scaled = [np.sqrt(weight) * (side[drawn] - (weight * side[drawn]).sum(axis=0)) for side in (x, y)]
+    return procrustes_similarity(*scaled, centred=True)
+
+
+def _pair(
+    prediction: Recording, target: Recording, fewest: int = 2
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
+    """Patterns (stimulus, neuroid) of both sides over the same stimuli, at least `fewest`, centred; what was left out.
+
+    Metrics compare the same stimuli in the same order, as far as ``stimulus_id`` tells.
+    """
+    prediction, target = recordings(prediction, target)
+    sides: list[np.ndarray] = []
+    notes: tuple[str, ...] = ()
+    for name, side in (("prediction", prediction), ("target", target)):
+        if "repetition" in side.dims:
+            side = side.mean("repetition", skipna=True)
+        if set(side.dims) != {"presentation", "neuroid"}:
+            raise InvalidMeasurement(f"{name}: populations have (presentation, neuroid), not {tuple(side.dims)}")
+        check_filled(side, name)
+        check_numbers(side.values, name, missing=True)
+        values = side.transpose("presentation", "neuroid").values
+        known = np.isfinite(values).all(axis=0)
+        if not known.any():
+            raise InvalidMeasurement(f"{name}: every neuroid lacks some stimulus")
+        if not known.all():
+            notes += (f"{name}: {int((~known).sum())} of {known.size} neuroids lack a stimulus and are left out",)
+            values = values[:, known]
+        values = values if values.dtype == np.float32 else values.astype(np.float64)
+        sides.append(values - values.mean(axis=0))
+    check_same_stimuli(prediction, target)
+    if len(sides[0]) < fewest:
+        raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(sides[0])}")
+    return (sides[0], sides[1]), notes
+
+
+def _kernel(x: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(axis=0)
+    return (centred @ centred.T).astype(float)
+
+
+def _root(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    defined = (above > 0) & (below > 0)
+    return np.where(defined, np.sqrt(np.where(defined, above, 1) / np.where(defined, below, 1)), np.nan)
+
+
+def _one(value: float) -> xr.DataArray:
+    return xr.DataArray([value], dims=("population",), coords={"population": ["all"]})

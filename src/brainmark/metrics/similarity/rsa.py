@@ -1,0 +1,372 @@
+"""Representational similarity: RDMs of a model against RDMs of subjects, and what a perfect model could reach."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.inputs import (
+    Recording,
+    check_filled,
+    check_numbers,
+    check_pair,
+    check_same_stimuli,
+    recordings,
+)  # fmt: skip
+from brainmark.metrics._arrays.shapes import Bool, Float, Real, Shaped
+from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
+from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
+from brainmark.metrics.statistics.ranks import midranks
+from brainmark.metrics.statistics.resampling import draws
+
+
+def rdm(
+    distance: Distance = "correlation", compare: Compare = "spearman", resamples: int = 1000, seed: int = 0
+) -> Metric:
+    """Compare the RDM of a population with the RDM of each subject (Kriegeskorte et al. 2008).
+
+    The metric takes a recording (presentation x neuroid), or a dissimilarity, as prediction, and a dissimilarity
+    (presentation x other [x subject]) as target; NaN off the diagonal means "not measured". The target may be a
+    recording too: its RDM is then computed as the model's, over the neuroids that were measured throughout.
+
+    Parameters
+    ----------
+    distance : of two patterns, see `brainmark.metrics.similarity.rdm.rdm_matrix`.
+    compare : of two RDMs, see `brainmark.metrics.similarity.rdm.compare_rdms`.
+    resamples : bootstrap draws of conditions; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value a subject.
+    """
+
+    def metric(prediction: Recording, target: Recording) -> Comparison:
+        prediction, target = recordings(prediction, target)
+        check_pair(prediction, target)
+        prediction, target = _named(prediction, target)
+        ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
+        model, notes = _model_rdm(prediction, ids, distance)
+        others, left_out = _target_rdms(target, distance)
+        vector = upper(model)
+        values = [compare_rdms(vector, upper(other), compare) for other in others]
+        counts = draws(len(ids), resamples, seed)
+        return Comparison(
+            values=xr.DataArray(np.array(values), dims=("subject",), coords=subject_names(target)),
+            replicates=resampled_rdms(model, others, counts, compare) if resamples else None,
+            center="mean",
+            notes=notes + left_out,
+        )
+
+    return metric
+
+
+def rdm_ceiling(
+    compare: Compare = "spearman",
+    resamples: int = 1000,
+    seed: int = 0,
+    distance: Distance = "correlation",
+    splits: int = 10,
+) -> Ceiling:
+    """Return the ceiling of `rdm`: the similarity that the true model would have with each subject.
+
+    A subject's value is the similarity of its RDM with the mean of the others (standardised first, so that none
+    dominates), divided by the square root of the reliability of that mean; the reliability follows from the mean
+    similarity between two subjects by the Spearman-Brown formula. This is exact for Pearson correlation when subjects
+    measure one true RDM with independent noise, of whatever size in each.
+
+    The bounds are those of Nili et al. (2014, PLoS Comput. Biol.), see `nili_bounds`; a score is divided by neither,
+    but by the estimate above. They rest on the mean of the RDMs as measured. For Spearman correlation the mean of
+    their ranks gives a slightly higher upper bound (human IT of Kriegeskorte et al. 2008: .666 instead of .661): the
+    upper bound is a convention, not a maximum.
+
+    For a recording with its repetitions the similarities between RDMs of halves, and of quarters, of the trials are
+    extrapolated to all trials (the formula of Spearman and Brown alone is too low where noise is strong: the noise of
+    a dissimilarity falls faster than with the number of trials).
+
+    Parameters
+    ----------
+    compare, resamples, seed : as in `rdm`; the same seed gives the same draws.
+    distance, splits : of a recording.
+
+    Raises
+    ------
+    InvalidMeasurement : fewer than two subjects; a recording without repetitions.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
+        if "neuroid" in target.dims:
+            return _recording_ceiling(target, compare, distance, splits, resamples, seed)
+        mean = target.mean("repetition", skipna=True) if "repetition" in target.dims else target
+        rdms = _subject_rdms(mean)
+        if len(rdms) < 2:
+            raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
+        counts = draws(rdms.shape[1], resamples, seed)
+        whole = _true_model(rdms, np.ones((1, rdms.shape[1]), counts.dtype), compare)[0]
+        lower, upper_bound = nili_bounds(upper(rdms), compare)
+        return Comparison(
+            values=xr.DataArray(whole, dims=("subject",), coords=subject_names(mean)),
+            replicates=_true_model(rdms, counts, compare) if resamples else None,
+            center="mean",
+            bounds=(lower, upper_bound),
+            notes=() if np.isfinite(whole).all() else ("subjects do not agree more than by chance: no ceiling",),
+            details={"lower bound": lower, "upper bound": upper_bound},
+        )
+
+    return ceiling
+
+
+def _recording_ceiling(
+    target: xr.DataArray, compare: Compare, distance: Distance, splits: int, resamples: int, seed: int
+) -> Comparison:
+    """Ceiling of a recording from parts of its trials."""
+    if set(target.dims) != {"presentation", "neuroid", "repetition"}:
+        raise InvalidMeasurement(f"a ceiling needs (presentation, neuroid, repetition), not {tuple(target.dims)}")
+    trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
+    made = np.isfinite(trials).any(axis=2).sum(axis=0)
+    fewest = int(made.min())
+    counts = draws(trials.shape[1], resamples, seed)
+    whole = np.ones((1, trials.shape[1]), counts.dtype)
+    halves: list[np.ndarray] = []
+    quarters: list[np.ndarray] = []
+    for k in range(splits):
+        # Draws rest on two splits: the scatter between splits is small next to that between stimuli.
+        weights = np.concatenate([whole, counts]) if k < 2 else whole
+        generator = np.random.default_rng([seed, 3, k])
+        halves.append(_between_parts(part_trials(trials, 2, generator, equal=True), distance, weights, compare))
+        if fewest >= 4:
+            parts = part_trials(trials, 4, generator, equal=True)
+            pairs = (parts[:2], parts[2:])[: 1 if k < 2 else 2]  # draws are costly: one pair of quarters does
+            quarters.append(np.mean([_between_parts(pair, distance, weights, compare) for pair in pairs], axis=0))
+    shares = tuple(float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4))
+    values, replicates = (
+        _from_correlation(
+            _extrapolated([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares), compare
+        )
+        for rows, used in ((slice(0, 1), splits), (slice(1, None), 2))
+    )
+    note = "fewer than 4 trials of a stimulus: the ceiling may be too low where noise is strong"
+    return Comparison(
+        xr.DataArray(values, dims=("subject",), coords={"subject": ["all"]}),
+        replicates=replicates[:, None] if resamples else None,
+        center="mean",
+        notes=() if fewest >= 4 else (note,),
+    )
+
+
+def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndarray, compare: Compare) -> np.ndarray:
+    """Similarity (draw,) of the RDMs of two independent parts of the trials."""
+    known = np.isfinite(parts).all(axis=(0, 1))
+    if not known.any():
+        raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
+    one, other = (np.asarray(rdm_matrix(part[:, known], distance)) for part in parts)
+    return _as_correlation(resampled_rdms(one, other[None], weights, compare)[:, 0], compare)
+
+
+def _as_correlation(value: np.ndarray, compare: Compare) -> np.ndarray:
+    """What formulas of reliability are about: of two Gaussian variables tau = 2/pi arcsin(r) (Greiner 1909)."""
+    return np.sin(np.pi / 2 * value) if compare == "tau-a" else value
+
+
+def _from_correlation(r: np.ndarray, compare: Compare) -> np.ndarray:
+    """Inverse of `_as_correlation`."""
+    return 2 / np.pi * np.arcsin(np.clip(r, -1, 1)) if compare == "tau-a" else r
+
+
+def _extrapolated(
+    halves: list[np.ndarray], quarters: list[np.ndarray], half_of: float, quarter_of: float
+) -> np.ndarray:
+    """What the true RDM reaches with that of all trials, (draw,), from similarities between halves and quarters.
+
+    With m trials, 1 / r - 1 = a / m + b / m^2: noise meets the signal, and itself. Neither term is negative.
+    All trials are `half_of` times as many as those of a half (2, but for odd numbers), `quarter_of` times of a quarter.
+    """
+    r = np.mean(halves, axis=0)
+    defined = r > 0
+    half = (1 / np.where(defined, r, 1) - 1) / half_of
+    own = np.zeros_like(half)  # b / m^2 of all trials
+    if quarters:
+        q = np.mean(quarters, axis=0)
+        quarter = np.where(q > 0, 1 / np.where(q > 0, q, 1) - 1, np.inf) / quarter_of
+        own = np.clip((quarter - half) / (quarter_of - half_of), 0, half / half_of)
+    return np.where(defined, 1 / np.sqrt(1 + half - (half_of - 1) * own), np.nan)
+
+
+def part_trials(
+    trials: Real[np.ndarray, "repetition presentation neuroid"],
+    parts: int,
+    generator: np.random.Generator,
+    equal: bool = False,
+) -> list[Float[np.ndarray, "presentation neuroid"]]:
+    """Means (presentation, neuroid) of random parts of the trials (repetition, presentation, neuroid).
+
+    Each presentation's trials that were made are shared out anew, as evenly as they can be; NaN: no trial of a neuroid
+    in that part. With `equal`, trials that are left over when all parts have as many are left out.
+    """
+    made = np.isfinite(trials).any(axis=2)
+    place = np.where(made, generator.random(made.shape), 2.0).argsort(axis=0).argsort(axis=0)
+    used = made & (place < made.sum(axis=0) // parts * parts) if equal else made
+    part = np.where(used, place % parts, -1)
+    return [mean_of_trials(trials, part == k) for k in range(parts)]
+
+
+def mean_of_trials(
+    trials: Real[np.ndarray, "repetition presentation neuroid"],
+    which: Bool[np.ndarray, "repetition presentation"] | None = None,
+) -> Float[np.ndarray, "presentation neuroid"]:
+    """Mean (presentation, neuroid) over the trials that were measured (and chosen); NaN where there is none."""
+    known = np.isfinite(trials) if which is None else np.isfinite(trials) & which[..., None]
+    number = known.sum(axis=0)
+    return np.where(number > 0, np.where(known, trials, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
+
+
+def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+    """What the true model reaches with each subject, (draw, subject); NaN where subjects do not agree."""
+    count = len(rdms)
+    vectors = upper(rdms)
+    level = 0.0 if compare in ("cosine", "whitened-cosine") else np.nanmean(vectors, axis=1)[:, None, None]
+    size = np.sqrt(np.nanmean((vectors - np.reshape(level, (-1, 1))) ** 2, axis=1))[:, None, None]
+    scaled = (rdms - level) / np.where(size > 0, size, 1)
+    known = np.isfinite(scaled)
+    total, seen = np.where(known, scaled, 0).sum(axis=0), known.sum(axis=0)
+    own = np.empty((len(counts), count))
+    for s in range(count):
+        left = seen - known[s]
+        others = np.where(left > 0, total - np.where(known[s], scaled[s], 0), np.nan) / np.where(left > 0, left, 1)
+        own[:, s] = resampled_rdms(others, rdms[s : s + 1], counts, compare)[:, 0]
+    own = _as_correlation(own, compare)
+    between = _as_correlation(resampled_agreement(rdms, counts, compare), compare)
+    agree = between > 0
+    between = np.where(agree, between, 1)
+    reliability = (count - 1) * between / (1 + (count - 2) * between)
+    value = np.where(agree[:, None], own / np.sqrt(reliability)[:, None], np.nan)
+    return _from_correlation(value, compare)
+
+
+def nili_bounds(
+    vectors: Real[np.ndarray, "subject pair"], compare: Compare = "spearman", pool: Literal["mean", "ranks"] = "mean"
+) -> tuple[float, float]:
+    """Lower and upper bound of the noise ceiling of RDMs (Nili et al. 2014).
+
+    Parameters
+    ----------
+    vectors : (subject, pairs); a pair that one subject lacks is left out for all.
+    compare : as `compare_rdms`.
+    pool : how subjects are averaged: as measured, or after ranking. With ``ranks`` no model can exceed the upper
+        bound of a rank correlation; the mean of the measured values, usual in the field, lies slightly below it.
+
+    Returns
+    -------
+    Mean similarity of a subject with the mean of the others, and with the mean of all.
+    """
+    vectors = vectors[:, np.isfinite(vectors).all(axis=0)]
+    pooled = np.stack([midranks(v) for v in vectors]) if pool == "ranks" else vectors
+    total = pooled.sum(axis=0)
+    below = [compare_rdms(v, total - p, compare) for v, p in zip(vectors, pooled, strict=True)]
+    above = [compare_rdms(v, total, compare) for v in vectors]
+    return float(np.mean(below)), float(np.mean(above))
+
+
+def _named(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Conditions are matched by ``stimulus_id``; where one side has none, they are the same in the same order."""
+    if all("stimulus_id" in side.coords for side in (prediction, target)):
+        return prediction, target
+    check_same_stimuli(prediction, target)
+    place = ("presentation", np.arange(target.sizes["presentation"]))
+    return prediction.assign_coords(stimulus_id=place), target.assign_coords(stimulus_id=place)
+
+
+def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
+    """RDM of the model, (condition, condition), in the order of the target, with what to note about it."""
+    if "repetition" in prediction.dims:
+        prediction = prediction.mean("repetition", skipna=True)
+    if {"presentation", "other"} == set(prediction.dims):
+        return _subject_rdms(prediction.isel(_positions(prediction, "stimulus_id", "presentation", ids)))[0], ()
+    if {"presentation", "neuroid"} != set(prediction.dims):
+        raise InvalidMeasurement(
+            f"an RDM needs a recording with the dimensions (presentation, neuroid), not {tuple(prediction.dims)}"
+        )
+    prediction = prediction.isel(_positions(prediction, "stimulus_id", "presentation", ids))
+    features = prediction.transpose("presentation", "neuroid").values
+    features = features if features.dtype == np.float32 else features.astype(np.float64)
+    matrix = np.asarray(rdm_matrix(features, distance), float)
+    flat = np.flatnonzero(np.isnan(matrix).sum(axis=1) == len(matrix) - 1)
+    if not len(flat):
+        return matrix, ()
+    lacking = "length" if distance == "cosine" else "variance"
+    first = str(ids[flat[0]])
+    return matrix, (
+        f"{len(flat)} of {len(ids)} presentations have a pattern without {lacking} (the first is {first!r}): "
+        "pairs with them are left out",
+    )
+
+
+def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) -> dict[Any, np.ndarray]:
+    """Where `ids` stand along `dim`."""
+    if coordinate not in array.coords:
+        raise InvalidMeasurement(f"{dim!r} has no coordinate {coordinate!r} that names its conditions")
+    given = np.asarray(array.coords[coordinate].values).astype(str)
+    if given.shape == ids.shape and (given == ids).all():
+        return {dim: np.arange(len(ids))}
+    place = {name: i for i, name in enumerate(given)}
+    for names in (given, ids):
+        single, times = np.unique(names, return_counts=True)
+        if (times > 1).any():
+            twice = str(single[times > 1][0])
+            raise InvalidMeasurement(
+                f"{coordinate} {twice!r} stands several times: conditions cannot be matched by name"
+            )
+    missing = [name for name in ids if name not in place]
+    if missing or len(given) != len(ids):
+        raise InvalidMeasurement(
+            f"coordinate {coordinate!r} has {len(given)} entries; {len(ids)} were expected"
+            + (f", among them {str(missing[0])!r}" if missing else "")
+        )
+    return {dim: np.array([place[name] for name in ids])}
+
+
+def _target_rdms(target: xr.DataArray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
+    """RDMs (subject, condition, condition) of a dissimilarity, or of a recording; what to note about it."""
+    if set(target.dims) != {"presentation", "neuroid"}:
+        return _subject_rdms(target), ()
+    values = target.transpose("presentation", "neuroid").values.astype(float)
+    known = np.isfinite(values).all(axis=0)
+    if not known.any():
+        raise InvalidMeasurement("every neuroid of the target lacks some presentation")
+    lost = int((~known).sum())
+    notes = (f"target: {lost} of {known.size} neuroids lack a stimulus and are left out",) if lost else ()
+    return np.asarray(rdm_matrix(values[:, known], distance))[None], notes
+
+
+def _subject_rdms(target: xr.DataArray) -> np.ndarray:
+    """RDMs (subject, condition, condition) with a checked symmetry; one subject if the target has no such dimension."""
+    required = {"presentation", "other"}
+    if not required <= set(target.dims) <= required | {"subject"}:
+        raise InvalidMeasurement(f"RDMs have the dimensions (presentation, other[, subject]), not {tuple(target.dims)}")
+    ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
+    target = target.isel(_positions(target, "other_id", "other", ids))
+    if "subject" not in target.dims:
+        target = target.expand_dims("subject")
+    rdms = target.transpose("subject", "presentation", "other").values.astype(float)
+    mirror = rdms.swapaxes(1, 2)
+    scale = np.nanmax(np.abs(rdms), initial=0.0)
+    if not np.allclose(rdms, mirror, rtol=0, atol=1e-6 * scale, equal_nan=True):
+        s, i, j = np.argwhere(~np.isclose(rdms, mirror, rtol=0, atol=1e-6 * scale, equal_nan=True))[0]
+        raise InvalidMeasurement(
+            f"the RDM of subject {s} is not symmetric: {rdms[s, i, j]} between {str(ids[i])!r} and {str(ids[j])!r}, "
+            f"{rdms[s, j, i]} the other way round"
+        )
+    return rdms
+
+
+def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subject"] | list[str]]:
+    """Coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
+    if "subject" not in target.dims:
+        return {"subject": ["all"]}
+    if "subject" in target.coords:
+        return {"subject": target.coords["subject"].values}
+    return {"subject": np.arange(target.sizes["subject"])}

@@ -1,0 +1,1 @@
+"""Splits, resampling, ceilings, correlations, and inference over scores."""

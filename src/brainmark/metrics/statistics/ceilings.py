@@ -1,0 +1,251 @@
+"""Ceilings: what the best possible model could reach, given the noise of the recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.backend import all_finite, as_numpy
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
+from brainmark.metrics.regression.predictivity import unit_coordinates
+from brainmark.metrics.statistics.correlation import pearson_of_blocks, resampled_pearson
+from brainmark.metrics.statistics.resampling import draws
+
+_TOGETHER = 10  # splits whose halves are in memory at the same time
+_CACHED = 64  # presentations whose halves are correlated together
+
+
+def spearman_brown(
+    r: Float[np.ndarray, " *cell"],
+    first: float | Real[np.ndarray, " ..."] = 1.0,
+    second: float | Real[np.ndarray, " ..."] = 1.0,
+    whole: float | Real[np.ndarray, " ..."] = 2.0,
+) -> Float[np.ndarray, " *cell"]:
+    """Reliability of a mean over `whole` repetitions; NaN where r <= 0 (no reliable signal).
+
+    Of twice as many it is 2r / (1 + r) (Spearman 1910, Brown 1910). Parts that are not two equal halves, as one and two
+    of three repetitions, correlate less (Horst 1951): r = 1 / sqrt((1 + v / first) (1 + v / second)) is solved for v,
+    the noise of one repetition in units of the signal.
+
+    Parameters
+    ----------
+    r : correlation of the means over `first` and over `second` repetitions.
+    first, second, whole : numbers of repetitions; `harmonic_mean` where presentations differ in them.
+    """
+    r = np.asarray(r, float)
+    known = np.where(r > 0, r, 1.0)
+    noise = (np.sqrt(4 * first * second + ((first - second) * known) ** 2) - (first + second) * known) / 2  # r v
+    return np.where(r > 0, known / (known + noise / whole), np.nan)
+
+
+def harmonic_mean(
+    numbers: Real[np.ndarray, " presentation"], weights: Real[np.ndarray, "draw presentation"] | None = None
+) -> Float[np.ndarray, " draw"]:
+    """Number of repetitions that leaves the mean noise of presentations with `numbers` of them (none: left out).
+
+    `weights` says how often each presentation counts in each draw; None: one draw, each once.
+    """
+    made = np.asarray(numbers) > 0
+    each = np.ones((1, int(made.sum()))) if weights is None else np.asarray(weights, float)[:, made]
+    total = each.sum(axis=1)
+    return np.where(total > 0, total, 1.0) / np.where(total > 0, each @ (1 / np.asarray(numbers, float)[made]), 1.0)
+
+
+@dataclass(frozen=True)
+class SplitHalf:
+    """Ceiling of a correlation with the mean response: the square root of its split-half reliability.
+
+    The repetitions of each presentation are halved at random, the halves averaged and correlated over presentations.
+    These r are averaged over splits first and corrected after (Spearman 1910, Brown 1910): the correction is concave,
+    and would turn the scatter of single splits into a bias. A noise-free model reaches r = sqrt(reliability) with the
+    mean over all repetitions; its r is divided by that.
+
+    Attributes
+    ----------
+    splits : random halvings.
+    resamples : bootstrap samples of presentations, on the draws that metrics use; 0: none.
+    seed : of draws and halvings.
+    block : neighbouring presentations that are drawn together.
+    """
+
+    splits: int = 30
+    resamples: int = 1000
+    seed: int = 0
+    block: int = 1
+
+    def __call__(self, target: xr.DataArray) -> Comparison:
+        """Return the ceiling of each neuroid of a target (presentation, neuroid, repetition); NaN: not measured.
+
+        Presentations with fewer than two repetitions of a neuroid do not count for its ceiling.
+
+        Raises
+        ------
+        InvalidMeasurement : no repetitions.
+        """
+        check_filled(target, "target")
+        if set(target.dims) != {"presentation", "neuroid", "repetition"}:
+            raise InvalidMeasurement(
+                f"target has dimensions {tuple(str(d) for d in target.dims)}; a split-half ceiling needs "
+                "(presentation, neuroid, repetition)"
+            )
+        check_numbers(target.values, "target", missing=True)
+        trials = target.transpose("presentation", "neuroid", "repetition").values
+        counts = draws(trials.shape[0], self.resamples, self.seed, self.block)
+        half, replicates, parts, wholes = _correlated_halves(trials, self.splits, self.seed, counts)
+        reliability = spearman_brown(half, parts[0], parts[0], wholes[0])
+        lost = int(np.isnan(reliability).sum())
+        notes = (f"{lost} of {len(half)} neuroids have no reliable signal (split-half r <= 0)",) if lost else ()
+        return Comparison(
+            values=xr.DataArray(np.sqrt(reliability), dims="neuroid", coords=unit_coordinates(target)),
+            replicates=np.sqrt(spearman_brown(replicates, parts[1:], parts[1:], wholes[1:]))
+            if self.resamples
+            else None,
+            notes=notes,
+            details={} if lost == len(half) else {"reliability": float(np.nanmedian(reliability))},
+        )
+
+
+def split_half(splits: int = 30, resamples: int = 1000, seed: int = 0) -> SplitHalf:
+    """Return the split-half ceiling (`SplitHalf`)."""
+    return SplitHalf(splits, resamples, seed)
+
+
+def split_half_correlations(
+    trials: Real[Array, "presentation neuroid repetition"],
+    splits: int = 30,
+    seed: int = 0,
+    counts: Real[np.ndarray, "draw presentation"] | None = None,
+) -> tuple[Float[np.ndarray, " neuroid"], Float[np.ndarray, "draw neuroid"]]:
+    """Pearson r between the means of random halves of the repetitions, averaged over splits, uncorrected.
+
+    Parameters
+    ----------
+    trials : (n, q, repetitions); NaN: not measured. Odd numbers of repetitions give halves that differ by one.
+    splits : random halvings, drawn anew for every presentation.
+    seed : of the halvings.
+    counts : (resamples, n), resampled presentations.
+
+    Returns
+    -------
+    r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
+    """
+    return _correlated_halves(as_numpy(trials), splits, seed, counts)[:2]
+
+
+def _correlated_halves(
+    trials: Real[np.ndarray, "presentation neuroid repetition"],
+    splits: int,
+    seed: int,
+    counts: Real[np.ndarray, "draw presentation"] | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What `split_half_correlations` returns, and the numbers of repetitions in a half and in the whole.
+
+    These are harmonic means over presentations (1 + draws, neuroid): as measured, then in each draw. The whole has the
+    presentations of a single trial too, which no half has.
+    """
+    n, q = trials.shape[:2]
+    trials = trials if trials.dtype.str[1:] in ("f4", "f8") else trials.astype(np.float64)
+    counts = np.empty((0, n)) if counts is None else counts
+    r, replicates = np.full(q, np.nan), np.full((len(counts), q), np.nan)
+    parts, wholes = np.ones((2, 1 + len(counts), q))
+    for columns, measured in _alike(trials):
+        number = measured.sum(1)
+        rows = np.flatnonzero(number >= 2)
+        if len(rows) < 3:
+            continue
+        part_number, whole_number = _numbers(number, counts)
+        parts[:, columns], wholes[:, columns] = part_number[:, None], whole_number[:, None]
+        whole = len(rows) == n and len(columns) == q and bool(measured.all())
+        part = np.swapaxes(trials if whole else np.nan_to_num(trials[rows[:, None], columns]), 1, 2)
+        generator = np.random.default_rng([seed, 2])
+        total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
+        for done in range(0, splits, _TOGETHER):
+            first, sizes = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
+            weights = np.concatenate([first, measured[rows, None]], axis=1).astype(part.dtype)
+            total += pearson_of_blocks(_half_means(part, weights, *sizes)).sum(axis=0)
+            for a, b in _each_half(part, weights, *sizes) if len(counts) else ():
+                total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
+        r[columns], replicates[:, columns] = total / splits, total_replicates / splits
+    return r, replicates, parts, wholes
+
+
+def _numbers(
+    number: Integer[np.ndarray, " presentation"], counts: Real[np.ndarray, "draw presentation"]
+) -> tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]:
+    """Harmonic means (1 + draws,) of the repetitions in a random half, larger or smaller, and in the whole."""
+    if (number == number[0]).all():  # every draw has them
+        counts = np.ones((len(counts), 1))
+        number = number[:1]
+    weights = np.vstack([np.ones((1, len(number))), counts])
+    small, large = number // 2, (number + 1) // 2
+    half = np.where(small > 0, 2 / (1 / np.maximum(small, 1) + 1 / np.maximum(large, 1)), 0)
+    return harmonic_mean(half, weights), harmonic_mean(number, weights)
+
+
+def _half_means(
+    part: Float[np.ndarray, "presentation repetition neuroid"],
+    weights: Float[np.ndarray, "presentation _ repetition"],
+    size: Integer[np.ndarray, "split presentation"],
+    rest: Integer[np.ndarray, "split presentation"],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield means of both halves, (some presentations, splits, neuroids), in float64.
+
+    Parameters
+    ----------
+    part : (n, repetitions, neuroids).
+    weights : (n, splits + 1, repetitions), what belongs to the first half of each split, and what was measured.
+    size, rest : (splits, n) of both halves.
+    """
+    for start in range(0, len(part), _CACHED):
+        rows = slice(start, start + _CACHED)
+        sums = weights[rows] @ part[rows]
+        one = sums[:, :-1] / size.T[rows, :, None]
+        other = np.subtract(sums[:, -1:], sums[:, :-1], dtype=np.float64)
+        other /= rest.T[rows, :, None]
+        yield one, other
+
+
+def _each_half(
+    part: Float[np.ndarray, "presentation repetition neuroid"],
+    weights: Float[np.ndarray, "presentation _ repetition"],
+    size: Integer[np.ndarray, "split presentation"],
+    rest: Integer[np.ndarray, "split presentation"],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield means of both halves of each split, (presentations, neuroids): resampling needs all presentations."""
+    sums = weights @ part
+    everything = sums[:, -1].astype(np.float64)
+    for k, (one, other) in enumerate(zip(size, rest, strict=True)):
+        a = sums[:, k].astype(np.float64)
+        yield a / one[:, None], (everything - a) / other[:, None]
+
+
+def _alike(
+    trials: Float[np.ndarray, "presentation neuroid repetition"],
+) -> list[tuple[Integer[np.ndarray, " _"], Bool[np.ndarray, "presentation repetition"]]]:
+    """Group neuroids by the trials in which they were measured: (columns, measured (n, repetitions))."""
+    everything = np.ones((trials.shape[0], trials.shape[2]), bool)
+    if all_finite(trials) or not (missing := np.isnan(trials)).any():
+        return [(np.arange(trials.shape[1]), everything)]
+    flat = np.packbits(np.swapaxes(missing, 0, 1).reshape(trials.shape[1], -1), axis=1)
+    patterns, group = np.unique(flat, axis=0, return_inverse=True)
+    groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(len(patterns))]
+    return [(columns, ~missing[:, columns[0]]) for columns in groups]
+
+
+def _halves(
+    measured: Bool[np.ndarray, "presentation repetition"], splits: int, generator: np.random.Generator
+) -> tuple[
+    Bool[np.ndarray, "presentation split repetition"],
+    tuple[Integer[np.ndarray, "split presentation"], Integer[np.ndarray, "split presentation"]],
+]:
+    """Which measured repetitions fall into the first half (n, splits, repetitions); sizes of both (splits, n)."""
+    n, repetitions = measured.shape
+    keys = np.where(measured[:, None], generator.random((n, splits, repetitions)), 2.0)
+    count = measured.sum(1)[:, None]
+    size = (count + generator.integers(2, size=(n, splits, 1))[:, :, 0]) // 2  # the odd one falls to either half
+    last = np.take_along_axis(np.sort(keys, axis=2), size[:, :, None] - 1, axis=2)
+    return keys <= last, (size.T, (count - size).T)

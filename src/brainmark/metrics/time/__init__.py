@@ -1,0 +1,1 @@
+"""Metrics over time after a stimulus, and over volumes of a scanner."""

@@ -1,0 +1,292 @@
+"""Haemodynamic delay: from what is known of each word to what blood flow should do in each volume.
+
+The prediction is word by word, (presentation, neuroid) or (presentation,), with the onsets of the words as a
+coordinate; the target is one run, (time_bin, neuroid[, repetition]). The response to a word begins when it is heard and
+peaks seconds later: with a known response (`Canonical`) each unit of the model becomes one regressor, with `Delays` one
+for each delay, so that the shape is fitted as well. Volumes then take the place of presentations.
+
+Neighbouring volumes resemble each other. Folds are blocks in time, with a gap of the length of the response between
+training and test; the draws for the interval are of blocks, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.libraries import np, scipy, xr
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics.language.reading import partial_correlations
+from brainmark.metrics.regression.banded import UniqueVariance
+from brainmark.metrics.regression.predictivity import Predictivity, measured_alike, unit_coordinates
+from brainmark.metrics.statistics.controls import Gap
+from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.splits import Contiguous, Shuffled, Splitter
+
+BLOCK = 16
+"""Volumes of 2 s in a canonical response: the gap between training and test, and what is drawn together."""
+FIVE_BLOCKS = Contiguous(5, gap=BLOCK)
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """Response to a moment: the difference of two gamma densities (Friston et al. 1998, NeuroImage 7:30).
+
+    Attributes
+    ----------
+    peak, undershoot : shapes of the densities; with a scale of 1 s, the modes lie one second before.
+    ratio : of undershoot to peak.
+    length : in s, after which there is no response.
+    """
+
+    peak: float = 6.0
+    undershoot: float = 16.0
+    ratio: float = 1 / 6
+    length: float = 32.0
+
+    def at(self, seconds: Real[np.ndarray, " *grid"]) -> Float[np.ndarray, " *grid"]:
+        """Return the response so many seconds after the event, in arbitrary units; 0 before it and after `length`."""
+        seconds = np.asarray(seconds, float)
+        inside = (seconds >= 0) & (seconds <= self.length)
+        return np.where(
+            inside,
+            scipy.stats.gamma.pdf(seconds, self.peak) - self.ratio * scipy.stats.gamma.pdf(seconds, self.undershoot),
+            0.0,
+        )
+
+    def series(
+        self,
+        values: Real[np.ndarray, "word p"],
+        onsets: Real[np.ndarray, " word"],
+        start: Real[np.ndarray, " time_bin"],
+        end: Real[np.ndarray, " time_bin"],
+    ) -> Float[np.ndarray, "time_bin p"]:
+        """Return the regressors (time_bin, p) of `values` (word, p), sampled where volumes begin; times in ms."""
+        return self.at((start[:, None] - onsets[None, :]) / 1000) @ values
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Finite impulse response: what was heard in a volume acts on later ones, each delay with weights of its own.
+
+    Attributes
+    ----------
+    bins : delays in volumes (Huth et al. 2016, Nature 532:453, take 1 to 4 volumes of 2 s).
+    """
+
+    bins: tuple[int, ...] = (1, 2, 3, 4)
+
+    def series(
+        self,
+        values: Real[np.ndarray, "word _"],
+        onsets: Real[np.ndarray, " word"],
+        start: Real[np.ndarray, " time_bin"],
+        end: Real[np.ndarray, " time_bin"],
+    ) -> Float[np.ndarray, "time_bin _"]:
+        """Return the regressors (time_bin, p x delays): sums over the words of each volume; times in ms."""
+        if min(self.bins) < 0:
+            raise InvalidMeasurement(f"a response cannot come before the word: delays {self.bins}")
+        heard = ((onsets >= start[:, None]) & (onsets < end[:, None])).astype(float) @ values
+        padded = np.concatenate([np.zeros((max(self.bins), heard.shape[1])), heard])
+        return np.concatenate([padded[max(self.bins) - d :][: len(heard)] for d in self.bins], axis=1)
+
+
+Response = Canonical | Delays
+CANONICAL = Canonical()
+
+
+@dataclass(frozen=True)
+class Haemodynamic:
+    """Metric: apply a metric of recordings to volumes, after the words' values were delayed.
+
+    Attributes
+    ----------
+    metric : of recordings (presentation, neuroid), volumes in the place of presentations.
+    response : the delay.
+    onset : coordinate of the prediction along presentation, ms on the clock of the target.
+    """
+
+    metric: Metric
+    response: Response = CANONICAL
+    onset: str = "onset"
+
+    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        """Compare words with volumes.
+
+        Raises
+        ------
+        InvalidMeasurement : no onsets, other dimensions; what the metric refuses.
+        """
+        return self.compare(delayed(prediction, target, self.response, self.onset), target)
+
+    def compare(self, regressors: Real[np.ndarray, "time_bin _"], target: xr.DataArray) -> Comparison:
+        """Compare regressors (time_bin, p) that are delayed already; of a mapping, the folds' effect is a detail."""
+        features, volumes = _features(regressors), as_presentations(target)
+        found = self.metric(features, volumes)
+        if not isinstance(self.metric, Predictivity):
+            return found
+        folds = getattr(self.metric.splits, "folds", 5)
+        mixed = replace(self.metric, splits=Shuffled(folds, self.metric.seed), resamples=0)(features, volumes)
+        gap = Gap(mixed, found).value
+        return replace(found, details={**found.details, "r with shuffled folds": mixed.aggregate(), "gap": gap})
+
+
+@dataclass(frozen=True)
+class UniqueInVolumes:
+    """Metric: held-out variance of volumes that a model explains beyond nuisance regressors (`UniqueVariance`).
+
+    Attributes
+    ----------
+    nuisance : coordinates of the target along time_bin, delayed already; none: the delayed number of words.
+    splits, resamples, seed, block : see `UniqueVariance`.
+    """
+
+    nuisance: tuple[str, ...] = ()
+    response: Response = CANONICAL
+    splits: Splitter = FIVE_BLOCKS
+    resamples: int = 1000
+    seed: int = 0
+    block: int = BLOCK
+
+    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        """Compare words with volumes.
+
+        Raises
+        ------
+        InvalidMeasurement : the same values for all words; what `UniqueVariance` and `delayed` refuse.
+        """
+        regressors = delayed(prediction, target, self.response)
+        if not bool((prediction.max("presentation") > prediction.min("presentation")).any()):  # NaN aside
+            raise InvalidMeasurement("the prediction is the same for all words")
+        nuisance = _nuisance(target, self.nuisance)
+        if not self.nuisance:
+            words = prediction.isel(neuroid=slice(0, 1)) if "neuroid" in prediction.dims else prediction
+            nuisance = delayed(words.copy(data=np.ones(words.shape)), target, self.response)
+        nuisance = _standardised(nuisance)
+        metric = UniqueVariance({"nuisance": nuisance}, self.splits, self.resamples, self.seed, 8, self.block)
+        return metric(_features(regressors), as_presentations(target))
+
+
+@dataclass(frozen=True)
+class PartialInVolumes:
+    """Metric: correlation of one delayed value a word (surprisal) with volumes, without the nuisance on both sides.
+
+    Values count as they differ from their mean over words: that there are words at all is what the nuisance is for.
+
+    Attributes
+    ----------
+    nuisance : coordinates of the target along time_bin, delayed already; none: Pearson's r.
+    resamples, seed, block : draws of volumes.
+    """
+
+    nuisance: tuple[str, ...] = ()
+    response: Response = CANONICAL
+    resamples: int = 1000
+    seed: int = 0
+    block: int = BLOCK
+
+    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        """Compare one value a word, (presentation,), with volumes (time_bin, neuroid)."""
+        if prediction.dims != ("presentation",) or not isinstance(self.response, Canonical):
+            raise InvalidMeasurement(f"one value a word and one regressor are correlated, not {tuple(prediction.dims)}")
+        x = delayed(prediction - prediction.mean("presentation", skipna=True), target, self.response)[:, 0]
+        volumes = as_presentations(target).transpose("presentation", "neuroid").values
+        check_numbers(volumes, "target", missing=True)
+        removed = list(_nuisance(target, self.nuisance).T)
+        counts = np.vstack([np.ones(len(x)), draws(len(x), self.resamples, self.seed, min(self.block, len(x)))])
+        each = np.stack(
+            [partial_correlations(removed, x, y, np.arange(len(x)), counts) for y in volumes.T.astype(float)], axis=1
+        )
+        raw = [partial_correlations([], x, y, np.arange(len(x)), counts[:1])[0] for y in volumes.T.astype(float)]
+        return Comparison(
+            xr.DataArray(each[0], dims="neuroid", coords=unit_coordinates(target)),
+            replicates=each[1:] if self.resamples else None,
+            details={"r": float(np.nanmedian(raw))} if np.isfinite(raw).any() else {},
+        )
+
+
+def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceiling:
+    """Apply a ceiling of recordings to volumes, after the nuisance was taken from every repetition."""
+
+    def over_volumes(target: xr.DataArray) -> Comparison:
+        volumes = as_presentations(target)
+        if nuisance:
+            design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardised(_nuisance(target, nuisance))])
+            first = volumes.transpose("presentation", ...)
+            flat = first.values.reshape(len(design), -1).astype(float)
+            for rows, columns in measured_alike(flat):  # volumes that were not measured stay unknown
+                part = flat[rows[:, None], columns]
+                fitted = design[rows] @ np.linalg.lstsq(design[rows], part, rcond=1e-10)[0] if len(rows) else 0.0
+                flat[rows[:, None], columns] = part - fitted
+            volumes = first.copy(data=flat.reshape(first.shape))
+        return ceiling(volumes)
+
+    return over_volumes
+
+
+def delayed(
+    prediction: xr.DataArray, target: xr.DataArray, response: Response = CANONICAL, onset: str = "onset"
+) -> Float[np.ndarray, "time_bin _"]:
+    """Return the regressors (time_bin, p) of words' values; a word without a value (NaN) has the mean of the others.
+
+    Raises
+    ------
+    InvalidMeasurement : the prediction has no onsets, or the target is no run.
+    """
+    if onset not in prediction.coords or prediction.coords[onset].dims != ("presentation",):
+        raise InvalidMeasurement(f"prediction has no coordinate {onset!r} along 'presentation': when was each word?")
+    if "time_bin" not in target.dims or "presentation" in target.dims:
+        raise InvalidMeasurement(f"target has dimensions {tuple(target.dims)}; one run is (time_bin, neuroid)")
+    check_filled(prediction, "prediction")
+    if not {"presentation"} <= set(prediction.dims) <= {"presentation", "neuroid"}:
+        raise InvalidMeasurement(f"prediction has dimensions {tuple(prediction.dims)}, not (presentation[, neuroid])")
+    wide = prediction if "neuroid" in prediction.dims else prediction.expand_dims("neuroid", axis=1)
+    values = np.asarray(wide.transpose("presentation", "neuroid").values, float)
+    check_numbers(values, "prediction", missing=True)
+    silent = np.isnan(values)
+    if silent.any():
+        known = np.where(silent, 0, values).sum(axis=0) / np.maximum((~silent).sum(axis=0), 1)
+        values = np.where(silent, known, values)
+    start, end = (np.asarray(target.coords[f"time_bin_{side}"].values, float) for side in ("start", "end"))
+    return response.series(values, np.asarray(prediction.coords[onset].values, float), start, end)
+
+
+def as_presentations(target: xr.DataArray) -> xr.DataArray:
+    """Return a run (time_bin, neuroid[, repetition]) with its volumes as presentations."""
+    volumes = target.rename(time_bin="presentation")
+    names = [f"volume {k + 1}" for k in range(target.sizes["time_bin"])]
+    return volumes.assign_coords(stimulus_id=("presentation", names))
+
+
+def _features(regressors: Real[np.ndarray, "time_bin _"]) -> xr.DataArray:
+    count, width = regressors.shape
+    return xr.DataArray(
+        regressors,
+        dims=("presentation", "neuroid"),
+        coords={
+            "stimulus_id": ("presentation", [f"volume {k + 1}" for k in range(count)]),
+            "neuroid_id": ("neuroid", [f"regressor {k + 1}" for k in range(width)]),
+        },
+    )
+
+
+def _nuisance(target: xr.DataArray, names: Sequence[str]) -> Float[np.ndarray, "time_bin _"]:
+    for name in names:
+        if name not in target.coords or target.coords[name].dims != ("time_bin",):
+            raise InvalidMeasurement(f"target has no coordinate {name!r} along 'time_bin'")
+    columns = [np.asarray(target.coords[name].values, float) for name in names]
+    return np.stack(columns, axis=1) if columns else np.empty((target.sizes["time_bin"], 0))
+
+
+def _standardised(columns: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
+    spread = columns.std(axis=0)
+    return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+
+
+__all__ = [
+    "BLOCK", "CANONICAL", "FIVE_BLOCKS", "Canonical", "Delays", "Haemodynamic", "PartialInVolumes", "Response",
+    "UniqueInVolumes", "as_presentations", "ceiling_in_volumes", "delayed",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Tuning of single units, and its distribution over a population."""

@@ -1,0 +1,1 @@
+"""Activations of networks: extraction, reductions, memory."""

@@ -1,0 +1,1 @@
+"""Where networks come from: libraries, hubs, files, functions."""

@@ -1,0 +1,114 @@
+"""Which layers stand for which region when nobody has said so: by how deep they are, without a look at any data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from brainmark.core.errors import BrainmarkError, ModelError
+from brainmark.models.activations.calls import hooked
+from brainmark.models.activations.extract import evaluating
+from brainmark.models.activations.outputs import is_array
+
+DEPTHS = {"V1": 0.2, "V2": 0.4, "V4": 0.6, "IT": 0.9}
+"""Share of the weighted layers that have run: early, middle and late, as maps found on recordings usually are."""
+
+_LARGEST_BLOCK = 0.25  # what holds more of the weighted layers is looked into, so that regions can be told apart
+_TRANSPARENT = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Layers by depth.
+
+    Attributes
+    ----------
+    regions : V1, V2, V4, IT -> layer.
+    last : the last layer before the last one with weights, such as the pooling before a classifier.
+    """
+
+    regions: dict[str, str]
+    last: str
+
+
+def guess_layers(network: nn.Module, size: int) -> Guess:
+    """Run one grey image of `size` pixels and choose, for each region, the block that ends nearest to its depth.
+
+    A block is a child of the network or of its stages; the depth of a layer is the share of the weighted layers
+    (those with a matrix or a kernel) that have run when it ends.
+
+    Raises
+    ------
+    ModelError : the network does not take such an image, or none of its layers puts out one tensor.
+    """
+    ends, total = _record(network, size)
+    blocks = [name for name in _blocks(network, ends, total) if name in ends]
+    if not blocks:
+        raise ModelError(f"{type(network).__name__}: no layer puts out one tensor; give regions")
+    depth = {name: ends[name][0] / total for name in blocks}
+    order = sorted(blocks, key=lambda name: ends[name][1])
+
+    def nearest(wanted: float) -> str:
+        return min(reversed(order), key=lambda name: abs(depth[name] - wanted))
+
+    before = [name for name in order if depth[name] < 1]
+    return Guess({region: nearest(wanted) for region, wanted in DEPTHS.items()}, (before or order)[-1])
+
+
+def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], int]:
+    """Layer -> (weighted layers that have run when it ends, rank of its end), for layers that run once; and their sum.
+
+    Only layers whose output is one tensor (stimuli, ...) count.
+    """
+    weighted = 0
+    ends: dict[str, tuple[int, int]] = {}
+    repeated: set[str] = set()
+
+    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def note(layer: nn.Module, _: Any, output: Any) -> None:
+            nonlocal weighted
+            weighted += any(p.ndim >= 2 for p in layer.parameters(recurse=False))
+            output = output[0] if isinstance(output, tuple) and output else output
+            if name in ends:
+                repeated.add(name)
+            if isinstance(output, Tensor) and is_array(output) and output.ndim >= 2 and output.shape[0] == 1:
+                ends[name] = weighted, len(ends)
+
+        return note
+
+    try:
+        with evaluating(network), hooked([(layer, hook(name)) for name, layer in network.named_modules() if name]):
+            network(_grey(network, size))
+    except BrainmarkError:
+        raise
+    except Exception as error:  # whatever the network raises
+        raise ModelError(
+            f"{type(network).__name__} does not take an image (1, 3, {size}, {size}): {type(error).__name__}: {error}; "
+            "if its input has another size, say size in a models.toml"
+        ) from error
+    return {name: end for name, end in ends.items() if name not in repeated}, max(weighted, 1)
+
+
+def _grey(network: nn.Module, size: int) -> Tensor:
+    """Grey image (1, 3, size, size) where the weights are, and in their precision."""
+    first = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
+    return torch.zeros(1, 3, size, size, dtype=first.dtype, device=first.device)
+
+
+def _blocks(network: nn.Module, ends: dict[str, tuple[int, int]], total: int, prefix: str = "") -> Iterator[str]:
+    """Names of the blocks, looking into lists of layers and into what holds a large share of the weights."""
+    for name, child in network.named_children():
+        path = f"{prefix}{name}"
+        inside = sum(any(p.ndim >= 2 for p in m.parameters(recurse=False)) for m in child.modules())
+        children = any(True for _ in child.children())
+        if children and (type(child) in _TRANSPARENT or path not in ends or inside > _LARGEST_BLOCK * total):
+            yield from _blocks(child, ends, total, f"{path}.")
+        else:
+            yield path
+
+
+__all__ = ["DEPTHS", "Guess", "guess_layers"]

@@ -1,0 +1,159 @@
+"""What the layers of a network stand for: regions, times, classes. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from brainmark.core.experiment import TimeBin
+from brainmark.core.libraries import np
+from brainmark.models.sources.arguments import check_count, check_name, is_finite, refuse
+from brainmark.models.subjects.screen import Screen
+from brainmark.models.subjects.units import tiles
+
+
+@dataclass(frozen=True)
+class Steps:
+    """When a layer that runs several times in one pass stands for: its commitment to time.
+
+    Call k of the layer (k = 0 ... count - 1) stands for start + k step to start + (k + 1) step.
+
+    Attributes
+    ----------
+    start, step : ms; start is counted from the onset of the stimulus.
+    count : calls that are read.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no course of time.
+    """
+
+    start: float
+    step: float
+    count: int
+
+    def __post_init__(self) -> None:
+        if not is_finite(self.start):
+            raise refuse("Steps", "start", self.start, "give ms after the onset of the stimulus")
+        if not (is_finite(self.step) and self.step > 0):
+            raise refuse("Steps", "step", self.step, "give a positive number of ms")
+        check_count("Steps", "count", self.count, "give the number of calls that are read")
+
+    def weights(self, time_bins: Sequence[TimeBin]) -> np.ndarray:
+        """Share of each step (bin, step) in each time bin, by overlap; rows sum to 1.
+
+        A bin that overlaps no step is given the nearest one: what the layer did first (last) is taken to hold before
+        (after). Without bins there is one row, the average over the response.
+        """
+        if not len(time_bins):
+            return np.full((1, self.count), 1 / self.count)
+        edges = self.start + self.step * np.arange(self.count + 1)
+        begin, end = np.asarray(time_bins, float).T[:, :, None]
+        overlap = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
+        none = ~overlap.any(axis=1)
+        overlap[none, np.where(end[none, 0] <= edges[0], 0, self.count - 1)] = 1.0
+        return overlap / overlap.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The layer whose output is one number (logit) for each class, and what the classes are called.
+
+    Attributes
+    ----------
+    layer : dotted name of a layer, or ``output``.
+    classes : the names in the order of the logits; or ``imagenet``, the 1000 classes in the order of their WordNet ids.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no head.
+    """
+
+    layer: str = "output"
+    classes: Literal["imagenet"] | tuple[str, ...] = "imagenet"
+
+    def __post_init__(self) -> None:
+        check_name("Head", "layer", self.layer, "name the layer that puts out the logits, or 'output'")
+        way_out = "give 'imagenet', or at least two different names in the order of the logits"
+        if self.classes == "imagenet":
+            return
+        if isinstance(self.classes, str) or not isinstance(self.classes, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse("Head", "classes", self.classes, way_out)
+        for name in self.classes:
+            check_name("Head", "classes", name, way_out)
+        if len(set(self.classes)) < max(len(self.classes), 2):
+            raise refuse("Head", "classes", self.classes, way_out)
+        object.__setattr__(self, "classes", tuple(self.classes))
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Where a region is read from.
+
+    Attributes
+    ----------
+    layer : dotted name of a layer, or ``output``.
+    pool : maps larger than this many rows and columns are averaged to them (unless single units near fixation are
+        asked for); None: every unit.
+    first, step : centre of the first unit and distance of its neighbours, in pixels from the left (top) edge of the
+        field of view; None: the map tiles the field evenly.
+    time : when each call of a layer stands for that runs several times in a pass; None: its last call, at all times.
+
+    Raises
+    ------
+    InvalidModel : a field that describes no readout.
+    """
+
+    layer: str
+    pool: int | None = None
+    first: float | None = None
+    step: float | None = None
+    time: Steps | None = None
+
+    def __post_init__(self) -> None:
+        check_name("Readout", "layer", self.layer, "name a layer of the network, or 'output'")
+        if self.pool is not None:
+            check_count("Readout", "pool", self.pool, "give rows and columns to keep, or None for every unit")
+        if (self.first is None) != (self.step is None):
+            missing = "first" if self.first is None else "step"
+            raise refuse("Readout", missing, None, "give first and step together, or neither for an even tiling")
+        if self.first is not None and not is_finite(self.first):
+            raise refuse("Readout", "first", self.first, "give a number of pixels")
+        if self.step is not None and not (is_finite(self.step) and self.step > 0):
+            raise refuse("Readout", "step", self.step, "give a positive number of pixels")
+        if self.time is not None and not isinstance(self.time, Steps):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
+
+    def as_table(self) -> dict[str, Any]:
+        """Return it as a file of descriptions says it; what is as usual is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def calls(self) -> list[str]:
+        """What is read of the layer: its last call, or each of its steps."""
+        return [self.layer] if self.time is None else [f"{self.layer}@{k}" for k in range(self.time.count)]
+
+    def centres(self, count: int, screen: Screen) -> np.ndarray:
+        """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
+        if self.first is None or self.step is None:
+            return tiles(count, screen.degrees)
+        return (self.first + self.step * np.arange(count) - screen.size / 2) / screen.pixels_per_degree
+
+
+def as_readout(given: str | Readout) -> Readout:
+    """Return the readout, or that of the layer with this name."""
+    return given if isinstance(given, Readout) else Readout(given)
+
+
+def check_regions(owner: str, regions: Any) -> None:
+    """Refuse what does not map names of regions to layers or readouts."""
+    if not isinstance(regions, Mapping) or not regions:
+        raise refuse(owner, "regions", regions, "map each region to a layer, e.g. {'IT': 'output'}")
+    for region, readout in cast("Mapping[Any, Any]", regions).items():
+        check_name(owner, "a key of regions", region, "regions are named by text, e.g. 'IT'")
+        if not isinstance(readout, Readout):
+            check_name(owner, f"regions[{region!r}]", readout, "name a layer ('output' is the last), or give a Readout")
+
+
+__all__ = ["Head", "Readout", "Steps", "as_readout", "check_regions"]

@@ -1,0 +1,177 @@
+"""What a network answers when it is asked to choose, match or rate: from the question to the readout that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from brainmark.core.errors import InvalidModel, InvalidStimuli, NotApplicable
+from brainmark.core.experiment import Choose, Experiment, Match, OddOneOut, Rate, group_of
+from brainmark.core.libraries import np, xr
+from brainmark.core.stimuli import ImageFiles, Media, Selected, Stimuli
+from brainmark.models.readouts.answers import Similarity, alike, label_probabilities, match, odd_one_out, ratings
+from brainmark.models.readouts.logistic import probabilities
+from brainmark.models.subjects.classes import class_count, positions_of
+from brainmark.models.subjects.vision import Head
+
+Activations = Callable[[Media], np.ndarray]
+"""Media -> float32 (stimuli, units)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observer:
+    """What behaviour is read from.
+
+    Attributes
+    ----------
+    identifier : of the subject.
+    head : None: there are no logits.
+    logits, features : activations of the head and of the layer that is read for all else (None: there is none).
+    similarity : how stimuli are compared.
+    """
+
+    identifier: str
+    head: Head | None
+    logits: Activations
+    features: Activations | None
+    similarity: Similarity = "cosine"
+
+    def answer(self, experiment: Experiment) -> xr.DataArray:
+        """Presentation [x choice]; of a group of stimuli, the presentation is the first.
+
+        Raises
+        ------
+        NotApplicable : another question; labels that the head does not name; nothing to learn them from.
+        InvalidStimuli : groups that are not whole, labels or ratings that are missing.
+        InvalidModel : the head puts out another number of logits than it names classes.
+        """
+        ask, stimuli = experiment.ask, experiment.stimuli
+        if len(stimuli) % group_of(ask):
+            raise InvalidStimuli(
+                f"stimuli {stimuli.identifier!r}: {len(stimuli)} make no whole groups of {group_of(ask)}, "
+                f"which {type(ask).__name__} asks about"
+            )
+        match ask:
+            case Choose(labels=labels, fitting=None) if labels:
+                return answered(experiment, self._named(labels, stimuli.media), np.array(labels))
+            case Choose(fitting=Stimuli() as fitting):
+                return self._learnt(experiment, fitting, ask.labels)
+            case Match():
+                chosen = match(*self._groups(stimuli, ask.group), self.similarity)
+                return answered(experiment, chosen, np.arange(ask.group - 1))
+            case OddOneOut():
+                return answered(experiment, odd_one_out(*self._groups(stimuli, 3), self.similarity))
+            case Rate(group=2):
+                return answered(experiment, alike(*self._groups(stimuli, 2), ask.low, ask.high))
+            case Rate(fitting=Stimuli() as fitting):
+                given = _column(fitting, "rating").astype(float)
+                known, asked = self._both(fitting, stimuli)
+                return answered(experiment, ratings(known, given, asked, ask.low, ask.high))
+            case Rate():
+                raise NotApplicable(
+                    f"{self.identifier} cannot know what {ask.question!r} means without fitting stimuli"
+                )
+            case Choose():
+                raise NotApplicable(f"{self.identifier} is given neither labels nor fitting stimuli to choose by")
+            case _:
+                raise NotApplicable(f"{self.identifier} cannot answer {type(ask).__name__}")
+
+    def _named(self, labels: tuple[str, ...], media: Media) -> np.ndarray:
+        if self.head is None:
+            raise NotApplicable(
+                f"{self.identifier} has no head that names classes, so it cannot choose among {_few(labels)}; "
+                "let it learn them from fitting stimuli, or give it a Head"
+            )
+        positions = positions_of(labels, self.head.classes, self.identifier)
+        logits = self.logits(media)
+        if logits.shape[1] != class_count(self.head.classes):
+            raise InvalidModel(
+                f"{self.identifier}: its head {self.head.layer!r} puts out {logits.shape[1]} numbers for a stimulus, "
+                f"but names {class_count(self.head.classes)} classes; name the layer of the logits, and its classes"
+            )
+        return label_probabilities(logits, positions)
+
+    def _learnt(self, experiment: Experiment, fitting: Stimuli, labels: tuple[str, ...]) -> xr.DataArray:
+        """Probabilities by logistic regression; with labels given, in their order."""
+        given = _column(fitting, "label").astype(str)
+        known = np.array(labels) if labels else np.unique(given)
+        codes = np.searchsorted(np.sort(known), given)
+        odd = np.flatnonzero(np.sort(known)[np.minimum(codes, len(known) - 1)] != given)
+        missing = sorted(set(known.tolist()) - set(given.tolist()))
+        if len(odd) or missing or len(known) < 2:
+            what = (
+                f"label {str(given[odd[0]])!r} is not among those to choose from"
+                if len(odd)
+                else f"no example of {_few(missing)}" if missing else "at least two labels are needed"
+            )  # fmt: skip
+            raise InvalidStimuli(f"fitting stimuli {fitting.identifier!r}: {what}")
+        learnt, asked = self._both(fitting, experiment.stimuli)
+        chosen = probabilities(learnt, codes, asked)
+        return answered(experiment, chosen[:, np.argsort(np.argsort(known))], known)
+
+    def _both(self, fitting: Stimuli, stimuli: Stimuli) -> tuple[np.ndarray, np.ndarray]:
+        if fitting.modality != stimuli.modality:
+            raise NotApplicable(
+                f"{self.identifier} cannot learn from {fitting.modality} what to say to {stimuli.modality}s"
+            )
+        features = self._features()
+        return features(fitting.media), features(stimuli.media)
+
+    def _groups(self, stimuli: Stimuli, group: int) -> tuple[np.ndarray, np.ndarray]:
+        """Features of different stimuli, and the groups (groups, group) as rows of them."""
+        media, rows = distinct(stimuli.media)
+        return self._features()(media), rows.reshape(-1, group)
+
+    def _features(self) -> Activations:
+        if self.features is None:
+            raise NotApplicable(
+                f"{self.identifier} has no layer that behaviour is read from: it commits none to IT; give it `behavior`"
+            )
+        return self.features
+
+
+def distinct(media: Media) -> tuple[Media, np.ndarray]:
+    """Return each file or object of `media` once, and for each position in `media` which of them it is.
+
+    Equal content in different files stays apart. Nothing is loaded.
+    """
+    if isinstance(media, Selected):
+        names: Sequence[object] = media.positions
+    elif isinstance(media, ImageFiles):
+        names = media.paths
+    elif isinstance(media, list | tuple):
+        names = [id(m) for m in media]
+    else:
+        return media, np.arange(len(media))
+    place: dict[object, int] = {}
+    rows = np.array([place.setdefault(name, len(place)) for name in names])
+    first = np.unique(rows, return_index=True)[1]
+    return Selected(media, tuple(first.tolist())), rows
+
+
+def answered(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
+    """Return values (groups of presentations [, choices]) as the answer to an experiment."""
+    coords: dict[str, tuple[str, np.ndarray]] = {
+        "stimulus_id": ("presentation", experiment.stimuli.ids[:: group_of(experiment.ask)])
+    }
+    if choices is None:
+        return xr.DataArray(values, dims="presentation", coords=coords)
+    return xr.DataArray(values, dims=("presentation", "choice"), coords=coords | {"choice": ("choice", choices)})
+
+
+def _column(fitting: Stimuli, name: str) -> np.ndarray:
+    if name not in fitting.table.columns:
+        raise InvalidStimuli(
+            f"fitting stimuli {fitting.identifier!r}: no column {name!r} among {list(fitting.table.columns)}"
+        )
+    column = fitting.table[name]
+    if column.isna().any():
+        raise InvalidStimuli(f"fitting stimuli {fitting.identifier!r}: column {name!r} has {column.isna().sum()} gaps")
+    return column.to_numpy()
+
+
+def _few(labels: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
+
+
+__all__ = ["Activations", "Observer", "answered", "distinct"]

@@ -1,0 +1,212 @@
+"""Texts in parts, and the tokens that they are read in: which token belongs to which part, exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from brainmark.core.errors import ModelError
+from brainmark.core.libraries import np
+
+Span = tuple[int, int]
+
+_CLOSES = re.compile(
+    r"""[.,!?;:…)\]}”]                              # punctuation that ends something
+    |['’](?:s|re|ve|ll|d|m|t)(?![^\W_])             # clitics written apart: John 's, we 'll
+    |n['’]t(?![^\W_])""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_OPENS = "([{“"
+
+
+def join_parts(parts: Sequence[str], space_before: Sequence[bool] | None = None) -> tuple[str, list[Span]]:
+    """Return the text that the parts make, and where in it each part stands.
+
+    One space comes between two parts, unless one of them brings white space along at the seam, the later one begins
+    with closing punctuation (``. , ! ? ; : … ) ] } ”``) or is a clitic (``'s``, ``n't``, ...), or the text so far
+    ends with an opening bracket or quote. Empty parts leave no trace.
+
+    Parameters
+    ----------
+    parts : words, regions, sentences ... in order.
+    space_before : whether a space stands before each part, where it is known (column ``space_before``); white space
+        that the parts bring along stays. The first entry does not count.
+
+    Returns
+    -------
+    text : with all that the parts hold, unchanged.
+    spans : (start, end) of each part in the text; ``text[start:end]`` is the part.
+    """
+    pieces: list[str] = []
+    spans: list[Span] = []
+    last, length = "", 0  # the last character so far
+    for index, part in enumerate(parts):
+        if part and last and not (last.isspace() or part[0].isspace()):
+            wanted = space_before[index] if space_before is not None else not (last in _OPENS or _CLOSES.match(part))
+            if wanted:
+                pieces.append(" ")
+                length += 1
+        pieces.append(part)
+        spans.append((length, length + len(part)))
+        length += len(part)
+        last = part[-1] if part else last
+    return "".join(pieces), spans
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A text as a model reads it.
+
+    Attributes
+    ----------
+    ids : (tokens,) int64, without what the tokenizer adds at the beginning and the end.
+    part : (tokens,) the part that each token belongs to, ascending.
+    parts : how many parts there are; a part may have no token.
+    """
+
+    ids: np.ndarray
+    part: np.ndarray
+    parts: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def ends(self) -> np.ndarray:
+        """(parts,) number of tokens up to the end of each part."""
+        return np.searchsorted(self.part, np.arange(self.parts), side="right")
+
+
+def parts_of_tokens(text: str, spans: Sequence[Span], offsets: np.ndarray) -> np.ndarray:
+    """Return the part (tokens,) that each token belongs to: the one in which it begins.
+
+    White space at its beginning does not count. A part reaches from the end of the part before it to its own end, so
+    that a token of white space between two parts belongs to the later one. What follows the last part belongs to it.
+
+    Parameters
+    ----------
+    text, spans : as `join_parts` returns them.
+    offsets : (tokens, 2) first character of each token and the one after its last.
+    """
+    starts = np.asarray(offsets, np.int64).reshape(-1, 2)[:, 0].copy()
+    for token in np.flatnonzero([s < len(text) and text[s].isspace() for s in starts.tolist()]):
+        start, end = (int(o) for o in offsets[token])
+        ink = next((i for i in range(start, end) if not text[i].isspace()), None)
+        starts[token] = start if ink is None else ink
+    ends = np.array([end for _, end in spans], np.int64)
+    part = np.searchsorted(ends, starts, side="right")
+    # tokens of one character (bytes of a sign) share its offsets; what is empty by normalisation may lie anywhere
+    return np.maximum.accumulate(np.minimum(part, len(spans) - 1))
+
+
+class TokenReader:
+    """A tokenizer of transformers (or any with the same call), which splits texts that come in parts.
+
+    Parameters
+    ----------
+    tokenizer : `PreTrainedTokenizerBase`. With offsets ("fast") the place of each token is known; without, it is found
+        by decoding, which must give back the text.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.fast = bool(getattr(tokenizer, "is_fast", False))
+
+    def __call__(self, parts: Sequence[str], space_before: Sequence[bool] | None = None) -> Tokens:
+        """Return the tokens of one text.
+
+        Raises
+        ------
+        ModelError : the tokenizer has no offsets, and its tokens do not spell the text.
+        """
+        return self._of(*join_parts(parts, space_before))
+
+    def words(self, text: str) -> Tokens:
+        """Return the tokens of a text whose parts are its words, as white space parts them."""
+        return self._of(text, [match.span() for match in re.finditer(r"\S+", text)] or [(0, len(text))])
+
+    def _of(self, text: str, spans: Sequence[Span]) -> Tokens:
+        ids, offsets = self.encode(text)
+        return Tokens(ids, parts_of_tokens(text, spans, offsets), len(spans))
+
+    @cached_property
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What the tokenizer itself puts before and after a text."""
+        bare, framed = (self.tokenizer("a", add_special_tokens=s)["input_ids"] for s in (False, True))
+        place = next((i for i in range(len(framed)) if framed[i : i + len(bare)] == bare), None)
+        if place is None:
+            raise ModelError(f"{type(self.tokenizer).__name__} splits 'a' in two ways, with special tokens and without")
+        return tuple(framed[:place]), tuple(framed[place + len(bare) :])
+
+    def encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ids (tokens,) of a text, and the characters (tokens, 2) that each token stands for."""
+        if not text:
+            return np.empty(0, np.int64), np.empty((0, 2), np.int64)
+        options: dict[str, Any] = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
+        if self.fast:
+            coded = self.tokenizer(text, return_offsets_mapping=True, **options)
+            return np.asarray(coded["input_ids"], np.int64), np.asarray(coded["offset_mapping"], np.int64).reshape(
+                -1, 2
+            )
+        ids = np.asarray(self.tokenizer(text, **options)["input_ids"], np.int64)
+        return ids, spelled(ids.tolist(), text, self._decode, type(self.tokenizer).__name__)
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+
+def digest_of_tokenizer(tokenizer: Any) -> str:
+    """Return the sha256 over all that decides into which tokens a text is cut, and which tokens are special."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rules = sorted(tokenizer.get_vocab().items()) if backend is None else backend.to_str()
+    special = {n: getattr(tokenizer, f"{n}_token_id", None) for n in ("bos", "eos", "mask", "cls", "sep")}
+    return hashlib.sha256(json.dumps([rules, special], sort_keys=True).encode()).hexdigest()
+
+
+def spelled(ids: Sequence[int], text: str, decode: Callable[[Sequence[int]], str], name: str) -> np.ndarray:
+    """Return the characters (tokens, 2) that each token stands for, by decoding them one after another.
+
+    Tokens that are pieces of one character (bytes) all stand for it. A single space that decoding adds or leaves out
+    at the very beginning is allowed for.
+
+    Raises
+    ------
+    ModelError : the tokens do not spell the text.
+    """
+    offsets = np.empty((len(ids), 2), np.int64)
+    place = first = 0  # characters that are spelled; the first token that is not
+    while first < len(ids):
+        for last in range(first + 1, min(len(ids), first + _LONGEST) + 1):
+            piece = decode(ids[first:last])
+            step = _matches(piece, text, place)
+            if step is not None:
+                offsets[first:last] = place, place + step
+                place, first = place + step, last
+                break
+        else:
+            raise ModelError(
+                f"{name} gives no offsets, and its tokens do not spell the text near character {place} "
+                f"({text[place : place + 20]!r}); use the tokenizer that has offsets (use_fast=True)"
+            )
+    return offsets
+
+
+_LONGEST = 8
+"""Tokens that may be pieces of one character."""
+
+
+def _matches(piece: str, text: str, place: int) -> int | None:
+    """How many characters of the text at `place` a decoded piece stands for; None if it does not stand there."""
+    if "\ufffd" not in piece or text.startswith(piece, place):
+        for said in (piece, f" {piece}", piece[1:] if place == 0 and piece.startswith(" ") else piece):
+            if text.startswith(said, place):
+                return len(said)
+    return None
+
+
+__all__ = ["Span", "TokenReader", "Tokens", "digest_of_tokenizer", "join_parts", "parts_of_tokens", "spelled"]

@@ -1,0 +1,166 @@
+"""Tables of word vectors as subjects: every word stands for the same, whatever comes before it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from brainmark.core.cards import Domain
+from brainmark.core.errors import DataError, InvalidModel, NotApplicable
+from brainmark.core.experiment import Experiment, Record
+from brainmark.core.libraries import np, xr
+from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.units import recorded
+
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+_POSSESSIVE = re.compile(r"['’]s$")
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """A table of vectors.
+
+    Attributes
+    ----------
+    row : word -> its row.
+    vectors : (words, units) float32.
+    """
+
+    row: Mapping[str, int]
+    vectors: np.ndarray
+
+    def of(self, text: str) -> list[int]:
+        """Return the rows of the known words of a text, as white space parts them.
+
+        A word is looked up as it is written, in lower case, without punctuation around it, without a possessive s.
+        """
+        found: list[int] = []
+        for word in text.split():
+            bare = _EDGES.sub("", word)
+            forms = (
+                word,
+                word.lower(),
+                bare,
+                bare.lower(),
+                _POSSESSIVE.sub("", bare),
+                _POSSESSIVE.sub("", bare.lower()),
+            )
+            found += [next(self.row[f] for f in forms if f in self.row)] if any(f in self.row for f in forms) else []
+        return found
+
+
+def read_vectors(path: Path, most: int | None = None) -> WordVectors:
+    """Read a table in the text format of GloVe (word and numbers in each line) or word2vec (counts in the first line).
+
+    Files that end in ``.gz`` are unpacked. Of a word that stands twice the first line counts.
+
+    Parameters
+    ----------
+    most : words that are read; None: all.
+
+    Raises
+    ------
+    DataError : no such file, or a line without as many numbers as the first; says which line.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            return _table(file, path, most)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def _table(file: Iterable[bytes], path: Path, most: int | None) -> WordVectors:
+    row: dict[str, int] = {}
+    rows: list[np.ndarray] = []
+    width = 0
+    for number, line in enumerate(_lines(file)):
+        fields = line.split(" ")
+        if number == 0 and len(fields) == 2 and all(f.isdecimal() for f in fields):
+            continue  # word2vec: how many words, how many numbers
+        width = width or len(fields) - 1
+        word = " ".join(fields[: len(fields) - width])  # a few tables hold words with spaces
+        try:
+            vector = np.array(fields[len(fields) - width :], np.float32)
+        except ValueError as error:
+            raise DataError(f"{path}: line {number + 1} holds no {width} numbers: {line[:60]!r}") from error
+        if len(vector) != width or not word or width < 1 or not np.isfinite(vector).all():
+            raise DataError(f"{path}: line {number + 1} is no word with {width} numbers: {line[:60]!r}")
+        if word not in row:
+            row[word] = len(rows)
+            rows.append(vector)
+        if most is not None and len(rows) == most:
+            break
+    if not rows:
+        raise DataError(f"{path}: holds no vector of a word")
+    return WordVectors(row, np.stack(rows))
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[str]:
+    for line in file:
+        if text := line.decode("utf-8", "replace").rstrip(" \r\n"):
+            yield text
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectorSubject:
+    """Reads each part as the mean of the vectors of its words; what came before changes nothing.
+
+    Words that are not in the table do not count; a part without any known word is the mean of the whole table, which
+    is what a word is expected to be of which nothing is known.
+
+    Attributes
+    ----------
+    identifier : name.
+    table : the vectors, or a function that reads them when they are first needed.
+    regions : what they stand for.
+
+    Raises
+    ------
+    InvalidModel : no region.
+    """
+
+    domain: ClassVar[Domain] = "language"
+    identifier: str
+    table: WordVectors | Callable[[], WordVectors] = field(repr=False)
+    regions: tuple[str, ...] = LANGUAGE_REGIONS
+
+    def __post_init__(self) -> None:
+        if not self.regions:
+            raise InvalidModel(f"{self.identifier}: regions is empty; name what the vectors stand for")
+
+    @cached_property
+    def vectors(self) -> WordVectors:
+        """The table, read once."""
+        return self.table if isinstance(self.table, WordVectors) else self.table()
+
+    def perform(self, experiment: Experiment) -> xr.DataArray:
+        """Record: presentation x neuroid, float32.
+
+        Raises
+        ------
+        NotApplicable : another question, region or kind of stimuli.
+        """
+        ask, stimuli = experiment.ask, experiment.stimuli
+        if stimuli.modality != "text":
+            raise NotApplicable(
+                f"{self.identifier} knows words, it cannot take stimuli of modality {stimuli.modality!r}"
+            )
+        if not isinstance(ask, Record):
+            raise NotApplicable(f"{self.identifier} gives words vectors and no probabilities: no {type(ask).__name__}")
+        if ask.region not in self.regions or ask.time_bins or ask.eccentricity is not None:
+            raise NotApplicable(
+                f"{self.identifier} has one value for each part, in {', '.join(self.regions)}; not {ask}"
+            )
+        table = self.vectors
+        unknown = table.vectors.mean(axis=0)
+        rows = [table.of(str(stimuli.media[i])) for i in range(len(stimuli))]
+        values = np.stack([table.vectors[r].mean(axis=0) if r else unknown for r in rows])
+        return recorded(values, {}, experiment)
+
+
+__all__ = ["WordVectorSubject", "WordVectors", "read_vectors"]
