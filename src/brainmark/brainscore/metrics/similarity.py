@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from brainmark.brainscore.metrics.assemblies import Recording, aligned, by_split, labels, matrix, single, stimulus_ids
 from brainmark.brainscore.metrics.splits import shuffle_splits, stratified_splits
@@ -16,10 +17,10 @@ from brainmark.metrics.similarity.rdm import compare_rdms, pattern_cosines, rdm_
 
 _MANY = 1000  # presentations from which on float32 is not widened: ranks of so many pairs then agree to 1e-9
 
-Rows = Sequence[np.ndarray | None]
+Rows: TypeAlias = "Sequence[np.ndarray | None]"
 """the presentations that each value is about; None: all."""
 
-Similarity = Callable[[np.ndarray, np.ndarray, Rows], list[float]]
+Similarity: TypeAlias = "Callable[[np.ndarray, np.ndarray, Rows], list[float]]"
 """two populations (presentation, neuroid), subsets of presentations -> one number for each subset."""
 
 
