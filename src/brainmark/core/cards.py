@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from brainmark.core.references import bibtex
+
 Domain = Literal["vision", "language", "audition", "body", "cognition"]
 Modality = Literal["image", "text", "audio", "kinematics", "dots", "video"]
 
@@ -18,9 +20,9 @@ Compared = Literal[
 """What a metric compares; `brainmark.testing.metric_example` shows a pair of each kind."""
 
 
-def _bibtex(text: str) -> str:
-    """Accept one or more BibTeX entries with a key, an author or title, and balanced braces."""
-    text = text.strip()
+def _read_citations(text: str) -> str:
+    """Return the BibTeX entries; each has a key, an author or title, and balanced braces."""
+    text = bibtex(text).strip()
     if not re.match(r"@\w+\{[^,\s]+,", text) or text.count("{") != text.count("}"):
         raise ValueError(f"not a BibTeX entry like '@article{{key, title={{...}}, ...}}': {text[:60]!r}")
     if not re.search(r"\b(author|title)\s*=", text):
@@ -28,7 +30,7 @@ def _bibtex(text: str) -> str:
     return text
 
 
-BibTeX = Annotated[str, AfterValidator(_bibtex)]
+BibTeX = Annotated[str, AfterValidator(_read_citations)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Sha1 = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Line = Annotated[str, Field(min_length=1, pattern=r"^\S")]
@@ -73,7 +75,7 @@ class Card(_Strict):
 
     summary: Line = Field(description="one sentence")
     licence: Line
-    cite: BibTeX
+    cite: BibTeX = Field(description="keys of references.bib, or BibTeX; read as BibTeX")
 
 
 class ModelCard(Card):
