@@ -106,7 +106,7 @@ class Fixed:
 def scored(name: str) -> tuple[Score, Benchmark, Experiment]:
     benchmark, subject = benchmarks[name].load(), Fixed()
     raw = benchmark.metric(benchmark.answer(subject), benchmark.mean_target)
-    score = make_score(name, "fixed", raw, benchmark.ceiling_comparison, {}, 0, benchmark.published)
+    score = make_score(name, "fixed", raw, benchmark.ceiling_comparison, {}, 0, benchmark.convention)
     return score, benchmark, subject.asked[0]
 
 
@@ -145,7 +145,7 @@ def test_recordings_are_predicted_and_divided_by_an_extrapolated_ceiling(
     assert asked.ask == Record("language_system")
     assert [asked.stimuli.table[group].iloc[c].nunique() for c in asked.contexts] == [1] * 12
     assert asked.stimuli.media[0] == f"Sentence number {ORDER[0]}."
-    assert benchmark.card.convention == "brainscore"
+    assert benchmark.card.tree == "brainscore"
 
 
 @pytest.mark.parametrize("kind", ["ridge", "linear"])
@@ -246,7 +246,7 @@ def test_an_assembly_without_its_texts_is_refused(publish: Publish) -> None:
 
 def test_all_published_identifiers_are_there() -> None:
     cards = {name: benchmarks[name].card for name in benchmarks}
-    found = [n for n, card in cards.items() if card.domain == "language" and card.convention == "brainscore"]
+    found = [n for n, card in cards.items() if card.domain == "language" and card.tree == "brainscore"]
     assert len(found) == 45
     assert sum(n.startswith("syntaxgym-") for n in found) == 31
     for source in (data.source_of("Pereira2018.language"), data.source_of("X.y-z", "ceiling", "a" * 40, "v1")):

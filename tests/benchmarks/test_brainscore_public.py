@@ -100,7 +100,7 @@ def scored(name: str, subject: Fixed) -> tuple[Score, Benchmark]:
     benchmark = benchmarks[name].load()
     raw = benchmark.metric(benchmark.answer(subject), benchmark.mean_target)
     top = benchmark.ceiling_comparison
-    return make_score(name, subject.identifier, raw, top, {}, 0, benchmark.published), benchmark
+    return make_score(name, subject.identifier, raw, top, {}, 0, benchmark.convention), benchmark
 
 
 LABELS = {"object_name": [f"o{k % 4}" for k in range(COUNT)], "texture_type": [f"t{k % 3}" for k in range(COUNT)]}
@@ -226,6 +226,6 @@ def test_all_are_registered_in_the_published_convention() -> None:
         "Marques2020": 22, "Kar2019": 1, "Pereira2018": 4, "Blank2014": 2, "Fedorenko2016": 2, "Tuckute2024": 4,
         "Futrell2018": 1, "syntaxgym": 31, "Wikitext": 1,
     }  # fmt: skip
-    assert all(benchmarks[name].card.convention == "brainscore" for name in names)
+    assert all(benchmarks[name].card.tree == "brainscore" for name in names)
     sources = [s for n in names for d in benchmarks[n].card.datasets for s in datasets[d].card.sources]
     assert not [s.url for s in sources if s.url and "amazonaws" in s.url and s.sha1 is None]

@@ -121,7 +121,7 @@ def test_all_published_identifiers_are_registered_with_their_files() -> None:
     assert len(PROPERTIES) == PUBLISHED
     for identifier, (assembly, _) in PROPERTIES.items():
         card = benchmarks[f"Marques2020_{identifier}"].card
-        assert (card.convention, card.region, card.parent) == ("brainscore", "V1", "V1")
+        assert (card.tree, card.region, card.parent) == ("brainscore", "V1", "V1")
         sources = datasets[card.datasets[0]].card.sources
         assert len(sources) == (5 if OWN[assembly] == "Marques2020_orientation" else 7)
 
@@ -142,10 +142,10 @@ def test_the_score_is_the_similarity_over_that_of_the_cells_with_themselves(
     raw = benchmark.metric(answer, benchmark.mean_target)
     top = benchmark.ceiling_comparison
     assert top is not None
-    assert benchmark.published is not None
+    assert benchmark.convention is not None
     assert benchmark.experiment.setting.degrees == 8
     assert benchmark.experiment.setting.trials == 20
-    assert benchmark.published.normalised(raw, top) == pytest.approx(raw.aggregate() / top.aggregate())
+    assert benchmark.convention.normalised(raw, top) == pytest.approx(raw.aggregate() / top.aggregate())
     assert 0.9 < top.aggregate() < 1
     known = {c: ("presentation", shown(PROPERTIES[identifier][0]).table[c].to_numpy()) for c in ("part", "radius")}
     units = tuning.properties(PROPERTIES[identifier][0], answer.assign_coords(known))[name]

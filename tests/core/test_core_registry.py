@@ -166,7 +166,7 @@ def test_a_notebook_may_register_a_changed_card_again(toys, make_card, monkeypat
         ("dataset", {"sources": ({"url": "https://a/b", "sha256": "0" * 64, "size": -1},)}, "size\n.*greater than or"),
         ("metric", {"compares": "sounds"}, "compares\n.*'recordings', 'series', 'timed judgements'"),
         ("benchmark", {"datasets": ()}, "datasets\n.*at least 1 item"),
-        ("benchmark", {"convention": "own"}, "convention\n.*'default' or 'brainscore'"),
+        ("benchmark", {"tree": "own tree"}, "tree\n.*pattern"),
     ],
 )
 def test_cards_refuse_what_they_cannot_use(kind, changes, message, make_card):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmark.core import Comparison, ControlScore, Failure, InvalidMeasurement, ModelError, Score, Stamp
-from brainmark.core.score import make_score, student_stretch
+from brainmark.core.convention import student_stretch
+from brainmark.core.score import make_score
 
 NAN = np.nan
 

@@ -24,7 +24,7 @@ CARDS = {
     "Geirhos2021.edge-error_consistency": card("behavior", region="behavior"),
     "Geirhos2021.edge-top1": card("engineering", region="behavior"),
     "Known.V4-ridge": card("V4", simulated=True),
-    "MajajHong2015public.IT-pls": card("IT", convention="brainscore"),
+    "MajajHong2015public.IT-pls": card("IT", tree="brainscore"),
     "Futrell2018-reading": card("behavior", domain="language", region="behavior"),
 }
 

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.comparison import Ceiling, Comparison, Metric, Published
+from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.convention import DEFAULT, Convention
 from brainmark.core.errors import (
     BrainmarkError,
     InvalidMeasurement,
@@ -56,7 +57,7 @@ class Benchmark:
     ceiling : target -> comparison in the units of the metric; None: these data allow none.
     controls : things that should score badly, run on the same data.
     seed : of the interval.
-    published : how a published convention puts units together and normalises; None: as `make_score` does.
+    convention : how the values of units become one score; by default the ratio of centres, with an interval.
     """
 
     identifier: str
@@ -67,7 +68,7 @@ class Benchmark:
     ceiling: Ceiling | None = None
     controls: tuple[Control, ...] = ()
     seed: int = 0
-    published: Published | None = None
+    convention: Convention = DEFAULT
 
     def __post_init__(self) -> None:
 
@@ -135,7 +136,7 @@ class Benchmark:
                 with _named(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
                     controls[control.name] = control.compare(self, answer)
         top, names = self.ceiling_comparison, (self.identifier, subject.identifier)
-        return make_score(*names, raw, top, controls, self.seed, self.published)
+        return make_score(*names, raw, top, controls, self.seed, self.convention)
 
     def compared(self, answer: xr.DataArray, subject: str) -> Comparison:
         """Return what the metric says of an answer that was checked. Raises MethodError: the metric failed."""

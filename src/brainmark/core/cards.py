@@ -124,7 +124,9 @@ class BenchmarkCard(Card):
     parent: Line = Field(description="node of the benchmark tree, e.g. 'V4'")
     datasets: tuple[str, ...] = Field(min_length=1)
     metric: Line
-    convention: Literal["default", "brainscore"] = "default"
+    tree: str = Field(
+        default="", pattern=r"^\w*$", description="prefix of a tree of its own, whose numbers are of another convention"
+    )
     simulated: bool = False
     visibility: Literal["public", "private"] = "public"
     version: int = Field(default=1, ge=1, description="counts changes after which older scores cannot be compared")

@@ -45,8 +45,7 @@ class Comparison:
             raise InvalidMeasurement(
                 f"replicates have shape {self.replicates.shape}; expected (replicates, {self.values.size})"
             )
-
-        undefined = int(np.isnan(np.asarray(self.values.values, float)).sum())
+        undefined = int(np.isnan(self.array).sum())
         if undefined and not any(UNDEFINED in note for note in self.notes):
             which = f"{undefined} of {self.values.size} (dimension {self.unit!r})"
             note = f"{UNDEFINED} for {which}: constant predictions or data, or too few presentations"
@@ -57,9 +56,14 @@ class Comparison:
         """Name of the dimension of the units."""
         return str(self.values.dims[0])
 
+    @property
+    def array(self) -> np.ndarray:
+        """The values (unit,) as a plain array of floats."""
+        return np.asarray(self.values.values, float)
+
     def aggregate(self) -> float:
-        """Centre of the values over the units that have one."""
-        return float(center(np.asarray(self.values.values, float)[None], self.center)[0])
+        """Return the centre of the values over the units that have one."""
+        return float(center(self.array[None], self.center)[0])
 
 
 def center(values: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
@@ -68,20 +72,6 @@ def center(values: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
     filled = np.where(none[..., None], 0.0, values)
     result = np.nanmedian(filled, axis=-1) if how == "median" else np.nanmean(filled, axis=-1)
     return np.where(none, np.nan, result)
-
-
-@dataclass(frozen=True)
-class Published:
-    """How a published convention makes one number of a comparison, and divides it by the ceiling.
-
-    Attributes
-    ----------
-    center : comparison (of a metric, a control or a ceiling) -> number.
-    normalised : (metric's comparison, ceiling's) -> value of the score.
-    """
-
-    center: Callable[[Comparison], float]
-    normalised: Callable[[Comparison, Comparison], float]
 
 
 Metric: TypeAlias = "Callable[[xr.DataArray, xr.DataArray], Comparison]"

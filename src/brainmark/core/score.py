@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-from brainmark.core.comparison import UNDEFINED, Comparison, Published, center
+from brainmark.core.comparison import UNDEFINED, Comparison
+from brainmark.core.convention import DEFAULT, FEW_UNITS, Convention
 from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
-from brainmark.core.libraries import np, scipy, xr
+from brainmark.core.libraries import np, xr
 
 Interval = tuple[float, float]
-
-FEW_UNITS = 5
-"""Below this number of units, percentiles of their draws say little; intervals are then marked as too narrow."""
 
 
 @dataclass(frozen=True)
@@ -157,210 +154,81 @@ def make_score(
     ceiling: Comparison | None,
     controls: Mapping[str, Comparison],
     seed: int = 0,
-    published: Published | None = None,
+    convention: Convention = DEFAULT,
 ) -> Score:
-    """Put a metric's comparison, its ceiling and its controls together.
+    """Put a metric's comparison, its ceiling and its controls together, as the convention says.
 
-    The value is the ratio of centres, so that one unit with a poor ceiling cannot carry it. Its interval spans the
-    2.5th to 97.5th percentile of the ratio over joint draws of stimuli (the replicates) and units (drawn here), after
-    their median is moved to the value: resampling with replacement shifts some statistics (distances between
-    distributions grow, duplicated stimuli agree), and that shift is no error of the value.
-    Units without a ceiling (no reliable signal) count in neither centre.
-    With a `published` convention, centre and value are its own, and there is no interval.
+    The interval spans the 2.5th to 97.5th percentile of the convention's draws, after their median is moved to the
+    value: resampling with replacement shifts some statistics (distances between distributions grow, duplicated stimuli
+    agree), and that shift is no error of the value.
 
     Raises
     ------
     ModelError : no unit has a defined value.
     InvalidMeasurement : the ceiling is not above 0.
     """
-    value_of, ceiling_of = _aligned(raw, ceiling)
-    raw_value = published.center(raw) if published else float(center(value_of[None], raw.center)[0])
+    aligned, top = convention.align(raw, ceiling)
+    raw_value = convention.center(aligned)
     if not math.isfinite(raw_value):
-        why = "; ".join(_explained(raw.notes)) or "constant predictions?"
+        why = "; ".join(_keep_other_notes(raw.notes)) or "constant predictions?"
         raise ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
-    top = None if ceiling is None else float(center(ceiling_of[None], ceiling.center)[0])
-    if published and ceiling is not None:
-        top = published.center(ceiling)
-    if top is not None and not top > 0:
+    top_value = None if top is None else convention.center(top)
+    if top_value is not None and not top_value > 0:
         raise InvalidMeasurement(
-            f"{benchmark}: the ceiling is {top:.3g}, so these data hold no reliable signal to compare models with"
+            f"{benchmark}: the ceiling is {top_value:.3g}, so these data hold no reliable signal to compare models with"
         )
-    if published:
-        return _as_published(benchmark, subject, (raw, raw_value), (ceiling, top), controls, published)
-    value = raw_value if top is None else raw_value / top
-    draws = _draws(raw, ceiling, value_of, ceiling_of, seed)
-    ratios = draws[0]
-    if top is not None:  # a draw without any signal is left out of the interval
-        ratios = np.divide(*draws, out=np.full(len(ratios), np.nan), where=draws[1] > 1e-9 * top)
-    interval = interval_of(ratios, value)
-    bounds = None if ceiling is None or top is None else ceiling.bounds or interval_of(draws[1], top)
-    notes = _explained(raw.notes + (ceiling.notes if ceiling else ("no ceiling: the value is not normalised",)))
-    left_out = int(np.isnan(value_of).sum())
-    if left_out:
-        notes += (f"left out: {left_out} of {value_of.size} (dimension {raw.unit!r}), without a value or a ceiling",)
-    known = value_of.size - left_out
-    if 1 < known < FEW_UNITS and len(ratios):
-        notes += (f"the interval rests on {known} units (dimension {raw.unit!r}): it is too narrow",)
-    scores, undefined = _controls(controls, ceiling, top)
-    notes += undefined
+    value = convention.normalize(aligned, top)
+    raw_draws, top_draws = convention.draw(aligned, top, seed)
+    draws = raw_draws
+    if top_value is not None:  # a draw without any signal is left out of the interval
+        draws = np.divide(raw_draws, top_draws, out=np.full(len(raw_draws), np.nan), where=top_draws > 1e-9 * top_value)
+    interval = interval_of(draws, value)
+    scores = {
+        name: ControlScore(value=convention.normalize(control, top), raw=convention.center(control))
+        for name, control in ((n, convention.align(c, ceiling)[0]) for n, c in controls.items())
+    }
+    scored = {name: score for name, score in scores.items() if math.isfinite(score.value)}
     return Score(
         benchmark=benchmark,
         subject=subject,
         value=value,
         raw=raw_value,
-        ceiling=top,
+        ceiling=top_value,
         interval=interval,
-        raw_interval=interval_of(draws[0], raw_value),
-        ceiling_bounds=bounds,
-        units=_units(raw, ceiling),
-        controls=scores,
-        details={**raw.details, **(ceiling.details if ceiling else {})},
-        notes=notes,
-        draws=ratios - np.nanmedian(ratios) + value if interval else None,
+        raw_interval=interval_of(raw_draws, raw_value),
+        ceiling_bounds=None if ceiling is None else ceiling.bounds or interval_of(top_draws, top_value or 0.0),
+        units=_tabulate_units(raw, ceiling),
+        controls=scored,
+        details=raw.details | (ceiling.details if ceiling else {}) | raw.details,  # equal names: the metric's
+        notes=_gather_notes(raw, ceiling, aligned, interval is not None, [n for n in scores if n not in scored]),
+        draws=draws - np.nanmedian(draws) + value if interval else None,
     )
 
 
-def _as_published(
-    benchmark: str,
-    subject: str,
-    raw: tuple[Comparison, float],
-    ceiling: tuple[Comparison | None, float | None],
-    controls: Mapping[str, Comparison],
-    published: Published,
-) -> Score:
-    """Score in a published convention, from comparisons with their centres: no interval, no units left out."""
-
-    def value(comparison: Comparison) -> float:
-        return published.center(comparison) if top is None else published.normalised(comparison, top)
-
-    top = ceiling[0]
-    scores = {name: ControlScore(value(c), published.center(c)) for name, c in controls.items()}
-    undefined = [name for name, score in scores.items() if not math.isfinite(score.value)]
-    notes = raw[0].notes + (top.notes if top else ("no ceiling: the value is not normalised",))
-    notes += (f"controls without a value: {', '.join(undefined)}",) if undefined else ()
-    return Score(
-        benchmark=benchmark,
-        subject=subject,
-        value=value(raw[0]),
-        raw=raw[1],
-        ceiling=ceiling[1],
-        interval=None,
-        units=_units(raw[0], top),
-        controls={name: score for name, score in scores.items() if name not in undefined},
-        details={**(top.details if top else {}), **raw[0].details},
-        notes=notes,
-    )
+def _gather_notes(
+    raw: Comparison, ceiling: Comparison | None, aligned: Comparison, resampled: bool, undefined: list[str]
+) -> tuple[str, ...]:
+    """Return what metric and ceiling note, and what a reader must know of units and controls that do not count."""
+    notes = [*_keep_other_notes(raw.notes + (ceiling.notes if ceiling else ()))]
+    if ceiling is None:
+        notes.append("no ceiling: the value is not normalised")
+    known, count, of = int(np.isfinite(aligned.array).sum()), raw.values.size, f"(dimension {raw.unit!r})"
+    if known < count:
+        notes.append(f"left out: {count - known} of {count} {of}, without a value or a ceiling")
+    if 1 < known < FEW_UNITS and resampled:
+        notes.append(f"the interval rests on {known} units {of}: it is too narrow")
+    if undefined:
+        notes.append(f"controls without a value: {', '.join(undefined)}")
+    return tuple(notes)
 
 
-def _explained(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Notes that say more than how many values are undefined: that is said of metric and ceiling together."""
+def _keep_other_notes(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the notes that only count undefined values: these are counted for metric and ceiling together."""
     return tuple(note for note in notes if not note.startswith(UNDEFINED))
 
 
-def _aligned(raw: Comparison, ceiling: Comparison | None) -> tuple[np.ndarray, np.ndarray]:
-    """Values per unit; where raw and ceiling share their units, those without either are NaN in both."""
-    value_of = np.asarray(raw.values.values, float)
-    if ceiling is None:
-        return value_of, np.empty(0)
-    ceiling_of = np.asarray(ceiling.values.values, float)
-    if ceiling.unit == raw.unit and ceiling_of.shape == value_of.shape:
-        known = np.isfinite(value_of) & np.isfinite(ceiling_of)
-        return np.where(known, value_of, np.nan), np.where(known, ceiling_of, np.nan)
-    return value_of, ceiling_of
-
-
-def _draws(
-    raw: Comparison, ceiling: Comparison | None, value_of: np.ndarray, ceiling_of: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Centres of raw and ceiling under joint draws of stimuli and units: two arrays (replicate,); may be empty.
-
-    Drawing units already brings in the error of each unit; from the replicates only what all units share with a draw
-    of stimuli is added (`shared_errors`), or that error would count three times (Owen 2007, Ann. Appl. Stat. 1, 386).
-    """
-    if raw.replicates is None:
-        return np.empty(0), np.empty(0)
-    count = len(raw.replicates)
-    if ceiling is not None and ceiling.replicates is not None:
-        count = min(count, len(ceiling.replicates))
-    resampled = [(raw, value_of)]
-    if ceiling is not None and ceiling.replicates is not None:
-        resampled.append((ceiling, ceiling_of))
-    shifts = shared_errors([_replicates(c, count) - values for c, values in resampled])
-    generator = np.random.default_rng([seed, 1, *_names_of_units(raw)])
-    units = generator.integers(value_of.size, size=(count, value_of.size))
-    raw_draws = _drawn(value_of, units, raw.center) + shifts[0]
-    if ceiling is None:
-        return raw_draws, np.empty(0)
-    if len(shifts) == 1:
-        return raw_draws, np.full(count, float(center(ceiling_of[None], ceiling.center)[0]))
-    if ceiling_of.size != value_of.size:
-        units = generator.integers(ceiling_of.size, size=(count, ceiling_of.size))
-    return raw_draws, _drawn(ceiling_of, units, ceiling.center) + shifts[1]
-
-
-def _names_of_units(comparison: Comparison) -> list[int]:
-    """A number that tells units of different names apart, so that only the same units are drawn together."""
-    name = f"{comparison.unit}_id" if f"{comparison.unit}_id" in comparison.values.coords else comparison.unit
-    if name not in comparison.values.coords:
-        return []
-    return [zlib.crc32("\n".join(comparison.values.coords[name].values.astype(str)).encode())]
-
-
-def _drawn(values: np.ndarray, units: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
-    """Centres (draw,) of drawn units (draw, unit).
-
-    Draws of few units scatter less than their mean does, and have the tails of a normal distribution: deviations of
-    the mean are stretched from the percentiles that they have to those of Student's t. Medians need no such thing.
-    """
-    drawn = center(values[units], how)
-    known = int(np.isfinite(values).sum())
-    if how == "median" or known < 2:
-        return drawn
-    middle = center(values[None], how)
-    return middle + student_stretch(known) * (drawn - middle)
-
-
-def student_stretch(units: int) -> float:
-    """Return by how much draws of some units are spread too little for a 95 % interval, by Student's t.
-
-    Below `FEW_UNITS` it grows no further: their percentiles then say little anyway.
-    """
-    count = max(units, FEW_UNITS)
-    return math.sqrt(count / (count - 1)) * float(scipy.special.stdtrit(count - 1, 0.975)) / 1.959964
-
-
-def _replicates(comparison: Comparison, count: int) -> np.ndarray:
-    assert comparison.replicates is not None
-    return comparison.replicates[:count]
-
-
-def shared_errors(errors: list[np.ndarray]) -> np.ndarray:
-    """What all units have in common of their errors (replicate, unit) under each draw of stimuli: (arrays, replicate).
-
-    The mean over units holds that, and the units' own errors divided by their number. It is scaled linearly, so that
-    its covariance (between metric and ceiling as well) loses the latter. A single unit keeps all of its error.
-    """
-    means = np.stack([center(e, "mean") for e in errors])
-    means = np.where(np.isfinite(means), means, 0.0)
-    total = np.atleast_2d(np.cov(means))
-    own = np.zeros_like(total)
-    for i, one in enumerate(errors):
-        for j, other in enumerate(errors):
-            if one.shape == other.shape and one.shape[1] > 1:
-                rest = (one - means[i][:, None]) * (other - means[j][:, None])
-                own[i, j] = center(rest.reshape(1, -1), "mean")[0] / (one.shape[1] - 1)
-    middle = means.mean(1, keepdims=True)
-    return middle + _root(total - own) @ np.linalg.pinv(_root(total)) @ (means - middle)
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """Square root of a symmetric matrix, negative eigenvalues taken as 0."""
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-
-
 def interval_of(draws: np.ndarray, at: float) -> Interval | None:
-    """95 % interval of a figure `at` from its draws, their median moved to it; None: fewer than 20 are finite."""
+    """Return the 95 % interval of a figure `at` from its draws, their median moved to it; None: too few are finite."""
     draws = draws[np.isfinite(draws)]
     if len(draws) < 20:
         return None
@@ -368,20 +236,7 @@ def interval_of(draws: np.ndarray, at: float) -> Interval | None:
     return float(low - middle + at), float(high - middle + at)
 
 
-def _controls(
-    controls: Mapping[str, Comparison], ceiling: Comparison | None, top: float | None
-) -> tuple[dict[str, ControlScore], tuple[str, ...]]:
-    """Scores of the controls, over the same units as the score; those without a value are named in a note."""
-    scores: dict[str, ControlScore] = {}
-    for name, control in controls.items():
-        raw = float(center(_aligned(control, ceiling)[0][None], control.center)[0])
-        if math.isfinite(raw):
-            scores[name] = ControlScore(value=raw / top if top else raw, raw=raw)
-    undefined = [name for name in controls if name not in scores]
-    return scores, (f"controls without a value: {', '.join(undefined)}",) if undefined else ()
-
-
-def _units(raw: Comparison, ceiling: Comparison | None) -> xr.Dataset:
+def _tabulate_units(raw: Comparison, ceiling: Comparison | None) -> xr.Dataset:
     columns = {"raw": raw.values.reset_coords(drop=True)}
     if ceiling is not None and ceiling.unit == raw.unit and ceiling.values.shape == raw.values.shape:
         columns["ceiling"] = xr.DataArray(ceiling.values.values, dims=raw.values.dims)

@@ -5,8 +5,8 @@ Cards state one parent: a region, "behavior" or "engineering". All that stands a
 - ``average_<domain>`` holds ``neural_<domain>`` with its regions, and ``behavior_<domain>``;
 - ``engineering_<domain>`` holds raw accuracies, outside the average;
 - ``simulated_<domain>`` holds simulated brains, outside the average;
-- benchmarks in the published convention form a tree of their own, whose names begin with ``brainscore_``: numbers of
-  two conventions have no common mean.
+- benchmarks in another convention form a tree of their own, whose names begin with the card's ``tree`` (such as
+  ``brainscore_``): numbers of two conventions have no common mean.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def place(name: str, card: BenchmarkCard) -> tuple[str, ...]:
         above = (f"average_{domain}", f"{parent}_{domain}")
     else:
         above = (f"average_{domain}", f"neural_{domain}", parent)
-    prefix = "brainscore_" if card.convention == "brainscore" else ""
+    prefix = f"{card.tree}_" if card.tree else ""
     return (*(prefix + each for each in above), study(name))
 
 
@@ -121,12 +121,13 @@ def _nodes(
     return tuple(made)
 
 
-def _order(path: tuple[str, ...]) -> tuple[bool, int, int, str]:
-    """Ours before the published convention; the average first; regions along the hierarchy; then by name."""
-    name = path[-1].removeprefix("brainscore_")
+def _order(path: tuple[str, ...]) -> tuple[str, int, int, str]:
+    """Trees without a prefix come first; then the average; regions along the hierarchy; then by name."""
+    prefix = re.split(rf"(?:^|(?<=_))(?:{'|'.join(_BRANCHES)})_", path[0])[0]
+    name = path[-1].removeprefix(prefix)
     branch = name.partition("_")[0]
     return (
-        path[-1] != name,
+        prefix,
         _BRANCHES.index(branch) if branch in _BRANCHES and "_" in name else len(_BRANCHES),
         REGIONS.index(name) if name in REGIONS else len(REGIONS),
         name.lower(),

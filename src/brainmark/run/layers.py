@@ -296,7 +296,7 @@ def _compared(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArra
     answer = with_stimulus_columns(check_answer(answer, benchmark.experiment, subject.identifier), benchmark.experiment)
     raw = benchmark.compared(answer, subject.identifier)
     names, top = (benchmark.identifier, subject.identifier), benchmark.ceiling_comparison
-    return make_score(*names, raw, top, {}, benchmark.seed, benchmark.published)
+    return make_score(*names, raw, top, {}, benchmark.seed, benchmark.convention)
 
 
 def _score_of(subject: LayeredSubject, benchmark: Benchmark, readout: Any) -> Score:

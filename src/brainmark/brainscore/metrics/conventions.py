@@ -1,15 +1,16 @@
-"""How published values are made of a metric and its ceiling, for `core.Benchmark.published`."""
+"""How published values are made of a metric and its ceiling: the conventions of the benchmarks of this room."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from brainmark.brainscore.metrics.assemblies import aggregate
 from brainmark.brainscore.metrics.behavior import behavior_ceiled
 from brainmark.brainscore.metrics.ceilings import explained_variance, ratio
 from brainmark.brainscore.metrics.times import Bin
-from brainmark.core.comparison import Comparison, Published
+from brainmark.core.comparison import Comparison
 from brainmark.core.libraries import np, xr
 
 
@@ -17,37 +18,66 @@ def _value(comparison: Comparison) -> float:
     return aggregate(comparison).value
 
 
-def _explained(score: Comparison, ceiling: Comparison) -> float:
+@dataclass(frozen=True)
+class PublishedConvention:
+    """A `core.convention.Convention` with a published normalisation: all units count, and there is no interval.
+
+    Attributes
+    ----------
+    ratio : (metric's comparison, ceiling's) -> value of the score.
+    one_number : comparison (of a metric, a control or a ceiling) -> number.
+    """
+
+    ratio: Callable[[Comparison, Comparison], float]
+    one_number: Callable[[Comparison], float] = _value
+
+    def align(self, raw: Comparison, ceiling: Comparison | None) -> tuple[Comparison, Comparison | None]:
+        """Return both as they are."""
+        return raw, ceiling
+
+    def center(self, comparison: Comparison) -> float:
+        """Return the published number of a comparison."""
+        return self.one_number(comparison)
+
+    def normalize(self, raw: Comparison, ceiling: Comparison | None) -> float:
+        """Return the published value of the score."""
+        return self.one_number(raw) if ceiling is None else self.ratio(raw, ceiling)
+
+    def draw(self, raw: Comparison, ceiling: Comparison | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return no draws: nothing is published about them."""
+        return np.empty(0), np.empty(0)
+
+
+def _explain(score: Comparison, ceiling: Comparison) -> float:
     return explained_variance(aggregate(score), aggregate(ceiling)).value
 
 
-def _explained_over_time(score: Comparison, ceiling: Comparison) -> float:
-    """Mean r^2 over mean reliability; bins without either do not count."""
-    r, reliability = (np.asarray(c.values.values, float) for c in (score, ceiling))
-    known = np.isfinite(r) & np.isfinite(reliability)
-    return float((r[known] ** 2).mean() / reliability[known].mean()) if known.any() else math.nan
+def _explain_over_time(score: Comparison, ceiling: Comparison) -> float:
+    """Return mean r^2 over mean reliability; bins without either do not count."""
+    known = np.isfinite(score.array) & np.isfinite(ceiling.array)
+    return float((score.array[known] ** 2).mean() / ceiling.array[known].mean()) if known.any() else math.nan
 
 
-def _bounded(score: Comparison, ceiling: Comparison) -> float:
-    return min(max(ratio(aggregate(score), aggregate(ceiling)).value, 0.0), 1.0)
+def _divide(score: Comparison, ceiling: Comparison) -> float:
+    return ratio(aggregate(score), aggregate(ceiling)).value
 
 
-EXPLAINED_VARIANCE = Published(_value, _explained)
+EXPLAINED_VARIANCE = PublishedConvention(_explain)
 """Recordings: r^2 / reliability, each the median over neuroids of a split, averaged over splits."""
 
-OVER_TIME = Published(Comparison.aggregate, _explained_over_time)
+OVER_TIME = PublishedConvention(_explain_over_time, Comparison.aggregate)
 """Recordings with time bins: published is one value a bin (see `Score.units`); the whole is ours."""
 
-IMAGE_LEVEL = Published(_value, lambda score, ceiling: behavior_ceiled(score, ceiling).value)
+IMAGE_LEVEL = PublishedConvention(lambda score, ceiling: behavior_ceiled(score, ceiling).value)
 """Image-level behaviour: r / sqrt(ceiling) in each halving of the trials, averaged."""
 
-BOUNDED_RATIO = Published(_value, _bounded)
+BOUNDED_RATIO = PublishedConvention(lambda score, ceiling: min(max(_divide(score, ceiling), 0.0), 1.0))
 """Error consistency: score / ceiling within 0 and 1."""
 
-RATIO = Published(_value, lambda score, ceiling: ratio(aggregate(score), aggregate(ceiling)).value)
+RATIO = PublishedConvention(_divide)
 """Object solution times: score / ceiling."""
 
-PLAIN = Published(_value, lambda score, _: _value(score))
+PLAIN = PublishedConvention(lambda score, _: _value(score))
 """Accuracy: as it is."""
 
 

@@ -22,7 +22,7 @@ CARD = BenchmarkCard(
     parent="IT",
     datasets=("Kar2019",),
     metric="judgement_correlation",
-    convention="brainscore",
+    tree="brainscore",
     tags=("brainscore", "temporal", "many stimuli"),
 )
 
@@ -38,5 +38,5 @@ def kar2019_ost() -> Benchmark:
         study.measurement,
         metric=SolutionTimes(),
         ceiling=lambda _: single(CEILING),
-        published=RATIO,
+        convention=RATIO,
     )

@@ -58,7 +58,7 @@ def _card(
         parent=parent,
         datasets=(dataset,),
         metric=metric,
-        convention="brainscore",
+        tree="brainscore",
         tags=("brainscore",),
     )
 
@@ -71,9 +71,9 @@ def _metric(kind: str, group: str, folds: int = 10) -> Metric:
 def _recorded(name: str, card: BenchmarkCard, study: Study, metric: Metric, ceiling: Ceiling | None) -> Benchmark:
 
     assert study.stimuli is not None
-    published = PLAIN if ceiling is None else BOUNDED_RATIO
+    convention = PLAIN if ceiling is None else BOUNDED_RATIO
     asked = Experiment(study.stimuli, Record(REGION), study.setting)
-    return Benchmark(name, card, asked, study.measurement, metric, ceiling, (shuffled(),), published=published)
+    return Benchmark(name, card, asked, study.measurement, metric, ceiling, (shuffled(),), convention=convention)
 
 
 def _register_extrapolated(study: str, kind: str) -> None:
@@ -147,7 +147,7 @@ def futrell2018_pearsonr() -> Benchmark:
     asked = Experiment(study.stimuli, Read("reading_time"), study.setting)
     return Benchmark(
         "Futrell2018-pearsonr", READING, asked, study.measurement, compare, reading_ceiling, (shuffled(),),
-        published=BOUNDED_RATIO,
+        convention=BOUNDED_RATIO,
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def _register_suite(suite: str) -> None:
             study.measurement,
             metric=lambda prediction, target: hold(prediction.fillna(0.0), target),
             controls=(shuffled(),),
-            published=PLAIN,
+            convention=PLAIN,
         )
 
 
@@ -188,7 +188,7 @@ def wikitext_accuracy() -> Benchmark:
     asked = Experiment(study.stimuli, NextWord(), study.setting)
     floor = Control("most frequent word", most_frequent_word)
     return Benchmark(
-        "Wikitext-accuracy", WIKITEXT, asked, study.measurement, metric, controls=(floor,), published=PLAIN
+        "Wikitext-accuracy", WIKITEXT, asked, study.measurement, metric, controls=(floor,), convention=PLAIN
     )
 
 

@@ -23,7 +23,7 @@ def _register(identifier: str) -> None:
         parent="V1",
         datasets=(dataset_of(identifier),),
         metric="tuning_distribution",
-        convention="brainscore",
+        tree="brainscore",
         tags=("brainscore", "tuning", "many stimuli"),
     )
 
@@ -45,7 +45,7 @@ def _register(identifier: str) -> None:
             metric=compared(assembly, tuned, {str(c): stimuli.table[c].to_numpy() for c in stimuli.table}),
             ceiling=ceiling,
             controls=(control_model("pixels"),),
-            published=RATIO,
+            convention=RATIO,
         )
 
 

@@ -85,7 +85,7 @@ def _card(summary: str, dataset: str, family: str, region: str, metric: str, par
         parent=parent or region,
         datasets=(dataset,),
         metric=metric,
-        convention="brainscore",
+        tree="brainscore",
         tags=("brainscore", "many stimuli"),
     )
 
@@ -114,7 +114,7 @@ def _register_recorded(name: str) -> None:
             metric=metrics["brainscore-pls"].load(stratify=stratify),
             ceiling=internal_consistency,
             controls=(control_model("pixels"), shuffled()),
-            published=EXPLAINED_VARIANCE,
+            convention=EXPLAINED_VARIANCE,
         )
 
 
@@ -137,7 +137,7 @@ def _register_temporal(region: str) -> None:
             metric=lambda prediction, mean: over_bins(spanned(prediction, mean)),
             ceiling=lambda trials: over_bins(consistency(trials)),
             controls=(shuffled(),),
-            published=OVER_TIME,
+            convention=OVER_TIME,
         )
 
 
@@ -192,7 +192,7 @@ def rajalingham2018_i2n() -> Benchmark:
         metric=lambda prediction, _: compare(prediction, trials),
         ceiling=lambda _: compare.ceiling(trials),
         controls=(control_model("pixels"), shuffled()),
-        published=IMAGE_LEVEL,
+        convention=IMAGE_LEVEL,
     )
 
 
@@ -239,7 +239,7 @@ def _register_out_of_distribution(condition: str, measure: str) -> None:
             metric=compare,
             ceiling=(lambda _: error_consistency_ceiling(trials)) if consistency else None,
             controls=(shuffled(),),
-            published=BOUNDED_RATIO if consistency else PLAIN,
+            convention=BOUNDED_RATIO if consistency else PLAIN,
         )
 
 

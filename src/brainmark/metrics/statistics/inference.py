@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from brainmark.core.comparison import Comparison, center
+from brainmark.core.convention import shared_errors
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
-from brainmark.core.score import shared_errors
 from brainmark.metrics._arrays.shapes import Bool, Float, Integer, Real, Shaped
 
 Interval = tuple[float, float]

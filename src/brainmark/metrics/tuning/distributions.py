@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.convention import student_stretch
 from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.libraries import np, xr
-from brainmark.core.score import student_stretch
 from brainmark.metrics._arrays.backend import as_numpy
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers
 from brainmark.metrics._arrays.shapes import Array, Float, Real
