@@ -294,7 +294,7 @@ def scores(both: Both) -> None:
     guesses = guesses + 0.8 * np.equal.outer(objects["truth"].to_numpy(), np.array(OBJECTS))
     files = ("Rajalingham2018.public", "objectome.public")
     compare(both, "Rajalingham2018public-i2n", files, objects, choices(objects, OBJECTS, 24), guesses, "probabilities")
-    from brainmark.data.studies.geirhos2021 import OBJECTS as SIXTEEN
+    from brainmark.studies.geirhos2021 import OBJECTS as SIXTEEN
 
     kinds = [SIXTEEN[k % 16] for k in range(len(table))]
     sketches = table.assign(truth=kinds, condition=["0" if k % 3 else "1" for k in range(len(table))])

@@ -20,7 +20,7 @@ from brainmark.core import Benchmark, Choose, Record, Score, Stimuli, benchmarks
 from brainmark.core.experiment import Experiment
 from brainmark.core.score import make_score
 from brainmark.data.files.places import places
-from brainmark.data.studies.geirhos2021 import OBJECTS
+from brainmark.studies.geirhos2021 import OBJECTS
 
 COUNT = 120
 IDS = [f"im{k:03d}" for k in np.random.default_rng(9).permutation(COUNT)]

@@ -23,7 +23,9 @@ def test_bibtex_passes_and_a_card_holds_bibtex():
 
 
 def test_an_unknown_key_is_refused_with_the_nearest():
-    with pytest.raises(InvalidRegistration, match=r"'golub1978' is no key of references\.bib; did you mean 'golub1979'"):
+    with pytest.raises(
+        InvalidRegistration, match=r"'golub1978' is no key of references\.bib; did you mean 'golub1979'"
+    ):
         bibtex("hoerl1970 golub1978")
 
 

@@ -8,7 +8,7 @@ import pytest
 from brainmark.core import DataError, datasets
 from brainmark.data import tables
 from brainmark.data.files.fetch import where
-from brainmark.data.studies import ringach2002b
+from brainmark.studies import ringach2002b
 
 SHIPPED = [
     "DeValois1982.preferred_orientation",

@@ -13,10 +13,10 @@ import torch
 
 from brainmark.core import DataError, NotApplicable, Stimuli, models
 from brainmark.core.experiment import Choose, Experiment, Record
-from brainmark.data.studies.cifar10 import LABELS
 from brainmark.models.networks.cifar import NETWORKS, CifarCORnet, CifarResNet, make_network
 from brainmark.models.sources.trained import FORMAT, Facts, load_network, read_facts, to_bytes
 from brainmark.models.vision.cifar import SHIPPED, WEIGHTS
+from brainmark.studies.cifar10 import LABELS
 
 FACTS = Facts({"name": "toy", "network": "cifar-resnet", "objective": "labels", "epochs": 9}, 4, 1, 7, {"loss": 0.5})
 

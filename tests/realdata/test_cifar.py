@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from brainmark.core import benchmarks, datasets
-from brainmark.data import Study, where
+from brainmark.core.dataset import Dataset
+from brainmark.data import where
 from brainmark.metrics.behavior.soft_labels import entropy, halve
 
 pytestmark = pytest.mark.realdata
 
 
 @cache
-def study(name: str) -> Study:
+def study(name: str) -> Dataset:
     """The dataset; the test is skipped if its files are neither in a mirror nor in the cache."""
     lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
     if lost:

@@ -7,15 +7,16 @@ import pandas as pd
 import pytest
 
 from brainmark.core import datasets
-from brainmark.data import Study, where
-from brainmark.data.studies import geirhos2021, kar2022
+from brainmark.core.dataset import Dataset
+from brainmark.data import where
 from brainmark.metrics.behavior.choices import error_consistency_ceiling
 from brainmark.metrics.behavior.shape_bias import shape_bias, shape_bias_ceiling
+from brainmark.studies import geirhos2021, kar2022
 
 pytestmark = pytest.mark.realdata
 
 
-def study(name: str) -> Study:
+def study(name: str) -> Dataset:
     lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
     if lost:
         pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")

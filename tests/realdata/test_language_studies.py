@@ -7,19 +7,20 @@ import pytest
 import xarray as xr
 
 from brainmark.core import benchmarks, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Experiment
-from brainmark.data import Study, where
-from brainmark.data.studies import brennan2016, hu2020, warstadt2020
+from brainmark.data import where
 from brainmark.metrics.language.formulas import Formula, read_formula
 from brainmark.metrics.language.reading import reliability_ceiling
 from brainmark.metrics.statistics.ceilings import SplitHalf
 from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
 from brainmark.metrics.time.haemodynamics import as_presentations, delayed
+from brainmark.studies import brennan2016, hu2020, warstadt2020
 
 pytestmark = pytest.mark.realdata
 
 
-def study(name: str) -> Study:
+def study(name: str) -> Dataset:
     lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
     if lost:
         pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")

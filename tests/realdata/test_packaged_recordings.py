@@ -12,8 +12,8 @@ import brainmark
 from brainmark.core import datasets
 from brainmark.data.packaging import description_of, load_package, package
 from brainmark.data.readers.archive import ZipImages
-from brainmark.data.studies.cowley2023 import FILES as COWLEY
 from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.studies.cowley2023 import FILES as COWLEY
 
 pytestmark = pytest.mark.realdata
 

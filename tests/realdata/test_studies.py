@@ -11,15 +11,16 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from brainmark.core import datasets
-from brainmark.data import Study, where
+from brainmark.core.dataset import Dataset
+from brainmark.data import where
 from brainmark.data.files.git import GitFolder
-from brainmark.data.studies import cowley2023, ringach2002
+from brainmark.studies import cowley2023, ringach2002
 
 pytestmark = pytest.mark.realdata
 
 
 @cache
-def study(name: str) -> Study:
+def study(name: str) -> Dataset:
     """The dataset; the test is skipped if its files are neither in a mirror nor in the cache."""
     lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
     if lost:

@@ -16,17 +16,17 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datasets, metrics, shuffled, untrained_twin
 from brainmark.core.comparison import Ceiling, Comparison
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Ask, Experiment, Read, Record
 from brainmark.core.libraries import np, xr
 from brainmark.data.readers.frequency import log_frequency
-from brainmark.data.studies.brennan2016 import CITE, LICENCE, REGIONS, by_person
-from brainmark.data.study import Study
 from brainmark.metrics.language.nuisances import autocorrelation
 from brainmark.metrics.regression.predictivity import Predictivity
 from brainmark.metrics.statistics.ceilings import SplitHalf
 from brainmark.metrics.statistics.splits import Shuffled
 from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
 from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes
+from brainmark.studies.brennan2016 import CITE, LICENCE, REGIONS, by_person
 
 WORDS = ("word_length", "log_frequency", "position")
 NUISANCE = ("word_rate", "sound_power", *WORDS)
@@ -70,7 +70,7 @@ def _register(region: str, measure: str) -> None:
         )
 
 
-def _target(study: Study, region: str, measure: str) -> xr.DataArray:
+def _target(study: Dataset, region: str, measure: str) -> xr.DataArray:
     """One region over time, with the regressors of sound and words; people are repetitions, or neuroids."""
     whole = study.measurement
     target = by_person(whole, region) if "people" in measure else whole.isel(neuroid=[list(REGIONS).index(region)])
@@ -78,7 +78,7 @@ def _target(study: Study, region: str, measure: str) -> xr.DataArray:
     return target.drop_vars(published).assign_coords(_delayed_words(study))
 
 
-def _delayed_words(study: Study) -> dict[str, tuple[str, np.ndarray]]:
+def _delayed_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
     """Length, frequency and position of the words, as differences from their means, delayed."""
     assert study.stimuli is not None
     table, run = study.stimuli.table, study.measurement.coords

@@ -10,7 +10,7 @@ from brainmark.core import Benchmark, BenchmarkCard, Stimuli, benchmarks, datase
 from brainmark.core.experiment import Choose, Experiment
 from brainmark.core.libraries import np
 from brainmark.data.generated.corruptions import corrupt
-from brainmark.data.studies.cifar10 import CITE, LABELS, LICENCE
+from brainmark.studies.cifar10 import CITE, LABELS, LICENCE
 
 HENDRYCKS_2019 = """@inproceedings{hendrycks2019,
   title = {Benchmarking neural network robustness to common corruptions and perturbations},

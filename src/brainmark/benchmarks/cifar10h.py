@@ -12,9 +12,9 @@ from brainmark.core import Benchmark, BenchmarkCard, Control, benchmarks, datase
 from brainmark.core.comparison import Comparison
 from brainmark.core.experiment import Choose, Experiment
 from brainmark.core.libraries import np, xr
-from brainmark.data.studies.cifar10 import LABELS
-from brainmark.data.studies.cifar10h import CITE, LICENCE
 from brainmark.metrics.behavior.soft_labels import soft_labels_ceiling
+from brainmark.studies.cifar10 import LABELS
+from brainmark.studies.cifar10h import CITE, LICENCE
 
 ASPECTS: dict[str, tuple[Literal["choices", "entropy", "errors"], str]] = {
     "soft_labels": ("choices", "How people and the model spread their choices over all labels."),

@@ -11,10 +11,10 @@ from __future__ import annotations
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
 from brainmark.core.comparison import Ceiling
 from brainmark.core.experiment import Experiment, Record
-from brainmark.data.studies.cowley2023 import CITE
 from brainmark.metrics.similarity.alignment import cka_ceiling
 from brainmark.metrics.similarity.rsa import rdm_ceiling
 from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.studies.cowley2023 import CITE
 
 SESSIONS = {"210325": "Cowley2023.V4", "201025": "Cowley2023.V4.201025"}
 METRICS = {

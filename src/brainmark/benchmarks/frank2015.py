@@ -11,7 +11,7 @@ of each sentence is left out: readers wrap up there, and potentials are far more
 from __future__ import annotations
 
 from brainmark.benchmarks.reading import FITS, Reading, register_reading
-from brainmark.data.studies.frank2015 import MEASURES
+from brainmark.studies.frank2015 import MEASURES
 
 FALLING = ("ELAN", "LAN", "N400", "cloze", "rated")
 POTENTIALS = ("ELAN", "LAN", "N400", "EPNP", "P600", "PNP")

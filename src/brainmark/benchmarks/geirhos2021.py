@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled
 from brainmark.core.experiment import Choose, Experiment
-from brainmark.data.studies.geirhos2021 import CITE, FOLDERS, LICENCE, OBJECTS
 from brainmark.metrics.behavior.choices import accuracy_distance_ceiling, error_consistency_ceiling
 from brainmark.metrics.behavior.shape_bias import shape_bias_ceiling
+from brainmark.studies.geirhos2021 import CITE, FOLDERS, LICENCE, OBJECTS
 
 MEASURES = {
     "error_consistency": ("error_consistency", "behavior", "Whether errors are made on the same images as by people"),

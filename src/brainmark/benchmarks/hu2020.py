@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metrics, shuffled, untrained_twin
 from brainmark.core.experiment import Experiment, Read
-from brainmark.data.studies.hu2020 import CITE, LICENCE, SUITES, predictions
+from brainmark.studies.hu2020 import CITE, LICENCE, SUITES, predictions
 
 
 def _register(suite: str) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
 from brainmark.core.experiment import Choose, Experiment
-from brainmark.data.studies.kar2022 import CITE, GROUPS, LICENCE, UNJUDGED, faces
 from brainmark.metrics.behavior.judgements import judgement_ceiling
 from brainmark.metrics.behavior.shares import curve_similarity_ceiling
+from brainmark.studies.kar2022 import CITE, GROUPS, LICENCE, UNJUDGED, faces
 
 MEASURES = {
     "image_level": ("share_correlation", "Which of 28 morphed faces look how happy, face by face"),

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
 from brainmark.core.comparison import Ceiling, Metric
+from brainmark.core.dataset import Dataset
 from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.experiment import Ask, Choose, Experiment, Rate, Record
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
 from brainmark.data.packaging.folder import PackageCard, fitting_of, read_card
-from brainmark.data.studies.packaged import package_at
-from brainmark.data.study import Study
 from brainmark.metrics.behavior import choices
 from brainmark.metrics.behavior.judgements import judgement_ceiling
 from brainmark.metrics.behavior.soft_labels import soft_labels_ceiling
@@ -26,6 +25,7 @@ from brainmark.metrics.similarity.alignment import cka_ceiling
 from brainmark.metrics.similarity.rsa import rdm_ceiling
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.time.temporal import each_time_bin, each_time_bin_ceiling
+from brainmark.studies.packaged import package_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ def _entry(name: str, path: Path, dataset: str, benchmark: str) -> Entry[Benchma
     return Entry("benchmark", name, load, card)
 
 
-def _benchmark(name: str, card: BenchmarkCard, path: Path, study: Study, told: PackageCard) -> Benchmark:
+def _benchmark(name: str, card: BenchmarkCard, path: Path, study: Dataset, told: PackageCard) -> Benchmark:
 
     target, stimuli = study.measurement, study.stimuli
     assert stimuli is not None

@@ -16,10 +16,10 @@ from brainmark.core import (
     untrained_twin,
 )
 from brainmark.core.comparison import Comparison
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Experiment, Read
 from brainmark.core.libraries import xr
 from brainmark.data.readers.frequency import log_frequency
-from brainmark.data.study import Study
 from brainmark.metrics.language.reading import reliability_ceiling
 
 FITS: dict[Literal["correlation", "partial", "likelihood"], str] = {
@@ -95,7 +95,7 @@ def register_reading(prefix: str, reading: Reading, fit: Literal["correlation", 
         )
 
 
-def with_word_costs(study: Study, leave_out: str | None = None) -> xr.DataArray:
+def with_word_costs(study: Dataset, leave_out: str | None = None) -> xr.DataArray:
     """Return the measurement of a study with length, frequency and position of each word as coordinates.
 
     Words for which the column `leave_out` of the stimuli is true are not measured (NaN).

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, BenchmarkCard, benchmarks, control_model, datasets, metrics, shuffled
 from brainmark.core.experiment import Experiment, Record
-from brainmark.data.studies.simulated import BRAINMARK
 from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.studies.simulated import BRAINMARK
 
 CARD = BenchmarkCard(
     summary="Simulated, not recorded: neurons of a known network with trial noise, predicted linearly.",

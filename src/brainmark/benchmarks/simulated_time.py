@@ -11,10 +11,10 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import np, xr
 from brainmark.data.generated.simulated_time import BINS, WIDE
-from brainmark.data.studies.simulated import BRAINMARK
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.time import temporal
 from brainmark.metrics.time.temporal import each_time_bin, each_time_bin_ceiling
+from brainmark.studies.simulated import BRAINMARK
 
 
 def _card(summary: str, dataset: str, metric: str) -> BenchmarkCard:

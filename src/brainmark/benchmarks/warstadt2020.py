@@ -12,7 +12,7 @@ from brainmark.core import Benchmark, BenchmarkCard, benchmarks, datasets, metri
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.experiment import Experiment, Prefer
 from brainmark.core.libraries import np, xr
-from brainmark.data.studies.warstadt2020 import CITE, FIELDS, LICENCE, PHENOMENA
+from brainmark.studies.warstadt2020 import CITE, FIELDS, LICENCE, PHENOMENA
 
 SAMPLED = 50
 """Pairs of each paradigm in the sample."""

@@ -12,8 +12,8 @@ from brainmark.core.errors import BrainmarkError
 from brainmark.core.registry import Entry, metrics
 from brainmark.core.tree import place
 from brainmark.data.packaging.folder import read_card
-from brainmark.data.studies.packaged import package_at
 from brainmark.run.origin import data_origin
+from brainmark.studies.packaged import package_at
 
 
 def facts_of(entry: Entry[Any, Any], load: Callable[[], Any] | None = None) -> dict[str, Any]:

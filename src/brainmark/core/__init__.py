@@ -5,6 +5,7 @@ from __future__ import annotations
 from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled, untrained_twin
 from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard, Source
 from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.dataset import Dataset
 from brainmark.core.errors import (
     BrainmarkError,
     DataError,
@@ -53,6 +54,7 @@ __all__ = [
     "Control",
     "ControlScore",
     "DataError",
+    "Dataset",
     "DatasetCard",
     "Decide",
     "Entry",

@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ENTRY_POINT_GROUP = "brainmark"
 ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.metrics.catalogue",
-    "brainmark.data.studies",
+    "brainmark.studies",
     "brainmark.brainscore.metrics.published",
     "brainmark.brainscore.studies",
     "brainmark.models.vision",

@@ -1,4 +1,4 @@
-"""Recordings and stimuli: fetching, reading, packaging; one file per study under studies."""
+"""Recordings and stimuli: fetching, reading, packaging."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from brainmark.data.files.git import GitFolder
 from brainmark.data.files.settings import Mirror, home, mirrors
 from brainmark.data.readers.archive import ZipImages
 from brainmark.data.readers.netcdf import read_measurement, write_measurement
-from brainmark.data.study import Study
 
 __all__ = [
     "GitFolder",
     "Mirror",
-    "Study",
     "Whereabouts",
     "ZipImages",
     "cached_path",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from brainmark.brainscore.brainio import merged, read_assembly, read_stimuli
 from brainmark.brainscore.files import row
 from brainmark.core import DatasetCard, InvalidMeasurement, Setting, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, xr
 from brainmark.data.files.fetch import fetch_all
-from brainmark.data.study import Study
 
 NAME, DECODER, DEGREES = "Kar2019", "svm", 8.0
 CITE = """@article{Kar2019,
@@ -35,7 +35,7 @@ CARD = DatasetCard(
 
 
 @datasets.add(NAME, card=CARD)
-def kar2019() -> Study:
+def kar2019() -> Dataset:
     """Times of the decoder that the benchmark uses (a support vector machine), images in order of their identifiers."""
     path, table, archive = fetch_all(row("assembly", NAME).sources + row("stimuli", NAME).sources)
     stimuli = read_stimuli(table, archive, NAME, first=True)
@@ -57,4 +57,4 @@ def kar2019() -> Study:
         attrs={"units": "ms", "long_name": "object solution time"},
     )
     shown = stimuli.take(stimuli.table.index.get_indexer(ids.tolist()), NAME)
-    return Study(NAME, CARD, measurement, shown, Setting(degrees=DEGREES, trials=44))
+    return Dataset(NAME, CARD, measurement, shown, Setting(degrees=DEGREES, trials=44))

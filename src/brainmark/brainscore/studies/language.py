@@ -29,11 +29,11 @@ from brainmark.core import (
     shuffled,
 )
 from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Experiment, NextWord, Read, Record
 from brainmark.core.libraries import xr
 from brainmark.data.files.fetch import fetch
-from brainmark.data.studies import hu2020
-from brainmark.data.study import Study
+from brainmark.studies import hu2020
 
 EXTRAPOLATED = {  # identifier without its metric: data set, subjects, labels kept together by ridge, folds
     "Blank2014": ("Blank2014.fROI", "subject_id", "story", 8),
@@ -68,7 +68,7 @@ def _metric(kind: str, group: str, folds: int = 10) -> Metric:
     return ridge_pearsonr(group, folds) if kind == "ridge" else linear_pearsonr()
 
 
-def _recorded(name: str, card: BenchmarkCard, study: Study, metric: Metric, ceiling: Ceiling | None) -> Benchmark:
+def _recorded(name: str, card: BenchmarkCard, study: Dataset, metric: Metric, ceiling: Ceiling | None) -> Benchmark:
 
     assert study.stimuli is not None
     convention = PLAIN if ceiling is None else BOUNDED_RATIO

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from brainmark.brainscore.brainio import read_assembly
 from brainmark.brainscore.files import BUCKET
 from brainmark.core import DatasetCard, InvalidMeasurement, Setting, Source, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.files.fetch import fetch
-from brainmark.data.studies.futrell2018 import CITE as FUTRELL_2018
-from brainmark.data.study import Study
+from brainmark.studies.futrell2018 import CITE as FUTRELL_2018
 
 LICENCE = "not stated; see the publication"
 REGION = "language_system"
@@ -120,7 +120,7 @@ def assembly(name: str) -> xr.DataArray:
     return read_assembly(fetch(source_of(name)))
 
 
-def study_of(name: str, whole: xr.DataArray) -> Study:
+def study_of(name: str, whole: xr.DataArray) -> Dataset:
     """Make a study of an assembly of the data set `name`, or of some of its presentations and neuroids.
 
     Raises
@@ -139,7 +139,7 @@ def study_of(name: str, whole: xr.DataArray) -> Study:
     if context == "":
         context, table["whole"] = "whole", 0
     stimuli = Stimuli(name, "text", table)
-    return Study(name, datasets[name].card, recorded, stimuli, Setting(context=context))
+    return Dataset(name, datasets[name].card, recorded, stimuli, Setting(context=context))
 
 
 def _as_measurement(whole: xr.DataArray) -> xr.DataArray:
@@ -178,7 +178,7 @@ def _register(name: str) -> None:
     )
 
     @datasets.add(name, card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """All presentations, in the order of the file."""
         return study_of(name, assembly(name))
 

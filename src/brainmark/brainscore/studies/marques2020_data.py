@@ -12,9 +12,9 @@ from typing import Any
 from brainmark.brainscore.brainio import read_assembly
 from brainmark.brainscore.files import row, stimulus_set
 from brainmark.core import DatasetCard, InvalidMeasurement, InvalidStimuli, Media, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.files.fetch import fetch_all
-from brainmark.data.study import Study
 
 CITE = """@article{Marques2021,
   title = {Multi-scale hierarchical neural network models that bridge from single neurons in the primate primary visual
@@ -87,7 +87,7 @@ def _register(identifier: str) -> None:
     )
 
     @datasets.add(dataset_of(identifier), card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """One value a cell; the stimuli of the experiment are those of `shown`."""
         (path,) = fetch_all(row("assembly", assembly).sources)
         cells = read_assembly(path)
@@ -106,7 +106,7 @@ def _register(identifier: str) -> None:
             attrs={"bins": np.asarray(cells.attrs[f"{name}_bins"], float)},
         )
         trials = int(cells.attrs.get("number_of_trials", 1))
-        return Study(dataset_of(identifier), card, measurement, None, Setting(trials=trials))
+        return Dataset(dataset_of(identifier), card, measurement, None, Setting(trials=trials))
 
 
 for _identifier in PROPERTIES:

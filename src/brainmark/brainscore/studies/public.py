@@ -39,10 +39,10 @@ from brainmark.core import (
     shuffled,
 )
 from brainmark.core.comparison import Comparison
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Choose, Experiment, Record, Setting
 from brainmark.core.libraries import np, xr
-from brainmark.data.studies.geirhos2021 import OBJECTS
-from brainmark.data.study import Study
+from brainmark.studies.geirhos2021 import OBJECTS
 
 RECORDED = {  # identifier, data set, region, labels that every split holds in equal shares, window in ms
     "MajajHong2015public.V4-pls": ("MajajHong2015.public", "V4", "object_name", None),
@@ -141,7 +141,7 @@ def _register_temporal(region: str) -> None:
         )
 
 
-def _in_region(study: Study, region: str) -> xr.DataArray:
+def _in_region(study: Dataset, region: str) -> xr.DataArray:
     return study.measurement.isel(neuroid=study.measurement.coords["region"].values == region)
 
 

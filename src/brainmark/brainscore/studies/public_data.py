@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from brainmark.brainscore.brainio import measurement_of
 from brainmark.brainscore.files import Listed, assembly, listed, row, stimulus_set
 from brainmark.core import DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import xr
-from brainmark.data.studies.geirhos2021 import CITE as GEIRHOS_2021
-from brainmark.data.study import Study
+from brainmark.studies.geirhos2021 import CITE as GEIRHOS_2021
 
 LICENCE = "not stated; see the publication"
 SCHRIMPF_2018 = """@article{Schrimpf2018,
@@ -146,16 +146,16 @@ def setting_of(family: str) -> Setting:
     return Setting(degrees=FAMILIES[family].degrees)
 
 
-def study_of(name: str, trials: xr.DataArray) -> Study:
+def study_of(name: str, trials: xr.DataArray) -> Dataset:
     """Make a study of trials of the data set `name` (all of them, or some)."""
     found = row("assembly", name)
     measurement = measurement_of(trials)
     stimuli = stimulus_set(found.stimuli)
     shown = stimuli.table.index.get_indexer(measurement.coords["stimulus_id"].values)
-    return Study(name, datasets[name].card, measurement, stimuli.take(shown, found.stimuli), setting_of(found.family))
+    return Dataset(name, datasets[name].card, measurement, stimuli.take(shown, found.stimuli), setting_of(found.family))
 
 
-def shown_in(study: Study) -> Stimuli:
+def shown_in(study: Dataset) -> Stimuli:
     """Return the stimuli of a study of this collection; all have some."""
     assert study.stimuli is not None
     return study.stimuli
@@ -176,7 +176,7 @@ def _register(found: Listed, family: Family) -> None:
     )
 
     @datasets.add(found.name, card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """Trials of each stimulus, in the order in which Brain-Score averages them; see `data.brainio`."""
         return study_of(found.name, assembly(found.name))
 

@@ -25,13 +25,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brainmark.core.cards import BibTeX, DatasetCard, Domain, Line, Source
+from brainmark.core.dataset import Dataset
 from brainmark.core.errors import DataError
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
 from brainmark.data.files.verify import sha256_of
 from brainmark.data.readers.netcdf import read_measurement
-from brainmark.data.study import Study
 
 CARD, MEASUREMENT, STIMULI, FITTING, SUMS = "card.toml", "measurement.nc", "stimuli.csv", "fitting.csv", "SHA256SUMS"
 
@@ -173,7 +173,7 @@ def sums(files: Mapping[str, bytes | Path]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def load_package(path: Path, name: str | None = None) -> Study:
+def load_package(path: Path, name: str | None = None) -> Dataset:
     """Return a packaged data set as loaded data sets are, under its own name or another.
 
     Raises
@@ -186,7 +186,7 @@ def load_package(path: Path, name: str | None = None) -> Study:
     identifier = name or told.identifier
     setting = Setting(degrees=told.degrees, duration=told.duration)
     stimuli = read_stimuli(path, STIMULI, told.identifier, told.modality)
-    return Study(identifier, dataset_card(path), read_measurement(path / MEASUREMENT), stimuli, setting)
+    return Dataset(identifier, dataset_card(path), read_measurement(path / MEASUREMENT), stimuli, setting)
 
 
 def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["image", "text"]) -> Stimuli:

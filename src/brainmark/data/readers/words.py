@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from brainmark.core import DatasetCard, Setting, Stimuli
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.study import Study
 
 
-def in_words(name: str, card: DatasetCard, texts: Mapping[str, str], ask_last: bool = True) -> Study:
+def in_words(name: str, card: DatasetCard, texts: Mapping[str, str], ask_last: bool = True) -> Dataset:
     """Cut texts at white space, and return their words as presentations.
 
     The measurement is (presentation,), 1 where a word comes next. Coordinates: ``next_word`` (empty at the end of a
@@ -41,7 +41,7 @@ def in_words(name: str, card: DatasetCard, texts: Mapping[str, str], ask_last: b
         },
         attrs={"units": "1: a word comes next"},
     )
-    return Study(name, card, measurement, Stimuli(name, "text", table), Setting(context="source"))
+    return Dataset(name, card, measurement, Stimuli(name, "text", table), Setting(context="source"))
 
 
 __all__ = ["in_words"]

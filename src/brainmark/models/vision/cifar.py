@@ -14,7 +14,7 @@ from brainmark.core.errors import DataError
 from brainmark.core.libraries import nn
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
-from brainmark.data.studies.cifar10 import LABELS
+from brainmark.data.readers.cifar10 import LABELS
 from brainmark.models.sources.trained import MEAN, STD, SUFFIX, load_network, locate, read_facts, sha256_of
 from brainmark.models.sources.trained_text import is_text_run
 from brainmark.models.subjects.vision import Head, Readout, Steps, VisionSubject

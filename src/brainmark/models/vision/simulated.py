@@ -8,7 +8,6 @@ from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import xr
 from brainmark.data.generated.simulated import network_features
 from brainmark.data.generated.simulated_time import BINS, units_over_time
-from brainmark.data.studies.simulated import BRAINMARK
 from brainmark.models.subjects.units import recorded
 
 
@@ -46,7 +45,7 @@ class SimulatedTruthOverTime:
     card=ModelCard(
         summary="The known network that the simulated neurons read out; reaches the ceiling there, and only there.",
         licence="MIT",
-        cite=BRAINMARK,
+        cite="brainmark",
         domain="vision",
         family="simulated",
         regions=("IT",),
@@ -64,7 +63,7 @@ def simulated_truth() -> Subject:
     card=ModelCard(
         summary="The known responses over time that simulated neurons read out; nothing does better there.",
         licence="MIT",
-        cite=BRAINMARK,
+        cite="brainmark",
         domain="vision",
         family="simulated",
         regions=("IT",),

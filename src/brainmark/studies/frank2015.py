@@ -11,9 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
 from brainmark.data.files.git import GitFolder
-from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,13 +90,13 @@ def _register(measure: str) -> None:
     )
 
     @datasets.add(name, card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """One value a presentation (a word); NaN: the first word of a sentence."""
         table = _words()
         column, units, _ = MEASURES[measure]
         shown = table[["text", "sentence", "position", "length", "last"]]
         measurement = _measured(table, column, units)
-        return Study(name, card, measurement, Stimuli("Frank2015", "text", shown), Setting(context="sentence"))
+        return Dataset(name, card, measurement, Stimuli("Frank2015", "text", shown), Setting(context="sentence"))
 
 
 def _measured(table: pd.DataFrame, column: str, units: str) -> xr.DataArray:

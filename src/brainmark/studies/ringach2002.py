@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from brainmark.core import DatasetCard, Setting, Source, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, xr
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.arrays import fields_of, mat_of
-from brainmark.data.study import Study
 from brainmark.data.tables import histogram_of, read_table
 
 CITE = """
@@ -103,7 +103,7 @@ def _register(name: str, prop: Property) -> None:
     card = _card(f"Macaque V1, 304 cells: {prop.meaning}.", "not stated by the publisher", FILES.sources)
 
     @datasets.add(identifier, card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """One value a cell, with animal and relative cortical depth."""
         return _study(identifier, card, name, prop)
 
@@ -113,11 +113,11 @@ def _register_summary(name: str) -> None:
     card = _card(f"Macaque V1, 304 cells in two bins: {PROPERTIES[name].meaning}.", "facts, not protected", (SUMMARY,))
 
     @datasets.add(identifier, card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """Numbers of cells below and above a landmark."""
         table = read_table(SUMMARY_FILE, SUMMARY)
         rows = table[table["property"] == name]
-        return Study(identifier, card, histogram_of(rows, name, PROPERTIES[name].units), None, Setting())
+        return Dataset(identifier, card, histogram_of(rows, name, PROPERTIES[name].units), None, Setting())
 
 
 for _name, _property in PROPERTIES.items():
@@ -126,7 +126,7 @@ for _name in ("circular_variance", "modulation_ratio"):
     _register_summary(_name)
 
 
-def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Study:
+def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Dataset:
 
     cells = _cells()
     values = cells[prop.field] / cells[prop.divisor] if prop.divisor else cells[prop.field]
@@ -144,7 +144,7 @@ def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Stu
         name=name,
         attrs={"units": prop.units, "long_name": prop.meaning},
     )
-    return Study(identifier, card, measurement, None, Setting())
+    return Dataset(identifier, card, measurement, None, Setting())
 
 
 def _cells() -> dict[str, np.ndarray]:

@@ -14,8 +14,8 @@ from brainmark.core import Benchmark, Stimuli, benchmarks
 from brainmark.core.experiment import Choose, Experiment, Setting
 from brainmark.data.generated.corruptions import CORRUPTIONS as IMPLEMENTED
 from brainmark.data.generated.corruptions import corrupt
-from brainmark.data.studies import cifar10, cifar10h
-from brainmark.data.studies.cifar10 import LABELS
+from brainmark.studies import cifar10, cifar10h
+from brainmark.studies.cifar10 import LABELS
 
 COUNT = 400
 
@@ -30,7 +30,7 @@ def toy_images(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     shares = generator.dirichlet(np.full(10, 0.2), COUNT)
     shares = (shares + 2 * np.eye(10)[labels]) / 3
     counts = np.stack([generator.multinomial(50, row) for row in shares])
-    monkeypatch.setattr("brainmark.data.readers.arrays.array_of", lambda path, shape: counts)
+    monkeypatch.setattr(cifar10h, "array_of", lambda path, shape: counts)
     monkeypatch.setattr(type(cifar10h.COUNTS), "fetch", lambda *_, **__: None)
     return counts
 

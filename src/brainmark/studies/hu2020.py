@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
 from brainmark.data.files.git import GitFolder, read_list
-from brainmark.data.study import Study
 
 CITE = """
 @inproceedings{Hu2020,
@@ -43,7 +43,7 @@ FILES = GitFolder(
     repo="syntactic-generalization",
     commit="43f1f86b746254406dafc89bd17b9d4976607ef6",
     folder="test_suites/json",
-    files=read_list(Path(__file__).with_suffix(".tsv")),
+    files=read_list(Path(__file__).parent / "tables" / "hu2020.tsv"),
 )
 SUITES = tuple(name.removesuffix(".json") for name in FILES.files)
 
@@ -67,7 +67,7 @@ def _register(suite: str) -> None:
     )
 
     @datasets.add(name, card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """Regions: presentation; 1: a prediction is about it, 0: it is not."""
         table = _regions(suite)
         columns = {c: ("presentation", table[c].to_numpy()) for c in ("item", "condition", "region_number")}
@@ -77,7 +77,7 @@ def _register(suite: str) -> None:
             coords={"stimulus_id": ("presentation", table.index.to_numpy(str)), **columns},
             attrs={"units": "1: a prediction is about this region"},
         )
-        return Study(name, card, measurement, Stimuli(name, "text", table), Setting(context="sentence"))
+        return Dataset(name, card, measurement, Stimuli(name, "text", table), Setting(context="sentence"))
 
 
 def _regions(suite: str) -> pd.DataFrame:

@@ -6,9 +6,9 @@ Means and standard deviations over the 62 to 97 readers of each word; single rea
 from __future__ import annotations
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
 from brainmark.data.files.git import GitFolder
-from brainmark.data.study import Study
 
 CITE = """
 @article{Futrell2021,
@@ -54,7 +54,7 @@ CARD = DatasetCard(
 
 
 @datasets.add("Futrell2018.natural_stories", card=CARD)
-def load() -> Study:
+def load() -> Dataset:
     """Reading times: presentation, ms; coordinates ``error_variance`` (of the mean), ``readers``, ``story``."""
     name, table = "Futrell2018.natural_stories", _words()
     measurement = xr.DataArray(
@@ -70,7 +70,7 @@ def load() -> Study:
     )
     shown = table[["word", "item", "zone"]].set_axis(["text", "story", "position"], axis=1)
     stimuli = Stimuli(name, "text", shown.assign(length=[len(word) for word in shown["text"]]))
-    return Study(name, CARD, measurement, stimuli, Setting(context="story"))
+    return Dataset(name, CARD, measurement, stimuli, Setting(context="story"))
 
 
 def _words() -> pd.DataFrame:

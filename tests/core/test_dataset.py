@@ -8,12 +8,12 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement, Setting, Stimuli
-from brainmark.data import Study
+from brainmark.core.dataset import Dataset
 
 
 @pytest.fixture
 def make(make_card: Any) -> Any:
-    def study(ids: list[str], shown: list[str] | None = None, **other: list[str]) -> Study:
+    def study(ids: list[str], shown: list[str] | None = None, **other: list[str]) -> Dataset:
         values = np.arange(len(ids) * 4.0).reshape(len(ids), 2, 2)
         values[0, :, 1] = np.nan
         measurement = xr.DataArray(
@@ -30,7 +30,7 @@ def make(make_card: Any) -> Any:
         if shown:
             table = pd.DataFrame({"stimulus_id": shown})
             stimuli = Stimuli("toy", "image", table, tuple(np.zeros((2, 2, 3), np.uint8) for _ in shown))
-        return Study("Toy2001", make_card("dataset"), measurement, stimuli, Setting())
+        return Dataset("Toy2001", make_card("dataset"), measurement, stimuli, Setting())
 
     return study
 
@@ -44,7 +44,7 @@ def test_the_mean_is_over_the_repetitions_that_were_made(make: Any) -> None:
 
 def test_without_repetitions_the_mean_is_the_measurement(make: Any, make_card: Any) -> None:
     single = make(["a", "b"]).measurement.isel(repetition=0)
-    study = Study("Toy2001", make_card("dataset"), single, None, Setting())
+    study = Dataset("Toy2001", make_card("dataset"), single, None, Setting())
     assert study.mean is single
 
 
@@ -60,10 +60,10 @@ def test_the_other_side_of_dissimilarities_lines_up_too(make: Any, make_card: An
     coords = {"stimulus_id": ("presentation", ["a", "b"]), "other_id": ("other", ["b", "a"])}
     rdm = xr.DataArray(1.0 - np.eye(2), dims=("presentation", "other"), coords=coords)
     with pytest.raises(InvalidMeasurement, match="other_id 0 is 'b', but stimulus 0 is 'a'"):
-        Study("Toy2001", make_card("dataset"), rdm, stimuli, Setting())
+        Dataset("Toy2001", make_card("dataset"), rdm, stimuli, Setting())
 
 
 def test_the_measurement_keeps_its_contract(make: Any, make_card: Any) -> None:
     broken = make(["a", "b"]).measurement.drop_vars("region")
     with pytest.raises(InvalidMeasurement, match="Toy2001: dimension 'neuroid' lacks coordinate 'region'"):
-        Study("Toy2001", make_card("dataset"), broken, None, Setting())
+        Dataset("Toy2001", make_card("dataset"), broken, None, Setting())

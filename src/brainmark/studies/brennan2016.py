@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.files.git import GitFolder, read_list
 from brainmark.data.readers.textgrid import read_intervals
-from brainmark.data.study import Study
 
 CITE = """
 @article{Brennan2016,
@@ -47,7 +47,7 @@ FILES = GitFolder(
     repo="Thesis",
     commit="ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0",
     folder="brain-data/syntax-in-rnng",
-    files=read_list(Path(__file__).with_suffix(".tsv")),
+    files=read_list(Path(__file__).parent / "tables" / "brennan2016.tsv"),
 )
 SUBJECTS = tuple(sorted(name.split("/")[2].partition("-")[0] for name in FILES.files if "/6mm/" in name))
 CARD = DatasetCard(
@@ -63,7 +63,7 @@ CARD = DatasetCard(
 
 
 @datasets.add("Brennan2016", card=CARD)
-def load() -> Study:
+def load() -> Dataset:
     """BOLD: time_bin x neuroid (a region) x repetition (a person), in standard deviations of each time course.
 
     Along time_bin lie ``word_rate`` and ``sound_power``, as the authors delayed them, and their twelve predictors
@@ -84,7 +84,7 @@ def load() -> Study:
         },
         attrs={"units": "standard deviations"},
     )
-    return Study("Brennan2016", CARD, measurement, words(), Setting(context="story"))
+    return Dataset("Brennan2016", CARD, measurement, words(), Setting(context="story"))
 
 
 def words() -> Stimuli:

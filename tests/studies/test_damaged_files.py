@@ -20,7 +20,7 @@ from scipy.io import savemat
 from brainmark.core import DataError, InvalidMeasurement
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.arrays import array_of, fields_of, mat_of, mat_variable
-from brainmark.data.studies import cowley2023, kriegeskorte2008, ringach2002
+from brainmark.studies import cowley2023, kriegeskorte2008, ringach2002
 
 Put = Callable[[ModuleType, str, bytes], Path]
 

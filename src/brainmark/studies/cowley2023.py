@@ -7,11 +7,11 @@ the paper; `Setting.degrees` is therefore None.
 from __future__ import annotations
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.archive import ZipImages
 from brainmark.data.readers.arrays import array_of
-from brainmark.data.study import Study
 
 CITE = """
 @article{Cowley2023,
@@ -81,18 +81,18 @@ AVERAGES = _card(
 
 
 @datasets.add("Cowley2023.210325", card=TRIALS)
-def session_210325() -> Study:
+def session_210325() -> Dataset:
     """Trials: presentation x neuroid x repetition, spikes in 100 ms; NaN: not presented that often."""
     return _study("210325", TRIALS, "responses_raw", (50, 640, 10))
 
 
 @datasets.add("Cowley2023.201025", card=AVERAGES)
-def session_201025() -> Study:
+def session_201025() -> Dataset:
     """Averages over trials: presentation x neuroid, spikes in 100 ms."""
     return _study("201025", AVERAGES, "responses_repeat_averaged", (89, 1200))
 
 
-def _study(session: str, card: DatasetCard, folder: str, shape: tuple[int, ...]) -> Study:
+def _study(session: str, card: DatasetCard, folder: str, shape: tuple[int, ...]) -> Dataset:
 
     name = f"Cowley2023.{session}"
     responses = array_of(FILES.fetch(f"{folder}/responses_{session}.npy"), shape)  # neuroid, presentation[, repetition]
@@ -114,4 +114,4 @@ def _study(session: str, card: DatasetCard, folder: str, shape: tuple[int, ...])
         attrs={"units": "spikes in 100 ms"},
     )
     table = pd.DataFrame({"file": list(images.members)}, index=pd.Index(ids, name="stimulus_id"))
-    return Study(name, card, measurement, Stimuli(name, "image", table, images), Setting(duration=100.0))
+    return Dataset(name, card, measurement, Stimuli(name, "image", table, images), Setting(duration=100.0))

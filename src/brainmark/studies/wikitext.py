@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.data.readers.corpora import WIKITEXT, WIKITEXT_CITE, WIKITEXT_LICENCE, wikitext
 from brainmark.data.readers.words import in_words
-from brainmark.data.study import Study
 
 CARD = DatasetCard(
     summary="Paragraphs of the test part of wikitext-2 (articles of Wikipedia), word by word.",
@@ -20,7 +20,7 @@ CARD = DatasetCard(
 
 
 @datasets.add("Wikitext2.test", card=CARD)
-def load() -> Study:
+def load() -> Dataset:
     """Words: presentation; each paragraph is a text of its own, headings are left out."""
     return in_words("Wikitext2.test", CARD, {f"{k:04d}": text for k, text in enumerate(wikitext("held out"))})
 
@@ -29,7 +29,7 @@ LINES = CARD.model_copy(update={"summary": "Lines of the test part of wikitext-2
 
 
 @datasets.add("Wikitext2.lines", card=LINES)
-def lines() -> Study:
+def lines() -> Dataset:
     """Words: presentation; each line is a text, headings and marks included; its last word is not asked for."""
     raw = WIKITEXT.fetch("test.txt").read_text(encoding="utf-8").splitlines()
     texts = {f"{k:04d}": " ".join(line.split()) for k, line in enumerate(raw)}

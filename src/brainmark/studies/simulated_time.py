@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.generated.simulated import simulated_trials
 from brainmark.data.generated.simulated_time import WIDE, faint_objects, solution_times, units_over_time
-from brainmark.data.studies.simulated import BRAINMARK
-from brainmark.data.study import Study
+from brainmark.studies.simulated import BRAINMARK
 
 IMAGES, NEURONS, TRIALS = 240, 40, 6
 THRESHOLD = 2.5  # sensitivity (d') with which primates are taken to solve an image
@@ -33,7 +33,7 @@ TIMES = _card("when a brain solves each of 240 images of five objects, faint one
 
 
 @datasets.add("Simulated.IT-temporal", card=TEMPORAL)
-def simulated_temporal(seed: int = 0) -> Study:
+def simulated_temporal(seed: int = 0) -> Dataset:
     """Trials: repetition x presentation x neuroid x time_bin; reliabilities of their means from .4 to .95."""
     stimuli, _ = _stimuli("Simulated.IT-temporal", seed)
     units = units_over_time(stimuli.media, WIDE)
@@ -53,11 +53,11 @@ def simulated_temporal(seed: int = 0) -> Study:
             "time_bin_end": ("time_bin", [end for _, end in WIDE]),
         },
     )
-    return Study("Simulated.IT-temporal", TEMPORAL, measurement, stimuli, Setting(degrees=8, trials=TRIALS))
+    return Dataset("Simulated.IT-temporal", TEMPORAL, measurement, stimuli, Setting(degrees=8, trials=TRIALS))
 
 
 @datasets.add("Simulated.solution_times", card=TIMES)
-def simulated_solution_times(seed: int = 0) -> Study:
+def simulated_solution_times(seed: int = 0) -> Dataset:
     """Solution times in ms (presentation,), with the label and the threshold of each image."""
     stimuli, labels = _stimuli("Simulated.solution_times", seed)
     measurement = xr.DataArray(
@@ -70,7 +70,7 @@ def simulated_solution_times(seed: int = 0) -> Study:
         },
         attrs={"units": "ms"},
     )
-    return Study("Simulated.solution_times", TIMES, measurement, stimuli, Setting(degrees=8))
+    return Dataset("Simulated.solution_times", TIMES, measurement, stimuli, Setting(degrees=8))
 
 
 def _stimuli(identifier: str, seed: int) -> tuple[Stimuli, np.ndarray]:

@@ -11,11 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.arrays import matlab_table
-from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,10 +107,10 @@ def _register(group: str) -> None:
     )
 
     @datasets.add(f"Kar2022.{group}", card=card)
-    def load() -> Study:
+    def load() -> Dataset:
         """Choices: presentation x subject x repetition, 1: happy, 0: fearful, NaN: no answer."""
         name = f"Kar2022.{group}"
-        return Study(name, card, _choices(group), faces(LEVELS, name), Setting())
+        return Dataset(name, card, _choices(group), faces(LEVELS, name), Setting())
 
 
 def _morphs(levels: tuple[int, ...]) -> tuple[list[str], list[int]]:

@@ -6,7 +6,7 @@ The counts ship with the package. Orientation 0 is read as horizontal; the two c
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, Setting, Source, datasets
-from brainmark.data.study import Study
+from brainmark.core.dataset import Dataset
 from brainmark.data.tables import histogram_of, read_table
 
 CITE_ORIENTATION = """
@@ -66,18 +66,18 @@ FREQUENCY = _card(
 
 
 @datasets.add("DeValois1982.preferred_orientation", card=ORIENTATION)
-def preferred_orientation() -> Study:
+def preferred_orientation() -> Dataset:
     """Numbers of cells: bin, degrees modulo 180."""
     return _study("preferred_orientation", ORIENTATION, "devalois1982_orientation.csv", "degrees")
 
 
 @datasets.add("DeValois1982.preferred_spatial_frequency", card=FREQUENCY)
-def preferred_spatial_frequency() -> Study:
+def preferred_spatial_frequency() -> Dataset:
     """Numbers of cells: bin, cycles/degree."""
     return _study("preferred_spatial_frequency", FREQUENCY, "devalois1982_spatial_frequency.csv", "cycles/degree")
 
 
-def _study(name: str, card: DatasetCard, file: str, units: str) -> Study:
+def _study(name: str, card: DatasetCard, file: str, units: str) -> Dataset:
 
     histogram = histogram_of(read_table(file, card.sources[0]), name, units)
-    return Study(f"DeValois1982.{name}", card, histogram, None, Setting())
+    return Dataset(f"DeValois1982.{name}", card, histogram, None, Setting())

@@ -1,31 +1,21 @@
-"""CIFAR-10 (Krizhevsky 2009): 32 x 32 photographs of ten kinds of objects, with their labels.
+"""CIFAR-10 (Krizhevsky 2009): 32 x 32 photographs of ten kinds of objects, for studies and for training.
 
-The 10,000 test images stand in their usual order; of the 50,000 training images, the first 1000 of each label are
-registered. The images are JPEG copies: their pixels differ a little from the lossless originals.
+The images are JPEG copies: their pixels differ a little from the lossless originals.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from brainmark.core import DataError, DatasetCard, Setting, Source, Stimuli, datasets
-from brainmark.core.libraries import np, pd, xr
+from brainmark.core.cards import Source
+from brainmark.core.errors import DataError
+from brainmark.core.libraries import np
 from brainmark.data.files.folders import NumberedFiles
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.arrays import array_of
 from brainmark.data.readers.decoded import decoded
-from brainmark.data.study import Study
 from brainmark.data.tables import read_table
 
-CITE = """
-@techreport{Krizhevsky2009,
-  title = {Learning multiple layers of features from tiny images},
-  author = {Krizhevsky, Alex},
-  institution = {University of Toronto},
-  year = {2009}
-}
-"""
-LICENCE = "none stated (CIFAR-10)"
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZE = 32
 Split = Literal["train", "test"]
@@ -61,61 +51,6 @@ ORDER = GitFolder(  # labels of the test images in their usual order
         )
     },
 )
-
-
-def _card(summary: str, *sources: Source) -> DatasetCard:
-    return DatasetCard(
-        summary=summary,
-        licence=LICENCE,
-        cite=CITE,
-        domain="vision",
-        species=("human",),
-        regions=(),
-        modality="image",
-        sources=(FOLDERS, *sources),
-        tags=("engineering", "many files"),
-    )
-
-
-TEST_CARD = _card("Labels of the 10,000 test images of CIFAR-10.", *ORDER.sources, FIRST["test"])
-TRAIN_CARD = _card("Labels of 10,000 training images of CIFAR-10, the first 1000 of each label.", FIRST["train"])
-
-
-@datasets.add("CIFAR10.test", card=TEST_CARD)
-def test_images() -> Study:
-    """Labels as choices: presentation x choice, 1 for the label that the authors gave."""
-    return _study("test", TEST_CARD)
-
-
-@datasets.add("CIFAR10.train", card=TRAIN_CARD)
-def training_images() -> Study:
-    """Labels as choices: presentation x choice, 1 for the label that the authors gave."""
-    return _study("train", TRAIN_CARD)
-
-
-def _study(split: Split, card: DatasetCard) -> Study:
-
-    shown = stimuli(split)
-    labels = shown.table["label"].to_numpy()
-    measurement = xr.DataArray(
-        (labels[:, None] == np.array(LABELS)).astype(np.int64),
-        dims=("presentation", "choice"),
-        coords={
-            "stimulus_id": ("presentation", shown.ids),
-            "label": ("presentation", labels),
-            "choice": ("choice", list(LABELS)),
-        },
-    )
-    return Study(f"CIFAR10.{split}", card, measurement, shown, Setting())
-
-
-def stimuli(split: Split) -> Stimuli:
-    """Return the images of a split with their label (column ``label``)."""
-    pixels, labels = arrays(split)
-    numbers = np.arange(len(labels))
-    ids = pd.Index([f"CIFAR10/{split}/{number:05d}" for number in numbers], name="stimulus_id")
-    table = pd.DataFrame({"label": np.array(LABELS)[labels]}, index=ids)
-    return Stimuli(f"CIFAR10.{split}", "image", table, pixels)
 
 
 def arrays(split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,10 @@ conflicting cues, those are registered whose shape is the first of its kind.
 from __future__ import annotations
 
 from brainmark.core import DataError, DatasetCard, Setting, Source, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.files.git import GitFolder
-from brainmark.data.study import Study
 from brainmark.data.tables import read_table
 
 CITE = """
@@ -122,12 +122,12 @@ CARDS = {
 
 def _register(condition: str) -> None:
     @datasets.add(f"Geirhos2021.{condition}", card=CARDS[condition])
-    def load() -> Study:
+    def load() -> Dataset:
         """Choices: presentation x choice x subject, 1 for what was chosen; all 0: no answer in time."""
         return _study(condition)
 
 
-def _study(condition: str) -> Study:
+def _study(condition: str) -> Dataset:
 
     name = f"Geirhos2021.{condition}"
     files = _images(condition)
@@ -138,7 +138,7 @@ def _study(condition: str) -> Study:
     stimuli = Stimuli(name, "image", table, ImageFiles(tuple(paths.values())))
     trials = answers(condition)
     setting = Setting(degrees=DEGREES, duration=DURATION)
-    return Study(name, CARDS[condition], choices(trials, table), stimuli, setting)
+    return Dataset(name, CARDS[condition], choices(trials, table), stimuli, setting)
 
 
 def _images(condition: str) -> GitFolder:

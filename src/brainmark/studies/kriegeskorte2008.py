@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, scipy, xr
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.arrays import field_of, fields_of, mat_of
-from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ JUDGEMENT_CARD = _card(
 
 
 @datasets.add("Kriegeskorte2008.humanIT", card=HUMAN_CARD)
-def human_it() -> Study:
+def human_it() -> Dataset:
     """Human IT: subject x repetition (session) x presentation x other, 1 - r."""
     path = FILES.fetch(BRAINS)
     structs = _array_of(path, "RDMs", (SUBJECTS, SESSIONS))
@@ -102,7 +102,7 @@ def human_it() -> Study:
 
 
 @datasets.add("Kriegeskorte2008.monkeyIT", card=MONKEY_CARD)
-def monkey_it() -> Study:
+def monkey_it() -> Dataset:
     """Macaque IT: presentation x other, 1 - r over 674 neurons."""
     path = FILES.fetch(SUPPLEMENT)
     pairs = IMAGES * (IMAGES - 1) // 2
@@ -115,7 +115,7 @@ def monkey_it() -> Study:
 
 
 @datasets.add("Kriegeskorte2008.judgements", card=JUDGEMENT_CARD)
-def judgements() -> Study:
+def judgements() -> Dataset:
     """Judgements: subject x presentation x other, distances on the screen, each subject's own scale."""
     path = FILES.fetch(JUDGEMENTS)
     structs = _array_of(path, "rdms_behav_92", (JUDGES,))
@@ -131,13 +131,13 @@ def _study(
     values: np.ndarray,
     dims: tuple[str, ...],
     people: dict[str, tuple[str, list[str]]],
-) -> Study:
+) -> Dataset:
 
     stimuli = _stimuli()
     ids = list(stimuli.ids)
     coords = {"stimulus_id": ("presentation", ids), "other_id": ("other", ids), **people}
     measurement: xr.DataArray = xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1"})
-    return Study(identifier, card, measurement, stimuli, Setting())
+    return Dataset(identifier, card, measurement, stimuli, Setting())
 
 
 def _stimuli() -> Stimuli:

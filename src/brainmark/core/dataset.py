@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from brainmark.core import DatasetCard, InvalidMeasurement, Setting, Stimuli, check_measurement
+from brainmark.core.cards import DatasetCard
+from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.experiment import Setting
 from brainmark.core.libraries import np, xr
+from brainmark.core.measurement import check_measurement
+from brainmark.core.stimuli import Stimuli
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Dataset:
     """A measurement with the stimuli that it belongs to.
 
     Attributes

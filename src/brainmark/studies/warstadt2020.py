@@ -11,9 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.files.git import GitFolder
-from brainmark.data.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ CARD = DatasetCard(
 
 
 @datasets.add("BLiMP", card=CARD)
-def load() -> Study:
+def load() -> Dataset:
     """Acceptability: presentation (a sentence), 1 or 0; both sentences of a pair follow each other, in random order.
 
     Coordinates along presentation: ``paradigm``, ``phenomenon``, ``field``, and ``people``, the share of people's
@@ -82,7 +82,7 @@ def load() -> Study:
         attrs={"units": "1: acceptable"},
     )
     shown = table.drop(columns=["acceptable", "people"])
-    return Study("BLiMP", CARD, measurement, Stimuli("BLiMP", "text", shown), Setting())
+    return Dataset("BLiMP", CARD, measurement, Stimuli("BLiMP", "text", shown), Setting())
 
 
 def _sentences() -> pd.DataFrame:

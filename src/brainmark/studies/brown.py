@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.data.readers.corpora import BROWN, BROWN_CITE, BROWN_LICENCE, brown_files
 from brainmark.data.readers.words import in_words
-from brainmark.data.study import Study
 
 CARD = DatasetCard(
     summary="Running text of 50 files of the Brown corpus that no model here was trained on, word by word.",
@@ -20,7 +20,7 @@ CARD = DatasetCard(
 
 
 @datasets.add("Brown.held_out", card=CARD)
-def load() -> Study:
+def load() -> Dataset:
     """Words: presentation; one text a file, paragraphs follow each other."""
     texts = {
         name: " ".join(" ".join(sentences) for sentences in paragraphs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from brainmark.core import DatasetCard, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.registry import Entry
 from brainmark.data.packaging.folder import dataset_card, load_package, verified
-from brainmark.data.study import Study
 
 
 def package_at(name: str) -> Path | None:
@@ -21,7 +21,7 @@ def package_at(name: str) -> Path | None:
 
 
 @datasets.add_finder
-def find_dataset(name: str) -> Entry[Study, DatasetCard] | None:
+def find_dataset(name: str) -> Entry[Dataset, DatasetCard] | None:
     """Return the packaged data set at a path; None for any other name.
 
     Raises
@@ -32,7 +32,7 @@ def find_dataset(name: str) -> Entry[Study, DatasetCard] | None:
     if path is None:
         return None
 
-    def load() -> Study:
+    def load() -> Dataset:
         return load_package(path, name)
 
     load.__module__ = "brainmark.data.packaging.folder"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.data.readers.corpora import BOOKS, BOOKS_CITE, BOOKS_LICENCE, each_book
 from brainmark.data.readers.words import in_words
-from brainmark.data.study import Study
 
 CARD = DatasetCard(
     summary="Running text of six books whose copyright has ended, word by word; models here are trained on it.",
@@ -20,6 +20,6 @@ CARD = DatasetCard(
 
 
 @datasets.add("ClassicBooks", card=CARD)
-def load() -> Study:
+def load() -> Dataset:
     """Words: presentation; one text a book, paragraphs follow each other."""
     return in_words("ClassicBooks", CARD, {title: " ".join(book) for title, book in each_book().items()})

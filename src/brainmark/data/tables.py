@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from brainmark.core import DataError, Source
 from brainmark.core.libraries import pd, xr
 from brainmark.data.files.verify import fault
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "studies" / "tables"
 
 
 @cache

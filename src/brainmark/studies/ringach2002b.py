@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 from brainmark.core import DatasetCard, Setting, Source, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd
-from brainmark.data.study import Study
 from brainmark.data.tables import histogram_of, read_table
 
 FILE = "ringach2002b_shape.csv"
@@ -50,13 +50,13 @@ NY = _card("Length of the receptive fields of 79 simple cells of macaque V1 alon
 
 
 @datasets.add("Ringach2002b.nx", card=NX)
-def nx() -> Study:
+def nx() -> Dataset:
     """Numbers of cells: bin, cycles."""
     return _study("nx", NX)
 
 
 @datasets.add("Ringach2002b.ny", card=NY)
-def ny() -> Study:
+def ny() -> Dataset:
     """Numbers of cells: bin, cycles."""
     return _study("ny", NY)
 
@@ -75,9 +75,9 @@ def _table() -> pd.DataFrame:
     return read_table(FILE, SOURCE)
 
 
-def _study(axis: Literal["nx", "ny"], card: DatasetCard) -> Study:
+def _study(axis: Literal["nx", "ny"], card: DatasetCard) -> Dataset:
     """Return one margin of the joint table."""
     counts, edges = joint_counts()
     cells = counts.sum(axis=1 if axis == "nx" else 0)
     margin = pd.DataFrame({"bin_start": edges[:-1], "bin_end": edges[1:], "cells": cells})
-    return Study(f"Ringach2002b.{axis}", card, histogram_of(margin, axis, "cycles"), None, Setting())
+    return Dataset(f"Ringach2002b.{axis}", card, histogram_of(margin, axis, "cycles"), None, Setting())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import Stimuli
 from brainmark.data.generated.leaves import dead_leaves
 from brainmark.data.generated.simulated import PIXELS, network_features, simulated_trials
-from brainmark.data.study import Study
 
 BRAINMARK = """@software{brainmark,
   title = {Brainmark: models of natural intelligence scored against brains and behaviour},
@@ -31,7 +31,7 @@ BRAINMARK = """@software{brainmark,
         simulated=True,
     ),
 )
-def simulated_it(seed: int = 0) -> Study:
+def simulated_it(seed: int = 0) -> Dataset:
     """Reliabilities of the trial means are spread evenly from .4 to .95 over the neurons."""
     images, neurons, trials = 480, 60, 8
     names = [f"leaves{i:03d}" for i in range(images)]
@@ -50,4 +50,6 @@ def simulated_it(seed: int = 0) -> Study:
             "reliability": ("neuroid", reliabilities),
         },
     )
-    return Study("Simulated.IT", datasets["Simulated.IT"].card, measurement, stimuli, Setting(degrees=8, trials=trials))
+    return Dataset(
+        "Simulated.IT", datasets["Simulated.IT"].card, measurement, stimuli, Setting(degrees=8, trials=trials)
+    )

@@ -6,11 +6,12 @@ About 50 choices among ten labels for each image, made in a browser: the size in
 from __future__ import annotations
 
 from brainmark.core import DatasetCard, Setting, datasets
+from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, xr
 from brainmark.data.files.git import GitFolder
 from brainmark.data.readers.arrays import array_of
-from brainmark.data.studies.cifar10 import FIRST, FOLDERS, LABELS, ORDER, stimuli
-from brainmark.data.study import Study
+from brainmark.data.readers.cifar10 import FIRST, FOLDERS, LABELS, ORDER
+from brainmark.studies.cifar10 import stimuli
 
 CITE = """
 @inproceedings{Peterson2019,
@@ -43,7 +44,7 @@ CARD = DatasetCard(
 
 
 @datasets.add("CIFAR10H", card=CARD)
-def cifar10h() -> Study:
+def cifar10h() -> Dataset:
     """Counts of choices: presentation x choice."""
     shown = stimuli("test")
     counts = array_of(COUNTS.fetch("cifar10h-counts.npy"), (len(shown), len(LABELS)))
@@ -57,4 +58,4 @@ def cifar10h() -> Study:
         },
         attrs={"units": "choices"},
     )
-    return Study("CIFAR10H", CARD, measurement, shown, Setting())
+    return Dataset("CIFAR10H", CARD, measurement, shown, Setting())
