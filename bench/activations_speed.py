@@ -131,7 +131,7 @@ def alone(name: str, layers: list[str], paths: list[Path]) -> tuple[float, Any]:
     from PIL import Image
     from torch.fx.experimental.optimization import fuse
 
-    from brainmark.models.activations.memory import keep_heap
+    from brainmark.core.memory import keep_heap
     from brainmark.models.sources.torch_libraries import torchvision
 
     cut = importlib.import_module(f"{torchvision().__name__}.models.feature_extraction").create_feature_extractor

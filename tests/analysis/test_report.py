@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from brainmark.analysis.report import render_report, write_report
+from brainmark.analysis.report import breakable, render_report, short_hash, write_report
 from brainmark.core.cards import ModelCard
 from brainmark.core.errors import ResourceError
 from brainmark.core.score import ControlScore, Failure, Score
@@ -345,3 +345,10 @@ def test_many_models_and_benchmarks_stay_small(outcomes, tmp_path):
     path = write_report(many, tmp_path / "r.html")
     assert path.stat().st_size < 2e6 * 6 / 20
     assert read(path.read_text(encoding="utf-8")).faults == []
+
+
+def test_hashes_are_short_and_names_break_after_separators():
+    assert short_hash("a" * 64) == f'<code title="{"a" * 64}">{"a" * 12}…</code>'
+    assert short_hash("<b>") == '<code title="&lt;b&gt;">&lt;b&gt;</code>'
+    assert short_hash(None) == "not stated"
+    assert breakable("A2023.V4-pls<i>") == "A2023.<wbr>V4-<wbr>pls&lt;i&gt;"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from brainmark.core import (
@@ -28,6 +31,7 @@ from brainmark.core import (
     Setting,
     Stimuli,
 )  # fmt: skip
+from brainmark.core.stimuli import content_digest
 
 
 def pictures(count: int = 3, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -105,12 +109,6 @@ def test_boundaries_between_texts_count():
     assert one.digest != two.digest
 
 
-def test_media_that_cannot_be_hashed_are_named():
-    with pytest.raises(InvalidStimuli, match="cannot hash a stimulus of type dict: use an array, a string or bytes"):
-        _ = stimuli(({}, {}, {})).digest
-    assert len(Stimuli("a", "audio", stimuli().table, (b"1", b"2", b"3")).digest) == 64
-
-
 # ------------------------------------------------------------------------------------------------------- files
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -148,6 +146,60 @@ def test_files_that_are_missing_or_no_images_are_named(folder):
         made.media[2]
     with pytest.raises(InvalidStimuli, match=r"image 3: cannot decode .*cut\.png"):
         made.media[3]
+
+
+# ---------------------------------------------------------------------------------------------- content of media
+@dataclass
+class Clip:
+    pixels: np.ndarray
+
+
+def _picture(seed: int) -> np.ndarray:
+    grey = np.full((32, 32), 128, np.uint8)
+    grey[8:24, 8:24] = np.random.default_rng(seed).integers(0, 256, (16, 16))
+    return grey
+
+
+KINDS = {
+    "array": _picture,
+    "array of objects": lambda seed: np.array([f"word{seed}", "again"], object),
+    "Pillow picture": lambda seed: Image.fromarray(_picture(seed)),
+    "picture with a palette": lambda seed: Image.fromarray(_picture(seed)).convert("P"),
+    "picture and class": lambda seed: (Image.fromarray(_picture(seed)), 0),
+    "dataclass": lambda seed: Clip(_picture(seed)),
+    "mapping": lambda seed: {"pixels": _picture(seed), "rate": None},
+    "numbers": lambda seed: [1.0, seed, np.float32(seed)],
+    "tensor": lambda seed: torch.from_numpy(_picture(seed)),
+    "tensor of bfloat16": lambda seed: torch.from_numpy(_picture(seed)).bfloat16(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_media_of_any_kind_are_known_by_their_content(kind):
+    digests = [content_digest(KINDS[kind](seed)) for seed in (*range(20), *range(20))]
+    assert digests[:20] == digests[20:]
+    assert len(set(digests)) == 20
+
+
+def test_content_of_arrays_and_texts_hashes_as_it_always_did():
+    array = np.arange(6, dtype=np.int16).reshape(2, 3)
+    assert content_digest(array) == hashlib.sha256(b"<i2(2, 3)" + array.tobytes()).digest()
+    assert content_digest(array[:, ::-1]) == hashlib.sha256(b"<i2(2, 3)" + array[:, ::-1].tobytes()).digest()
+    assert content_digest("é") == content_digest("é".encode()) == hashlib.sha256("é".encode()).digest()
+
+
+def test_parts_of_media_do_not_run_into_each_other():
+    media = ["ab", ["ab"], ["a", "b"], ["", "ab"], [["a"], "b"], [1], ["1"], [True], {"a": "b"}, None, np.array(["ab"])]
+    assert len({content_digest(medium) for medium in media}) == len(media)
+
+
+def test_a_medium_of_unknown_content_is_refused():
+    class Own:
+        pass
+
+    for medium in (Own(), (1, Own()), {1, 2}, Path("a.png")):
+        with pytest.raises(InvalidStimuli, match=r"cannot hash .* of type .*: use an array, a picture"):
+            content_digest(medium)
 
 
 # ------------------------------------------------------------------------------------------------------- taking

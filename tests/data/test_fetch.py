@@ -9,7 +9,7 @@ import pytest
 
 from brainmark.core import Source
 from brainmark.data.files import verify
-from brainmark.data.files.fetch import cached_path, fetch, fetch_all, readable, where
+from brainmark.data.files.fetch import cached_path, fetch, fetch_all, where
 from brainmark.data.tables import FOLDER
 
 CONTENT = bytes(range(256)) * 64
@@ -191,11 +191,3 @@ def test_progress_ends_at_the_size_of_the_file(
     assert shown.out == ""
     assert "a.bin" in shown.err
     assert "16.4/16.4 kB" in shown.err
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_560_128, "2.6 MB"), (123_456_789, "123 MB"), (4e15, "4000 TB")],
-)
-def test_sizes_are_readable(size: int, text: str) -> None:
-    assert readable(int(size)) == text

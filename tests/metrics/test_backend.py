@@ -1,10 +1,6 @@
-"""Products that stay centred, and the memory that machine and container leave."""
+"""Products that stay centred, and what does not fit into memory."""
 
 from __future__ import annotations
-
-import inspect
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,28 +21,11 @@ def test_products_are_centred_however_far_features_lie_from_zero(dtype: type, mo
     assert np.abs(found.sum(axis=0)).max() < 1e-9
 
 
-def test_a_container_leaves_its_limit_less_what_is_used_and_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"memory.max": "1000\n", "memory.current": "700\n", "memory.stat": "anon 500\ninactive_file 150\n"}
-    monkeypatch.setattr(Path, "read_text", lambda path, *args, **kwargs: files[path.name])
-    assert backend._container_memory() == 1000 - 700 + 150
-    files["memory.max"] = "max\n"
-    assert backend._container_memory() > 2**60
-
-
 def test_what_does_not_fit_is_refused_and_what_fits_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "available_memory", lambda x: 10**9)
     backend.check_memory(10**9, np.empty(1), "this")
     with pytest.raises(ResourceError, match=r"this needs about 1\.5 GB of memory and 1\.0 GB are free"):
         backend.check_memory(1_500_000_000, np.empty(1), "this")
-
-
-def test_memory_that_torch_keeps_on_a_device_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "is_torch_array", lambda x: True)
-    figures = {"mem_get_info": (100, 1000), "memory_reserved": 600, "memory_allocated": 450}
-    for name, value in figures.items():
-        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
-    there = SimpleNamespace(device=SimpleNamespace(type="cuda"))  # no array: there may be no such device
-    assert inspect.unwrap(backend.available_memory)(there) == 100 + 600 - 450
 
 
 @pytest.mark.parametrize("library", [np.asarray, torch.asarray])

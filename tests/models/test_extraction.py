@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
 from brainmark.core.stimuli import ImageFiles
-from brainmark.models.activations import memory, results
+from brainmark.models.activations import results
 from brainmark.models.activations.extract import Extractor
 from brainmark.models.activations.reductions import AveragePool, MeanOver, SpatialMean, TakeAt
 
@@ -393,25 +393,20 @@ def test_a_plan_says_what_will_be_needed():
     said = plan.plan(images(100), {"0": SpatialMean()})
     assert said.shapes == {"0": (4,)} and said.batch == 64 and said.results == 1600
     assert str(said).startswith("1 layer of 100 stimuli in batches of 64: at most ")
-    assert str(said).endswith("MiB of memory; 1.6 KiB of activations in memory")
+    assert str(said).endswith("MB of memory; 1.6 kB of activations in memory")
     assert said.peak == said.resident + said.bytes
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_containers_leave_what_their_group_or_one_around_it_leaves(tmp_path: Path, version: int):
-    base = "sys/fs/cgroup" if version == 2 else "sys/fs/cgroup/memory"
-    limit, used, cached = (
-        ("memory.max", "memory.current", "inactive_file")
-        if version == 2
-        else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    )
-    (tmp_path / "proc/self").mkdir(parents=True)
-    line = "0::/outer/inner" if version == 2 else "4:cpu,memory:/outer/inner"
-    (tmp_path / "proc/self/cgroup").write_text(f"{line}\n")
-    for group, most in {"outer": "1000", "outer/inner": "max" if version == 2 else "5000"}.items():
-        folder = tmp_path / base / group
-        folder.mkdir(parents=True)
-        for name, content in {limit: most, used: "700", "memory.stat": f"anon 1\n{cached} 200"}.items():
-            (folder / name).write_text(content)
-    assert memory._container(tmp_path) == 500  # pyright: ignore[reportPrivateUsage]
-    assert memory._container(tmp_path / "nowhere") is None  # pyright: ignore[reportPrivateUsage]
+def test_media_of_unknown_content_are_each_computed():
+    class Own:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+        def __repr__(self) -> str:
+            return "Own"
+
+    def prepare(medium: Own) -> np.ndarray:
+        return np.array([medium.value], np.float32)
+
+    found = Extractor(nn.Identity(), prepare=prepare)([Own(value) for value in range(9)], ["output"])["output"]
+    np.testing.assert_array_equal(found[:, 0], np.arange(9))

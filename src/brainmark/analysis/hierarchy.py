@@ -17,6 +17,7 @@ from brainmark.core.cards import BenchmarkCard
 from brainmark.core.libraries import np
 from brainmark.core.score import Interval, Score, interval_of
 from brainmark.core.tree import Node, study
+from brainmark.core.wording import plural
 
 NO_CEILING = "without a ceiling"
 DRAWS = 10_000  # pairings of the draws of different data
@@ -57,7 +58,7 @@ class NodeScore:
     def says(self) -> str:
         """Return e.g. "3 of 5 benchmarks, 2 not applicable"."""
         missing = "".join(f", {count} {reason}" for reason, count in self.missing.items())
-        return f"{self.known} of {self.total} benchmark{'s' if self.total != 1 else ''}{missing}"
+        return f"{self.known} of {self.total} {plural('benchmark', self.total)}{missing}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a plain dictionary, ready for JSON."""

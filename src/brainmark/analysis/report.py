@@ -33,13 +33,12 @@ from brainmark.core.errors import MissingDependency, ResourceError
 from brainmark.core.libraries import np
 from brainmark.core.score import Failure, Score, Stamp
 from brainmark.core.tree import Node, tree
+from brainmark.core.wording import bytes_text, detail, duration, interval, number, plural
 from brainmark.data.files.whole import write_whole
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    from brainmark.core.wording import breakable, detail, duration, interval, memory, number, plural, short_hash
+    from markupsafe import Markup, escape
 except ImportError as error:
     raise MissingDependency("jinja2", "report", "writing a report") from error
 
@@ -281,10 +280,24 @@ def _environment() -> Environment:
     environment.filters["breakable"] = breakable
     environment.filters["duration"] = duration
     environment.filters["plural"] = plural
-    environment.filters["memory"] = memory
+    environment.filters["bytes"] = bytes_text
     environment.filters["hash"] = short_hash
     environment.filters["citekeys"] = _cite_keys
     return environment
+
+
+def breakable(name: str) -> Markup:
+    """Return an escaped name that may break after its separators."""
+    parts = re.split(r"(?<=[-_./:,])", str(name))
+    return Markup("<wbr>").join(escape(part) for part in parts)
+
+
+def short_hash(text: str | None) -> Markup:
+    """Return the first 12 letters of a hash, with the whole hash in the title."""
+    if not text:
+        return Markup("not stated")
+    shown = text if len(text) <= 16 else f"{text[:12]}…"
+    return Markup('<code title="{}">{}</code>').format(text, shown)
 
 
 def _cite_keys(text: str) -> str:

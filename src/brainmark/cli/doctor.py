@@ -17,6 +17,7 @@ from typing import Literal
 from brainmark.cli.fetching import status
 from brainmark.core import registry
 from brainmark.core.libraries import torch
+from brainmark.core.wording import bytes_text, plural
 from brainmark.data.files.settings import home, mirrors
 from brainmark.run.stamp import versions
 
@@ -96,7 +97,7 @@ def _cache() -> Iterator[Finding]:
         reason = f"{folder} ({source}) cannot be written to: {error.strerror or error}"
         yield Finding("cache", "broken", reason, "set BRAINMARK_HOME to a writable folder")
         return
-    fact = f"{folder} ({source}), {free / 1e9:.1f} GB free"
+    fact = f"{folder} ({source}), {bytes_text(free)} free"
     if free < 1e9:
         yield Finding("cache", "note", fact, "free some space, or set BRAINMARK_HOME to another disk")
     else:
@@ -118,7 +119,7 @@ def _mirrors() -> Iterator[Finding]:
 def _plugins() -> Iterator[Finding]:
 
     registries = (registry.models, registry.benchmarks, registry.datasets, registry.metrics)
-    yield Finding("registered", "fine", ", ".join(f"{len(r)} {r.kind}{'' if len(r) == 1 else 's'}" for r in registries))
+    yield Finding("registered", "fine", ", ".join(f"{len(r)} {plural(r.kind, len(r))}" for r in registries))
     for point, reason in registry.broken_plugins.items():
         yield Finding("plug-in", "broken", f"{point}: {reason}", "mend or uninstall that package")
 

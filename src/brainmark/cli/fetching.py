@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from brainmark.cli import tables
 from brainmark.core import DatasetCard, registry
 from brainmark.core.errors import UnknownName
+from brainmark.core.wording import bytes_text, plural
 from brainmark.data.files.fetch import fetch_all, where
 from brainmark.run.origin import origins
 
@@ -37,8 +37,8 @@ def fetch_and_show(names: Sequence[str], console: Console) -> None:
     """Fetch the files of datasets (or of the datasets of benchmarks), with progress and licence."""
     for name in _datasets(names):
         card = registry.datasets[name].card
-        total = tables.size(_total(card))
-        files = f"{len(card.sources)} file{'' if len(card.sources) == 1 else 's'}, {total}"
+        total = bytes_text(_total(card))
+        files = f"{len(card.sources)} {plural('file', len(card.sources))}, {total}"
         console.print(f"[bold]{name}[/]: {files}; licence: {escape(card.licence)}", highlight=False, soft_wrap=True)
         paths = fetch_all(card.sources, progress=True)
         for source, path in zip(card.sources, paths, strict=True):

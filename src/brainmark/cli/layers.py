@@ -17,6 +17,7 @@ from brainmark.analysis.layer_map import best_first, layer_figure
 from brainmark.core import registry
 from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
 from brainmark.core.lookup import load_model
+from brainmark.core.wording import interval, number
 from brainmark.run.layers import PUBLIC, Choice, choices_path, choose_layers, keep, kept, with_chosen_layers
 
 SHOWN = 5  # best layers of a region in the table
@@ -93,8 +94,6 @@ def _pairs(
 
 def table(choices: Mapping[str, Choice]) -> RenderableType:
     """Return the choices with the next best layers, one table a region."""
-    from brainmark.core.wording import interval, number
-
     parts: list[RenderableType] = []
     for region, choice in choices.items():
         told = f"{number(choice.value)} {interval(choice.interval)} on {choice.held_out}"

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Score
+from brainmark.core.wording import bytes_text, duration, number, plural
 from brainmark.run.layers import LAYER_NOTE
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ def listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int | None) ->
         table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=needed, max_width=needed)
         cells.append(told)
     table.add_column("summary", no_wrap=True, overflow="ellipsis", width=None if width is None else max(8, int(room)))
-    for number, entry in enumerate(entries):
-        table.add_row(entry.name, *(escape(told[number]) for told in cells), escape(entry.card.summary))
-    return Group(table, Text(f"{len(entries)} {kind if len(entries) != 1 else kind[:-1]}", style="dim"))
+    for row, entry in enumerate(entries):
+        table.add_row(entry.name, *(escape(told[row]) for told in cells), escape(entry.card.summary))
+    return Group(table, Text(f"{len(entries)} {plural(kind[:-1], len(entries))}", style="dim"))
 
 
 def _cell(value: Any) -> str:
@@ -86,7 +87,7 @@ def sheet(shown: Mapping[str, Any]) -> RenderableType:
         table.add_row(key, _plain(value))
     for source in sources or []:
         known = f"sha256 {source['sha256']}" if source["sha256"] else f"sha1 {source['sha1']}"
-        table.add_row("source", f"{escape(source['url'])}\n{known}, {size(source['size'])}")
+        table.add_row("source", f"{escape(source['url'])}\n{known}, {bytes_text(source['size'])}")
     head = Text.assemble((shown["name"], "bold"), f"  ({shown['kind']})")
     return Group(head, table, Text(cite, style="dim"), Text(""))
 
@@ -188,13 +189,13 @@ def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("dataset", overflow="fold", min_width=20)
     table.add_column("state", no_wrap=True)
-    for column, fewest in (("files", 5), ("size", max((len(size(row["size"])) for row in rows), default=4))):
+    for column, fewest in (("files", 5), ("size", max((len(bytes_text(row["size"])) for row in rows), default=4))):
         table.add_column(column, justify="right", no_wrap=True, min_width=fewest)
     table.add_column("licence", overflow="fold", min_width=12)
     colour = {"missing": "red", "damaged": "red", "mirror?": "yellow"}
     for row in rows:
         state = " + ".join(f"[{colour.get(s, 'green')}]{s}[/]" for s in row["states"])
-        table.add_row(escape(row["dataset"]), state, str(row["files"]), size(row["size"]), escape(row["licence"]))
+        table.add_row(escape(row["dataset"]), state, str(row["files"]), bytes_text(row["size"]), escape(row["licence"]))
     return table
 
 
@@ -206,27 +207,3 @@ def findings(found: Sequence[Finding]) -> RenderableType:
         way_out = f"\n[bold]→[/] {escape(finding.mend)}" if finding.mend else ""
         table.add_row(marks[finding.state], finding.topic, escape(finding.fact) + way_out)
     return table
-
-
-def number(value: float) -> str:
-    """Return three decimals; what rounds to zero has no sign."""
-    return f"{round(value, 3) + 0.0:.3f}"
-
-
-def duration(seconds: float) -> str:
-    """Return 0.4 s, 12 s, 3 min 20 s."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 100 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
-def size(count: int | None) -> str:
-    """Return 12 kB, 3.4 MB."""
-    if count is None:
-        return "unknown"
-    value = float(count)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from brainmark.core.errors import InvalidModel, UnknownName
+from brainmark.core.wording import duration
 from brainmark.models.sources.arguments import check_count
 from brainmark.training.curves import TEXT_ROWS, as_text, save_png, save_text_png
 from brainmark.training.recipes import RECIPES, Recipe
@@ -101,7 +102,7 @@ def _train_text(
                 row = run.log[-1]
                 console.print(
                     f"step {row['step']} of {run.steps}: held out {row['held_out']:.3f} bits a character, "
-                    f"{row['seconds']:.0f} s",
+                    f"{duration(row['seconds'])}",
                     highlight=False, soft_wrap=True,
                 )  # fmt: skip
             shown = len(run.log)
@@ -125,7 +126,7 @@ def _train(recipe: Recipe, place: Path, seed: int, threads: int, console: Consol
                 row = run.log[-1]
                 console.print(
                     f"epoch {run.epoch} of {recipe.epochs}: loss {row['loss']:.3f}, accuracy {row['accuracy']:.3f}, "
-                    f"held-out {row['held_out']:.3f}, {row['seconds']:.0f} s",
+                    f"held-out {row['held_out']:.3f}, {duration(row['seconds'])}",
                     highlight=False, soft_wrap=True,
                 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from brainmark.analysis.table import ceiling_and_control, of_node, of_outcome
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.score import Failure, Score
 from brainmark.core.tree import Node
+from brainmark.core.wording import plural
 
 CELL = 17  # columns of a model in the table
 LEFT = 64  # columns left of the models
@@ -27,7 +28,7 @@ def sketch(node: Node, cards: Mapping[str, BenchmarkCard]) -> RenderableType:
     for each in node.walk():
         indent = "  " * (len(each.path) - len(node.path))
         count = len(each.leaves())
-        said = f"  {count} benchmark{'s' if count != 1 else ''}"
+        said = f"  {count} {plural('benchmark', count)}"
         lines.append(Text.assemble(f"{indent}{each.name}", (said, "dim"), style="bold"))
         for name in each.benchmarks:
             private = "  private" if cards[name].visibility == "private" else ""
@@ -70,7 +71,7 @@ class Board:
             if (reason := getattr(outcome, "reason", None)) is not None:
                 line = f"{outcome.subject}: {reason}"
                 reasons[line] = reasons.get(line, 0) + 1
-        causes = [Text(f"{line} ({n} benchmark{'s' if n != 1 else ''})", style="dim") for line, n in reasons.items()]
+        causes = [Text(f"{line} ({n} {plural('benchmark', n)})", style="dim") for line, n in reasons.items()]
         how = Text(
             "Values are raw / ceiling, with 95 % intervals below; a node is the mean of the nodes below it that have a "
             "value. k/n: only k of n benchmarks have one, so it compares with no other. ≤: not above the best control. "

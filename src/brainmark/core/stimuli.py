@@ -6,11 +6,12 @@ Array libraries are loaded with the first image, not before: modules that regist
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol, cast
 
 from brainmark.core.cards import Modality
 from brainmark.core.errors import InvalidStimuli
@@ -170,7 +171,7 @@ class Stimuli:
         """sha256 over the content of every stimulus, in order; names and metadata do not count."""
         whole = hashlib.sha256(f"{self.modality}:{len(self)}".encode())
         for index in range(len(self)):
-            whole.update(_content(self.media[index]))
+            whole.update(content_digest(self.media[index]))
         return whole.hexdigest()
 
     def take(self, positions: Sequence[int] | np.ndarray, identifier: str | None = None) -> Stimuli:
@@ -180,13 +181,70 @@ class Stimuli:
         return Stimuli(name, self.modality, self.table.iloc[list(chosen)], Selected(self.media, chosen))
 
 
-def _content(medium: Any) -> bytes:
+def content_digest(medium: Any, new: Callable[[], Any] = hashlib.sha256) -> bytes:
+    """Return the hash of what a stimulus holds: equal contents have equal hashes, whichever object holds them.
 
-    if isinstance(medium, np.ndarray):
-        head = f"{medium.dtype.str}{medium.shape}".encode()
-        return hashlib.sha256(head + np.ascontiguousarray(medium).tobytes()).digest()
-    if isinstance(medium, bytes):
-        return hashlib.sha256(medium).digest()
+    Arrays, tensors, strings, bytes, numbers and Pillow images are hashed by their values; lists, tuples, mappings,
+    dataclasses and arrays of objects part by part.
+
+    Parameters
+    ----------
+    new : makes an empty hash, as the functions of `hashlib`.
+
+    Raises
+    ------
+    InvalidStimuli : the content of this type is not known; the text of an object may be the same for two contents.
+    """
+    whole = new()
+    for piece in _pieces(medium, new):
+        whole.update(piece)
+    return whole.digest()
+
+
+def _pieces(medium: Any, new: Callable[[], Any]) -> Iterator[Any]:
+    """Yield the bytes that make up a medium; of one with parts their hashes, so that none runs into the next."""
     if isinstance(medium, str):
-        return hashlib.sha256(medium.encode()).digest()
-    raise InvalidStimuli(f"cannot hash a stimulus of type {type(medium).__name__}: use an array, a string or bytes")
+        yield medium.encode("utf-8", "surrogatepass")
+    elif isinstance(medium, bytes):
+        yield medium
+    elif isinstance(medium, np.ndarray) and not medium.dtype.hasobject:
+        yield f"{medium.dtype.str}{medium.shape}".encode()
+        yield medium.tobytes()
+    elif (tensor := _bits_of_tensor(medium)) is not None:
+        yield from _pieces(tensor, new)
+    else:
+        head, parts = _parts(medium)
+        yield f"{head}{len(parts)}".encode()
+        for part in parts:
+            yield content_digest(part, new)
+
+
+def _bits_of_tensor(medium: Any) -> np.ndarray | None:
+    """Return the values of a torch tensor; in a type that NumPy lacks (bfloat16), their bits. None for other media."""
+    library = sys.modules.get("torch")
+    if library is None or not isinstance(medium, library.Tensor):
+        return None
+    values = medium.detach().cpu().contiguous()
+    return values.view(library.int16).numpy() if values.dtype == library.bfloat16 else values.numpy()
+
+
+def _parts(medium: Any) -> tuple[str, Sequence[Any]]:
+    """Return the kind of a medium and what it consists of."""
+    kind = type(medium).__name__
+    if medium is None or isinstance(medium, bool | int | float | complex | np.generic):
+        return kind, [repr(medium)]
+    if isinstance(medium, np.ndarray):
+        return f"{medium.dtype}{medium.shape}", medium.ravel().tolist()
+    if isinstance(medium, tuple | list):
+        return "sequence", cast("Sequence[Any]", medium)
+    if isinstance(medium, Mapping):
+        return "mapping", [part for item in cast("Mapping[Any, Any]", medium).items() for part in item]
+    if is_dataclass(medium) and not isinstance(medium, type):
+        return kind, [part for f in fields(medium) for part in (f.name, getattr(medium, f.name))]
+    if isinstance(medium, Image.Image):
+        colours = medium.getpalette() if medium.mode in ("P", "PA") else None
+        return "picture", [medium.mode, medium.size, medium.tobytes(), colours, medium.info.get("transparency")]
+    raise InvalidStimuli(
+        f"cannot hash a stimulus of type {kind}: use an array, a picture, a string, bytes, or a tuple, mapping or "
+        "dataclass of these"
+    )

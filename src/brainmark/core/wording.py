@@ -1,17 +1,12 @@
-"""Figures and names as a reader of a report meets them."""
+"""Numbers, sizes and times as they are shown to a reader: in reports, in a terminal and in messages."""
 
 from __future__ import annotations
 
 import math
-import re
-
-from markupsafe import Markup, escape
-
-from brainmark.core.score import Interval
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for a reader: a true minus sign; "undefined" for what is not a number, "none" for None."""
+    """Return a number with a true minus sign; "undefined" for what is not finite, "none" for None."""
     if value is None:
         return "none"
     if not math.isfinite(value):
@@ -23,26 +18,22 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def detail(value: float) -> str:
-    """Return a further figure: counts as whole numbers."""
+    """Return a number with four digits, or without any if it is whole."""
     return number(value, 0 if math.isfinite(value) and value == round(value) and abs(value) < 1e4 else 4)
 
 
-def interval(ends: Interval | None, digits: int = 3) -> str:
-    """Return "[low, high]", or "no interval"."""
+def interval(ends: tuple[float, float] | None, digits: int = 3) -> str:
+    """Return "[low, high]", or "no interval" for None."""
     return "no interval" if ends is None else f"[{number(ends[0], digits)}, {number(ends[1], digits)}]"
 
 
 def plural(noun: str, count: int = 2) -> str:
-    """Return an English noun as it stands after a number."""
+    """Return an English noun as it stands after a number: "neuroids", "properties", "stimuli"."""
     if count == 1:
         return noun
+    if noun.endswith("us"):
+        return f"{noun[:-2]}i"
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-
-
-def breakable(name: str) -> Markup:
-    """Return an escaped name that may break after its separators."""
-    parts = re.split(r"(?<=[-_./:,])", str(name))
-    return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def duration(seconds: float) -> str:
@@ -57,14 +48,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def memory(size: int) -> str:
-    """Return bytes as "812 MiB" or "1.4 GiB"."""
-    return f"{size / 2**20:.0f} MiB" if size < 2**30 else f"{size / 2**30:.1f} GiB"
+def bytes_text(count: float | None) -> str:
+    """Return bytes as "512 B", "2.6 MB", "812 MB", "1.2 GB" (powers of 1000); "unknown size" for None."""
+    if count is None:
+        return "unknown size"
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
 
 
-def short_hash(text: str | None) -> Markup:
-    """Return the first 12 letters of a hash; the whole is in the title."""
-    if not text:
-        return Markup("not stated")
-    shown = text if len(text) <= 16 else f"{text[:12]}…"
-    return Markup('<code title="{}">{}</code>').format(text, shown)
+__all__ = ["bytes_text", "detail", "duration", "interval", "number", "plural"]

@@ -16,12 +16,12 @@ from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, Model
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_answer, with_stimulus_columns
+from brainmark.core.memory import available_memory
 from brainmark.core.score import Interval, Score, make_score
 from brainmark.core.subject import Subject
 from brainmark.data.files.places import short_name
 from brainmark.data.files.settings import home
 from brainmark.data.files.whole import write_whole
-from brainmark.metrics._arrays.backend import available_memory
 from brainmark.metrics.time.haemodynamics import BLOCK
 from brainmark.models.subjects.layered import LayeredSubject
 from brainmark.models.subjects.vision import as_subject
@@ -238,7 +238,7 @@ def _tried(
     """Score each layer, as many at a time as memory holds; without intervals, which choose nothing."""
     ceiling = benchmark.ceiling_comparison
     benchmark = replace(benchmark, metric=_without_draws(benchmark.metric), ceiling=ceiling and (lambda _: ceiling))
-    budget = available_memory(benchmark.target.values) * _SHARE
+    budget = available_memory() * _SHARE
     candidates: list[Candidate] = []
     batch: list[tuple[str, int | str | None]] = []
     held = 0.0

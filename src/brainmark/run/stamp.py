@@ -20,9 +20,11 @@ from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import BrainmarkError, ModelError
 from brainmark.core.libraries import np
+from brainmark.core.memory import peak_memory, total_memory
 from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
 from brainmark.core.subject import Subject
+from brainmark.core.wording import bytes_text
 
 PACKAGES = (
     "numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn", "torchvision", "timm",
@@ -78,7 +80,7 @@ def hardware() -> dict[str, str]:
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
-        "memory": f"{_memory() / 2**30:.0f} GiB" if _memory() else "unknown",
+        "memory": bytes_text(total_memory()) if total_memory() else "unknown",
         "system": f"{platform.system()} {platform.machine()}",
     }
 
@@ -91,23 +93,6 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 0
-
-
-def peak_memory() -> int:
-    """Return the largest resident memory of this process so far, in bytes; 0 where it cannot be known."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 @functools.cache

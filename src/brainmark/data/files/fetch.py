@@ -2,8 +2,8 @@
 
 Order: a table shipped with the package, the cache, mirror folders (used in place, nothing is copied), mirror URLs,
 the network. Every copy is hashed before it is used. The cache is ``<home>/files`` and is laid out like a mirror
-(see `brainmark.data.files.places`); downloads go to a temporary name beside their place, are checked, flushed to the disk,
-and renamed. ``<home>/locks`` holds one lock for each file, so that processes wait for each other
+(see `brainmark.data.files.places`); downloads go to a temporary name beside their place, are checked, flushed to the
+disk, and renamed. ``<home>/locks`` holds one lock for each file, so that processes wait for each other
 instead of downloading twice; what a killed process leaves behind, the next one overwrites.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from brainmark.core import DataError, MissingData, Source
+from brainmark.core.wording import bytes_text
 from brainmark.data.files import settings
 from brainmark.data.files.download import Bar, Unavailable, cannot_write, download, offered
 from brainmark.data.files.places import as_url, local_path, places
@@ -201,7 +202,7 @@ def _cache_errors(source: Source, target: Path) -> Generator[None]:
     except OSError as error:
         place = error.filename or target
         raise DataError(
-            f"cannot keep {_name(source)!r} ({readable(source.size)}) in the cache, at {place}: {cannot_write(error)}"
+            f"cannot keep {_name(source)!r} ({bytes_text(source.size)}) in the cache, at {place}: {cannot_write(error)}"
         ) from error
 
 
@@ -211,8 +212,8 @@ def _room_for(source: Source, part: Path) -> None:
     free = shutil.disk_usage(part.parent).free
     if source.size is not None and free < source.size:
         raise DataError(
-            f"cannot keep {_name(source)!r} in the cache {part.parent}: it has {readable(source.size)}, "
-            f"the disk has {readable(free)} left: free some space, or set BRAINMARK_HOME to a folder on another disk"
+            f"cannot keep {_name(source)!r} in the cache {part.parent}: it has {bytes_text(source.size)}, "
+            f"the disk has {bytes_text(free)} left: free some space, or set BRAINMARK_HOME to a folder on another disk"
         )
 
 
@@ -223,7 +224,7 @@ def _nowhere(source: Source, tried: Sequence[tuple[str, str]]) -> str:
     refused = any(reason.startswith(("HTTP 401", "HTTP 403")) for _, reason in tried)
     login = "; if its host wants credentials, download it with yours into such a folder" * refused
     return (
-        f"cannot get {_name(source)!r} ({readable(source.size)}); tried:{lines}\n"
+        f"cannot get {_name(source)!r} ({bytes_text(source.size)}); tried:{lines}\n"
         f"{mend} to the network, or set {settings.MIRROR} to a folder or base URL that holds {places(source.url)[0]}"
         f"{login}"
     )
@@ -231,15 +232,3 @@ def _nowhere(source: Source, tried: Sequence[tuple[str, str]]) -> str:
 
 def _name(source: Source) -> str:
     return places(source.url)[0].name
-
-
-def readable(size: int | None) -> str:
-    """Return a number of bytes as people read it: 512 B, 2.6 MB, 1.2 GB."""
-    if size is None:
-        return "of unknown size"
-    amount, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +9,8 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from brainmark.core.errors import ResourceError
 from brainmark.core.libraries import np, torch
+from brainmark.core.memory import available_memory
+from brainmark.core.wording import bytes_text
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real, Shaped
 
 _BLOCK = 2**24  # numbers of a matrix that are centred together (64 MiB in float32)
@@ -202,14 +202,6 @@ def column_means(x: Bool[Array, "n p"] | Real[Array, "n p"]) -> Float[Array, " p
     return x.mean(0, dtype=xp.float64) if is_torch_array(x) else xp.mean(x, axis=0, dtype=xp.float64)
 
 
-def available_memory(x: Shaped[Array, " ..."]) -> int:
-    """Bytes that a computation next to `x` may still take, on its device, or on this machine or container."""
-    if is_torch_array(x) and x.device.type == "cuda":
-        kept = torch.cuda.memory_reserved(x.device) - torch.cuda.memory_allocated(x.device)  # by torch, for what comes
-        return int(torch.cuda.mem_get_info(x.device)[0] + kept)
-    return min(_machine_memory(), _container_memory(), _process_memory())
-
-
 def check_memory(needed: int, x: Shaped[Array, " ..."], what: str) -> None:
     """Raise `ResourceError` before a computation that would not fit.
 
@@ -217,48 +209,9 @@ def check_memory(needed: int, x: Shaped[Array, " ..."], what: str) -> None:
     ------
     ResourceError : says how much is needed, how much there is, and what helps.
     """
-    free = available_memory(x)
+    free = available_memory(device(x))
     if needed > free:
         raise ResourceError(
-            f"{what} needs about {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; "
+            f"{what} needs about {bytes_text(needed)} of memory and {bytes_text(free)} are free; "
             "reduce the features first, use fewer presentations, or a larger machine"
         )
-
-
-def _machine_memory() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 2**62  # unknown on this system: let it try
-
-
-def _process_memory() -> int:
-    """What the limit of this process (``ulimit -v``) leaves of its address space."""
-    try:
-        import resource
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit == resource.RLIM_INFINITY:
-            return 2**62
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        return max(limit - pages * resource.getpagesize(), 0)
-    except (ImportError, OSError, ValueError, IndexError):
-        return 2**62
-
-
-def _container_memory() -> int:
-    """What a control group (container, batch job) leaves; pages of the file cache can be given back."""
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return 2**62
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
-        stat = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text("ascii").splitlines())
-        return int(limit) - used + int(stat.get("inactive_file", 0))
-    except (OSError, ValueError):
-        return 2**62

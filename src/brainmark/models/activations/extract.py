@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
 from brainmark.core.libraries import np
+from brainmark.core.memory import available_memory, keep_heap, resident_memory
 from brainmark.core.stimuli import Media
+from brainmark.core.wording import bytes_text
 from brainmark.models.activations import plan as planning
 from brainmark.models.activations.calls import ALL, OUTPUT, all_calls
 from brainmark.models.activations.loading import as_arrays, bytes_of, digest_of, shapes_of, stacked
-from brainmark.models.activations.memory import available_memory, human_bytes, keep_heap, resident_memory
 from brainmark.models.activations.outputs import check_weights, converted
 from brainmark.models.activations.passes import Progress, Run, Stochastic
 from brainmark.models.activations.plan import (
@@ -108,7 +109,7 @@ class Extractor:
         found, mode = _with_gradients_if_needed(probed, torch.inference_mode)
         medium = found.medium + stored[0] + stored[1]
         return dataclasses.replace(
-            found, medium=medium, prepared=stored[1], key=key, digest=digest_of(media[0]), mode=mode
+            found, medium=medium, prepared=stored[1], key=key, digest=digest_of(media[0], 0), mode=mode
         )
 
     def plan(
@@ -136,14 +137,15 @@ class Extractor:
         reducing = max((scratch for _, scratch in reduced.values()), default=0)
         if into is not None:
             check_disk(into, results)
-        on_cpu = torch.device(self.device).type == "cpu"
+        device = torch.device(self.device)
+        on_cpu = device.type == "cpu"
         free = int(available_memory() * _USABLE)
 
         def with_batch(batch: int) -> tuple[Plan, bool]:
             passing, beside = working_bytes(probed, batch, reducing)
             working = beside + (passing if on_cpu else 0)
             plan = Plan(len(media), shapes, batch, results, working, resident_memory(), into is not None)
-            return plan, plan.bytes <= free and (on_cpu or passing <= _free_on(self.device))
+            return plan, plan.bytes <= free and (on_cpu or passing <= available_memory(device) * _USABLE)
 
         plans = [with_batch(batch) for batch in self._sizes(len(media), seed, probed.working if on_cpu else 0)]
         for plan, fits in plans:
@@ -269,15 +271,10 @@ def _too_much(plan: Plan, free: int, layers: Sequence[str]) -> str:
     out = "" if plan.on_disk else "write them to files (into=FOLDER), "
     fewer = "a smaller batch, " if plan.batch > 1 else ""
     return (
-        f"activations of {plan.stimuli} stimuli need {human_bytes(plan.bytes)} ({', '.join(layers)}; "
-        f"{plan.batch} at a time), but {human_bytes(free)} of memory are free; {out}ask for {fewer}fewer layers or "
+        f"activations of {plan.stimuli} stimuli need {bytes_text(plan.bytes)} ({', '.join(layers)}; "
+        f"{plan.batch} at a time), but {bytes_text(free)} of memory are free; {out}ask for {fewer}fewer layers or "
         "stimuli, or reduce the layers (AveragePool, Projection)"
     )
-
-
-def _free_on(device: str) -> int:
-    kind = torch.device(device).type
-    return int(torch.cuda.mem_get_info(device)[0] * _USABLE) if kind == "cuda" else available_memory()
 
 
 _evaluation = threading.RLock()  # training flags and hooks belong to the module, which threads may share

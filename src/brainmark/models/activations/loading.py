@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from brainmark.core.errors import InvalidStimuli
 from brainmark.core.libraries import np
-from brainmark.core.stimuli import Media
+from brainmark.core.stimuli import Media, content_digest
 
 _MOST_WORKERS = 4
 _AHEAD = 2  # stimuli that each worker may be ahead
@@ -124,7 +125,7 @@ class Loader:
         """Prepare one medium, unless its content is already on the way."""
         try:
             medium = self.media[row]
-            digest = digest_of(medium)
+            digest = digest_of(medium, row)
             return digest, None if digest in seen else self.prepare(medium)
         except InvalidStimuli as error:
             raise InvalidStimuli(f"{self.label(row)}: {error}") from error
@@ -189,30 +190,12 @@ def bytes_of(prepared: Any) -> int:
     return int(getattr(prepared, "nbytes", 8))
 
 
-def digest_of(medium: Any) -> bytes:
-    """Hash of a medium's content."""
-    whole = hashlib.blake2b(digest_size=16)
-    _update(whole, medium)
-    return whole.digest()
-
-
-def _update(whole: Any, medium: Any) -> None:
-    if isinstance(medium, np.ndarray):
-        whole.update(f"{medium.dtype.str}{medium.shape}".encode())
-        whole.update(np.ascontiguousarray(medium).data)
-    elif isinstance(medium, Tensor):
-        _update(whole, medium.detach().cpu().contiguous().numpy())
-    elif isinstance(medium, Mapping):
-        for key, value in cast("Mapping[Any, Any]", medium).items():
-            whole.update(f"{key!r}:".encode())
-            _update(whole, value)
-    elif isinstance(medium, tuple | list):
-        whole.update(f"{len(cast('Sequence[Any]', medium))}".encode())
-        for value in cast("Sequence[Any]", medium):
-            _update(whole, value)
-    else:
-        whole.update(type(medium).__name__.encode())
-        whole.update(medium if isinstance(medium, bytes) else str(medium).encode())
+def digest_of(medium: Any, row: int) -> bytes:
+    """Return the hash of a medium's content; one whose content is not known equals no other, so its row stands in."""
+    try:
+        return content_digest(medium, partial(hashlib.blake2b, digest_size=16))
+    except InvalidStimuli:
+        return f"stimulus {row}".encode()
 
 
 __all__ = [

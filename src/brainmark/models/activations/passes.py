@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import ModelError, ResourceError
 from brainmark.core.libraries import np
+from brainmark.core.memory import keep_heap
 from brainmark.core.stimuli import Media
 from brainmark.models.activations import plan as planning
 from brainmark.models.activations.calls import EnoughSeen, find_calls, hooked
 from brainmark.models.activations.loading import Batch, Loader, prefetched
-from brainmark.models.activations.memory import keep_heap
 from brainmark.models.activations.outputs import call_with, one_tensor
 from brainmark.models.activations.plan import TOGETHER, Plan, Probe, check_stimuli
 from brainmark.models.activations.reductions import Reduction

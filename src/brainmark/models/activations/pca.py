@@ -13,9 +13,10 @@ from torch import Tensor
 
 from brainmark.core.errors import ModelError, ResourceError
 from brainmark.core.libraries import np
+from brainmark.core.memory import available_memory
 from brainmark.core.stimuli import Media
+from brainmark.core.wording import bytes_text
 from brainmark.models.activations.extract import ALL, Extractor, Layers, Progress
-from brainmark.models.activations.memory import available_memory, human_bytes
 from brainmark.models.activations.reductions import Reduction
 from brainmark.models.activations.results import check_disk, file_of
 
@@ -143,8 +144,8 @@ def _room(name: str, shape: tuple[int, int], into: Path | None) -> np.ndarray:
         return np.lib.format.open_memmap(file_of(into, name), "w+", np.float32, shape)
     if needed > (free := available_memory()):
         raise ResourceError(
-            f"layer {name!r}: {shape[0]} components of {shape[1]} units need {human_bytes(needed)}, but "
-            f"{human_bytes(free)} of memory are free; write them to files (into=FOLDER), ask for fewer components, "
+            f"layer {name!r}: {shape[0]} components of {shape[1]} units need {bytes_text(needed)}, but "
+            f"{bytes_text(free)} of memory are free; write them to files (into=FOLDER), ask for fewer components, "
             "or reduce the layer before (AveragePool)"
         )
     return np.empty(shape, np.float32)

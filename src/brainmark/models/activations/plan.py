@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from brainmark.core.errors import InvalidModel, ModelError
+from brainmark.core.wording import bytes_text, plural
 from brainmark.models.activations.calls import Call, EnoughSeen, check_ran, find_calls, hooked
-from brainmark.models.activations.memory import human_bytes
 from brainmark.models.activations.outputs import call_with, converted, is_array, one_tensor, tensors_in
 from brainmark.models.activations.shortcuts import Following, Shortcuts
 
@@ -110,7 +110,7 @@ class Plan:
         where = "on disk" if self.on_disk else "in memory"
         return (
             f"{layers} of {self.stimuli} stimuli in batches of {self.batch}: "
-            f"at most {human_bytes(self.bytes)} of memory; {human_bytes(self.results)} of activations {where}"
+            f"at most {bytes_text(self.bytes)} of memory; {bytes_text(self.results)} of activations {where}"
         )
 
 
@@ -254,7 +254,7 @@ def check_stimuli(tensor: Tensor, name: str, count: int) -> None:
     shape = tuple(tensor.shape)
     if shape[0] != count:
         raise ModelError(
-            f"layer {name!r}: its output has the shape {shape} for {count} stimul{'us' if count == 1 else 'i'}; "
+            f"layer {name!r}: its output has the shape {shape} for {count} {plural('stimulus', count)}; "
             "the first dimension must be that of stimuli: wrap the module"
         )
     if not tensor.numel():

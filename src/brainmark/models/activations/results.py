@@ -14,7 +14,7 @@ from torch import Tensor
 
 from brainmark.core.errors import ResourceError
 from brainmark.core.libraries import np
-from brainmark.models.activations.memory import human_bytes
+from brainmark.core.wording import bytes_text
 
 
 class Results(Protocol):
@@ -113,7 +113,7 @@ def check_disk(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ResourceError(
-            f"activations need {human_bytes(needed)} on disk, but {human_bytes(free)} are free in {folder}"
+            f"activations need {bytes_text(needed)} on disk, but {bytes_text(free)} are free in {folder}"
         )
 
 
