@@ -93,7 +93,7 @@ def repetitions(case: Case, data: Data) -> Callable[[], Comparison]:
     count, n, q = trials.shape
     if case.metric == "split_half":
         target = xr.DataArray(trials, dims=("repetition", "presentation", "neuroid"))
-        return lambda: split_half(splits=10, resamples=0)(target)
+        return lambda: split_half(halvings=10, resamples=0)(target)
     repetition = ("presentation", np.repeat(np.arange(count), n))
     flat = recording(trials.reshape(count * n, q), np.tile(np.arange(n), count), "neuroid", repetition=repetition)
     return lambda: bs.internal_consistency(flat)

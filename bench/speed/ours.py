@@ -54,7 +54,7 @@ def consistency(work: Work, data: dict[str, np.ndarray]) -> Callable[[], Compari
         from brainmark.metrics.statistics.ceilings import split_half
 
         target = xr.DataArray(trials, dims=("repetition", "presentation", "neuroid"))
-        return lambda: split_half(splits=10, resamples=0)(target)
+        return lambda: split_half(halvings=10, resamples=0)(target)
     flat = recording(trials.reshape(count * n, q), np.tile(np.arange(n), count), "neuroid")
     flat = flat.assign_coords(repetition=("presentation", np.repeat(np.arange(count), n)))
     return lambda: bs.internal_consistency(flat)

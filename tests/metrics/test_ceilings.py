@@ -36,7 +36,7 @@ def test_reliability_is_that_of_the_mean(noise: float, unequal: bool) -> None:
 def test_scatter_of_single_splits_does_not_lower_the_reliability() -> None:
     """Few, noisy presentations: correcting each split and averaging after is always lower than averaging before."""
     target = trials(40, 3000, 4, noise=4.0)  # reliability .5
-    single = np.stack([split_half_correlations(target.values, splits=1, seed=s)[0] for s in range(20)])
+    single = np.stack([split_half_correlations(target.values, halvings=1, seed=s)[0] for s in range(20)])
     mean = single.mean(0)
     before, after = 2 * mean / (1 + mean), (2 * single / (1 + single)).mean(0)
     assert (after < before).all()
@@ -49,9 +49,9 @@ def test_halves_of_the_same_neuroids_recorded_apart() -> None:
     target = trials(60, 4, 8, noise=1.0)
     target.values[:30, 2, 4:] = np.nan
     target.values[40:, 3, :] = np.nan
-    together = split_half(splits=5, resamples=8)(target)
+    together = split_half(halvings=5, resamples=8)(target)
     for column in (2, 3):
-        alone = split_half(splits=5, resamples=8)(target.isel(neuroid=[column]))
+        alone = split_half(halvings=5, resamples=8)(target.isel(neuroid=[column]))
         assert float(together.values[column]) == pytest.approx(float(alone.values[0]), rel=1e-12)
         assert together.replicates is not None
         assert alone.replicates is not None
@@ -62,18 +62,18 @@ def test_two_repetitions_have_one_half_each() -> None:
     target = trials(200, 5, 2, noise=1.0)
     first, second = target.values[:, :, 0], target.values[:, :, 1]
     r = [np.corrcoef(a, b)[0, 1] for a, b in zip(first.T, second.T, strict=True)]
-    found = split_half_correlations(target.values, splits=200)[0]
+    found = split_half_correlations(target.values, halvings=200)[0]
     np.testing.assert_allclose(found, r, atol=0.03)
 
 
 def test_replicates_rest_on_the_draws_of_the_metrics() -> None:
     target = trials(50, 3, 4, noise=1.0)
     counts = draws(50, 6, seed=4)
-    r, replicates = split_half_correlations(target.values, splits=3, seed=4, counts=counts)
-    whole, same = split_half_correlations(target.values, splits=3, seed=4, counts=np.ones((1, 50), int))
+    r, replicates = split_half_correlations(target.values, halvings=3, seed=4, counts=counts)
+    whole, same = split_half_correlations(target.values, halvings=3, seed=4, counts=np.ones((1, 50), int))
     np.testing.assert_allclose(same[0], r, rtol=1e-10)
     np.testing.assert_allclose(whole, r, rtol=1e-12)
-    found = split_half(splits=3, resamples=6, seed=4)(target).replicates
+    found = split_half(halvings=3, resamples=6, seed=4)(target).replicates
     np.testing.assert_allclose(found, np.sqrt(spearman_brown(replicates)), rtol=1e-12)
 
 
@@ -118,14 +118,14 @@ def test_halves_that_are_unequal_are_corrected_for_what_they_are(noise: float, r
             np.random.default_rng(0).standard_normal((n, 60)).T, target.mean("repetition").values.T, strict=True
         )
     ]
-    found = split_half(splits=10, resamples=0)(target)
+    found = split_half(halvings=10, resamples=0)(target)
     assert found.aggregate() == pytest.approx(np.median(reached), rel=0.012)
     assert found.aggregate() == pytest.approx(np.sqrt(1 / (1 + noise * np.mean(1 / counts))), rel=0.012)
 
 
 def test_draws_are_corrected_for_the_trials_of_their_presentations() -> None:
     target = trials(60, 5, np.resize((1, 2, 3, 8), 60), 1.0)
-    found = split_half(splits=4, resamples=6, seed=3)(target)
+    found = split_half(halvings=4, resamples=6, seed=3)(target)
     counts = draws(60, 6, 3)
     assert found.replicates is not None
     for k, count in enumerate(counts):

@@ -11,7 +11,7 @@ import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
 from brainmark.metrics.regression.predictivity import ridge
-from brainmark.metrics.statistics.ceilings import SplitHalf
+from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.splits import Shuffled
 from brainmark.metrics.time.haemodynamics import (
     BLOCK,
@@ -172,10 +172,10 @@ def test_ceilings_are_those_of_recordings() -> None:
     generator = np.random.default_rng(6)
     people = REGRESSORS[:, :1, None] + generator.normal(size=(BINS, 1, 20)) + 4 * START[:, None, None] / START.max()
     target = run(people, drift=START)
-    plain = ceiling_in_volumes(SplitHalf(resamples=10))(target)
-    direct = SplitHalf(resamples=10)(as_presentations(target))
+    plain = ceiling_in_volumes(split_half(resamples=10))(target)
+    direct = split_half(resamples=10)(as_presentations(target))
     assert plain.aggregate() == direct.aggregate()
-    without = ceiling_in_volumes(SplitHalf(resamples=10), ("drift",))(target)
+    without = ceiling_in_volumes(split_half(resamples=10), ("drift",))(target)
     truth = REGRESSORS[:, 0] - np.polyval(np.polyfit(START, REGRESSORS[:, 0], 1), START)
     expected = np.sqrt(truth.var() / (truth.var() + 1 / 20))
     assert without.aggregate() == pytest.approx(expected, abs=0.03)
@@ -186,7 +186,7 @@ def test_volumes_that_were_not_measured_cost_no_repetition() -> None:
     people = REGRESSORS[:, :1, None] + generator.normal(size=(BINS, 1, 4)) + 4 * START[:, None, None] / START.max()
     holed = people.copy()
     holed[3, 0, 0] = np.nan
-    ceiling = ceiling_in_volumes(SplitHalf(resamples=0), ("drift",))
+    ceiling = ceiling_in_volumes(split_half(resamples=0), ("drift",))
     whole, part = (ceiling(run(values, drift=START)).aggregate() for values in (people, holed))
     assert part == pytest.approx(whole, abs=0.02)
     rest = np.delete(people, 0, axis=2)

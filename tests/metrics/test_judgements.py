@@ -54,7 +54,7 @@ def test_the_true_judgement_reaches_its_ceiling(method: str, people: int, noise:
         truth = generator.normal(size=300)
         target = ratings(truth[:, None] + noise * generator.normal(size=(300, people)))
         raw = judgement_correlation(method, resamples=0)(ratings(truth), target).aggregate()  # type: ignore[arg-type]
-        ceiling = judgement_ceiling(method, splits=30, resamples=0)(target)  # type: ignore[arg-type]
+        ceiling = judgement_ceiling(method, halvings=30, resamples=0)(target)  # type: ignore[arg-type]
         ratios.append(raw / ceiling.aggregate())
     assert np.mean(ratios) == pytest.approx(1, abs=0.02)
 
@@ -63,7 +63,7 @@ def test_ceiling_copes_with_people_who_judged_a_part(truth: np.ndarray) -> None:
     generator = np.random.default_rng(3)
     values = truth[:, None] + generator.normal(size=(120, 12))
     values[generator.random(values.shape) < 0.5] = np.nan
-    ceiling = judgement_ceiling(splits=20, resamples=30)(ratings(values))
+    ceiling = judgement_ceiling(halvings=20, resamples=30)(ratings(values))
     assert 0.8 < ceiling.aggregate() < 1
     assert ceiling.replicates is not None
     assert ceiling.replicates.shape == (30, 1)
@@ -134,4 +134,4 @@ def test_an_odd_number_of_people_is_no_worse_than_it_is(people: int, noise: floa
     judged[::4, 0] = np.nan
     target = xr.DataArray(judged, dims=("presentation", "subject"))
     reached = judgement_correlation(resamples=0)(xr.DataArray(truth, dims="presentation"), target).aggregate()
-    assert judgement_ceiling(splits=20, resamples=0)(target).aggregate() == pytest.approx(reached, rel=0.012)
+    assert judgement_ceiling(halvings=20, resamples=0)(target).aggregate() == pytest.approx(reached, rel=0.012)

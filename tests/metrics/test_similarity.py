@@ -264,7 +264,7 @@ def test_the_true_population_reaches_the_ceiling_of_a_recording(noise: float) ->
         trials = signal[..., None] + noise * generator.normal(size=(*signal.shape, 8))
         target = xr.DataArray(trials, dims=("presentation", "neuroid", "repetition"), coords=recording(signal).coords)
         raws.append(rdm(resamples=0)(recording(signal), target.mean("repetition")).aggregate())
-        ceiling = rdm_ceiling(resamples=20, splits=5)(target)
+        ceiling = rdm_ceiling(resamples=20, halvings=5)(target)
         assert ceiling.replicates is not None
         assert ceiling.replicates.shape == (20, 1)
         ceilings.append(ceiling.aggregate())

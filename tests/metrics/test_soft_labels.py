@@ -94,7 +94,7 @@ def test_entropy_is_scipys() -> None:
 def test_ceiling_replicates_share_the_draws(world: tuple[np.ndarray, np.ndarray]) -> None:
     """Draw k of the ceiling is the ceiling of the images that draw k of a metric takes."""
     target = counted(*world, 40)
-    ceiling = soft_labels_ceiling("choices", splits=1, resamples=4)(target)
+    ceiling = soft_labels_ceiling("choices", halvings=1, resamples=4)(target)
     one, other = (
         half / half.sum(axis=1, keepdims=True) for half in halve(target.values, np.random.default_rng([0, 3]))
     )

@@ -12,7 +12,7 @@ from brainmark.core.experiment import Experiment
 from brainmark.data import where
 from brainmark.metrics.language.formulas import Formula, read_formula
 from brainmark.metrics.language.reading import reliability_ceiling
-from brainmark.metrics.statistics.ceilings import SplitHalf
+from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
 from brainmark.metrics.time.haemodynamics import as_presentations, delayed
 from brainmark.studies import brennan2016, hu2020, warstadt2020
@@ -36,7 +36,7 @@ def test_people_hear_alice_alike() -> None:
     bold = study("Brennan2016").measurement
     assert dict(bold.sizes) == {"time_bin": 362, "neuroid": 6, "repetition": 27}
     assert "s33" not in bold.coords["subject"].values
-    found = SplitHalf(splits=100, resamples=0)(as_presentations(bold)).values
+    found = split_half(halvings=100, resamples=0)(as_presentations(bold)).values
     reliability = dict(zip(bold.coords["region"].values.tolist(), found.values**2, strict=True))
     assert reliability == pytest.approx(RELIABILITY, abs=0.025)
 

@@ -22,7 +22,7 @@ from brainmark.core.libraries import np, xr
 from brainmark.data.readers.frequency import log_frequency
 from brainmark.metrics.language.nuisances import autocorrelation
 from brainmark.metrics.regression.predictivity import Predictivity
-from brainmark.metrics.statistics.ceilings import SplitHalf
+from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.splits import Shuffled
 from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
 from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes
@@ -95,7 +95,7 @@ def _ceiling(measure: str) -> Ceiling | None:
         return None
     if "people" in measure:
         return ceiling_in_volumes(_by_subject(LeaveOneSubjectOut(block=BLOCK)))
-    return ceiling_in_volumes(SplitHalf(block=BLOCK), NUISANCE if measure == "-surprisal" else ())
+    return ceiling_in_volumes(split_half(block=BLOCK), NUISANCE if measure == "-surprisal" else ())
 
 
 def _by_subject(ceiling: Ceiling) -> Ceiling:

@@ -47,7 +47,7 @@ def temporal_ridge() -> Benchmark:
         Experiment(study.stimuli, Record("IT", WIDE), study.setting),
         study.measurement,
         metric=each_time_bin(metrics["ridge"].load(resamples=200)),
-        ceiling=each_time_bin_ceiling(split_half(splits=10, resamples=200)),
+        ceiling=each_time_bin_ceiling(split_half(halvings=10, resamples=200)),
         controls=(control_model("pixels"), shuffled()),
     )
 

@@ -37,7 +37,17 @@ from brainmark.core.experiment import (
     Setting,
 )  # fmt: skip
 from brainmark.core.measurement import check_answer, check_measurement
-from brainmark.core.registry import Entry, Registry, benchmarks, datasets, discover, metrics, models
+from brainmark.core.registry import (
+    Entry,
+    MetricEntry,
+    Registry,
+    benchmarks,
+    datasets,
+    discover,
+    metric,
+    metrics,
+    models,
+)
 from brainmark.core.score import ControlScore, Failure, Score, Stamp
 from brainmark.core.stimuli import ImageFiles, Media, Stimuli
 from brainmark.core.subject import Subject
@@ -70,6 +80,7 @@ __all__ = [
     "MethodError",
     "Metric",
     "MetricCard",
+    "MetricEntry",
     "MissingData",
     "MissingDependency",
     "ModelCard",
@@ -97,6 +108,7 @@ __all__ = [
     "control_model",
     "datasets",
     "discover",
+    "metric",
     "metrics",
     "models",
     "shuffled",

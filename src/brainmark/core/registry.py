@@ -12,14 +12,15 @@ import inspect
 import pkgutil
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard
-from brainmark.core.comparison import Metric
+from brainmark.core.cards import BenchmarkCard, Card, Compared, DatasetCard, Domain, MetricCard, ModelCard
+from brainmark.core.comparison import Ceiling, Metric
 from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, saying_what_to_install
+from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ENTRY_POINT_GROUP = "brainmark"
 ROOMS = (  # the packages and modules of our own in which things are registered
-    "brainmark.metrics.catalogue",
+    "brainmark.metrics",
     "brainmark.studies",
     "brainmark.brainscore.metrics.published",
     "brainmark.brainscore.studies",
@@ -68,12 +69,43 @@ class Entry(Generic[T, C]):
 
     def load(self, **options: Any) -> T:
         """Make the thing; unknown options are refused with the nearest known one, a missing library is named."""
-        known = self.options
+        self._check_options(options, self.options)
+        with saying_what_to_install(f"{self.kind} {self.name!r}", getattr(self.card, "domain", "vision")):
+            return self.factory(**options)
+
+    def _check_options(self, options: Iterable[str], known: dict[str, Any]) -> None:
         for option in options:
             if option not in known:
                 raise UnknownName(f"option of {self.kind} {self.name!r}", option, known, _listing(known))
-        with saying_what_to_install(f"{self.kind} {self.name!r}", getattr(self.card, "domain", "vision")):
-            return self.factory(**options)
+
+
+@dataclass(frozen=True)
+class MetricEntry(Entry[Metric, MetricCard]):
+    """A metric with the ceiling that belongs to it.
+
+    `make_ceiling` is the factory of the ceiling, or None. `ceiling_over` names the dimensions of a target of which one
+    must have several entries for there to be a ceiling; empty: any target has one.
+    """
+
+    make_ceiling: Callable[..., Ceiling | None] | None = None
+    ceiling_over: tuple[str, ...] = ("repetition", "subject")
+
+    def ceiling(self, target: xr.DataArray | None = None, /, **options: Any) -> Ceiling | None:
+        """Make the ceiling of the metric; None where it has none, or where `target` holds nothing to estimate it from.
+
+        `options` are those of the metric; parameters that the ceiling shares with the metric receive them (or their
+        defaults). Parameters of the ceiling alone may be given too.
+        """
+        if self.make_ceiling is None:
+            return None
+        shared = inspect.signature(self.make_ceiling).parameters
+        self._check_options(options, self.options | {n: p.default for n, p in shared.items()})
+        several = any(target.sizes.get(dim, 1) > 1 for dim in self.ceiling_over) if target is not None else True
+        if self.ceiling_over and not several:
+            return None
+        chosen = self.options | options
+        with saying_what_to_install(f"ceiling of {self.kind} {self.name!r}"):
+            return self.make_ceiling(**{name: chosen[name] for name in shared if name in chosen})
 
 
 def _listing(options: dict[str, Any]) -> str:
@@ -104,18 +136,21 @@ class Registry(Generic[T, C]):
             self._finders.append(finder)
         return finder
 
-    def add(self, name: str, *, card: C) -> Callable[[F], F]:
-        """Register the decorated factory under `name`.
+    def add(self, name: str, *, card: C, **more: Any) -> Callable[[F], F]:
+        """Register the decorated factory under `name`; `more` are further attributes of the registry's entries.
 
         The factory takes no argument without a default, and no ``*args`` or ``**kwargs``.
         """
 
         def register(factory: F) -> F:
             self._check(name, factory, card)
-            self._entries[name] = Entry(self.kind, name, factory, card)
+            self._entries[name] = self._entry(name, factory, card, **more)
             return factory
 
         return register
+
+    def _entry(self, name: str, factory: Callable[..., T], card: C, **more: Any) -> Entry[T, C]:
+        return Entry(self.kind, name, factory, card, **more)
 
     def _check(self, name: str, factory: Callable[..., T], card: C) -> None:
         where = f"{self.kind} {name!r} ({factory.__module__}.{factory.__qualname__})"
@@ -171,10 +206,50 @@ class Registry(Generic[T, C]):
         return [self[name] for name in self]
 
 
+class MetricRegistry(Registry[Metric, MetricCard]):
+    """The registry of metrics, whose entries know their ceilings."""
+
+    def _entry(self, name: str, factory: Callable[..., Metric], card: MetricCard, **more: Any) -> MetricEntry:
+        return MetricEntry(self.kind, name, factory, card, **more)
+
+    def __getitem__(self, name: str) -> MetricEntry:
+        entry = super().__getitem__(name)
+        assert isinstance(entry, MetricEntry)
+        return entry
+
+
 models: Registry[Subject, ModelCard] = Registry("model", ModelCard)
 datasets: Registry[Any, DatasetCard] = Registry("dataset", DatasetCard)
-metrics: Registry[Metric, MetricCard] = Registry("metric", MetricCard)
+metrics = MetricRegistry("metric", MetricCard)
 benchmarks: Registry[Benchmark, BenchmarkCard] = Registry("benchmark", BenchmarkCard)
+
+
+def metric(
+    name: str,
+    *,
+    summary: str,
+    cite: str,
+    compares: Compared,
+    licence: str = "MIT",
+    ceiling: Callable[..., Ceiling | None] | None = None,
+    ceiling_over: tuple[str, ...] = ("repetition", "subject"),
+    chance: float | None = 0.0,
+    domain: Domain | Literal["any"] = "any",
+    tags: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Register the decorated factory as a metric, with its card and its ceiling.
+
+    Parameters
+    ----------
+    name, summary, cite, compares, licence, chance, domain, tags : see `MetricCard`.
+    ceiling : factory of the ceiling, whose parameters that are options of the metric too receive the metric's options.
+    ceiling_over : dimensions of a target of which one must have several entries for there to be a ceiling; empty: none.
+    """
+    card = MetricCard(
+        summary=summary, cite=cite, compares=compares, licence=licence, chance=chance, domain=domain, tags=tags
+    )
+    return metrics.add(name, card=card, make_ceiling=ceiling, ceiling_over=ceiling_over)
+
 
 broken_plugins: dict[str, str] = {}  # entry point -> why it could not be loaded; `brainmark doctor` shows it
 _lock = threading.RLock()
@@ -214,5 +289,5 @@ def _load_plugin(point: metadata.EntryPoint) -> None:
 
 def _import_room(name: str) -> None:
     room = importlib.import_module(name)
-    for module in pkgutil.iter_modules(getattr(room, "__path__", ())):
-        importlib.import_module(f"{name}.{module.name}")
+    for module in pkgutil.walk_packages(getattr(room, "__path__", ()), f"{name}."):
+        importlib.import_module(module.name)

@@ -10,9 +10,8 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, pd, xr
 from brainmark.metrics._arrays.backend import as_numpy
-from brainmark.metrics._arrays.inputs import Recording, check_kind, check_numbers
+from brainmark.metrics._arrays.inputs import Recording, check_kind, check_numbers, unit_coordinates
 from brainmark.metrics._arrays.shapes import Bool, Float, Integer, Real, Shaped
-from brainmark.metrics.regression.predictivity import unit_coordinates
 
 
 class Aggregate(NamedTuple):

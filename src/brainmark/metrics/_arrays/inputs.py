@@ -127,6 +127,11 @@ def along_presentations(target: xr.DataArray, name: str) -> Shaped[np.ndarray, "
     return np.asarray(target.coords[name].values)
 
 
+def unit_coordinates(target: xr.DataArray, dim: str = "neuroid") -> dict[str, xr.DataArray]:
+    """Return the coordinates along the units of a target."""
+    return {str(k): v for k, v in target.coords.items() if v.dims == (dim,)}
+
+
 def check_pair(prediction: xr.DataArray, target: xr.DataArray) -> None:
     """Refuse empty measurements, predictions that are no numbers, and targets that are infinite or all missing."""
     for name, array in (("prediction", prediction), ("target", target)):

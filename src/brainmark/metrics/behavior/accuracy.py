@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations
 from brainmark.metrics.behavior.patterns import aligned_choices, labelled_choices
 from brainmark.metrics.statistics.resampling import draws
 
 
+@metric(
+    "accuracy",
+    summary="Share of stimuli on which the model's first choice is the right label (top-1).",
+    cite="deng2009",
+    compares="choices",
+    chance=None,
+    tags=("behavior", "engineering"),
+)
 def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """Share of presentations on which the model's first choice is the right label (top-1).
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.behavior.patterns import aligned_choices, known_mean, labelled_choices
@@ -24,6 +25,29 @@ ByWeight: TypeAlias = "Callable[[np.ndarray], np.ndarray]"
 """counts (draw, presentation) -> values (draw, subject)."""
 
 
+def error_consistency_ceiling(
+    truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0
+) -> Ceiling:
+    """Return the mean kappa of each subject with every other: how consistent people are with each other.
+
+    Parameters as in `error_consistency`. It is no upper bound: a model without the subjects' own noise may exceed it.
+    """
+
+    def consistency(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
+        return known_mean(averaged([kappa(own, others, each) for each in counts]))
+
+    return _between_people(consistency, truth, within, resamples, seed)
+
+
+@metric(
+    "error_consistency",
+    summary="Cohen's kappa between the right and wrong answers of a model and of each subject.",
+    cite="geirhos2020",
+    compares="choices",
+    ceiling=error_consistency_ceiling,
+    ceiling_over=("subject",),
+    tags=("behavior",),
+)
 def error_consistency(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """Cohen's kappa between a model's and each subject's right and wrong answers (Geirhos et al. 2020, NeurIPS).
 
@@ -64,20 +88,28 @@ def error_consistency(truth: str = "label", within: str | None = None, resamples
     return metric
 
 
-def error_consistency_ceiling(
+def accuracy_distance_ceiling(
     truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0
 ) -> Ceiling:
-    """Return the mean kappa of each subject with every other: how consistent people are with each other.
+    """Return the accuracy distance of each subject from the mean of the others, as `error_consistency` parametrises."""
 
-    Parameters as in `error_consistency`. It is no upper bound: a model without the subjects' own noise may exceed it.
-    """
+    def distance(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
+        mean = known_mean(others)[:, None]
+        return averaged([nearness(mean, own, each) for each in counts])[:, 0]
 
-    def consistency(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
-        return known_mean(averaged([kappa(own, others, each) for each in counts]))
-
-    return _between_people(consistency, truth, within, resamples, seed)
+    return _between_people(distance, truth, within, resamples, seed)
 
 
+@metric(
+    "accuracy_distance",
+    summary="How near a model's accuracy is to each subject's, as a share of the largest distance possible.",
+    cite="geirhos2021",
+    compares="choices",
+    ceiling=accuracy_distance_ceiling,
+    ceiling_over=("subject",),
+    chance=None,
+    tags=("behavior",),
+)
 def accuracy_distance(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """How near a model's accuracy is to each subject's: 1 - |a - h| / max(h, 1 - h), between 0 and 1.
 
@@ -95,18 +127,6 @@ def accuracy_distance(truth: str = "label", within: str | None = None, resamples
         return by_subject(values, target, len(model), resamples, seed, {"accuracy": float(model.mean())})
 
     return metric
-
-
-def accuracy_distance_ceiling(
-    truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0
-) -> Ceiling:
-    """Return the accuracy distance of each subject from the mean of the others, as `error_consistency` parametrises."""
-
-    def distance(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
-        mean = known_mean(others)[:, None]
-        return averaged([nearness(mean, own, each) for each in counts])[:, 0]
-
-    return _between_people(distance, truth, within, resamples, seed)
 
 
 def _between_people(
@@ -139,6 +159,35 @@ def _between_people(
     return ceiling
 
 
+def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the correlation of each subject's confusions with those of the others together."""
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        table, chosen = labelled_choices(target, truth), chosen_labels(target)
+        check_several(chosen[:, 0])
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            rows: list[np.ndarray] = []
+            for s in range(chosen.shape[2]):
+                others = confusions(known_mean(np.delete(chosen, s, axis=2))[..., None], table, counts)
+                rows.append(_correlated(others, confusions(chosen[..., s, None], table, counts), table)[:, 0])
+            return np.stack(rows, axis=1)
+
+        return by_subject(values, target, len(chosen), resamples, seed)
+
+    return ceiling
+
+
+@metric(
+    "confusion_similarity",
+    summary="Correlates what a model and each subject take a label for when they err.",
+    cite="geirhos2021",
+    compares="choices",
+    ceiling=confusion_ceiling,
+    ceiling_over=("subject",),
+    chance=None,
+    tags=("behavior",),
+)
 def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
     """Pearson correlation of the model's confusions with each subject's: shares of wrong labels given the right one.
 
@@ -159,25 +208,6 @@ def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int 
         return by_subject(values, target, len(guess), resamples, seed)
 
     return metric
-
-
-def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return the correlation of each subject's confusions with those of the others together."""
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        table, chosen = labelled_choices(target, truth), chosen_labels(target)
-        check_several(chosen[:, 0])
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            rows: list[np.ndarray] = []
-            for s in range(chosen.shape[2]):
-                others = confusions(known_mean(np.delete(chosen, s, axis=2))[..., None], table, counts)
-                rows.append(_correlated(others, confusions(chosen[..., s, None], table, counts), table)[:, 0])
-            return np.stack(rows, axis=1)
-
-        return by_subject(values, target, len(chosen), resamples, seed)
-
-    return ceiling
 
 
 def kappa(

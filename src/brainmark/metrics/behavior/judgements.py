@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import check_filled, check_pair, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Float, Integer, Real
 from brainmark.metrics.behavior.patterns import known_mean
@@ -20,6 +21,55 @@ from brainmark.metrics.statistics.resampling import draws
 Method = Literal["pearson", "spearman"]
 
 
+def judgement_ceiling(method: Method = "pearson", halvings: int = 100, resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the correlation that the true mean judgement would reach with the mean of these people.
+
+    People (or repetitions) are halved at random; r between the halves' means, averaged over halvings and corrected to
+    the whole group (`spearman_brown`), is the reliability of the mean; the ceiling is its square root. Presentations
+    judged by nobody in one half do not count in that split. For ``spearman`` it rests on Pearson correlations of ranks.
+    """
+    _check(method)
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people = _judgements(target)
+        if people.shape[1] < 2:
+            raise InvalidMeasurement("a ceiling of judgements needs (presentation, subject) with at least two subjects")
+        generator = np.random.default_rng([seed, 3])
+        counts = draws(len(people), resamples, seed)
+        judged = np.isfinite(people)
+        values: list[float] = []
+        replicates: list[np.ndarray] = []
+        judges = np.empty((halvings, 2))
+        for k in range(halvings):
+            order = generator.permutation(people.shape[1])
+            parts = order[: len(order) // 2], order[len(order) // 2 :]
+            one, other = (known_mean(people[:, part]) for part in parts)
+            known = np.isfinite(one) & np.isfinite(other)
+            # Replicates average ten halvings: their scatter is small next to that of the stimuli.
+            part = _compared(one[known], other[known], counts[:, known] if k < 10 else counts[:0], method)
+            values.append(part.aggregate())
+            replicates += [] if part.replicates is None else [part.replicates]
+            judges[k] = [harmonic_mean(judged[known][:, part].sum(axis=1))[0] for part in parts]
+        fewer, more = 1 / np.mean(1 / judges, axis=0)
+        whole = harmonic_mean(judged.sum(axis=1))[0]
+        top = np.sqrt(spearman_brown(np.array([np.nanmean(values)]), fewer, more, whole))
+        return Comparison(
+            xr.DataArray(top, dims=("judgement",), coords={"judgement": ["all"]}),
+            replicates=np.sqrt(spearman_brown(np.mean(replicates, axis=0), fewer, more, whole)) if replicates else None,
+            center="mean",
+        )
+
+    return ceiling
+
+
+@metric(
+    "judgement_correlation",
+    summary="Correlates one number a stimulus, such as a rating or a reading time, with people's mean.",
+    cite="galton1888",
+    compares="judgements",
+    ceiling=judgement_ceiling,
+    tags=("behavior",),
+)
 def judgement_correlation(method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
     """Correlate a model's judgements with the mean judgement of people.
 
@@ -47,47 +97,6 @@ def judgement_correlation(method: Method = "pearson", resamples: int = 1000, see
         return _compared(model[known], people[known], counts, method)
 
     return metric
-
-
-def judgement_ceiling(method: Method = "pearson", splits: int = 100, resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return the correlation that the true mean judgement would reach with the mean of these people.
-
-    People (or repetitions) are halved at random; r between the halves' means, averaged over splits and corrected to
-    the whole group (`spearman_brown`), is the reliability of the mean; the ceiling is its square root. Presentations
-    judged by nobody in one half do not count in that split. For ``spearman`` it rests on Pearson correlations of ranks.
-    """
-    _check(method)
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        people = _judgements(target)
-        if people.shape[1] < 2:
-            raise InvalidMeasurement("a ceiling of judgements needs (presentation, subject) with at least two subjects")
-        generator = np.random.default_rng([seed, 3])
-        counts = draws(len(people), resamples, seed)
-        judged = np.isfinite(people)
-        values: list[float] = []
-        replicates: list[np.ndarray] = []
-        judges = np.empty((splits, 2))
-        for k in range(splits):
-            order = generator.permutation(people.shape[1])
-            parts = order[: len(order) // 2], order[len(order) // 2 :]
-            one, other = (known_mean(people[:, part]) for part in parts)
-            known = np.isfinite(one) & np.isfinite(other)
-            # Replicates average ten splits: their scatter is small next to that of the stimuli.
-            part = _compared(one[known], other[known], counts[:, known] if k < 10 else counts[:0], method)
-            values.append(part.aggregate())
-            replicates += [] if part.replicates is None else [part.replicates]
-            judges[k] = [harmonic_mean(judged[known][:, part].sum(axis=1))[0] for part in parts]
-        fewer, more = 1 / np.mean(1 / judges, axis=0)
-        whole = harmonic_mean(judged.sum(axis=1))[0]
-        top = np.sqrt(spearman_brown(np.array([np.nanmean(values)]), fewer, more, whole))
-        return Comparison(
-            xr.DataArray(top, dims=("judgement",), coords={"judgement": ["all"]}),
-            replicates=np.sqrt(spearman_brown(np.mean(replicates, axis=0), fewer, more, whole)) if replicates else None,
-            center="mean",
-        )
-
-    return ceiling
 
 
 def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:

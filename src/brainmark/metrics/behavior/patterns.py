@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.statistics.resampling import draws
@@ -105,6 +106,63 @@ def pairwise_shares(
     return np.where(both > 0, probabilities / np.where(both > 0, both, 1), 0.5)
 
 
+def choice_pattern_ceiling(
+    level: Level = "i2n", truth: str = "label", halvings: int = 10, resamples: int = 200, seed: int = 0
+) -> Ceiling:
+    """Return the correlation that a noiseless model can reach with the pattern of all trials.
+
+    Trials (presentation, choice, repetition), 1: taken, 0: the true object was taken, NaN: not offered, are halved at
+    random; the halves' patterns correlate by r, the whole has the reliability 2 r / (1 + r) (averaged over halvings
+    before it is corrected), of which the ceiling is the square root. With few trials in a cell many shares are 0 or 1
+    and their clipped d' no noisy copies of the true ones: the ceiling may then be off by a tenth, which is noted.
+
+    Parameters as in `choice_pattern`; `halvings` random halvings.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        if set(target.dims) != {"presentation", "choice", "repetition"}:
+            raise InvalidMeasurement(
+                f"a ceiling of choices needs (presentation, choice, repetition), not {tuple(target.dims)}"
+            )
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
+        trials = target.transpose("presentation", "choice", "repetition").values.astype(float)
+        if not np.isin(trials[np.isfinite(trials)], (0, 1)).all():
+            raise InvalidMeasurement("trials hold 1 where the choice was taken, 0 where it was not, and NaN")
+        true = _truth(target, truth)
+        generator = np.random.default_rng([seed, 3])
+        halves = [_split(trials, generator) for _ in range(halvings)]
+        whole = [_pattern(one, other, true, level, 0, seed).aggregate() for one, other in halves]
+        replicates = None
+        if resamples:
+            # Each draw takes one of the halvings in turn: their scatter is part of the ceiling's error.
+            counts = draws(len(trials), resamples, seed)
+            rows = [_correlation(*halves[k % halvings], true, level, c) for k, c in enumerate(counts)]
+            replicates = _ceiling_of(np.array(rows))[:, None]
+        value = _ceiling_of(np.array([np.mean(whole)]))
+        extreme = _extreme(halves)
+        return Comparison(
+            xr.DataArray(value, dims=("pattern",), coords={"pattern": [level]}),
+            replicates=replicates,
+            center="mean",
+            notes=(f"{extreme:.0%} of the shares in half of the trials are 0 or 1: the ceiling may be off by a tenth",)
+            if extreme > _TOO_MANY_EXTREMES
+            else (),
+            details={"shares of 0 or 1": extreme},
+        )
+
+    return ceiling
+
+
+@metric(
+    "choice_pattern",
+    summary="Correlates which images and distractors are hard for a model and for people (i1, i2n, o2, ...).",
+    cite="rajalingham2018",
+    compares="choices",
+    ceiling=choice_pattern_ceiling,
+    ceiling_over=("repetition",),
+    tags=("behavior",),
+)
 def choice_pattern(level: Level = "i2n", truth: str = "label", resamples: int = 200, seed: int = 0) -> Metric:
     """Correlate the sensitivities of a model with those of people (Rajalingham et al. 2018).
 
@@ -125,54 +183,6 @@ def choice_pattern(level: Level = "i2n", truth: str = "label", resamples: int = 
         return _pattern(model, _shares(target), true, level, resamples, seed)
 
     return metric
-
-
-def choice_pattern_ceiling(
-    level: Level = "i2n", truth: str = "label", splits: int = 10, resamples: int = 200, seed: int = 0
-) -> Ceiling:
-    """Return the correlation that a noiseless model can reach with the pattern of all trials.
-
-    Trials (presentation, choice, repetition), 1: taken, 0: the true object was taken, NaN: not offered, are halved at
-    random; the halves' patterns correlate by r, the whole has the reliability 2 r / (1 + r) (averaged over splits
-    before it is corrected), of which the ceiling is the square root. With few trials in a cell many shares are 0 or 1
-    and their clipped d' no noisy copies of the true ones: the ceiling may then be off by a tenth, which is noted.
-
-    Parameters as in `choice_pattern`; `splits` random halvings.
-    """
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        if set(target.dims) != {"presentation", "choice", "repetition"}:
-            raise InvalidMeasurement(
-                f"a ceiling of choices needs (presentation, choice, repetition), not {tuple(target.dims)}"
-            )
-        check_filled(target, "target")
-        check_numbers(target.values, "target", missing=True)
-        trials = target.transpose("presentation", "choice", "repetition").values.astype(float)
-        if not np.isin(trials[np.isfinite(trials)], (0, 1)).all():
-            raise InvalidMeasurement("trials hold 1 where the choice was taken, 0 where it was not, and NaN")
-        true = _truth(target, truth)
-        generator = np.random.default_rng([seed, 3])
-        halves = [_split(trials, generator) for _ in range(splits)]
-        whole = [_pattern(one, other, true, level, 0, seed).aggregate() for one, other in halves]
-        replicates = None
-        if resamples:
-            # Each draw takes one of the splits in turn: their scatter is part of the ceiling's error.
-            counts = draws(len(trials), resamples, seed)
-            rows = [_correlation(*halves[k % splits], true, level, c) for k, c in enumerate(counts)]
-            replicates = _ceiling_of(np.array(rows))[:, None]
-        value = _ceiling_of(np.array([np.mean(whole)]))
-        extreme = _extreme(halves)
-        return Comparison(
-            xr.DataArray(value, dims=("pattern",), coords={"pattern": [level]}),
-            replicates=replicates,
-            center="mean",
-            notes=(f"{extreme:.0%} of the shares in half of the trials are 0 or 1: the ceiling may be off by a tenth",)
-            if extreme > _TOO_MANY_EXTREMES
-            else (),
-            details={"shares of 0 or 1": extreme},
-        )
-
-    return ceiling
 
 
 def _extreme(halves: list[tuple[np.ndarray, np.ndarray]]) -> float:

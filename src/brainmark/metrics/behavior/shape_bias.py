@@ -10,11 +10,39 @@ from __future__ import annotations
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.behavior.choices import by_subject, check_several, chosen_labels, decisions
 from brainmark.metrics.behavior.patterns import labelled_choices
 
 
+def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return how near the bias of all others together is to each subject's, as `shape_bias` parametrises."""
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people = cue_decisions(chosen_labels(target), target, shape, texture)
+        check_several(people[0])
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            alone = bias(people, counts)
+            others = np.stack([np.delete(people, s, axis=2).sum(axis=2) for s in range(people.shape[2])], axis=2)
+            return _nearness(bias(others, counts), alone)
+
+        return by_subject(values, target, target.sizes["presentation"], resamples, seed)
+
+    return ceiling
+
+
+@metric(
+    "shape_bias",
+    summary="How near a model's preference for shape over texture is to each subject's, on conflicting cues.",
+    cite="geirhos2019 geirhos2021",
+    compares="choices",
+    ceiling=shape_bias_ceiling,
+    ceiling_over=("subject",),
+    chance=None,
+    tags=("behavior",),
+)
 def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Metric:
     """How near a model's shape bias is to each subject's: 1 - |b - h| / max(h, 1 - h), between 0 and 1.
 
@@ -53,23 +81,6 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
         return by_subject(values, target, size, resamples, seed, details)
 
     return metric
-
-
-def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return how near the bias of all others together is to each subject's, as `shape_bias` parametrises."""
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        people = cue_decisions(chosen_labels(target), target, shape, texture)
-        check_several(people[0])
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            alone = bias(people, counts)
-            others = np.stack([np.delete(people, s, axis=2).sum(axis=2) for s in range(people.shape[2])], axis=2)
-            return _nearness(bias(others, counts), alone)
-
-        return by_subject(values, target, target.sizes["presentation"], resamples, seed)
-
-    return ceiling
 
 
 def cue_decisions(

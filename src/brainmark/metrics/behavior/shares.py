@@ -9,6 +9,7 @@ from __future__ import annotations
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import (
     along_presentations,
     check_filled,
@@ -17,12 +18,20 @@ from brainmark.metrics._arrays.inputs import (
     check_same_stimuli,
 )
 from brainmark.metrics.behavior.choices import averaged, by_subject, check_several, nearness, strata_of
-from brainmark.metrics.behavior.judgements import Method, judgement_correlation
+from brainmark.metrics.behavior.judgements import Method, judgement_ceiling, judgement_correlation
 from brainmark.metrics.behavior.patterns import known_mean
 from brainmark.metrics.behavior.psychophysics import fit_psychometric
 
 
-def share_correlation(choice: str, method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
+@metric(
+    "share_correlation",
+    summary="Correlates a model's probability of one of two answers with the share of people's trials.",
+    cite="galton1888",
+    compares="shares",
+    ceiling=judgement_ceiling,
+    tags=("behavior",),
+)
+def share_correlation(choice: str = "yes", method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
     """Correlate a model's probability of an answer with the share of people's trials, over stimuli.
 
     Parameters
@@ -39,7 +48,35 @@ def share_correlation(choice: str, method: Method = "pearson", resamples: int = 
     return metric
 
 
-def curve_similarity(choice: str, level: str = "level", resamples: int = 1000, seed: int = 0) -> Metric:
+def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the similarity of each subject's psychometric curve with that of all others together."""
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
+        people, strata = _shares(target), strata_of(target, level)
+        check_several(people)
+        others = np.stack([known_mean(np.delete(people, s, axis=1)) for s in range(people.shape[1])], axis=1)
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            return averaged([nearness(others, people, counts * stratum) for stratum in strata])
+
+        return by_subject(values, target, len(people), resamples, seed)
+
+    return ceiling
+
+
+@metric(
+    "curve_similarity",
+    summary="How near a model's psychometric curve is to each subject's, level by level.",
+    cite="geirhos2021",
+    compares="shares",
+    ceiling=curve_similarity_ceiling,
+    ceiling_over=("subject",),
+    chance=None,
+    tags=("behavior", "psychophysics"),
+)
+def curve_similarity(choice: str = "yes", level: str = "level", resamples: int = 1000, seed: int = 0) -> Metric:
     """How near a model's psychometric curve is to each subject's: mean over levels of 1 - |m - h| / max(h, 1 - h).
 
     m and h are the shares of the answer among the stimuli of a level; 1: the same curve, 0: as far from it as possible.
@@ -70,24 +107,6 @@ def curve_similarity(choice: str, level: str = "level", resamples: int = 1000, s
         return by_subject(values, target, len(people), resamples, seed, details)
 
     return metric
-
-
-def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return the similarity of each subject's psychometric curve with that of all others together."""
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        check_filled(target, "target")
-        check_numbers(target.values, "target", missing=True)
-        people, strata = _shares(target), strata_of(target, level)
-        check_several(people)
-        others = np.stack([known_mean(np.delete(people, s, axis=1)) for s in range(people.shape[1])], axis=1)
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            return averaged([nearness(others, people, counts * stratum) for stratum in strata])
-
-        return by_subject(values, target, len(people), resamples, seed)
-
-    return ceiling
 
 
 def _curve(whose: str, shares: np.ndarray, levels: np.ndarray) -> dict[str, float]:

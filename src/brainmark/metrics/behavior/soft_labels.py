@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.behavior.patterns import aligned_choices, labelled_choices
 from brainmark.metrics.statistics.ceilings import harmonic_mean, spearman_brown
@@ -19,6 +20,53 @@ from brainmark.metrics.statistics.resampling import draws
 Aspect = Literal["errors", "entropy", "choices"]
 
 
+def soft_labels_ceiling(
+    aspect: Aspect = "errors", truth: str = "label", halvings: int = 10, resamples: int = 1000, seed: int = 0
+) -> Ceiling:
+    """Return the correlation that the true distribution of choices would reach: the root of the reliability.
+
+    Counts are halved at random; r between halves, averaged over halvings and corrected for the doubled number of
+    choices (`brainmark.metrics.statistics.ceilings.spearman_brown`), is the reliability of the whole. Parameters as in
+    `soft_labels`.
+    """
+    _known(aspect)
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        counts = _counts(target)
+        if not np.array_equal(counts, np.rint(counts)) or (counts.sum(axis=1) < 2).any():
+            raise InvalidMeasurement("a ceiling needs whole counts of choices, at least two for each presentation")
+        number = counts.sum(axis=1)
+        fewer, more, whole = (float(harmonic_mean(n)[0]) for n in (number // 2, (number + 1) // 2, number))
+
+        def root(r: np.ndarray) -> np.ndarray:
+            return np.sqrt(spearman_brown(r, fewer, more, whole))
+
+        generator = np.random.default_rng([seed, 3])
+        values: list[float] = []
+        replicates: list[np.ndarray] = []
+        for _ in range(halvings):
+            one, other = (_profile(_normalised(h), target, aspect, truth) for h in halve(counts, generator))
+            part = _correlated(one, other, aspect, resamples, seed, {})
+            values.append(part.aggregate())
+            replicates += [] if part.replicates is None else [part.replicates]
+        return Comparison(
+            xr.DataArray(root(np.array([np.mean(values)])), dims=("pattern",), coords={"pattern": [aspect]}),
+            replicates=root(np.mean(replicates, axis=0)) if replicates else None,
+            center="mean",
+        )
+
+    return ceiling
+
+
+@metric(
+    "soft_labels",
+    summary="Correlates how a model and people spread their choices over wrong labels, or how unsure they are.",
+    cite="peterson2019",
+    compares="choices",
+    ceiling=soft_labels_ceiling,
+    ceiling_over=(),
+    tags=("behavior",),
+)
 def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
     """Correlate how a model and people spread their choices.
 
@@ -49,44 +97,6 @@ def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int 
         return _correlated(one, other, aspect, resamples, seed, details)
 
     return metric
-
-
-def soft_labels_ceiling(
-    aspect: Aspect = "errors", truth: str = "label", splits: int = 10, resamples: int = 1000, seed: int = 0
-) -> Ceiling:
-    """Return the correlation that the true distribution of choices would reach: the root of the reliability.
-
-    Counts are halved at random; r between halves, averaged over splits and corrected for the doubled number of
-    choices (`brainmark.metrics.statistics.ceilings.spearman_brown`), is the reliability of the whole. Parameters as in
-    `soft_labels`.
-    """
-    _known(aspect)
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        counts = _counts(target)
-        if not np.array_equal(counts, np.rint(counts)) or (counts.sum(axis=1) < 2).any():
-            raise InvalidMeasurement("a ceiling needs whole counts of choices, at least two for each presentation")
-        number = counts.sum(axis=1)
-        fewer, more, whole = (float(harmonic_mean(n)[0]) for n in (number // 2, (number + 1) // 2, number))
-
-        def root(r: np.ndarray) -> np.ndarray:
-            return np.sqrt(spearman_brown(r, fewer, more, whole))
-
-        generator = np.random.default_rng([seed, 3])
-        values: list[float] = []
-        replicates: list[np.ndarray] = []
-        for _ in range(splits):
-            one, other = (_profile(_normalised(h), target, aspect, truth) for h in halve(counts, generator))
-            part = _correlated(one, other, aspect, resamples, seed, {})
-            values.append(part.aggregate())
-            replicates += [] if part.replicates is None else [part.replicates]
-        return Comparison(
-            xr.DataArray(root(np.array([np.mean(values)])), dims=("pattern",), coords={"pattern": [aspect]}),
-            replicates=root(np.mean(replicates, axis=0)) if replicates else None,
-            center="mean",
-        )
-
-    return ceiling
 
 
 def halve(

@@ -27,6 +27,7 @@ from typing import TypeAlias
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Bool, Float, Real, Shaped
 from brainmark.metrics.statistics.resampling import draws
@@ -208,8 +209,17 @@ class _Reader:
         return lambda surprisals: what(a(surprisals), b(surprisals))
 
 
+@metric(
+    "predictions_hold",
+    summary="Share of items for which predictions about surprisals hold, formula by formula.",
+    cite="gauthier2020",
+    compares="surprisals",
+    chance=None,
+    domain="language",
+    tags=("engineering",),
+)
 def predictions_hold(
-    formulas: Sequence[str],
+    formulas: Sequence[str] = ("(1;%a%) < (1;%b%)",),
     item: str = "item",
     condition: str = "condition",
     region: str = "region_number",

@@ -9,12 +9,22 @@ from __future__ import annotations
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_filled, check_same_stimuli
 from brainmark.metrics.statistics.resampling import draws
 
 _PUNCTUATION = ".,;:!?\"'()[]{}…“”‘’"
 
 
+@metric(
+    "text_probability",
+    summary="Geometric mean probability of a character of running text, from the surprisals of its words.",
+    cite="shannon1951",
+    compares="surprisals",
+    chance=None,
+    domain="language",
+    tags=("engineering",),
+)
 def text_probability(
     characters: str = "characters", context: str | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
@@ -67,6 +77,14 @@ def text_probability(
     return metric
 
 
+@metric(
+    "next_word_accuracy",
+    summary="Share of words that were named before they came.",
+    cite="shannon1951",
+    compares="words",
+    domain="language",
+    tags=("engineering",),
+)
 def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: int = 0) -> Metric:
     """Return the metric of predicted words: the share of presentations whose next word was named.
 

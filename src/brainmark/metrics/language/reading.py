@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_pair, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Float, Integer, Real, Shaped
 from brainmark.metrics.statistics.resampling import draws
@@ -27,6 +28,60 @@ FEW_TEXTS = 20
 _SINGULAR = 1e-9  # smallest share of a standardised column that must be its own
 
 
+def reliability_ceiling(
+    error_variance: str = "error_variance",
+    nuisance: Sequence[str] = (),
+    spillover: int = 0,
+    context: str | None = None,
+    fit: Fit = "correlation",
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Ceiling | None:
+    """Return the r that the true means would reach with the measured means, from the errors of these means.
+
+    The reliability is 1 - mean error variance / variance of the means (after the nuisance was taken from them); its
+    square root is the ceiling. For means over people whose single values are not published.
+
+    Parameters
+    ----------
+    error_variance : coordinate of the target along presentation, the squared standard error of each mean.
+    nuisance, spillover, context, fit, resamples, seed : as in the `ReadingFit` whose ceiling this is; a likelihood has
+        none.
+    """
+    if fit == "likelihood":
+        return None
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        y, error = np.asarray(target.values, float), _column(target, error_variance)
+        texts, drawn = _texts(target, context)
+        columns = [_column(target, name) for name in nuisance]
+        removed = [*columns, *(shifted(c, texts, k) for c in columns for k in range(1, spillover + 1))]
+        known = np.isfinite(np.stack([y, error, *removed])).all(axis=0)
+        counts = np.vstack([np.ones(int(drawn.max()) + 1), draws(int(drawn.max()) + 1, resamples, seed)])
+        y, error, weights = y[known], error[known], counts[:, drawn[known]]
+        if removed:
+            design = _design([c[known] for c in removed])
+            y = y - design @ np.linalg.lstsq(design, y, rcond=1e-10)[0]
+        size = np.maximum(weights.sum(axis=1), 1)
+        centred = y - y.mean()
+        variance = weights @ centred**2 / size - (weights @ centred / size) ** 2
+        reliable = 1 - (weights @ error) / size / np.where(variance > 0, variance, np.nan)
+        root = np.where(reliable > 0, np.sqrt(np.clip(reliable, 0, None)), np.nan)
+        return _judged(float(root[0]), root[1:], {"reliability": float(reliable[0])})
+
+    return ceiling
+
+
+@metric(
+    "reading_fit",
+    summary="Relates one value a word (surprisal) to reading times or potentials, given what words cost anyway.",
+    cite="smith2013 goodkind2018",
+    compares="judgements",
+    ceiling=reliability_ceiling,
+    ceiling_over=(),
+    domain="language",
+    tags=("behavior", "nuisance"),
+)
 @dataclass(frozen=True)
 class ReadingFit:
     """Metric: how a word-by-word prediction relates to what was measured of readers.
@@ -46,7 +101,7 @@ class ReadingFit:
     """
 
     fit: Fit = "correlation"
-    nuisance: tuple[str, ...] = ()
+    nuisance: Sequence[str] = ()
     spillover: int = 0
     context: str | None = None
     sign: Literal[1, -1] = 1
@@ -104,46 +159,6 @@ class ReadingFit:
             fits = [_likelihood(d, y, fold.train, fold.test) for d in (_design([*columns, *others, x, *own]), without)]
             gain[fold.test] = fits[0] - fits[1]
         return gain
-
-
-def reliability_ceiling(
-    error_variance: str = "error_variance",
-    nuisance: Sequence[str] = (),
-    spillover: int = 0,
-    context: str | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Ceiling:
-    """Return the r that the true means would reach with the measured means, from the errors of these means.
-
-    The reliability is 1 - mean error variance / variance of the means (after the nuisance was taken from them); its
-    square root is the ceiling. For means over people whose single values are not published.
-
-    Parameters
-    ----------
-    error_variance : coordinate of the target along presentation, the squared standard error of each mean.
-    nuisance, spillover, context, resamples, seed : as in the `ReadingFit` whose ceiling this is.
-    """
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        y, error = np.asarray(target.values, float), _column(target, error_variance)
-        texts, drawn = _texts(target, context)
-        columns = [_column(target, name) for name in nuisance]
-        removed = [*columns, *(shifted(c, texts, k) for c in columns for k in range(1, spillover + 1))]
-        known = np.isfinite(np.stack([y, error, *removed])).all(axis=0)
-        counts = np.vstack([np.ones(int(drawn.max()) + 1), draws(int(drawn.max()) + 1, resamples, seed)])
-        y, error, weights = y[known], error[known], counts[:, drawn[known]]
-        if removed:
-            design = _design([c[known] for c in removed])
-            y = y - design @ np.linalg.lstsq(design, y, rcond=1e-10)[0]
-        size = np.maximum(weights.sum(axis=1), 1)
-        centred = y - y.mean()
-        variance = weights @ centred**2 / size - (weights @ centred / size) ** 2
-        reliable = 1 - (weights @ error) / size / np.where(variance > 0, variance, np.nan)
-        root = np.where(reliable > 0, np.sqrt(np.clip(reliable, 0, None)), np.nan)
-        return _judged(float(root[0]), root[1:], {"reliability": float(reliable[0])})
-
-    return ceiling
 
 
 def shifted(

@@ -16,10 +16,10 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, like, namespace
-from brainmark.metrics._arrays.inputs import Recording, recordings
+from brainmark.metrics._arrays.inputs import Recording, recordings, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.features import Features, prepare
-from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired, unit_coordinates
+from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired
 from brainmark.metrics.regression.spectrum import Spectrum, gcv_errors
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Splitter

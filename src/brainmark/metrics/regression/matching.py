@@ -14,8 +14,9 @@ from array_api_compat import device
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ResourceError
 from brainmark.core.libraries import np, scipy, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, check_memory, like, namespace, plain, transpose
-from brainmark.metrics._arrays.inputs import Recording, check_numbers, labelled, recordings
+from brainmark.metrics._arrays.inputs import Recording, check_numbers, labelled, recordings, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.predictivity import (
@@ -23,8 +24,8 @@ from brainmark.metrics.regression.predictivity import (
     Predictivity,
     labels_of,
     paired,
-    unit_coordinates,
 )  # fmt: skip
+from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.correlation import fold_pearson, resampled_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Splitter
@@ -34,8 +35,17 @@ Partners = Literal["best", "one-to-one"]
 _CACHED = 2**18  # correlations that stay in the cache
 
 
+@metric(
+    "single_unit",
+    summary="Cross-validated r of each neuroid with the one unit of the model that suits it best.",
+    cite="khosla2024",
+    compares="recordings",
+    ceiling=split_half,
+    ceiling_over=("repetition",),
+    tags=("matching",),
+)
 def single_unit(
-    partners: Partners = "best", splits: Splitter = TEN_FOLDS, resamples: int = 1000, seed: int = 0
+    partners: Partners = "best", splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
 ) -> Predictivity:
     """Return the metric that predicts each neuroid by one unit of the model.
 
@@ -48,7 +58,7 @@ def single_unit(
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
         return matched_units(features, y, folds, partners), ()
 
-    return Predictivity(predict, splits, resamples, seed, dual=False)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, dual=False)
 
 
 def matched_units(
@@ -138,6 +148,15 @@ MOST_PAIRS = 500_000
 """Pairs of units and neuroids of a soft matching; more take minutes for each fold."""
 
 
+@metric(
+    "soft_matching",
+    summary="Cross-validated r under the best soft matching of units and neuroids (optimal transport).",
+    cite="khosla2024",
+    compares="recordings",
+    ceiling=split_half,
+    ceiling_over=("repetition",),
+    tags=("matching",),
+)
 @dataclass(frozen=True)
 class SoftMatching:
     """Metric: correlation under the best soft matching of units and neuroids (Khosla & Williams 2024).
@@ -152,7 +171,7 @@ class SoftMatching:
     splits, resamples, seed : as in `predictivity.Predictivity`.
     """
 
-    splits: Splitter = TEN_FOLDS
+    splits: Splitter | None = None
     resamples: int = 1000
     seed: int = 0
 
@@ -176,7 +195,7 @@ class SoftMatching:
                 f"soft matching of {x.shape[1]} units with {q} neuroids is a linear program over > {MOST_PAIRS} "
                 "pairs: give fewer units (pool or project the layer), or use single_unit"
             )
-        folds = self.splits(len(y), labels_of(prediction, target))
+        folds = (self.splits or TEN_FOLDS)(len(y), labels_of(prediction, target))
         counts = draws(len(y), self.resamples, self.seed)
         per_fold, sizes = np.full((len(folds), q), np.nan), np.array([len(f.test) for f in folds], float)
         replicates, weight = np.zeros((self.resamples, q)), np.zeros((self.resamples, q))

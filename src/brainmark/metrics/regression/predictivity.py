@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, torch, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_numpy, like
 from brainmark.metrics._arrays.inputs import (
     Recording,
@@ -16,11 +17,13 @@ from brainmark.metrics._arrays.inputs import (
     check_numbers,
     check_same_stimuli,
     recordings,
+    unit_coordinates,
 )
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real, Shaped
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.pls import Stop, pls_predictions
 from brainmark.metrics.regression.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
+from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.correlation import fold_pearson, pearson, resampled_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Shuffled, Splitter
@@ -115,9 +118,18 @@ class Predictivity:
         )
 
 
+@metric(
+    "pls",
+    summary="Cross-validated r of each neuroid, predicted by partial least squares with 25 components.",
+    cite="wold1975 yamins2014",
+    compares="recordings",
+    tags=("regression",),
+    ceiling=split_half,
+    ceiling_over=("repetition",),
+)
 def pls(
     components: int = 25,
-    splits: Splitter = TEN_FOLDS,
+    splits: Splitter | None = None,
     resamples: int = 1000,
     seed: int = 0,
     stop: Stop = "exact",
@@ -130,14 +142,23 @@ def pls(
         few = (f"PLS used {used} of {components} components: the data do not carry more",)
         return predictions, few if used < components else ()
 
-    return Predictivity(predict, splits, resamples, seed, device)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
 
 
+@metric(
+    "ridge",
+    summary="Cross-validated r of each neuroid, predicted by ridge regression, penalty chosen in the fold.",
+    cite="hoerl1970 golub1979",
+    compares="recordings",
+    tags=("regression",),
+    ceiling=split_half,
+    ceiling_over=("repetition",),
+)
 def ridge(
     alphas: Sequence[float] | None = None,
     per_target: bool = True,
     selection: Selection = "gcv",
-    splits: Splitter = TEN_FOLDS,
+    splits: Splitter | None = None,
     resamples: int = 1000,
     seed: int = 0,
     device: str | None = None,
@@ -156,16 +177,27 @@ def ridge(
         predictions, chosen = ridge_predictions(features, y, folds, grid, per_target, selection)
         return predictions, _edge_note(as_numpy(chosen), grid)
 
-    return Predictivity(predict, splits, resamples, seed, device)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
 
 
-def ols(splits: Splitter = TEN_FOLDS, resamples: int = 1000, seed: int = 0, device: str | None = None) -> Predictivity:
+@metric(
+    "ols",
+    summary="Cross-validated r of each neuroid, predicted by ordinary least squares.",
+    cite="yamins2014",
+    compares="recordings",
+    tags=("regression",),
+    ceiling=split_half,
+    ceiling_over=("repetition",),
+)
+def ols(
+    splits: Splitter | None = None, resamples: int = 1000, seed: int = 0, device: str | None = None
+) -> Predictivity:
     """Return the metric that maps by ordinary least squares, of least norm when features outnumber presentations."""
 
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
         return ols_predictions(features, y, folds), ()
 
-    return Predictivity(predict, splits, resamples, seed, device)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
 
 
 def _undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
@@ -207,11 +239,6 @@ def labels_of(prediction: xr.DataArray, target: xr.DataArray) -> dict[str, Shape
     """Return the coordinates along presentation, those of the target first."""
     both = [*prediction.coords.items(), *target.coords.items()]
     return {str(k): v.values for k, v in both if v.dims == ("presentation",)}
-
-
-def unit_coordinates(target: xr.DataArray, dim: str = "neuroid") -> dict[str, xr.DataArray]:
-    """Return the coordinates along the units of a target."""
-    return {str(k): v for k, v in target.coords.items() if v.dims == (dim,)}
 
 
 def measured_alike(

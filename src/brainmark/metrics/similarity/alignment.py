@@ -5,6 +5,7 @@ from __future__ import annotations
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import Recording, check_filled, check_numbers, check_same_stimuli, recordings
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.geometry import linear_cka, procrustes_similarity
@@ -12,6 +13,62 @@ from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
 from brainmark.metrics.statistics.resampling import draws
 
 
+def cka_ceiling(halvings: int = 5, resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the ceiling of the unbiased `cka`: what the noiseless population would reach with the mean of its trials.
+
+    Noise that is independent between stimuli leaves the kernel's off-diagonal entries unbiased, so that the true
+    population S reaches sqrt(HSIC(S, S) / HSIC(Y, Y)) with the trial mean Y, and HSIC(S, S) is estimated by the HSIC
+    between means of two halves of the trials, averaged over random halvings.
+
+    Parameters
+    ----------
+    halvings : random halvings of the repetitions.
+    resamples, seed : as in `cka`; the same seed gives the same draws.
+
+    Raises
+    ------
+    InvalidMeasurement : the target keeps no repetitions, or a stimulus has one only.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
+        if set(target.dims) != {"presentation", "neuroid", "repetition"}:
+            raise InvalidMeasurement(
+                f"a ceiling of CKA needs (presentation, neuroid, repetition), not {tuple(target.dims)}"
+            )
+        trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
+        halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(halvings)]
+        known = np.isfinite([np.stack(pair) for pair in halves]).all(axis=(0, 1, 2))
+        if not known.any():
+            raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
+        mean = _kernel(mean_of_trials(trials)[:, known])
+        pairs = [(_kernel(a[:, known]), _kernel(b[:, known])) for a, b in halves]
+
+        def values(counts: np.ndarray) -> np.ndarray:
+            signal = np.mean([resampled_hsic(a, b, counts) for a, b in pairs], axis=0)
+            return _root(signal, resampled_hsic(mean, mean, counts))
+
+        left_out = int((~known).sum())
+        return Comparison(
+            _one(float(values(np.ones((1, len(mean))))[0])),
+            replicates=values(draws(len(mean), resamples, seed))[:, None] if resamples else None,
+            center="mean",
+            notes=(f"{left_out} neuroids lack two repetitions of some stimulus",) if left_out else (),
+        )
+
+    return ceiling
+
+
+@metric(
+    "cka",
+    summary="Aligns the linear kernels of two populations, without bias from the number of neuroids.",
+    cite="kornblith2019",
+    compares="recordings",
+    ceiling=cka_ceiling,
+    ceiling_over=("repetition",),
+    tags=("similarity",),
+)
 def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
     """Compare a model's population with a recorded one by linear centred kernel alignment.
 
@@ -37,53 +94,14 @@ def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
     return metric
 
 
-def cka_ceiling(splits: int = 5, resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return the ceiling of the unbiased `cka`: what the noiseless population would reach with the mean of its trials.
-
-    Noise that is independent between stimuli leaves the kernel's off-diagonal entries unbiased, so that the true
-    population S reaches sqrt(HSIC(S, S) / HSIC(Y, Y)) with the trial mean Y, and HSIC(S, S) is estimated by the HSIC
-    between means of two halves of the trials, averaged over random splits.
-
-    Parameters
-    ----------
-    splits : random halvings of the repetitions.
-    resamples, seed : as in `cka`; the same seed gives the same draws.
-
-    Raises
-    ------
-    InvalidMeasurement : the target keeps no repetitions, or a stimulus has one only.
-    """
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        check_filled(target, "target")
-        check_numbers(target.values, "target", missing=True)
-        if set(target.dims) != {"presentation", "neuroid", "repetition"}:
-            raise InvalidMeasurement(
-                f"a ceiling of CKA needs (presentation, neuroid, repetition), not {tuple(target.dims)}"
-            )
-        trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
-        halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(splits)]
-        known = np.isfinite([np.stack(pair) for pair in halves]).all(axis=(0, 1, 2))
-        if not known.any():
-            raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
-        mean = _kernel(mean_of_trials(trials)[:, known])
-        pairs = [(_kernel(a[:, known]), _kernel(b[:, known])) for a, b in halves]
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            signal = np.mean([resampled_hsic(a, b, counts) for a, b in pairs], axis=0)
-            return _root(signal, resampled_hsic(mean, mean, counts))
-
-        left_out = int((~known).sum())
-        return Comparison(
-            _one(float(values(np.ones((1, len(mean))))[0])),
-            replicates=values(draws(len(mean), resamples, seed))[:, None] if resamples else None,
-            center="mean",
-            notes=(f"{left_out} neuroids lack two repetitions of some stimulus",) if left_out else (),
-        )
-
-    return ceiling
-
-
+@metric(
+    "procrustes",
+    summary="Cosine of the angle between two populations after the best rotation of one into the other.",
+    cite="williams2021",
+    compares="recordings",
+    chance=None,
+    tags=("similarity",),
+)
 def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
     """Compare a model's population with a recorded one by their Procrustes similarity (the cosine of the angle).
 

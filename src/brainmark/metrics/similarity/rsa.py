@@ -7,6 +7,7 @@ from typing import Any, Literal
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import (
     Recording,
     check_filled,
@@ -22,6 +23,71 @@ from brainmark.metrics.statistics.ranks import midranks
 from brainmark.metrics.statistics.resampling import draws
 
 
+def rdm_ceiling(
+    compare: Compare = "spearman",
+    resamples: int = 1000,
+    seed: int = 0,
+    distance: Distance = "correlation",
+    halvings: int = 10,
+) -> Ceiling:
+    """Return the ceiling of `rdm`: the similarity that the true model would have with each subject.
+
+    A subject's value is the similarity of its RDM with the mean of the others (standardised first, so that none
+    dominates), divided by the square root of the reliability of that mean; the reliability follows from the mean
+    similarity between two subjects by the Spearman-Brown formula. This is exact for Pearson correlation when subjects
+    measure one true RDM with independent noise, of whatever size in each.
+
+    The bounds are those of Nili et al. (2014, PLoS Comput. Biol.), see `nili_bounds`; a score is divided by neither,
+    but by the estimate above. They rest on the mean of the RDMs as measured. For Spearman correlation the mean of
+    their ranks gives a slightly higher upper bound (human IT of Kriegeskorte et al. 2008: .666 instead of .661): the
+    upper bound is a convention, not a maximum.
+
+    For a recording with its repetitions the similarities between RDMs of halves, and of quarters, of the trials are
+    extrapolated to all trials (the formula of Spearman and Brown alone is too low where noise is strong: the noise of
+    a dissimilarity falls faster than with the number of trials).
+
+    Parameters
+    ----------
+    compare, resamples, seed : as in `rdm`; the same seed gives the same draws.
+    distance, halvings : of a recording.
+
+    Raises
+    ------
+    InvalidMeasurement : fewer than two subjects; a recording without repetitions.
+    """
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
+        if "neuroid" in target.dims:
+            return _recording_ceiling(target, compare, distance, halvings, resamples, seed)
+        mean = target.mean("repetition", skipna=True) if "repetition" in target.dims else target
+        rdms = _subject_rdms(mean)
+        if len(rdms) < 2:
+            raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
+        counts = draws(rdms.shape[1], resamples, seed)
+        whole = _true_model(rdms, np.ones((1, rdms.shape[1]), counts.dtype), compare)[0]
+        lower, upper_bound = nili_bounds(upper(rdms), compare)
+        return Comparison(
+            values=xr.DataArray(whole, dims=("subject",), coords=subject_names(mean)),
+            replicates=_true_model(rdms, counts, compare) if resamples else None,
+            center="mean",
+            bounds=(lower, upper_bound),
+            notes=() if np.isfinite(whole).all() else ("subjects do not agree more than by chance: no ceiling",),
+            details={"lower bound": lower, "upper bound": upper_bound},
+        )
+
+    return ceiling
+
+
+@metric(
+    "rdm",
+    summary="Correlates the dissimilarity matrix of a population with that of each subject.",
+    cite="kriegeskorte2008",
+    compares="dissimilarities",
+    ceiling=rdm_ceiling,
+    tags=("similarity",),
+)
 def rdm(
     distance: Distance = "correlation", compare: Compare = "spearman", resamples: int = 1000, seed: int = 0
 ) -> Metric:
@@ -63,65 +129,8 @@ def rdm(
     return metric
 
 
-def rdm_ceiling(
-    compare: Compare = "spearman",
-    resamples: int = 1000,
-    seed: int = 0,
-    distance: Distance = "correlation",
-    splits: int = 10,
-) -> Ceiling:
-    """Return the ceiling of `rdm`: the similarity that the true model would have with each subject.
-
-    A subject's value is the similarity of its RDM with the mean of the others (standardised first, so that none
-    dominates), divided by the square root of the reliability of that mean; the reliability follows from the mean
-    similarity between two subjects by the Spearman-Brown formula. This is exact for Pearson correlation when subjects
-    measure one true RDM with independent noise, of whatever size in each.
-
-    The bounds are those of Nili et al. (2014, PLoS Comput. Biol.), see `nili_bounds`; a score is divided by neither,
-    but by the estimate above. They rest on the mean of the RDMs as measured. For Spearman correlation the mean of
-    their ranks gives a slightly higher upper bound (human IT of Kriegeskorte et al. 2008: .666 instead of .661): the
-    upper bound is a convention, not a maximum.
-
-    For a recording with its repetitions the similarities between RDMs of halves, and of quarters, of the trials are
-    extrapolated to all trials (the formula of Spearman and Brown alone is too low where noise is strong: the noise of
-    a dissimilarity falls faster than with the number of trials).
-
-    Parameters
-    ----------
-    compare, resamples, seed : as in `rdm`; the same seed gives the same draws.
-    distance, splits : of a recording.
-
-    Raises
-    ------
-    InvalidMeasurement : fewer than two subjects; a recording without repetitions.
-    """
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        check_filled(target, "target")
-        check_numbers(target.values, "target", missing=True)
-        if "neuroid" in target.dims:
-            return _recording_ceiling(target, compare, distance, splits, resamples, seed)
-        mean = target.mean("repetition", skipna=True) if "repetition" in target.dims else target
-        rdms = _subject_rdms(mean)
-        if len(rdms) < 2:
-            raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
-        counts = draws(rdms.shape[1], resamples, seed)
-        whole = _true_model(rdms, np.ones((1, rdms.shape[1]), counts.dtype), compare)[0]
-        lower, upper_bound = nili_bounds(upper(rdms), compare)
-        return Comparison(
-            values=xr.DataArray(whole, dims=("subject",), coords=subject_names(mean)),
-            replicates=_true_model(rdms, counts, compare) if resamples else None,
-            center="mean",
-            bounds=(lower, upper_bound),
-            notes=() if np.isfinite(whole).all() else ("subjects do not agree more than by chance: no ceiling",),
-            details={"lower bound": lower, "upper bound": upper_bound},
-        )
-
-    return ceiling
-
-
 def _recording_ceiling(
-    target: xr.DataArray, compare: Compare, distance: Distance, splits: int, resamples: int, seed: int
+    target: xr.DataArray, compare: Compare, distance: Distance, halvings: int, resamples: int, seed: int
 ) -> Comparison:
     """Ceiling of a recording from parts of its trials."""
     if set(target.dims) != {"presentation", "neuroid", "repetition"}:
@@ -133,8 +142,8 @@ def _recording_ceiling(
     whole = np.ones((1, trials.shape[1]), counts.dtype)
     halves: list[np.ndarray] = []
     quarters: list[np.ndarray] = []
-    for k in range(splits):
-        # Draws rest on two splits: the scatter between splits is small next to that between stimuli.
+    for k in range(halvings):
+        # Draws rest on two halvings: the scatter between halvings is small next to that between stimuli.
         weights = np.concatenate([whole, counts]) if k < 2 else whole
         generator = np.random.default_rng([seed, 3, k])
         halves.append(_between_parts(part_trials(trials, 2, generator, equal=True), distance, weights, compare))
@@ -147,7 +156,7 @@ def _recording_ceiling(
         _from_correlation(
             _extrapolated([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares), compare
         )
-        for rows, used in ((slice(0, 1), splits), (slice(1, None), 2))
+        for rows, used in ((slice(0, 1), halvings), (slice(1, None), 2))
     )
     note = "fewer than 4 trials of a stimulus: the ceiling may be too low where noise is strong"
     return Comparison(

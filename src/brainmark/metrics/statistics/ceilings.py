@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from brainmark.core.comparison import Comparison
+from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import all_finite, as_numpy
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
-from brainmark.metrics.regression.predictivity import unit_coordinates
 from brainmark.metrics.statistics.correlation import pearson_of_blocks, resampled_pearson
 from brainmark.metrics.statistics.resampling import draws
 
-_TOGETHER = 10  # splits whose halves are in memory at the same time
+_TOGETHER = 10  # halvings whose halves are in memory at the same time
 _CACHED = 64  # presentations whose halves are correlated together
 
 
@@ -55,37 +53,30 @@ def harmonic_mean(
     return np.where(total > 0, total, 1.0) / np.where(total > 0, each @ (1 / np.asarray(numbers, float)[made]), 1.0)
 
 
-@dataclass(frozen=True)
-class SplitHalf:
-    """Ceiling of a correlation with the mean response: the square root of its split-half reliability.
+def split_half(halvings: int = 30, resamples: int = 1000, seed: int = 0, block: int = 1) -> Ceiling:
+    """Return the ceiling of a correlation with the mean response: the square root of its split-half reliability.
 
     The repetitions of each presentation are halved at random, the halves averaged and correlated over presentations.
-    These r are averaged over splits first and corrected after (Spearman 1910, Brown 1910): the correction is concave,
-    and would turn the scatter of single splits into a bias. A noise-free model reaches r = sqrt(reliability) with the
+    These r are averaged over halvings first and corrected after (Spearman 1910, Brown 1910): the correction is concave,
+    and would turn the scatter of single halvings into a bias. A noise-free model reaches r = sqrt(reliability) with the
     mean over all repetitions; its r is divided by that.
 
-    Attributes
+    The ceiling takes a target (presentation, neuroid, repetition) and has a value for each neuroid; NaN: not measured.
+    Presentations with fewer than two repetitions of a neuroid do not count for its ceiling.
+
+    Parameters
     ----------
-    splits : random halvings.
+    halvings : number of random halvings.
     resamples : bootstrap samples of presentations, on the draws that metrics use; 0: none.
     seed : of draws and halvings.
     block : neighbouring presentations that are drawn together.
+
+    Raises
+    ------
+    InvalidMeasurement : no repetitions.
     """
 
-    splits: int = 30
-    resamples: int = 1000
-    seed: int = 0
-    block: int = 1
-
-    def __call__(self, target: xr.DataArray) -> Comparison:
-        """Return the ceiling of each neuroid of a target (presentation, neuroid, repetition); NaN: not measured.
-
-        Presentations with fewer than two repetitions of a neuroid do not count for its ceiling.
-
-        Raises
-        ------
-        InvalidMeasurement : no repetitions.
-        """
+    def ceiling(target: xr.DataArray) -> Comparison:
         check_filled(target, "target")
         if set(target.dims) != {"presentation", "neuroid", "repetition"}:
             raise InvalidMeasurement(
@@ -94,38 +85,33 @@ class SplitHalf:
             )
         check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "neuroid", "repetition").values
-        counts = draws(trials.shape[0], self.resamples, self.seed, self.block)
-        half, replicates, parts, wholes = _correlated_halves(trials, self.splits, self.seed, counts)
+        counts = draws(trials.shape[0], resamples, seed, block)
+        half, drawn, parts, wholes = _correlated_halves(trials, halvings, seed, counts)
         reliability = spearman_brown(half, parts[0], parts[0], wholes[0])
         lost = int(np.isnan(reliability).sum())
-        notes = (f"{lost} of {len(half)} neuroids have no reliable signal (split-half r <= 0)",) if lost else ()
+        replicates = np.sqrt(spearman_brown(drawn, parts[1:], parts[1:], wholes[1:]))
         return Comparison(
             values=xr.DataArray(np.sqrt(reliability), dims="neuroid", coords=unit_coordinates(target)),
-            replicates=np.sqrt(spearman_brown(replicates, parts[1:], parts[1:], wholes[1:]))
-            if self.resamples
-            else None,
-            notes=notes,
+            replicates=replicates if resamples else None,
+            notes=(f"{lost} of {len(half)} neuroids have no reliable signal (split-half r <= 0)",) if lost else (),
             details={} if lost == len(half) else {"reliability": float(np.nanmedian(reliability))},
         )
 
-
-def split_half(splits: int = 30, resamples: int = 1000, seed: int = 0) -> SplitHalf:
-    """Return the split-half ceiling (`SplitHalf`)."""
-    return SplitHalf(splits, resamples, seed)
+    return ceiling
 
 
 def split_half_correlations(
     trials: Real[Array, "presentation neuroid repetition"],
-    splits: int = 30,
+    halvings: int = 30,
     seed: int = 0,
     counts: Real[np.ndarray, "draw presentation"] | None = None,
 ) -> tuple[Float[np.ndarray, " neuroid"], Float[np.ndarray, "draw neuroid"]]:
-    """Pearson r between the means of random halves of the repetitions, averaged over splits, uncorrected.
+    """Pearson r between the means of random halves of the repetitions, averaged over halvings, uncorrected.
 
     Parameters
     ----------
     trials : (n, q, repetitions); NaN: not measured. Odd numbers of repetitions give halves that differ by one.
-    splits : random halvings, drawn anew for every presentation.
+    halvings : random halvings, drawn anew for every presentation.
     seed : of the halvings.
     counts : (resamples, n), resampled presentations.
 
@@ -133,12 +119,12 @@ def split_half_correlations(
     -------
     r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
     """
-    return _correlated_halves(as_numpy(trials), splits, seed, counts)[:2]
+    return _correlated_halves(as_numpy(trials), halvings, seed, counts)[:2]
 
 
 def _correlated_halves(
     trials: Real[np.ndarray, "presentation neuroid repetition"],
-    splits: int,
+    halvings: int,
     seed: int,
     counts: Real[np.ndarray, "draw presentation"] | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -163,13 +149,13 @@ def _correlated_halves(
         part = np.swapaxes(trials if whole else np.nan_to_num(trials[rows[:, None], columns]), 1, 2)
         generator = np.random.default_rng([seed, 2])
         total, total_replicates = np.zeros(len(columns)), np.zeros((len(counts), len(columns)))
-        for done in range(0, splits, _TOGETHER):
-            first, sizes = _halves(measured[rows], min(_TOGETHER, splits - done), generator)
+        for done in range(0, halvings, _TOGETHER):
+            first, sizes = _halves(measured[rows], min(_TOGETHER, halvings - done), generator)
             weights = np.concatenate([first, measured[rows, None]], axis=1).astype(part.dtype)
             total += pearson_of_blocks(_half_means(part, weights, *sizes)).sum(axis=0)
             for a, b in _each_half(part, weights, *sizes) if len(counts) else ():
                 total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
-        r[columns], replicates[:, columns] = total / splits, total_replicates / splits
+        r[columns], replicates[:, columns] = total / halvings, total_replicates / halvings
     return r, replicates, parts, wholes
 
 
@@ -192,13 +178,13 @@ def _half_means(
     size: Integer[np.ndarray, "split presentation"],
     rest: Integer[np.ndarray, "split presentation"],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield means of both halves, (some presentations, splits, neuroids), in float64.
+    """Yield means of both halves, (some presentations, halvings, neuroids), in float64.
 
     Parameters
     ----------
     part : (n, repetitions, neuroids).
-    weights : (n, splits + 1, repetitions), what belongs to the first half of each split, and what was measured.
-    size, rest : (splits, n) of both halves.
+    weights : (n, halvings + 1, repetitions), what belongs to the first half of each split, and what was measured.
+    size, rest : (halvings, n) of both halves.
     """
     for start in range(0, len(part), _CACHED):
         rows = slice(start, start + _CACHED)
@@ -237,15 +223,15 @@ def _alike(
 
 
 def _halves(
-    measured: Bool[np.ndarray, "presentation repetition"], splits: int, generator: np.random.Generator
+    measured: Bool[np.ndarray, "presentation repetition"], halvings: int, generator: np.random.Generator
 ) -> tuple[
     Bool[np.ndarray, "presentation split repetition"],
     tuple[Integer[np.ndarray, "split presentation"], Integer[np.ndarray, "split presentation"]],
 ]:
-    """Which measured repetitions fall into the first half (n, splits, repetitions); sizes of both (splits, n)."""
+    """Which measured repetitions fall into the first half (n, halvings, repetitions); sizes of both (halvings, n)."""
     n, repetitions = measured.shape
-    keys = np.where(measured[:, None], generator.random((n, splits, repetitions)), 2.0)
+    keys = np.where(measured[:, None], generator.random((n, halvings, repetitions)), 2.0)
     count = measured.sum(1)[:, None]
-    size = (count + generator.integers(2, size=(n, splits, 1))[:, :, 0]) // 2  # the odd one falls to either half
+    size = (count + generator.integers(2, size=(n, halvings, 1))[:, :, 0]) // 2  # the odd one falls to either half
     last = np.take_along_axis(np.sort(keys, axis=2), size[:, :, None] - 1, axis=2)
     return keys <= last, (size.T, (count - size).T)

@@ -10,10 +10,10 @@ from math import comb
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
 from brainmark.metrics._arrays.shapes import Float, Real, Shaped
 from brainmark.metrics.behavior.patterns import known_mean
-from brainmark.metrics.regression.predictivity import Predictivity, unit_coordinates
+from brainmark.metrics.regression.predictivity import Predictivity
 from brainmark.metrics.statistics.correlation import pearson, resampled_pearson
 from brainmark.metrics.statistics.resampling import draws
 

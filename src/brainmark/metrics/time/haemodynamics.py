@@ -17,11 +17,13 @@ from dataclasses import dataclass, replace
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.core.registry import metric
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.language.reading import partial_correlations
 from brainmark.metrics.regression.banded import UniqueVariance
-from brainmark.metrics.regression.predictivity import Predictivity, measured_alike, unit_coordinates
+from brainmark.metrics.regression.predictivity import Predictivity, measured_alike, ridge
+from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.controls import Gap
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Contiguous, Shuffled, Splitter
@@ -134,6 +136,57 @@ class Haemodynamic:
         return replace(found, details={**found.details, "r with shuffled folds": mixed.aggregate(), "gap": gap})
 
 
+def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceiling:
+    """Apply a ceiling of recordings to volumes, after the nuisance was taken from every repetition."""
+
+    def over_volumes(target: xr.DataArray) -> Comparison:
+        volumes = as_presentations(target)
+        if nuisance:
+            design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardised(_nuisance(target, nuisance))])
+            first = volumes.transpose("presentation", ...)
+            flat = first.values.reshape(len(design), -1).astype(float)
+            for rows, columns in measured_alike(flat):  # volumes that were not measured stay unknown
+                part = flat[rows[:, None], columns]
+                fitted = design[rows] @ np.linalg.lstsq(design[rows], part, rcond=1e-10)[0] if len(rows) else 0.0
+                flat[rows[:, None], columns] = part - fitted
+            volumes = first.copy(data=flat.reshape(first.shape))
+        return ceiling(volumes)
+
+    return over_volumes
+
+
+def volumes_ceiling(nuisance: Sequence[str] = (), resamples: int = 1000, seed: int = 0) -> Ceiling:
+    """Return the split-half ceiling of volumes, drawn in blocks, after the nuisance was taken from every repetition."""
+    return ceiling_in_volumes(split_half(resamples=resamples, seed=seed, block=BLOCK), nuisance)
+
+
+@metric(
+    "bold_ridge",
+    summary="Cross-validated r of each time course, predicted from words delayed as blood flow is, by ridge.",
+    cite="friston1998 huth2016",
+    compares="series",
+    ceiling=volumes_ceiling,
+    ceiling_over=("repetition",),
+    domain="language",
+    tags=("regression", "temporal"),
+)
+def bold_ridge(
+    response: Response | None = None, splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
+) -> Haemodynamic:
+    """Return ridge regression over volumes; `splits` None: five blocks in time with a gap."""
+    mapping = replace(ridge(splits=splits or FIVE_BLOCKS, resamples=resamples, seed=seed), block=BLOCK)
+    return Haemodynamic(mapping, response or CANONICAL)
+
+
+@metric(
+    "bold_unique",
+    summary="Held-out variance of time courses that delayed words explain beyond nuisance regressors.",
+    cite="friston1998 deheer2017",
+    compares="series",
+    domain="language",
+    chance=None,
+    tags=("regression", "temporal", "nuisance"),
+)
 @dataclass(frozen=True)
 class UniqueInVolumes:
     """Metric: held-out variance of volumes that a model explains beyond nuisance regressors (`UniqueVariance`).
@@ -144,9 +197,9 @@ class UniqueInVolumes:
     splits, resamples, seed, block : see `UniqueVariance`.
     """
 
-    nuisance: tuple[str, ...] = ()
+    nuisance: Sequence[str] = ()
     response: Response = CANONICAL
-    splits: Splitter = FIVE_BLOCKS
+    splits: Splitter | None = None
     resamples: int = 1000
     seed: int = 0
     block: int = BLOCK
@@ -166,10 +219,22 @@ class UniqueInVolumes:
             words = prediction.isel(neuroid=slice(0, 1)) if "neuroid" in prediction.dims else prediction
             nuisance = delayed(words.copy(data=np.ones(words.shape)), target, self.response)
         nuisance = _standardised(nuisance)
-        metric = UniqueVariance({"nuisance": nuisance}, self.splits, self.resamples, self.seed, 8, self.block)
+        metric = UniqueVariance(
+            {"nuisance": nuisance}, self.splits or FIVE_BLOCKS, self.resamples, self.seed, 8, self.block
+        )
         return metric(_features(regressors), as_presentations(target))
 
 
+@metric(
+    "bold_partial",
+    summary="Correlates one delayed value a word (surprisal) with time courses, given nuisance regressors.",
+    cite="friston1998",
+    compares="timed judgements",
+    ceiling=volumes_ceiling,
+    ceiling_over=("repetition",),
+    domain="language",
+    tags=("temporal", "nuisance"),
+)
 @dataclass(frozen=True)
 class PartialInVolumes:
     """Metric: correlation of one delayed value a word (surprisal) with volumes, without the nuisance on both sides.
@@ -182,7 +247,7 @@ class PartialInVolumes:
     resamples, seed, block : draws of volumes.
     """
 
-    nuisance: tuple[str, ...] = ()
+    nuisance: Sequence[str] = ()
     response: Response = CANONICAL
     resamples: int = 1000
     seed: int = 0
@@ -206,25 +271,6 @@ class PartialInVolumes:
             replicates=each[1:] if self.resamples else None,
             details={"r": float(np.nanmedian(raw))} if np.isfinite(raw).any() else {},
         )
-
-
-def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceiling:
-    """Apply a ceiling of recordings to volumes, after the nuisance was taken from every repetition."""
-
-    def over_volumes(target: xr.DataArray) -> Comparison:
-        volumes = as_presentations(target)
-        if nuisance:
-            design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardised(_nuisance(target, nuisance))])
-            first = volumes.transpose("presentation", ...)
-            flat = first.values.reshape(len(design), -1).astype(float)
-            for rows, columns in measured_alike(flat):  # volumes that were not measured stay unknown
-                part = flat[rows[:, None], columns]
-                fitted = design[rows] @ np.linalg.lstsq(design[rows], part, rcond=1e-10)[0] if len(rows) else 0.0
-                flat[rows[:, None], columns] = part - fitted
-            volumes = first.copy(data=flat.reshape(first.shape))
-        return ceiling(volumes)
-
-    return over_volumes
 
 
 def delayed(

@@ -18,6 +18,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.convention import student_stretch
 from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_numpy
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers
 from brainmark.metrics._arrays.shapes import Array, Float, Real
@@ -112,6 +113,38 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return np.where(total > 0, counts / np.where(total > 0, total, 1), np.nan)
 
 
+def distribution_ceiling(
+    property: str = "circular_variance", edges: Sequence[float] | None = None, resamples: int = 1000, seed: int = 0
+) -> Ceiling:
+    """Return the ceiling of `tuning_distribution`: the data against bootstrap samples of themselves.
+
+    The value is the mean over the samples: what a population with the true distribution reaches, on average, with as
+    many cells as were recorded. Parameters as in `tuning_distribution`; the same seed gives the same draws of cells.
+    """
+    spec = _spec(property, edges)
+    if resamples < 1:
+        raise ValueError("the ceiling of a distribution is made of resamples: at least 1")
+
+    def ceiling(target: xr.DataArray) -> Comparison:
+        cells, spec_ = _cells(target, spec)
+        data, drawn = _counts(cells[None], spec_)[0], _counts(cells, spec_, draws(len(cells), resamples, seed))
+        scores = distribution_similarity(data, drawn, spec_.period is not None)
+        return Comparison(_one(float(scores.mean()), property), replicates=scores[:, None], center="mean")
+
+    return ceiling
+
+
+@metric(
+    "tuning_distribution",
+    summary="Compares the distribution of a tuning property over units with that over recorded cells.",
+    cite="marques2021",
+    compares="distributions",
+    ceiling=distribution_ceiling,
+    ceiling_over=(),
+    chance=None,
+    domain="vision",
+    tags=("tuning",),
+)
 def tuning_distribution(
     property: str = "circular_variance",
     edges: Sequence[float] | None = None,
@@ -173,27 +206,6 @@ def tuning_distribution(
         )
 
     return metric
-
-
-def distribution_ceiling(
-    property: str = "circular_variance", edges: Sequence[float] | None = None, resamples: int = 1000, seed: int = 0
-) -> Ceiling:
-    """Return the ceiling of `tuning_distribution`: the data against bootstrap samples of themselves.
-
-    The value is the mean over the samples: what a population with the true distribution reaches, on average, with as
-    many cells as were recorded. Parameters as in `tuning_distribution`; the same seed gives the same draws of cells.
-    """
-    spec = _spec(property, edges)
-    if resamples < 1:
-        raise ValueError("the ceiling of a distribution is made of resamples: at least 1")
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        cells, spec_ = _cells(target, spec)
-        data, drawn = _counts(cells[None], spec_)[0], _counts(cells, spec_, draws(len(cells), resamples, seed))
-        scores = distribution_similarity(data, drawn, spec_.period is not None)
-        return Comparison(_one(float(scores.mean()), property), replicates=scores[:, None], center="mean")
-
-    return ceiling
 
 
 def uniform_floor(
