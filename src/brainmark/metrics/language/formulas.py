@@ -46,7 +46,7 @@ _TOKEN = re.compile(
     r"|(?P<literal>\d+(?:\.\d*)?|\.\d+)|(?P<sign><=|>=|==|!=|[<>=&|+\-*/()\[\]]))"
 )
 _ARITHMETIC: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": np.divide,
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
 }  # fmt: skip
 
 
@@ -111,7 +111,8 @@ def read_formula(text: str) -> Formula:
     return Formula(text, tuple(dict.fromkeys(reader.cells)), value)
 
 
-_Part = tuple[Callable[[Surprisals], np.ndarray], bool]  # what it is worth, and whether that is a truth
+_Part: TypeAlias = "tuple[Callable[[Surprisals], np.ndarray], bool]"
+"""What a part of a formula is worth, and whether that is a truth."""
 
 
 class _Reader:
