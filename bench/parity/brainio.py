@@ -136,15 +136,15 @@ class Both:
     def into_mirror(self, registered: tuple[str, str], files: tuple[Path, Path, Path]) -> list[str]:
         """Put the files into our mirror, where published ones would lie; return their sha1."""
         from brainmark.brainscore import files as brainscore
-        from brainmark.data.files.places import places
-        from brainmark.data.files.verify import digest_of
+        from brainmark.data.fetch import file_digest
+        from brainmark.data.fetch.places import places
 
         sources = brainscore.row("assembly", registered[0]).sources + brainscore.row("stimuli", registered[1]).sources
         for source, file in zip(sources, files, strict=True):
             place = self.folder / "mirror" / places(source.url)[0]
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)
-        return [digest_of(file, "sha1") for file in files]
+        return [file_digest(file, "sha1") for file in files]
 
 
 def same(ours: xr.DataArray, theirs: Any) -> bool:

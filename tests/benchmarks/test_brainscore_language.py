@@ -20,7 +20,7 @@ from brainmark.brainscore.studies import language as module
 from brainmark.brainscore.studies import language_data as data
 from brainmark.core import Benchmark, Experiment, InvalidMeasurement, Read, Record, Score, benchmarks, datasets
 from brainmark.core.score import make_score
-from brainmark.data.files.places import places
+from brainmark.data.fetch.places import places
 
 COUNT, VOXELS, PEOPLE = 96, 4, 5
 GENERATOR = np.random.default_rng(0)

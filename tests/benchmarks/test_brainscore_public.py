@@ -19,7 +19,7 @@ from brainmark.brainscore import metrics as published
 from brainmark.core import Benchmark, Choose, Record, Score, Stimuli, benchmarks, datasets
 from brainmark.core.experiment import Experiment
 from brainmark.core.score import make_score
-from brainmark.data.files.places import places
+from brainmark.data.fetch.places import places
 from brainmark.studies.geirhos2021 import OBJECTS
 
 COUNT = 120

@@ -13,7 +13,7 @@ from brainmark.brainscore import brainio
 from brainmark.brainscore import files as brainscore
 from brainmark.brainscore.studies.kar2019 import BINS, CEILING, NAME
 from brainmark.core import Experiment, InvalidMeasurement, NotApplicable, Stimuli, benchmarks, datasets
-from brainmark.data.files.places import places
+from brainmark.data.fetch.places import places
 
 COUNT, OBJECTS, NEUROIDS = 250, 10, 400
 IDS = [f"im{k:03d}" for k in np.random.default_rng(3).permutation(COUNT)]

@@ -17,7 +17,7 @@ from brainmark.brainscore import files as brainscore
 from brainmark.brainscore.metrics import tuning
 from brainmark.brainscore.studies.marques2020_data import OWN, PROPERTIES, shown
 from brainmark.core import Experiment, InvalidMeasurement, InvalidStimuli, Stimuli, benchmarks, datasets
-from brainmark.data.files.places import places
+from brainmark.data.fetch.places import places
 
 ORIENTATIONS, FREQUENCIES, PHASES = np.arange(0, 180, 30.0), (1.0, 2.0, 4.0, 8.0), np.arange(0, 360, 90.0)
 PUBLISHED = 22

@@ -15,8 +15,8 @@ from brainmark.brainscore import brainio
 from brainmark.brainscore import files as brainscore
 from brainmark.brainscore.files import Listed
 from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Stimuli, UnknownName, check_measurement
-from brainmark.data.files.fetch import fetch
-from brainmark.data.files.places import places
+from brainmark.data.fetch import fetch
+from brainmark.data.fetch.places import places
 
 NAMES = ["c.im", "a.im", "b.im", "d.im"]
 

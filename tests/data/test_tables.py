@@ -7,7 +7,7 @@ import pytest
 
 from brainmark.core import DataError, datasets
 from brainmark.data import tables
-from brainmark.data.files.fetch import where
+from brainmark.data.fetch import places, where
 from brainmark.studies import ringach2002b
 
 SHIPPED = [
@@ -63,7 +63,7 @@ def test_the_margins_of_receptive_field_shape_are_those_of_the_joint_table() -> 
 
 
 def test_every_table_names_its_source() -> None:
-    files = sorted(tables.FOLDER.glob("*.csv"))
+    files = sorted(places.TABLES.glob("*.csv"))
     assert files
     for path in files:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -73,8 +73,8 @@ def test_every_table_names_its_source() -> None:
 
 def test_a_changed_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = ringach2002b.FILE
-    content = (tables.FOLDER / name).read_bytes()
-    monkeypatch.setattr(tables, "FOLDER", tmp_path)
+    content = (places.TABLES / name).read_bytes()
+    monkeypatch.setattr(tables, "TABLES", tmp_path)
     with pytest.raises(DataError, match=rf"{name}: no such file; reinstall"):
         tables.read_table(name, ringach2002b.SOURCE)
     (tmp_path / name).write_bytes(content.replace(b",8\n", b",9\n", 1))

@@ -142,6 +142,6 @@ def test_published_weights_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def no_network(url: str, target: object) -> None:
-    from brainmark.data.files.download import Unavailable
+    from brainmark.data.fetch.download import Unavailable
 
     raise Unavailable("no network")

@@ -13,7 +13,7 @@ from torch import nn
 
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
-from brainmark.models.sources.checkpoints import Checkpoint
+from brainmark.data.fetch import Checkpoint
 from brainmark.models.sources.depth import guess_layers
 from brainmark.models.sources.libraries import Built, Published, Timm, Torchvision
 from brainmark.models.subjects.layers import Readout

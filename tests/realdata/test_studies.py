@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from brainmark.core import datasets
 from brainmark.core.dataset import Dataset
 from brainmark.data import where
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.studies import cowley2023, ringach2002
 
 pytestmark = pytest.mark.realdata

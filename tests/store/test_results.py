@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import ControlScore, DataError, Score
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 from brainmark.store.results import ResultStore
 
 KEY = "ab" + "0" * 62

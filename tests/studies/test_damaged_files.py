@@ -18,7 +18,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from brainmark.core import DataError, InvalidMeasurement
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import array_of, fields_of, mat_of, mat_variable
 from brainmark.studies import cowley2023, kriegeskorte2008, ringach2002
 

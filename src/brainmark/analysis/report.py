@@ -34,7 +34,7 @@ from brainmark.core.libraries import np
 from brainmark.core.score import Failure, Score, Stamp
 from brainmark.core.tree import Node, tree
 from brainmark.core.wording import bytes_text, detail, duration, interval, number, plural
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined

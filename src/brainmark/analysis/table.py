@@ -14,7 +14,7 @@ from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import ResourceError
 from brainmark.core.score import Failure, Interval, Score
 from brainmark.core.tree import Node, tree
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 
 FORMATS = (".md", ".csv")
 COLUMNS: tuple[str, ...] = (

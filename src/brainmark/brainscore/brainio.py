@@ -24,9 +24,9 @@ from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Stimul
 from brainmark.core.cards import Modality
 from brainmark.core.libraries import Image, np, pd, xr
 from brainmark.core.stimuli import ImageFiles
-from brainmark.data.files.verify import digest_of
-from brainmark.data.files.whole import whole_file, write_whole
+from brainmark.data.fetch import file_digest
 from brainmark.data.readers.archive import ZipImages
+from brainmark.data.writing import whole_file, write_whole
 
 _ID, _OLD_ID = "stimulus_id", "image_id"
 _HDF5, _CDF = b"\x89HDF", b"CDF"
@@ -345,7 +345,7 @@ def write_assembly(recording: xr.DataArray, path: Path | str) -> str:
             dataset.to_netcdf(part, engine="h5netcdf", encoding=encoding)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
-    return digest_of(path, "sha1")
+    return file_digest(path, "sha1")
 
 
 def write_stimuli(stimuli: Stimuli, table: Path | str, archive: Path | str) -> tuple[str, str]:
@@ -377,7 +377,7 @@ def write_stimuli(stimuli: Stimuli, table: Path | str, archive: Path | str) -> t
         write_whole(table, rows.to_csv(index=False).encode())
     except OSError as error:
         raise DataError(f"cannot write {error.filename or archive}: {error.strerror or error}") from error
-    return digest_of(table, "sha1"), digest_of(archive, "sha1")
+    return file_digest(table, "sha1"), file_digest(archive, "sha1")
 
 
 def _encoded(stimuli: Stimuli, position: int) -> tuple[bytes, str]:

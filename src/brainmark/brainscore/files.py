@@ -16,7 +16,7 @@ from brainmark.core.cards import Source
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import xr
 from brainmark.core.stimuli import Stimuli
-from brainmark.data.files.fetch import fetch_all
+from brainmark.data.fetch import fetch_all
 
 BUCKET = "https://brainscore-storage.s3.amazonaws.com"
 FOLDERS = {"li2026": "brainscore-vision/benchmarks/Li2026"}

@@ -9,7 +9,7 @@ from rich.console import Console
 from brainmark.cli.scoring import check_report_path, report, run_and_show
 from brainmark.core import registry
 from brainmark.core.errors import DataError
-from brainmark.data.files.fetch import fetch_all
+from brainmark.data.fetch import fetch_all
 from brainmark.run.origin import data_origin
 
 MODELS = ("pixels", "gabor", "hmax", "voneblock", "simulated-truth")

@@ -18,7 +18,7 @@ from brainmark.cli.fetching import status
 from brainmark.core import registry
 from brainmark.core.libraries import torch
 from brainmark.core.wording import bytes_text, plural
-from brainmark.data.files.settings import home, mirrors
+from brainmark.data.fetch.places import home, mirrors
 from brainmark.run.stamp import versions
 
 NAMED = 5  # data sets that are named when many are not at hand

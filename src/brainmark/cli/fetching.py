@@ -12,7 +12,7 @@ from rich.markup import escape
 from brainmark.core import DatasetCard, registry
 from brainmark.core.errors import UnknownName
 from brainmark.core.wording import bytes_text, plural
-from brainmark.data.files.fetch import fetch_all, where
+from brainmark.data.fetch import fetch_all, where
 from brainmark.run.origin import origins
 
 

@@ -11,7 +11,7 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import ResourceError, UnknownName
 from brainmark.core.libraries import np
 from brainmark.core.registry import Entry
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 
 BARS = "▁▂▃▄▅▆▇█"
 BINS = 24

@@ -58,16 +58,22 @@ def _declared() -> Generator[None]:
 
 
 with _declared():
+    import filelock
     import h5netcdf
     import h5py
     import numpy as np
     import pandas as pd
-    import pooch
+    import platformdirs
     import requests
     import scipy
     import torch
     import xarray as xr
     from PIL import Image
+    from rich import console as rich_console
+    from rich import progress as rich_progress
     from torch import nn
 
-__all__ = ["Image", "h5netcdf", "h5py", "nn", "np", "pd", "pooch", "requests", "scipy", "torch", "xr"]
+__all__ = [
+    "Image", "filelock", "h5netcdf", "h5py", "nn", "np", "pd", "platformdirs", "requests", "rich_console",
+    "rich_progress", "scipy", "torch", "xr",
+]  # fmt: skip

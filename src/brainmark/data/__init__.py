@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from brainmark.data.files.fetch import Whereabouts, cached_path, fetch_all, where
-from brainmark.data.files.git import GitFolder
-from brainmark.data.files.settings import Mirror, home, mirrors
+from brainmark.data.fetch import GitFolder, Whereabouts, cached_path, fetch_all, where
+from brainmark.data.fetch.places import Mirror, home, mirrors
 from brainmark.data.readers.archive import ZipImages
 from brainmark.data.readers.netcdf import read_measurement, write_measurement
 

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from pathlib import Path
-
 from brainmark.core import DataError, Source
 from brainmark.core.libraries import pd, xr
-from brainmark.data.files.verify import fault
-
-FOLDER = Path(__file__).parents[1] / "studies" / "tables"
-
-
-@cache
-def _by_sha256() -> dict[str, Path]:
-    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(FOLDER.glob("*.csv"))}
-
-
-def shipped(sha256: str) -> Path | None:
-    """Return the path of the shipped table with these bytes, if there is one."""
-    return _by_sha256().get(sha256)
+from brainmark.data.fetch.files import find_fault
+from brainmark.data.fetch.places import TABLES
 
 
 def read_table(name: str, source: Source) -> pd.DataFrame:
@@ -35,8 +20,8 @@ def read_table(name: str, source: Source) -> pd.DataFrame:
     ------
     DataError : it is missing or its bytes are others.
     """
-    path = FOLDER / name
-    reason = fault(path, source)
+    path = TABLES / name
+    reason = find_fault(path, source)
     if reason:
         raise DataError(f"shipped table {path}: {reason}; reinstall brainmark")
     return pd.read_csv(path, comment="#")

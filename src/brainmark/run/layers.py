@@ -19,9 +19,8 @@ from brainmark.core.measurement import check_answer, with_stimulus_columns
 from brainmark.core.memory import available_memory
 from brainmark.core.score import Interval, Score, make_score
 from brainmark.core.subject import Subject
-from brainmark.data.files.places import short_name
-from brainmark.data.files.settings import home
-from brainmark.data.files.whole import write_whole
+from brainmark.data.fetch.places import home, short_name
+from brainmark.data.writing import write_whole
 from brainmark.metrics.time.haemodynamics import BLOCK
 from brainmark.models.subjects.layered import LayeredSubject
 from brainmark.models.subjects.vision import as_subject

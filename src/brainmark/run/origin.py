@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from brainmark.core import registry
-from brainmark.data.files.fetch import where
+from brainmark.data.fetch import where
 
 
 def data_origin(names: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from brainmark.core.errors import BrainmarkError, DataError, InvalidRegistration
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Score
 from brainmark.core.subject import Subject
-from brainmark.data.files.settings import home
+from brainmark.data.fetch.places import home
 from brainmark.models.subjects.vision import as_subject
 from brainmark.run.answers import Answers
 from brainmark.run.layers import kept, note_on, with_chosen_layers

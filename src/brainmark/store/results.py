@@ -10,7 +10,7 @@ from pathlib import Path
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import xr
 from brainmark.core.score import Score
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 
 DRAWS = "draws"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.files.git import GitFolder, read_list
+from brainmark.data.fetch import GitFolder, read_list
 from brainmark.data.readers.textgrid import read_intervals
 
 CITE = """

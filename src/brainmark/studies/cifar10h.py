@@ -8,7 +8,7 @@ from __future__ import annotations
 from brainmark.core import DatasetCard, Setting, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, xr
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import array_of
 from brainmark.data.readers.cifar10 import FIRST, FOLDERS, LABELS, ORDER
 from brainmark.studies.cifar10 import stimuli

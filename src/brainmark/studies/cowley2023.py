@@ -9,7 +9,7 @@ from __future__ import annotations
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.archive import ZipImages
 from brainmark.data.readers.arrays import array_of
 

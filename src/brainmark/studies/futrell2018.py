@@ -8,7 +8,7 @@ from __future__ import annotations
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 
 CITE = """
 @article{Futrell2021,

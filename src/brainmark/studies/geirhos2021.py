@@ -10,7 +10,7 @@ from brainmark.core import DataError, DatasetCard, Setting, Source, Stimuli, dat
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.tables import read_table
 
 CITE = """

@@ -17,7 +17,7 @@ from typing import Any
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import pd, xr
-from brainmark.data.files.git import GitFolder, read_list
+from brainmark.data.fetch import GitFolder, read_list
 
 CITE = """
 @inproceedings{Hu2020,

@@ -14,7 +14,7 @@ from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import matlab_table
 
 if TYPE_CHECKING:

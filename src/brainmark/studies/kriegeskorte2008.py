@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, scipy, xr
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import field_of, fields_of, mat_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from brainmark.core import DatasetCard, Setting, Source, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, xr
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import fields_of, mat_of
 from brainmark.data.tables import histogram_of, read_table
 

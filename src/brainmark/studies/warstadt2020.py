@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_measurement
 from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli
-from brainmark.data.files.fetch import where
+from brainmark.data.fetch import where
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, fail_if, said
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 
 LEVELS = "▁▂▃▄▅▆▇█"
 ROWS = {"loss": "loss", "accuracy": "accuracy on batches", "held_out": "accuracy on held-out images"}

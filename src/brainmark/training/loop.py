@@ -20,8 +20,8 @@ import torch
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np
-from brainmark.data.files.whole import write_whole
 from brainmark.data.readers.cifar10 import arrays
+from brainmark.data.writing import write_whole
 from brainmark.models.networks.cifar import Network, make_network
 from brainmark.models.networks.seeds import seeded
 from brainmark.models.sources.trained import SUFFIX, Facts, to_bytes

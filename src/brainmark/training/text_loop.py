@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from brainmark.core.errors import DataError
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 from brainmark.models.networks.seeds import seeded
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.sources.trained_text import CHECKPOINTS, FACTS, TextFacts, weights_of

@@ -13,11 +13,11 @@ import pytest
 import brainmark
 from brainmark.core import DataError, datasets
 from brainmark.core.errors import UnknownName
-from brainmark.data.files import whole
-from brainmark.data.files.whole import write_folder
+from brainmark.data import writing
 from brainmark.data.packaging import CannotPackage, load_package, package, verified
 from brainmark.data.packaging.folder import PackageCard, read_card
 from brainmark.data.packaging.spec import description_of
+from brainmark.data.writing import write_folder
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_what_was_there(
         if len(copied) % 5 == 0:
             raise OSError(28, "No space left on device", target)
 
-    monkeypatch.setattr(whole.shutil, "copyfile", full)
+    monkeypatch.setattr(writing.shutil, "copyfile", full)
     told = description_of(lab.describe(wide, licence="MIT"), "lab.toml")
     with pytest.raises(DataError, match="No space left"):
         package(told, lab.folder, out, replace=True)
@@ -163,7 +163,7 @@ def test_a_data_set_is_found_by_its_path(out: Path) -> None:
 
 
 def test_its_files_are_local(out: Path) -> None:
-    from brainmark.data.files.fetch import fetch, where
+    from brainmark.data.fetch import fetch, where
 
     entry = datasets[str(out)]
     assert {where(source).state for source in entry.card.sources} == {"local"}

@@ -11,7 +11,7 @@ from brainmark.brainscore.files import row
 from brainmark.core import DatasetCard, InvalidMeasurement, Setting, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, xr
-from brainmark.data.files.fetch import fetch_all
+from brainmark.data.fetch import fetch_all
 
 NAME, DECODER, DEGREES = "Kar2019", "svm", 8.0
 CITE = """@article{Kar2019,

@@ -32,7 +32,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Experiment, NextWord, Read, Record
 from brainmark.core.libraries import xr
-from brainmark.data.files.fetch import fetch
+from brainmark.data.fetch import fetch
 from brainmark.studies import hu2020
 
 EXTRAPOLATED = {  # identifier without its metric: data set, subjects, labels kept together by ridge, folds

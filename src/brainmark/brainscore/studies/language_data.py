@@ -13,7 +13,7 @@ from brainmark.brainscore.files import BUCKET
 from brainmark.core import DatasetCard, InvalidMeasurement, Setting, Source, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.files.fetch import fetch
+from brainmark.data.fetch import fetch
 from brainmark.studies.futrell2018 import CITE as FUTRELL_2018
 
 LICENCE = "not stated; see the publication"

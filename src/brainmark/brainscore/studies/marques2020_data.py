@@ -14,7 +14,7 @@ from brainmark.brainscore.files import row, stimulus_set
 from brainmark.core import DatasetCard, InvalidMeasurement, InvalidStimuli, Media, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.files.fetch import fetch_all
+from brainmark.data.fetch import fetch_all
 
 CITE = """@article{Marques2021,
   title = {Multi-scale hierarchical neural network models that bridge from single neurons in the primate primary visual

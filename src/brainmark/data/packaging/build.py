@@ -14,8 +14,7 @@ from brainmark.core.errors import DataError, InvalidMeasurement
 from brainmark.core.libraries import pd, xr
 from brainmark.core.measurement import check_measurement
 from brainmark.core.stimuli import decode_image
-from brainmark.data.files.verify import sha256_of
-from brainmark.data.files.whole import write_folder
+from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.answers import measured_answers
 from brainmark.data.packaging.folder import (
     CARD,
@@ -32,6 +31,7 @@ from brainmark.data.packaging.sessions import Session, check_session, check_toge
 from brainmark.data.packaging.spec import Description
 from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas, ordered, png_of
 from brainmark.data.readers.netcdf import encode_measurement
+from brainmark.data.writing import write_folder
 
 WIDEST = 180  # degrees: a flat screen at no distance
 FASTEST = 2000  # spikes/s: what a refractory period of half a millisecond allows
@@ -308,7 +308,7 @@ def _card(
         question=told.question,
         scale=told.scale,
         notes=tuple(_without_places(note, told, base) for note in problems.notes),
-        sources={_relative(path, base): sha256_of(path) for path in files_of(told, base) if path.is_file()},
+        sources={_relative(path, base): file_digest(path) for path in files_of(told, base) if path.is_file()},
     )
 
 

@@ -30,7 +30,7 @@ from brainmark.core.errors import DataError
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
-from brainmark.data.files.verify import sha256_of
+from brainmark.data.fetch import file_digest
 from brainmark.data.readers.netcdf import read_measurement
 
 CARD, MEASUREMENT, STIMULI, FITTING, SUMS = "card.toml", "measurement.nc", "stimuli.csv", "fitting.csv", "SHA256SUMS"
@@ -116,7 +116,7 @@ def dataset_card(path: Path) -> DatasetCard:
     """
     told = read_card(path)
     files = [path / name for name in (MEASUREMENT, STIMULI, SUMS) if (path / name).is_file()]
-    sources = [Source(url=file.resolve().as_uri(), sha256=sha256_of(file), size=file.stat().st_size) for file in files]
+    sources = [Source(url=f.resolve().as_uri(), sha256=file_digest(f), size=f.stat().st_size) for f in files]
     return DatasetCard(
         summary=told.summary,
         licence=told.licence,
@@ -143,14 +143,14 @@ def verified(path: Path) -> str:
         file = path / name
         if not file.is_file():
             wrong.append(f"{name} is missing")
-        elif sha256_of(file) != sha:
+        elif file_digest(file) != sha:
             wrong.append(f"{name} was changed")
     there = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")}
     wrong += [f"{name} is not in {SUMS}" for name in sorted(there - set(listed) - {SUMS})]
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise DataError(f"{path}: {wrong[0]}{more} since it was packaged; package the data again")
-    return sha256_of(path / SUMS)
+    return file_digest(path / SUMS)
 
 
 def _listed(path: Path) -> dict[str, str]:
@@ -167,7 +167,7 @@ def _listed(path: Path) -> dict[str, str]:
 def sums(files: Mapping[str, bytes | Path]) -> bytes:
     """Return the list of the sha256 of files, as ``sha256sum`` writes it."""
     lines = [
-        f"{sha256_of(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()}  {name}"
+        f"{file_digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()}  {name}"
         for name, content in sorted(files.items())
     ]
     return ("\n".join(lines) + "\n").encode()

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from brainmark.core.errors import InvalidStimuli, suggest
 from brainmark.core.libraries import Image, np, pd
 from brainmark.core.stimuli import decode_image
-from brainmark.data.files.verify import sha256_of
+from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.problems import Problems, some
 from brainmark.data.packaging.spec import StimulusPart
 from brainmark.data.readers.archive import UNREADABLE
@@ -253,7 +253,7 @@ def _files_are_there(table: pd.DataFrame, problems: Problems) -> bool:
 def _distinct(table: pd.DataFrame, modality: str, merge_same_files: bool, problems: Problems) -> Found | None:
     """Merge rows that are one stimulus; add identifiers that stand for several."""
     if modality == "image":
-        content = pd.Series([sha256_of(Path(p)) for p in table["path"]], index=table.index)
+        content = pd.Series([file_digest(Path(p)) for p in table["path"]], index=table.index)
     else:
         content = table["text"]
     kinds = content.groupby(level=0).nunique()

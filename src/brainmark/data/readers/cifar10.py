@@ -10,8 +10,8 @@ from typing import Literal
 from brainmark.core.cards import Source
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np
-from brainmark.data.files.folders import NumberedFiles
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
+from brainmark.data.fetch.folders import NumberedFiles
 from brainmark.data.readers.arrays import array_of
 from brainmark.data.readers.decoded import decoded
 from brainmark.data.tables import read_table

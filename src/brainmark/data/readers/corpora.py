@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from brainmark.data.files.git import GitFolder
+from brainmark.data.fetch import GitFolder
 
 WIKITEXT = GitFolder(
     owner="mschrimpf",

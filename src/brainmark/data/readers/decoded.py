@@ -10,10 +10,10 @@ from contextlib import suppress
 
 from brainmark.core import DataError
 from brainmark.core.libraries import Image, np
-from brainmark.data.files.download import cannot_write
-from brainmark.data.files.folders import NumberedFiles, counting
-from brainmark.data.files.settings import home
-from brainmark.data.files.whole import write_whole
+from brainmark.data.fetch.download import explain_write_error, show_bar
+from brainmark.data.fetch.folders import NumberedFiles
+from brainmark.data.fetch.places import home
+from brainmark.data.writing import write_whole
 
 
 def decoded(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, int]) -> np.ndarray:
@@ -46,16 +46,16 @@ def decoded(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, 
     try:
         write_whole(kept, content)
     except OSError as error:  # the images themselves are there
-        warnings.warn(f"the images of {name} are not kept at {kept}: {cannot_write(error)}", stacklevel=2)
+        warnings.warn(f"the images of {name} are not kept at {kept}: {explain_write_error(error)}", stacklevel=2)
     return pixels
 
 
 def _decode(name: str, folders: Sequence[NumberedFiles], whole: tuple[int, ...]) -> np.ndarray:
     pixels = np.empty(whole, np.uint8)
     row = 0
-    with counting(name, whole[0]) as done:
+    with show_bar(name, whole[0], in_bytes=False) as advance:
         for folder in folders:
-            for file, content in zip(folder.names, folder.read(done), strict=True):
+            for file, content in zip(folder.names, folder.read(advance), strict=True):
                 pixels[row] = _image(content, f"{folder.url}/{file}", whole[1:])
                 row += 1
     return pixels

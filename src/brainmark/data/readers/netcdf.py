@@ -14,7 +14,7 @@ from typing import Any
 
 from brainmark.core import DataError, InvalidMeasurement, check_measurement
 from brainmark.core.libraries import h5netcdf, h5py, np, xr
-from brainmark.data.files.whole import write_whole
+from brainmark.data.writing import write_whole
 
 _DEFAULT_NAME = "measurement"
 _RESERVED = frozenset({"coordinates", "dtype", "_FillValue", "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"})

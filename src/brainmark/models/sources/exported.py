@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import nn
 from brainmark.core.errors import DataError, InvalidModel, ModelError
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
+from brainmark.data.fetch import file_digest
 from brainmark.models.sources.found_networks import DEGREES, Preprocessing, Regions, as_vision_subject
 from brainmark.models.sources.resolve import ModelEntry, card_for
 
@@ -84,13 +84,4 @@ def load_program(path: Path) -> tuple[nn.Module, int | None]:
     return module, width if isinstance(width, int) else None
 
 
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file, or raise DataError."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-
-
-__all__ = ["bare", "exported", "file_digest", "load_program"]
+__all__ = ["bare", "exported", "load_program"]

@@ -13,6 +13,7 @@ from torch import nn
 from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
+from brainmark.data.fetch import file_digest
 from brainmark.models.activations.outputs import digest_of_weights
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources import torch_libraries
@@ -174,8 +175,6 @@ def hf(name: str, wanted: str) -> ModelEntry:
 
 def vectors(name: str, wanted: str) -> ModelEntry:
     """Return a table of word vectors, a text file of GloVe or word2vec."""
-    from brainmark.models.sources.exported import file_digest
-
     path = Path(wanted)
     if not path.is_file():
         raise DataError(f"{name}: there is no file {path}")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from brainmark.core.errors import DataError, ModelError
+from brainmark.data.fetch import Checkpoint
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

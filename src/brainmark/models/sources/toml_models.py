@@ -37,9 +37,9 @@ from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownNa
 from brainmark.core.libraries import torch
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
+from brainmark.data.fetch import file_digest
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources import exported
-from brainmark.models.sources.exported import file_digest
 from brainmark.models.sources.found_networks import DEGREES
 from brainmark.models.sources.resolve import ModelEntry, card_for
 from brainmark.models.subjects.language import LanguageSubject

@@ -6,7 +6,6 @@ single. Its metadata say which network it belongs to and how it was trained.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,12 +90,6 @@ def locate(path: Path) -> Path:
     if not file.is_file():
         raise DataError(f"{file}: no such checkpoint; give a file ({SUFFIX}) or the folder of 'brainmark train --out'")
     return file
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_network(path: Path) -> nn.Module:

@@ -14,8 +14,9 @@ from brainmark.core.errors import DataError
 from brainmark.core.libraries import nn
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
+from brainmark.data.fetch import file_digest
 from brainmark.data.readers.cifar10 import LABELS
-from brainmark.models.sources.trained import MEAN, STD, SUFFIX, load_network, locate, read_facts, sha256_of
+from brainmark.models.sources.trained import MEAN, STD, SUFFIX, load_network, locate, read_facts
 from brainmark.models.sources.trained_text import is_text_run
 from brainmark.models.subjects.vision import Head, Readout, Steps, VisionSubject
 from brainmark.models.zoo import REGIONS
@@ -84,7 +85,7 @@ def _subject(name: str, network: str, weights: Weights, seed: int, head: bool = 
 def _shipped(name: str) -> Path:
     """Return the checkpoint that ships with the package, verified."""
     path = WEIGHTS / f"{name}{SUFFIX}"
-    if not path.is_file() or sha256_of(path) != SHIPPED[name]:
+    if not path.is_file() or file_digest(path) != SHIPPED[name]:
         raise DataError(f"shipped checkpoint {path}: is missing or has other bytes; reinstall brainmark")
     return path
 
@@ -141,7 +142,7 @@ def find_checkpoint(name: str) -> Entry[Subject, ModelCard] | None:
     facts = read_facts(path)
     card = _card(
         f"{facts.recipe['name']}, seed {facts.seed}, after {facts.epoch} of {facts.recipe['epochs']} epochs; "
-        f"file with sha256 {sha256_of(path)}.",
+        f"file with sha256 {file_digest(path)}.",
         facts.network,
         CORNET if facts.network == "cifar-cornet" else RESNET,
         "checkpoint",

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import DataError
-from brainmark.data.files.download import Unavailable
-from brainmark.models.sources import checkpoints
-from brainmark.models.sources.checkpoints import Checkpoint
+from brainmark.data.fetch import Checkpoint, files
+from brainmark.data.fetch.download import Unavailable
 
 URL = "https://weights.example.org/nets/small.pth"
 PLACE = "weights.example.org/nets/small.pth"
@@ -18,10 +17,10 @@ PLACE = "weights.example.org/nets/small.pth"
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BRAINMARK_MIRROR", "")
-    monkeypatch.setattr(checkpoints, "download", unreachable)
+    monkeypatch.setattr(files, "download", unreachable)
 
 
-def unreachable(url: str, target: Path) -> None:
+def unreachable(url: str, target: Path, advance: None) -> None:
     raise Unavailable("no network")
 
 
@@ -45,11 +44,11 @@ def test_a_mirror_is_used_in_place(published: Path, monkeypatch: pytest.MonkeyPa
 def test_a_download_is_kept(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     asked: list[str] = []
 
-    def give(url: str, target: Path) -> None:
+    def give(url: str, target: Path, advance: None) -> None:
         asked.append(url)
         target.write_bytes(published.read_bytes())
 
-    monkeypatch.setattr(checkpoints, "download", give)
+    monkeypatch.setattr(files, "download", give)
     checkpoint = Checkpoint(URL, first_digits(published))
     assert checkpoint.path() == checkpoint.path() == tmp_path / "home" / "files" / PLACE
     assert asked == [URL]
@@ -60,8 +59,10 @@ def test_other_bytes_are_refused_wherever_they_come_from(
     published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr(checkpoints, "download", lambda url, target: target.write_bytes(b"a page, not weights"))
-    with pytest.raises(DataError, match=r"(?s)mirror/.*does not begin with 00000000.*what it gave does not begin"):
+    monkeypatch.setattr(files, "download", lambda url, target, advance: target.write_bytes(b"a page, not weights"))
+    with pytest.raises(
+        DataError, match=r"(?s)mirror/.*does not begin with 00000000.*example\.org.*does not begin with 00000000"
+    ):
         Checkpoint(URL, "00000000").path()
     assert not (tmp_path / "home" / "files" / PLACE).exists()
 
@@ -79,6 +80,6 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path):
 
 def test_the_cache_holds_published_files_alone(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """It is laid out like a mirror: locks and parts of files have no place in it."""
-    monkeypatch.setattr(checkpoints, "download", lambda url, target: target.write_bytes(b"weights"))
+    monkeypatch.setattr(files, "download", lambda url, target, advance: target.write_bytes(b"weights"))
     Checkpoint(URL, first_digits(published)).path()
     assert [p.name for p in (tmp_path / "home" / "files").rglob("*") if p.is_file()] == ["small.pth"]

@@ -7,8 +7,7 @@ import pytest
 
 from brainmark.core import DataError, InvalidRegistration
 from brainmark.data import GitFolder
-from brainmark.data.files import register
-from brainmark.data.files.git import read_list
+from brainmark.data.fetch import read_list
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {"a b/c.txt": b"one", "d.csv": b"two"}
@@ -60,33 +59,8 @@ def test_branches_and_empty_folders_are_refused(changes: dict[str, object], reas
         folder(**changes)
 
 
-def test_a_registration_is_written_from_a_local_copy(mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert register.main([str(mirror)]) == 0
-    scope: dict[str, object] = {"GitFolder": GitFolder}
-    exec(capsys.readouterr().out, scope)
-    written = scope["FILES"]
-    assert isinstance(written, GitFolder)
-    assert written.sources == folder().sources
-
-
-def test_big_folders_are_written_as_a_list(mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert register.main([str(mirror), "--list", "--match", "*.txt"]) == 0
-    path = tmp_path / "files.tsv"
-    path.write_text(capsys.readouterr().out)
-    assert read_list(path) == {"a b/c.txt": folder().files["a b/c.txt"]}
-
-
 def test_a_list_names_the_line_that_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "files.tsv"
     path.write_text(f"# head\n{'0' * 64}\t3\ta\n{'0' * 64} 3 b\n")
     with pytest.raises(InvalidRegistration, match=r"files\.tsv, line 3: not 'sha256<TAB>bytes<TAB>path'"):
         read_list(path)
-
-
-def test_a_folder_outside_a_mirror_has_no_registration(
-    mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert register.main([str(tmp_path)]) == 1
-    assert "not a folder .../raw.githubusercontent.com/<owner>/<repo>" in capsys.readouterr().err
-    assert register.main([str(mirror), "--match", "*.png"]) == 1
-    assert "no file matches *.png" in capsys.readouterr().err

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import DataError, Source
-from brainmark.data.files import download
-from brainmark.data.files.fetch import cached_path, fetch, where
+from brainmark.data.fetch import cached_path, download, fetch, where
 
 CONTENT = os.urandom(1 << 18)
 
@@ -51,7 +50,7 @@ def in_another_process() -> Iterator[Callable[[Source], subprocess.Popen[str]]]:
     """Fetch in a process of its own, which prints the path; none of them outlives the test."""
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a background job ignores it
-        "from brainmark.core import Source; from brainmark.data.files.fetch import fetch;"
+        "from brainmark.core import Source; from brainmark.data.fetch import fetch;"
         "print(fetch(Source(url=sys.argv[1], sha256=sys.argv[2], size=int(sys.argv[3]))))"
     )
     started: list[subprocess.Popen[str]] = []

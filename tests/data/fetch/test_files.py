@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import Source
-from brainmark.data.files import verify
-from brainmark.data.files.fetch import cached_path, fetch, fetch_all, where
-from brainmark.data.tables import FOLDER
+from brainmark.data.fetch import cached_path, fetch, fetch_all, files, where
+from brainmark.data.fetch.places import TABLES
 
 CONTENT = bytes(range(256)) * 64
 URL = "https://nowhere.invalid/a/b.bin"
@@ -139,7 +138,7 @@ def test_a_missing_file_is_missing_and_a_damaged_one_damaged(home: Path) -> None
 
 
 def test_a_shipped_table_needs_no_cache(home: Path) -> None:
-    table = FOLDER / "devalois1982_orientation.csv"
+    table = TABLES / "devalois1982_orientation.csv"
     source = source_of("https://doi.org/10.1016/0042-6989(82)90112-2", table.read_bytes())
     assert fetch(source) == table
     assert where(source).state == "shipped"
@@ -173,7 +172,7 @@ def count_hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append(name)
         return original(file, name)
 
-    monkeypatch.setattr(verify.hashlib, "file_digest", counted)
+    monkeypatch.setattr(files.hashlib, "file_digest", counted)
     return calls
 
 

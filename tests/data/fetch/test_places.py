@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from brainmark.core import DataError
-from brainmark.data.files.places import as_url, places
+from brainmark.data.fetch.places import as_url, places
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,7 @@ import pytest
 from PIL import Image
 
 from brainmark.core import DataError
-from brainmark.data.files.folders import NumberedFiles, digest_of
-from brainmark.data.files.whole import beside
+from brainmark.data.fetch.folders import NumberedFiles, digest_in_order
 from brainmark.data.readers import decoded as decoded_module
 from brainmark.data.readers.decoded import decoded
 
@@ -30,7 +30,7 @@ CONTENTS = [png(value) for value in (10, 20, 30)]
 
 
 def registered(contents: list[bytes] = CONTENTS, url: str = URL) -> NumberedFiles:
-    return NumberedFiles(url, len(contents), sum(map(len, contents)), digest_of(contents), ".png")
+    return NumberedFiles(url, len(contents), sum(map(len, contents)), digest_in_order(contents), ".png")
 
 
 def lay_out(root: Path, contents: list[bytes] = CONTENTS) -> Path:
@@ -43,15 +43,15 @@ def lay_out(root: Path, contents: list[bytes] = CONTENTS) -> Path:
 
 def test_the_digest_is_the_one_of_digests() -> None:
     joined = b"".join(hashlib.sha256(content).digest() for content in CONTENTS)
-    assert digest_of(CONTENTS) == hashlib.sha256(joined).hexdigest()
-    assert digest_of([b"ab", b"c"]) != digest_of([b"a", b"bc"])
+    assert digest_in_order(CONTENTS) == hashlib.sha256(joined).hexdigest()
+    assert digest_in_order([b"ab", b"c"]) != digest_in_order([b"a", b"bc"])
 
 
 def test_a_mirror_is_read_in_place(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(tmp_path / "mirror")
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
     calls: list[int] = []
-    assert registered().read(lambda: calls.append(1)) == CONTENTS
+    assert registered().read(calls.append) == CONTENTS
     assert len(calls) == 3
     assert not (home / "files").exists()
 
@@ -69,13 +69,13 @@ def test_a_changed_mirror_is_refused_and_named(
     else:
         (folder / "0002.png").unlink()
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr("brainmark.data.files.download.download", no_network)
+    monkeypatch.setattr("brainmark.data.fetch.files.download", no_network)
     with pytest.raises(DataError, match=r"set BRAINMARK_MIRROR|wrong content"):
         registered().read()
 
 
 def no_network(url: str, target: Path, bar: object = None) -> None:
-    from brainmark.data.files.download import Unavailable
+    from brainmark.data.fetch.download import Unavailable
 
     raise Unavailable("no connection")
 
@@ -160,18 +160,21 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_images(
     assert pixels[:, 0, 0, 0].tolist() == [10, 20, 30]
 
 
-def test_processes_that_fetch_one_folder_do_not_share_a_half_written_file(
-    server, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What another process has written so far under its own name is neither taken nor removed."""
+def test_what_a_killed_process_left_is_overwritten(server, home: Path) -> None:
     for number, content in enumerate(CONTENTS):
         server.add(f"/set/{number:04d}.png", content)
     files = registered(url=f"{server.base}/set")
-    folder = home / "files" / files._folder  # pyright: ignore[reportPrivateUsage]
-    folder.mkdir(parents=True)
-    with monkeypatch.context() as patch:
-        patch.setattr("os.getpid", lambda: 1)
-        other = beside(folder / "0001.png", "part")
-    other.write_bytes(CONTENTS[1][:10])
+    place = home / "files" / f"127.0.0.1+{server.base.rsplit(':', 1)[1]}" / "set"
+    place.mkdir(parents=True)
+    (place / "0001.png.part").write_bytes(CONTENTS[1][:10])
     assert files.read() == CONTENTS
-    assert other.read_bytes() == CONTENTS[1][:10]
+    assert sorted(p.name for p in place.iterdir()) == ["0000.png", "0001.png", "0002.png"]
+
+
+def test_threads_that_want_one_folder_download_it_once(server, home: Path) -> None:
+    for number, content in enumerate(CONTENTS):
+        server.add(f"/set/{number:04d}.png", content)
+    files = registered(url=f"{server.base}/set")
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: files.read(), range(4))) == [CONTENTS] * 4
+    assert sum(server.gets.values()) == 3

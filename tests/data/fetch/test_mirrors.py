@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from brainmark.data.files import settings
+from brainmark.data.fetch import places
 
 
 def test_home_is_the_folder_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "here"))
-    assert settings.home() == tmp_path / "here"
+    assert places.home() == tmp_path / "here"
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("BRAINMARK_HOME", "~/there")
-    assert settings.home() == tmp_path / "there"
+    assert places.home() == tmp_path / "there"
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
@@ -22,7 +22,7 @@ def test_home_is_the_cache_of_the_platform_otherwise(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("BRAINMARK_HOME", raising=False)
     if value is not None:
         monkeypatch.setenv("BRAINMARK_HOME", value)
-    assert settings.home() == Path(platformdirs.user_cache_dir("brainmark", appauthor=False))
+    assert places.home() == Path(platformdirs.user_cache_dir("brainmark", appauthor=False))
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,19 @@ def test_home_is_the_cache_of_the_platform_otherwise(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_mirrors_are_split_at_commas_and_colons(given: str, parts: list[str]) -> None:
-    assert settings.split(given, ":") == parts
+    assert places.split(given, ":") == parts
 
 
 def test_semicolons_separate_on_windows() -> None:
     given = r"C:\a;D:\b,https://host:1/x;E:\c"
-    assert settings.split(given, ";") == [r"C:\a", r"D:\b", "https://host:1/x", r"E:\c"]
+    assert places.split(given, ";") == [r"C:\a", r"D:\b", "https://host:1/x", r"E:\c"]
 
 
 def test_mirrors_keep_their_order_and_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     spaced = tmp_path / "a folder"
     spaced.mkdir()
     monkeypatch.setenv("BRAINMARK_MIRROR", f"https://host:1/x/,{tmp_path},{spaced.as_uri()}")
-    web, folder, file = settings.mirrors()
+    web, folder, file = places.mirrors()
     assert (web.url, web.folder, web.problem) == ("https://host:1/x", None, "")
     assert (folder.folder, folder.url, folder.problem) == (tmp_path, None, "")
     assert (file.folder, file.problem) == (spaced, "")
@@ -66,7 +66,7 @@ def test_a_folder_may_have_separators_in_its_name(monkeypatch: pytest.MonkeyPatc
     odd = tmp_path / "a,b:c"
     odd.mkdir()
     monkeypatch.setenv("BRAINMARK_MIRROR", str(odd))
-    assert [m.folder for m in settings.mirrors()] == [odd]
+    assert [m.folder for m in places.mirrors()] == [odd]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_an_unusable_mirror_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "file").touch()
     given = given.format(tmp=tmp_path)
     monkeypatch.setenv("BRAINMARK_MIRROR", given)
-    (mirror,) = settings.mirrors()
+    (mirror,) = places.mirrors()
     assert mirror.given == given
     assert reason in mirror.problem

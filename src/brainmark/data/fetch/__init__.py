@@ -1,0 +1,41 @@
+"""From a registered file (URL, hash, size) to a path with exactly those bytes.
+
+Order: a table shipped with the package, the cache, mirror folders (used in place, nothing is copied), mirror URLs,
+the network. Every copy is checked before it is used. Downloads go to a temporary name beside their place, are checked,
+flushed to the disk, and renamed. The cache is ``<home>/files`` and is laid out like a mirror (see `places`);
+``<home>/locks`` holds a lock for each file or folder, so that processes wait for each other instead of downloading
+twice; what a killed process leaves behind, the next one overwrites.
+"""
+
+from __future__ import annotations
+
+from brainmark.data.fetch.files import (
+    Checkpoint,
+    Whereabouts,
+    cached_path,
+    fetch,
+    fetch_all,
+    file_digest,
+    find_fault,
+    where,
+)
+from brainmark.data.fetch.folders import GitFolder, NumberedFiles, read_list
+from brainmark.data.fetch.places import Mirror, home, mirrors, short_name
+
+__all__ = [
+    "Checkpoint",
+    "GitFolder",
+    "Mirror",
+    "NumberedFiles",
+    "Whereabouts",
+    "cached_path",
+    "fetch",
+    "fetch_all",
+    "file_digest",
+    "find_fault",
+    "home",
+    "mirrors",
+    "read_list",
+    "short_name",
+    "where",
+]

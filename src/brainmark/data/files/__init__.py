@@ -1,1 +1,0 @@
-"""From a URL and a hash to a file: download, mirrors, cache, folders."""
