@@ -5,51 +5,31 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import re
-import sys
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence, Sized
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from torch import Tensor, nn
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
-from brainmark.core.libraries import np
+from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import available_memory, keep_heap, resident_memory
 from brainmark.core.stimuli import Media
 from brainmark.core.wording import bytes_text
 from brainmark.models.activations import plan as planning
-from brainmark.models.activations.calls import ALL, OUTPUT, all_calls
-from brainmark.models.activations.loading import as_arrays, bytes_of, digest_of, shapes_of, stacked
-from brainmark.models.activations.outputs import check_weights, converted
-from brainmark.models.activations.passes import Progress, Run, Stochastic
-from brainmark.models.activations.plan import (
-    BATCHES,
-    MANY,
-    QUICK,
-    TOGETHER,
-    Mode,
-    Plan,
-    Probe,
-    reduced_shape,
-    working_bytes,
-)
+from brainmark.models.activations.batches import Loader, as_arrays, bytes_of, digest_of, prefetch, shapes_of, stack
+from brainmark.models.activations.hooks import ALL, OUTPUT, all_calls, check_weights, convert_tensors
+from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, find_mode
+from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Mode, Plan, Probe
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
-from brainmark.models.activations.results import check_disk
 from brainmark.models.networks.seeds import draws_from
 from brainmark.models.sources.arguments import a_module_of, check_count
 
 _USABLE = 0.8  # share of the free memory that a run may plan for
-_REPEATS = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest activation: two passes differ by less
-_AGREES = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # the same, of a pass that takes shortcuts and one that does not
+_REPEATS = {"torch.float32": 1e-3, "torch.bfloat16": 5e-2}  # of the largest activation: two passes differ by less
 
-Layers = Mapping[str, Reduction | None] | Sequence[str]
+Layers: TypeAlias = "Mapping[str, Reduction | None] | Sequence[str]"
 """One layer, several, or layers and what each is reduced by; ``all`` stands for every distinct output."""
-
-_T = TypeVar("_T")
+Progress = Callable[[int, int], None]
+"""Called with (stimuli done, stimuli in all) after each batch."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,86 +52,80 @@ class Extractor:
 
     module: nn.Module
     prepare: Callable[[Any], Any] = as_arrays
-    collate: Callable[[Sequence[Any]], Any] = stacked
+    collate: Callable[[Sequence[Any]], Any] = stack
     device: str = "cpu"
     batch: int | None = None
-    dtype: torch.dtype = torch.float32
+    dtype: torch.dtype = field(default_factory=lambda: torch.float32)
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidModel(
                 f"Extractor: module is a {type(self.module).__name__}; give a torch.nn.Module{a_module_of(self.module)}"
             )
-        if self.dtype not in _REPEATS:
+        if str(self.dtype) not in _REPEATS:
             raise InvalidModel(f"Extractor: dtype = {self.dtype}; give torch.float32 or torch.bfloat16")
         if self.batch is not None:
             check_count("Extractor", "batch", self.batch, "give a number of stimuli, or None")
 
     def layers(self, media: Media) -> list[str]:
         """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
-        sample, _, _ = self._sample(media)
+        sample = self._sample(media)[0]
 
-        def found(mode: Mode) -> list[str]:
-            with evaluating(self.module, mode), draws_from():
+        def find(mode: Mode) -> list[str]:
+            with evaluation_mode(self.module, mode), draws_from():
                 return all_calls(self.module, sample)
 
-        return _with_gradients_if_needed(found, torch.no_grad)[0]
+        return find_mode(find, torch.no_grad)
 
-    def probe(self, media: Media, layers: Layers, *, seed: int | None = None) -> Probe:
+    def probe(self, media: Media, layers: Layers) -> Probe:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
-        sample, stored, key = self._sample(media)
-        names = self._names(media, _listed(layers))
+        sample, prepared = self._sample(media)
+        names = [layers] if isinstance(layers, str) else list(layers)
+        if ALL in names:
+            names = list(dict.fromkeys([*self.layers(media), *(name for name in names if name != ALL)]))
 
-        def probed(mode: Mode) -> Probe:
-            with evaluating(self.module, mode), draws_from(), keep_heap(), self.precision():
-                return planning.probe(self.module, sample, names, agree=_AGREES[self.dtype])
+        def probe(mode: Mode) -> Probe:
+            with evaluation_mode(self.module, mode), draws_from(), keep_heap(), self._precision():
+                return planning.probe(self.module, sample, names, mode)
 
-        found, mode = _with_gradients_if_needed(probed, torch.inference_mode)
-        medium = found.medium + stored[0] + stored[1]
+        found, size = find_mode(probe, torch.inference_mode), bytes_of(prepared)
+        medium = found.medium + bytes_of(media[0]) + size
         return dataclasses.replace(
-            found, medium=medium, prepared=stored[1], key=key, digest=digest_of(media[0], 0), mode=mode
+            found, medium=medium, prepared=size, key=shapes_of(prepared), digest=digest_of(media[0], 0)
         )
 
-    def plan(
-        self,
-        media: Media,
-        layers: Layers,
-        *,
-        probed: Probe | None = None,
-        seed: int | None = None,
-        into: Path | None = None,
-    ) -> Plan:
+    def plan(self, media: Media, layers: Layers, *, probed: Probe | None = None, seed: int | None = None) -> Plan:
         """Say what a call with the same arguments will do, and the memory that it will need at most.
 
         Raises
         ------
-        ResourceError : there is less memory, or room on the disk.
+        ResourceError : there is less memory.
         """
         probed = probed or self.probe(media, layers)
         reduced = {
-            name: reduced_shape(name, probed.shapes[name], reduce)
+            name: planning.reduce_shape(name, probed.shapes[name], reduce)
             for name, reduce in self._wanted(layers, probed).items()
         }
         shapes = {name: shape for name, (shape, _) in reduced.items()}
         results = 4 * len(media) * sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
         reducing = max((scratch for _, scratch in reduced.values()), default=0)
-        if into is not None:
-            check_disk(into, results)
         device = torch.device(self.device)
         on_cpu = device.type == "cpu"
         free = int(available_memory() * _USABLE)
-
-        def with_batch(batch: int) -> tuple[Plan, bool]:
-            passing, beside = working_bytes(probed, batch, reducing)
+        plan = None
+        for batch in self._sizes(len(media), seed, probed.working if on_cpu else 0):
+            passing, beside = planning.working_bytes(probed, batch, reducing)
             working = beside + (passing if on_cpu else 0)
-            plan = Plan(len(media), shapes, batch, results, working, resident_memory(), into is not None)
-            return plan, plan.bytes <= free and (on_cpu or passing <= available_memory(device) * _USABLE)
-
-        plans = [with_batch(batch) for batch in self._sizes(len(media), seed, probed.working if on_cpu else 0)]
-        for plan, fits in plans:
-            if fits:
+            plan = Plan(len(media), shapes, batch, results, working, resident_memory())
+            if plan.bytes <= free and (on_cpu or passing <= available_memory(device) * _USABLE):
                 return plan
-        raise ResourceError(_too_much(plans[-1][0], free, list(shapes)))
+        assert plan is not None
+        fewer = "a smaller batch, " if plan.batch > 1 else ""
+        raise ResourceError(
+            f"activations of {plan.stimuli} stimuli need {bytes_text(plan.bytes)} ({', '.join(shapes)}; "
+            f"{plan.batch} at a time), but {bytes_text(free)} of memory are free; ask for {fewer}fewer layers or "
+            "stimuli, or reduce the layers (AveragePool, SpatialMean)"
+        )
 
     def __call__(
         self,
@@ -162,7 +136,6 @@ class Extractor:
         seed: int | None = None,
         progress: Progress | None = None,
         ids: Sequence[str] | None = None,
-        into: Path | None = None,
     ) -> dict[str, np.ndarray]:
         """Return layer -> float32 (stimuli, ...), in the order of the media.
 
@@ -174,8 +147,8 @@ class Extractor:
 
         Parameters
         ----------
+        probed : what `probe` returned for these media and layers.
         ids : names of the stimuli, for errors.
-        into : a folder; each layer goes to a .npy file there, and is returned mapped into memory.
 
         Raises
         ------
@@ -185,13 +158,29 @@ class Extractor:
             that differ between stimuli; without a seed, a module that changes from one pass to the next.
         ResourceError : the result and one stimulus at a time would not fit into memory.
         """
-        probed = probed or self.probe(media, layers, seed=seed)
-        plan = self.plan(media, layers, probed=probed, seed=seed, into=into)
+
+        def label(row: int) -> str:
+            return f"stimulus {row}" if ids is None else f"stimulus {ids[row]!r} ({row})"
+
+        probed = probed or self.probe(media, layers)
+        plan = self.plan(media, layers, probed=probed, seed=seed)
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
-        with evaluating(self.module, probed.mode):
-            return Run(self, media, self._wanted(layers, probed), probed, plan, seed, ids, into).execute(progress)
+        run = Run(self.module, self._as_input, self._wanted(layers, probed), probed, plan, seed, label)
+        waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
+        loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)
+        done = reported = 0
+        with evaluation_mode(self.module, probed.mode), run.open(), self._precision():
+            for batch in prefetch(loader.batches()):
+                run.forward(batch)
+                done += len(batch.rows)
+                if progress:
+                    reported = done + batch.repeats
+                    progress(reported, len(media))
+        if progress and reported < len(media):
+            progress(len(media), len(media))
+        return run.finish(loader.same_as)
 
     def _sizes(self, count: int, seed: int | None, working: int) -> list[int]:
         """Sizes of a batch to try, the largest first; draws of modules without seeds go one by one."""
@@ -202,20 +191,13 @@ class Extractor:
         first = max(min(count, most), min(most, TOGETHER))
         return [first] if self.batch else [first, *(size for size in quick if size < first)]
 
-    def _sample(self, media: Media) -> tuple[Any, tuple[int, int], Any]:
-        """The first stimulus as input, the bytes of its medium and of its prepared form, and the shapes of that."""
+    def _sample(self, media: Media) -> tuple[Any, Any]:
+        """Return the first stimulus as the module's input, and as it is prepared; the module is on its device then."""
         if not isinstance(media, Sized):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidStimuli(f"stimuli are a {type(media).__name__}, without a length; give a list")
         if not len(media):
             raise InvalidStimuli(f"no stimuli to show to {type(self.module).__name__}")
         check_weights(self.module)
-        self._move()
-        medium = media[0]
-        prepared = self.prepare(medium)
-        return self.as_input(self.collate([prepared])), (bytes_of(medium), bytes_of(prepared)), shapes_of(prepared)
-
-    def _move(self) -> None:
-        """Bring the module to its device. Raises InvalidModel if there is no such device here."""
         try:
             torch.empty(0, device=self.device)
         except (AssertionError, RuntimeError) as error:
@@ -224,38 +206,36 @@ class Extractor:
                 f"Extractor: device = {self.device!r}: {first}; give 'cpu', or one that is here"
             ) from error
         self.module.to(self.device)
-
-    def _names(self, media: Media, layers: Sequence[str]) -> list[str]:
-        if ALL not in layers:
-            return list(layers)
-        return list(dict.fromkeys([*self.layers(media), *(name for name in layers if name != ALL)]))
+        prepared = self.prepare(media[0])
+        return self._as_input(self.collate([prepared])), prepared
 
     def _wanted(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
-        wanted = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(_listed(layers))
+        names = [layers] if isinstance(layers, str) else layers
+        wanted = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
         if ALL in wanted:
             wanted = dict.fromkeys(probed.shapes, wanted.pop(ALL)) | wanted
         return wanted
 
-    def as_input(self, inputs: Any) -> Any:
+    def _as_input(self, inputs: Any) -> Any:
         """Inputs on the device, in the module's precision, and with channels last where it has convolutions of maps."""
         floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
         maps = any(isinstance(m, nn.Conv2d) for m in self.module.modules())
 
-        def convert(tensor: Tensor) -> Tensor:
+        def convert(tensor: torch.Tensor) -> torch.Tensor:
             dtype = floats if floats and tensor.is_floating_point() else tensor.dtype
             order = torch.channels_last if maps and tensor.ndim == 4 else torch.preserve_format
             return tensor.to(self.device, dtype, non_blocking=True, memory_format=order)
 
-        return converted(inputs, convert)
+        return convert_tensors(inputs, convert)
 
-    def precision(self) -> contextlib.AbstractContextManager[Any]:
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
         """Context in which the module computes in `dtype`."""
         lower = self.dtype != torch.float32
         return torch.autocast(torch.device(self.device).type, self.dtype) if lower else contextlib.nullcontext()
 
     def _check_steady(self, probed: Probe) -> None:
         for layer, off in (probed.changed or {}).items():
-            if off > _REPEATS[self.dtype]:
+            if off > _REPEATS[str(self.dtype)]:
                 raise ModelError(
                     f"layer {layer!r} of {type(self.module).__name__} answers the first stimulus otherwise when it is "
                     f"shown again (by {off:.3g} of its largest activation): it draws random numbers (give a seed; "
@@ -263,76 +243,7 @@ class Extractor:
                 )
 
 
-def _listed(layers: Layers) -> list[str]:
-    return [layers] if isinstance(layers, str) else list(layers)
-
-
-def _too_much(plan: Plan, free: int, layers: Sequence[str]) -> str:
-    out = "" if plan.on_disk else "write them to files (into=FOLDER), "
-    fewer = "a smaller batch, " if plan.batch > 1 else ""
-    return (
-        f"activations of {plan.stimuli} stimuli need {bytes_text(plan.bytes)} ({', '.join(layers)}; "
-        f"{plan.batch} at a time), but {bytes_text(free)} of memory are free; {out}ask for {fewer}fewer layers or "
-        "stimuli, or reduce the layers (AveragePool, Projection)"
-    )
-
-
-_evaluation = threading.RLock()  # training flags and hooks belong to the module, which threads may share
-
-
-@contextlib.contextmanager
-def evaluating(module: nn.Module, mode: Mode = torch.inference_mode) -> Generator[None]:
-    """Evaluation mode, by default without gradients; afterwards each layer trains again if it did before."""
-    with _evaluation:
-        training = [m for m in module.modules() if m.training]
-        try:
-            _evaluate(module)
-            with mode(), _uncompiled():
-                yield
-        finally:
-            for m in training:
-                m.training = True
-
-
-def _with_gradients_if_needed(run: Callable[[Mode], _T], mode: Mode) -> tuple[_T, Mode]:
-    """Run in a mode without gradients, or with them if the forward pass takes some, as inference by descent does."""
-    try:
-        return run(mode), mode
-    except RuntimeError as error:
-        if not re.search("grad|inference tensor", str(error), re.IGNORECASE):
-            raise
-    return run(torch.enable_grad), torch.enable_grad
-
-
-def _evaluate(module: nn.Module) -> None:
-    """Leave training mode; programs that torch.export wrote have the one that they were exported in."""
-    try:
-        module.eval()
-    except NotImplementedError:
-        for m in module.modules():
-            m.training = False
-    for m in module.modules():
-        if isinstance(m, nn.modules.batchnorm._NormBase):  # pyright: ignore[reportPrivateUsage]
-            m.training = False  # also where `train` was overridden: it would see the batch, and learn from it
-
-
-def _uncompiled() -> contextlib.AbstractContextManager[Any]:
-    """Context in which what `torch.compile` made runs as it was written: compiled layers call no hooks."""
-    compiler = sys.modules.get("torch._dynamo")  # there if anything was compiled; it takes a second to import
-    return contextlib.nullcontext() if compiler is None else torch.compiler.set_stance("force_eager")
-
-
 __all__ = [
-    "ALL",
-    "OUTPUT",
-    "AtPositions",
-    "AveragePool",
-    "Extractor",
-    "Layers",
-    "Plan",
-    "Probe",
-    "Progress",
-    "Reduction",
+    "ALL", "OUTPUT", "AtPositions", "AveragePool", "Extractor", "Layers", "Plan", "Probe", "Progress", "Reduction",
     "Stochastic",
-    "evaluating",
-]
+]  # fmt: skip

@@ -1,38 +1,28 @@
-"""Passes of stimuli through a network: batches go in, rows of activations are kept, and what is amiss is told."""
+"""Passes of stimuli through a network: batches go in, rows of activations are kept, and faults are reported."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
+import sys
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
-import torch
-from torch import Tensor, nn
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from brainmark.core.errors import ModelError, ResourceError
-from brainmark.core.libraries import np
+from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import keep_heap
-from brainmark.core.stimuli import Media
-from brainmark.models.activations import plan as planning
-from brainmark.models.activations.calls import EnoughSeen, find_calls, hooked
-from brainmark.models.activations.loading import Batch, Loader, prefetched
-from brainmark.models.activations.outputs import call_with, one_tensor
-from brainmark.models.activations.plan import TOGETHER, Plan, Probe, check_stimuli
+from brainmark.models.activations.batches import Batch
+from brainmark.models.activations.hooks import EnoughSeen, Watch, arguments, find_calls
+from brainmark.models.activations.plan import Mode, Plan, Probe, check_stimuli, versions
 from brainmark.models.activations.reductions import Reduction
-from brainmark.models.activations.results import InMemory, OnDisk, Results, file_of
 from brainmark.models.networks.seeds import draws_from
-
-if TYPE_CHECKING:
-    from brainmark.models.activations.extract import Extractor
 
 _NOTHING = 1e-6  # values that may be what rounding left of numbers near one
 _ALONE = 0.05  # of the length of a layer's answer: a stimulus alone and among others differ by less, by rounding
-
-Progress = Callable[[int, int], None]
-"""Called with (stimuli done, stimuli in all) after each batch."""
+_T = TypeVar("_T")
 
 
 @runtime_checkable
@@ -45,182 +35,190 @@ class Stochastic(Protocol):
 
 
 class Run:
-    """One pass over media: state that would otherwise be passed around."""
+    """One run of media through a network, batch by batch.
+
+    Parameters
+    ----------
+    module : the network.
+    as_input : brings what was collated to the network's device, precision and order in memory.
+    wanted : layer -> its reduction, or None.
+    probed, plan : what one stimulus showed, and what follows from it.
+    count : media in all.
+    seed : of the draws; None: the network draws no random numbers.
+    label : row -> what errors call its stimulus.
+    """
 
     def __init__(
         self,
-        extractor: Extractor,
-        media: Media,
+        module: nn.Module,
+        as_input: Callable[[Any], Any],
         wanted: Mapping[str, Reduction | None],
         probed: Probe,
         plan: Plan,
         seed: int | None,
-        ids: Sequence[str] | None,
-        into: Path | None,
+        label: Callable[[int], str],
     ) -> None:
-        self.extractor, self.media, self.wanted, self.probed, self.seed = extractor, media, wanted, probed, seed
-        self.plan, self.ids = plan, ids
-        self.calls = find_calls(extractor.module, list(wanted))
-        self.results: dict[str, Results] = {}
-        try:
-            for name, shape in plan.shapes.items():
-                place = None if into is None else file_of(into, name)
-                self.results[name] = InMemory(len(media), shape) if place is None else OnDisk(place, len(media), shape)
-        except BaseException:
-            self._discard()
-            raise
-        self.rows: list[int] = []
-        self.passing = 0  # stimuli in the batch, repeats that fill it included
-        self.counts: dict[nn.Module, int] = {}
-        self.missing: set[str] = set()
-        self.as_probed = True
-        self.comparable = seed is None and probed.weights == planning.versions(extractor.module)
-        self.known: int | None = None  # place in the batch of the stimulus that was shown alone before
+        self.module, self.as_input, self.wanted = module, as_input, wanted
+        self.probed, self.plan, self.seed, self.label = probed, plan, seed, label
+        calls = find_calls(module, list(wanted))
+        self.runs = {call.layer: probed.calls[name] for name, call in calls.items()}
+        self.watch = Watch(module, calls, self._keep)
+        # not allocated by NumPy, which asks for huge pages: on virtual machines, touching them first takes 2 to 4 times
+        # as long
+        self.results = {
+            name: torch.empty((plan.stimuli, *shape), dtype=torch.float32).numpy()
+            for name, shape in plan.shapes.items()
+        }
+        self.comparable = seed is None and probed.weights == versions(module)
 
-    def execute(self, progress: Progress | None) -> dict[str, np.ndarray]:
-        """Compute all batches, then copy the rows of repeated stimuli."""
-        extractor, total, done, reported = self.extractor, len(self.media), 0, 0
-        loader = Loader(
-            self.media,
-            extractor.prepare,
-            extractor.collate,
-            self._batch_of,
-            planning.waiting_bytes(self.probed, self.plan.batch),
-            self._label,
-            min(TOGETHER, self.plan.batch),
-        )
-        hooks = [(layer, self._hook) for layer in {call.layer for call in self.calls.values()}]
+    def batch_of(self, size: int) -> int:
+        """Return how many stimuli of `size` bytes make a batch: fewer than planned if they exceed the first."""
+        ratio = size / max(self.probed.prepared, 1)
+        return self.plan.batch if ratio <= 1 else max(1, int(self.plan.batch / ratio**2))
+
+    @contextlib.contextmanager
+    def open(self) -> Generator[None]:
+        """Return a context in which batches pass: hooks are attached, and the heap is kept from one to the next."""
         try:
-            with (
-                hooked(hooks),
-                keep_heap(),
-                self.probed.mode(),
-                extractor.precision(),
-                self.probed.shortcuts.taken(),
-                draws_from(),
-            ):
-                for batch in prefetched(loader.batches()):
-                    self._forward(batch)
-                    done += len(batch.rows)
-                    if progress:
-                        reported = done + batch.repeats
-                        progress(reported, total)
-            if progress and reported < total:
-                progress(total, total)
-            for result in self.results.values():
-                result.repeat(loader.same_as)
-            return {name: result.finish() for name, result in self.results.items()}
+            with self.watch.attach(), keep_heap(), draws_from():
+                yield
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"memory ran out with {self.plan.batch} stimuli in a batch ({error}); give a smaller batch"
             ) from error
-        finally:
-            self._discard()
 
-    def _discard(self) -> None:
-        """Remove files that are not complete."""
-        for result in self.results.values():
-            if isinstance(result, OnDisk):
-                result.discard()
-
-    def _batch_of(self, size: int) -> int:
-        """Stimuli of `size` bytes to a batch: fewer than planned of those that are larger than the first one."""
-        ratio = size / max(self.probed.prepared, 1)
-        return self.plan.batch if ratio <= 1 else max(1, int(self.plan.batch / ratio**2))
-
-    def _label(self, row: int) -> str:
-        return f"stimulus {row}" if self.ids is None else f"stimulus {self.ids[row]!r} ({row})"
-
-    def _forward(self, batch: Batch) -> None:
-        self.rows, self.passing, self.counts = batch.rows, batch.passing, {}
-        self.as_probed = batch.key == self.probed.key
+    def forward(self, batch: Batch) -> None:
+        """Pass a batch through the network and keep its rows. Raises ModelError, and what the network raises."""
+        self.batch = batch
         among = self.comparable and len(batch.rows) > 1 and self.probed.digest in batch.digests
-        self.known = batch.digests.index(self.probed.digest) if among else None
-        self.missing = set(self.wanted)
-        inputs = self.extractor.as_input(batch.inputs)
-        with self._seeded(batch.digests):
+        self.known = batch.digests.index(self.probed.digest) if among else None  # the stimulus that was shown alone
+        self.watch.begin(self.runs if batch.key == self.probed.key else None)
+        positional, named = arguments(self.as_input(batch.inputs))
+        with self._seed():
             try:
-                call_with(self.extractor.module, inputs)
+                self.module(*positional, **named)
             except EnoughSeen:
                 pass
             except Exception as error:
-                error.add_note(
-                    f"in the forward pass of {self._label(min(batch.rows))} and {len(batch.rows) - 1} others"
-                )
+                error.add_note(f"in the forward pass of {self.label(min(batch.rows))} and {len(batch.rows) - 1} others")
                 raise
-        if self.missing:
+        if missing := self.watch.missing:
             raise ModelError(
-                f"layer {min(self.missing)!r} ran fewer times for {self._label(batch.rows[0])} than for the first"
+                f"layer {min(missing)!r} ran fewer times for {self.label(batch.rows[0])} than for the first"
             )
 
-    @contextlib.contextmanager
-    def _seeded(self, digests: list[bytes]) -> Generator[None]:
+    def finish(self, same_as: Mapping[int, int]) -> dict[str, np.ndarray]:
+        """Give rows that repeat another the values of that row, and return layer -> activations."""
+        for values in self.results.values():
+            for row, first in same_as.items():
+                values[row] = values[first]
+        return self.results
+
+    def _seed(self) -> contextlib.AbstractContextManager[None]:
         if self.seed is None:
-            yield
-            return
-        seeds = [_stimulus_seed(self.seed, digest) for digest in digests]
-        module = self.extractor.module
-        if isinstance(module, Stochastic):
-            module.reseed(seeds + seeds[-1:] * (self.passing - len(seeds)))
-            yield
-            return
-        with draws_from(seeds[0]):
-            yield
+            return contextlib.nullcontext()
+        seeds = [_stimulus_seed(self.seed, digest) for digest in self.batch.digests]
+        if not isinstance(self.module, Stochastic):
+            return draws_from(seeds[0])
+        self.module.reseed(seeds + seeds[-1:] * (self.batch.passing - len(seeds)))
+        return contextlib.nullcontext()
 
-    def _hook(self, layer: nn.Module, _: Any, output: Any) -> None:
-        """Keep what is wanted of a call at once, before an in-place operation can rewrite it."""
-        index = self.counts.get(layer, 0)
-        self.counts[layer] = index + 1
-        for name, call in self.calls.items():
-            if call.layer is not layer:
-                continue
-            last = self.probed.calls[name] - 1
-            if index == call.index or (call.index is None and (index == last or not self.as_probed)):
-                self._keep(name, one_tensor(output, name, only=layer is self.extractor.module).detach())
-                self.missing.discard(name)
-        if self.as_probed and not self.missing:
-            raise EnoughSeen
-
-    def _check_alone(self, name: str, among: Tensor) -> None:
+    def _check_alone(self, name: str, among: torch.Tensor) -> None:
         """Refuse a layer that answers a stimulus otherwise when others are shown with it: its numbers mean nothing."""
         alone = self.probed.alone[name][0]
         if alone.shape != among.shape or not alone.is_floating_point():
             return
-        length = partial(torch.linalg.vector_norm, dtype=torch.float64)
         nothing = _NOTHING * alone.numel() ** 0.5
-        off = float(length(alone - among) / length(alone).clamp(min=nothing))
+        off = float(_length(alone - among) / _length(alone).clamp(min=nothing))
         if off > _ALONE:
             raise ModelError(
-                f"layer {name!r} of {type(self.extractor.module).__name__} answers a stimulus otherwise when others "
+                f"layer {name!r} of {type(self.module).__name__} answers a stimulus otherwise when others "
                 f"are shown with it (by {off:.3g} of its length): it normalises over the batch, as batch "
                 "normalisation without stored statistics does (give batch=1, or a network whose statistics are "
                 "stored), or takes the dimension of stimuli for that of time (of torch's layers, say batch_first=True)"
             )
 
-    def _keep(self, name: str, tensor: Tensor) -> None:
-        check_stimuli(tensor, name, self.passing)
+    def _keep(self, name: str, tensor: torch.Tensor) -> None:
+        rows = self.batch.rows
+        check_stimuli(tensor, name, self.batch.passing)
         if self.known is not None:
             self._check_alone(name, tensor[self.known])
         reduce = self.wanted[name]
-        tensor = tensor[: len(self.rows)]
+        tensor = tensor[: len(rows)]
         tensor = tensor if reduce is None else reduce(tensor)
         if tuple(tensor.shape[1:]) != self.plan.shapes[name]:
             raise ModelError(
                 f"layer {name!r}: the shape of its output is {tuple(tensor.shape[1:])} for "
-                f"{self._label(self.rows[0])}, and {self.plan.shapes[name]} for the first stimulus; "
+                f"{self.label(rows[0])}, and {self.plan.shapes[name]} for the first stimulus; "
                 "reduce it to one shape (MeanOver, TakeAt, AveragePool)"
             )
         # a sum is finite unless a value is not, or the values are huge: only then each is looked at
         if tensor.is_floating_point() and not torch.isfinite(tensor.sum(dtype=torch.float32)):
             broken = ~torch.isfinite(tensor.float()).flatten(1).all(1)
             if broken.any():
-                row = min(self.rows[int(place)] for place in torch.nonzero(broken))
-                raise ModelError(f"layer {name!r}: activations to {self._label(row)} are NaN or infinite")
-        self.results[name].put(self.rows, tensor)
+                row = min(rows[int(place)] for place in torch.nonzero(broken))
+                raise ModelError(f"layer {name!r}: activations to {self.label(row)} are NaN or infinite")
+        whole = torch.from_numpy(self.results[name])
+        breaks = [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1]
+        for first, stop in pairwise([0, *breaks, len(rows)]):  # a block at a time, which is copied once
+            whole[rows[first] : rows[first] + stop - first].copy_(tensor[first:stop])
+
+
+def _length(values: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(values, dtype=torch.float64)
 
 
 def _stimulus_seed(seed: int, digest: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(digest, digest_size=7, key=seed.to_bytes(8, "little", signed=True)).digest())
 
 
-__all__ = ["Progress", "Run", "Stochastic"]
+# --- modes of a network ----------------------------------------------------------------------------------------------
+
+_evaluation = threading.RLock()  # training flags and hooks belong to the module, which threads may share
+
+
+@contextlib.contextmanager
+def evaluation_mode(module: nn.Module, mode: Mode | None = None) -> Generator[None]:
+    """Evaluate a module, by default without gradients; afterwards each layer trains again if it did before.
+
+    What `torch.compile` made runs as it was written: compiled layers call no hooks.
+    """
+    with _evaluation:
+        training = [m for m in module.modules() if m.training]
+        try:
+            _evaluate(module)
+            with (mode or torch.inference_mode)(), _as_written():
+                yield
+        finally:
+            for m in training:
+                m.training = True
+
+
+def _as_written() -> contextlib.AbstractContextManager[Any]:
+    compiler = sys.modules.get("torch._dynamo")  # there if anything was compiled; it takes a second to import
+    return contextlib.nullcontext() if compiler is None else torch.compiler.set_stance("force_eager")
+
+
+def _evaluate(module: nn.Module) -> None:
+    """Leave training mode; programs that torch.export wrote have the one that they were exported in."""
+    try:
+        module.eval()
+    except NotImplementedError:
+        for m in module.modules():
+            m.training = False
+    for m in module.modules():
+        if isinstance(m, nn.modules.batchnorm._NormBase):  # pyright: ignore[reportPrivateUsage]
+            m.training = False  # also where `train` was overridden: it would see the batch, and learn from it
+
+
+def find_mode(run: Callable[[Mode], _T], mode: Mode) -> _T:
+    """Run in a mode without gradients, or with them if the forward pass takes some, as inference by descent does."""
+    try:
+        return run(mode)
+    except RuntimeError as error:
+        if not re.search("grad|inference tensor", str(error), re.IGNORECASE):
+            raise
+    return run(torch.enable_grad)
+
+
+__all__ = ["Run", "Stochastic", "evaluation_mode", "find_mode"]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from brainmark.core.errors import InvalidModel, ModelError
+from brainmark.core.libraries import nn, torch
 from brainmark.core.wording import bytes_text, plural
-from brainmark.models.activations.calls import Call, EnoughSeen, check_ran, find_calls, hooked
-from brainmark.models.activations.outputs import call_with, converted, is_array, one_tensor, tensors_in
-from brainmark.models.activations.shortcuts import Following, Shortcuts
+from brainmark.models.activations.hooks import (
+    EnoughSeen,
+    Watch,
+    arguments,
+    check_ran,
+    convert_tensors,
+    find_calls,
+    is_array,
+    tensors_in,
+)
 
 BATCHES = (64, 32, 16, 8, 4, 2, 1)
 """Stimuli to a batch, the largest that fits. Few sizes, so that a run seldom differs."""
@@ -48,29 +51,27 @@ class Probe:
     shapes : layer -> shape of its output without the dimension of stimuli.
     calls : layer -> how often it ran in one pass.
     working : bytes that a pass needs for each stimulus, beside what is kept.
+    mode : `torch.inference_mode`, or `torch.enable_grad` for a network whose forward pass takes gradients.
     medium : bytes of a stimulus as it is decoded, prepared and put in.
     scratch : bytes that a pass needs once, whatever the batch.
     prepared, key : bytes and shapes of a prepared stimulus; for these shapes the counts of calls hold.
     changed : layer -> largest difference between two passes, relative to its largest activation, where there was one.
     digest, alone, weights : hash of the stimulus, what the layers put out for it when it was shown alone, and how often
         the weights had been changed in place by then.
-    shortcuts : what the run may compute otherwise; one pass took them, and agreed with one that did not.
-    mode : `torch.inference_mode`, or `torch.enable_grad` for a network whose forward pass takes gradients.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     calls: Mapping[str, int]
     working: int
+    mode: Mode
     medium: int = 0
     scratch: int = 0
     prepared: int = 0
     key: Any = None
     changed: Mapping[str, float] | None = None
-    shortcuts: Shortcuts = field(default_factory=Shortcuts)
     digest: bytes = b""
-    alone: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor], repr=False)
+    alone: Mapping[str, torch.Tensor] = field(default_factory=dict[str, Any], repr=False)
     weights: tuple[int, ...] = field(default=(), repr=False)
-    mode: Mode = torch.inference_mode
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Plan:
     stimuli : how many.
     shapes : layer -> shape of what is kept of it for each stimulus.
     batch : stimuli that pass the network together.
-    results : bytes of the activations, on disk if `on_disk`.
+    results : bytes of the activations.
     working : bytes of memory beside them.
     resident : bytes that the process held when the plan was made.
     """
@@ -93,12 +94,11 @@ class Plan:
     results: int
     working: int
     resident: int
-    on_disk: bool = False
 
     @property
     def bytes(self) -> int:
         """Memory that the run adds to what the process holds, at most."""
-        return self.working + (0 if self.on_disk else self.results)
+        return self.working + self.results
 
     @property
     def peak(self) -> int:
@@ -106,41 +106,68 @@ class Plan:
         return self.resident + self.bytes
 
     def __str__(self) -> str:
-        layers = f"{len(self.shapes)} layer{'s' * (len(self.shapes) != 1)}"
-        where = "on disk" if self.on_disk else "in memory"
+        layers = f"{len(self.shapes)} {plural('layer', len(self.shapes))}"
         return (
             f"{layers} of {self.stimuli} stimuli in batches of {self.batch}: "
-            f"at most {bytes_text(self.bytes)} of memory; {bytes_text(self.results)} of activations {where}"
+            f"at most {bytes_text(self.bytes)} of memory; {bytes_text(self.results)} of it are activations"
         )
 
 
-class LiveMemory(TorchDispatchMode):
-    """Follows the tensors that operations make: `peak` is the most bytes of them that lived at once."""
+def probe(module: nn.Module, sample: Any, layers: Sequence[str], mode: Mode) -> Probe:
+    """Run one stimulus (1, ...) twice through the module and report shapes, calls, memory, and whether it changes.
 
-    def __init__(self, *known: Tensor) -> None:
-        super().__init__()
-        self.live = self.peak = 0
-        self.paused = False
-        self._sizes = {_place(t): 0 for t in known if is_array(t)}
+    The second pass stops after the last wanted call.
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation and count what it made."""
-        made = func(*args, **(kwargs or {}))
-        if self.paused:
-            return made
-        for _, tensor in tensors_in(made):
-            if not is_array(tensor):
-                continue
-            storage, address = tensor.untyped_storage(), _place(tensor)
-            if address not in self._sizes:
-                self._sizes[address] = storage.nbytes()
-                self.live += storage.nbytes()
-                self.peak = max(self.peak, self.live)
-                weakref.finalize(storage, self._gone, address)
-        return made
+    Raises
+    ------
+    UnknownName, ModelError, InvalidModel : see `extract.Extractor`.
+    """
+    calls = find_calls(module, layers)
+    inputs = [t for _, t in tensors_in(sample)]
+    stored = [*module.parameters(), *module.buffers()]
+    passes: list[dict[str, torch.Tensor]] = [{}, {}]
+    shown = _copy(sample)
+    memory = _count_memory(*(t for _, t in tensors_in(shown)), *stored)
 
-    def _gone(self, address: int) -> None:
-        self.live -= self._sizes.pop(address, 0)
+    def keep(name: str, tensor: torch.Tensor) -> None:
+        check_stimuli(tensor, name, 1)
+        memory.paused = True  # the copy is ours
+        outputs[name] = tensor.clone()
+        memory.paused = False
+
+    watch, outputs = Watch(module, calls, keep), passes[0]
+    with watch.attach():
+        with memory:
+            _show(module, shown)
+        runs = watch.counts
+        check_ran(module, calls, runs)
+        outputs = passes[1]
+        watch.begin(runs)
+        _show(module, _copy(sample))
+    first, second = passes
+    return Probe(
+        {name: tuple(tensor.shape[1:]) for name, tensor in first.items()},
+        {name: runs[call.layer] for name, call in calls.items()},
+        working=memory.peak + max((t.nbytes for t in first.values()), default=0),
+        mode=mode,
+        medium=sum(t.nbytes for t in inputs),
+        scratch=max((t.nbytes for t in stored), default=0),
+        changed={name: off for name, was in first.items() if (off := _difference(was, second[name]))},
+        alone=first,
+        weights=versions(module),
+    )
+
+
+def _show(module: nn.Module, sample: Any) -> None:
+    positional, named = arguments(sample)
+    try:
+        module(*positional, **named)
+    except EnoughSeen:
+        pass
+    except Exception as error:
+        shapes = ", ".join(str(tuple(tensor.shape)) for _, tensor in tensors_in(sample))
+        error.add_note(f"in the forward pass of {type(module).__name__} on one stimulus, of shape {shapes}")
+        raise
 
 
 def versions(module: nn.Module) -> tuple[int, ...]:
@@ -148,103 +175,19 @@ def versions(module: nn.Module) -> tuple[int, ...]:
     return tuple(0 if t.is_inference() else t._version for t in [*module.parameters(), *module.buffers()])
 
 
-def _place(tensor: Tensor) -> int:
-    """What tensors on the same memory share."""
-    return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
+def _copy(sample: Any) -> Any:
+    """Return the same input, of which a network may make what it likes: some normalise it in place."""
+    return convert_tensors(sample, lambda tensor: tensor.clone() if is_array(tensor) else tensor)
 
 
-def probe(module: nn.Module, sample: Any, layers: Sequence[str], *, agree: float) -> Probe:
-    """Run one stimulus (1, ...) twice through the module and report shapes, calls, memory, and whether it changes.
+def _count_memory(*known: torch.Tensor) -> Any:
+    # its module derives a class from one of torch, and is imported when a network runs
+    from brainmark.models.activations.live_memory import LiveMemory
 
-    The second pass stops after the last wanted call and takes shortcuts; if it differs by more than `agree` of a
-    layer's largest activation, a third one takes none, and says whether the module itself changes.
-
-    Raises
-    ------
-    UnknownName, ModelError, InvalidModel : see `features.Extractor`.
-    """
-    calls = find_calls(module, layers)
-    inputs = [t for _, t in tensors_in(sample)]
-    stored = [*module.parameters(), *module.buffers()]
-    shown = _copied(sample)
-    memory = LiveMemory(*(t for _, t in tensors_in(shown)), *stored)
-    once = _Pass(module, calls, {}, memory)
-    with memory, Following(module) as following:
-        returned = once.run(shown)
-    shortcuts = Shortcuts() if torch.is_grad_enabled() else following.shortcuts()  # oneDNN's products have no gradient
-    del returned
-    check_ran(module, calls, once.counts)
-    changed = _changed(once, sample, shortcuts)
-    if max(changed.values(), default=0.0) > agree:
-        shortcuts = Shortcuts()
-        changed = _changed(once, sample, shortcuts)
-    return Probe(
-        {name: tuple(tensor.shape[1:]) for name, tensor in once.outputs.items()},
-        {name: once.counts[call.layer] for name, call in calls.items()},
-        working=memory.peak + max((t.nbytes for t in once.outputs.values()), default=0),
-        medium=sum(t.nbytes for t in inputs),
-        scratch=max((t.nbytes for t in stored), default=0) + shortcuts.bytes,
-        changed=changed,
-        shortcuts=shortcuts,
-        alone=once.outputs,
-        weights=versions(module),
-    )
+    return LiveMemory(*known)
 
 
-def _changed(once: _Pass, sample: Any, shortcuts: Shortcuts) -> dict[str, float]:
-    """Run the sample again, and return how far each layer that differs is off."""
-    again = _Pass(once.module, once.calls, once.counts, once.memory)
-    with shortcuts.taken():
-        again.run(_copied(sample))
-    return {name: off for name, was in once.outputs.items() if (off := _difference(was, again.outputs[name]))}
-
-
-def _copied(sample: Any) -> Any:
-    """The same input, of which a network may make what it likes: some normalise it in place."""
-    return converted(sample, lambda tensor: tensor.clone() if is_array(tensor) else tensor)
-
-
-class _Pass:
-    """One pass of a single stimulus: a copy of each wanted output, and how often each layer ran."""
-
-    def __init__(
-        self, module: nn.Module, calls: Mapping[str, Call], expected: Mapping[nn.Module, int], memory: LiveMemory
-    ) -> None:
-        self.module, self.calls, self.expected, self.memory = module, calls, expected, memory
-        self.outputs: dict[str, Tensor] = {}
-        self.counts: dict[nn.Module, int] = {}
-
-    def run(self, sample: Any) -> Any:
-        """Forward the sample, with expected counts only as far as the last wanted call, and return what it returns."""
-        with hooked([(layer, self._hook) for layer in {c.layer for c in self.calls.values()}]):
-            try:
-                return call_with(self.module, sample)
-            except EnoughSeen:
-                return None
-            except Exception as error:
-                shapes = ", ".join(str(tuple(tensor.shape)) for _, tensor in tensors_in(sample))
-                error.add_note(
-                    f"in the forward pass of {type(self.module).__name__} on one stimulus, of shape {shapes}"
-                )
-                raise
-
-    def _hook(self, layer: nn.Module, _: Any, output: Any) -> None:
-        index = self.counts[layer] = self.counts.get(layer, 0) + 1
-        for name, call in self.calls.items():
-            if call.layer is layer and (call.index is None or call.index == index - 1):
-                tensor = one_tensor(output, name, only=layer is self.module)
-                check_stimuli(tensor, name, 1)
-                self.memory.paused = True  # the copy is ours
-                self.outputs[name] = tensor.detach().clone()
-                self.memory.paused = False
-        if self.expected and all(
-            self.counts.get(c.layer, 0) > (self.expected[c.layer] - 1 if c.index is None else c.index)
-            for c in self.calls.values()
-        ):
-            raise EnoughSeen
-
-
-def check_stimuli(tensor: Tensor, name: str, count: int) -> None:
+def check_stimuli(tensor: torch.Tensor, name: str, count: int) -> None:
     """Refuse an output whose first dimension is not that of the stimuli, or that is empty.
 
     Raises
@@ -261,7 +204,7 @@ def check_stimuli(tensor: Tensor, name: str, count: int) -> None:
         raise ModelError(f"layer {name!r}: its output is empty, of shape {shape}")
 
 
-def _difference(before: Tensor, after: Tensor) -> float:
+def _difference(before: torch.Tensor, after: torch.Tensor) -> float:
     """Largest difference relative to the largest value; NaN and NaN, and equal infinities, are alike."""
     if before.shape != after.shape:
         return math.inf
@@ -276,15 +219,12 @@ def _difference(before: Tensor, after: Tensor) -> float:
 def working_bytes(probed: Probe, batch: int, reducing: int = 0) -> tuple[int, int]:
     """Bytes beside the results that a batch needs: of the module's device, and of the machine's memory for inputs.
 
-    `reducing` is what the reductions need for each stimulus.
+    `reducing` is what the reductions need for each stimulus. Batches of `TOGETHER` and more are filled to its
+    multiples.
     """
-    passing = int(_FRAGMENTS * filled(batch) * (probed.working + reducing)) + probed.scratch
-    return passing, waiting_bytes(probed, batch) + _WAITING * batch * probed.medium + _BASE
-
-
-def filled(batch: int) -> int:
-    """Stimuli in a batch with those that fill it: the next multiple of `TOGETHER`, but fewer are left alone."""
-    return batch if batch < TOGETHER else -(-batch // TOGETHER) * TOGETHER
+    passing = batch if batch < TOGETHER else -(-batch // TOGETHER) * TOGETHER
+    on_device = int(_FRAGMENTS * passing * (probed.working + reducing)) + probed.scratch
+    return on_device, waiting_bytes(probed, batch) + _WAITING * batch * probed.medium + _BASE
 
 
 def waiting_bytes(probed: Probe, batch: int) -> int:
@@ -292,7 +232,9 @@ def waiting_bytes(probed: Probe, batch: int) -> int:
     return _WAITING * batch * probed.prepared
 
 
-def reduced_shape(name: str, shape: tuple[int, ...], reduce: Callable[[Tensor], Tensor] | None) -> tuple[Any, int]:
+def reduce_shape(
+    name: str, shape: tuple[int, ...], reduce: Callable[[torch.Tensor], torch.Tensor] | None
+) -> tuple[tuple[int, ...], int]:
     """Return the shape that a reduction leaves, and the bytes that it takes for each stimulus.
 
     Raises
@@ -306,7 +248,7 @@ def reduced_shape(name: str, shape: tuple[int, ...], reduce: Callable[[Tensor], 
         raise InvalidModel(f"layer {name!r}: its reduction is {reduce!r}; give a function, such as SpatialMean()")
     sample = torch.zeros((1, *shape))
     reduce(sample)  # what it makes once for all is made here
-    with LiveMemory(sample) as memory:
+    with _count_memory(sample) as memory:
         reduced = reduce(sample)
     if not reduced.ndim or reduced.shape[0] != 1 or not reduced.numel():
         raise ModelError(
@@ -317,19 +259,6 @@ def reduced_shape(name: str, shape: tuple[int, ...], reduce: Callable[[Tensor], 
 
 
 __all__ = [
-    "BATCHES",
-    "MANY",
-    "QUICK",
-    "TOGETHER",
-    "LiveMemory",
-    "Mode",
-    "Plan",
-    "Probe",
-    "check_stimuli",
-    "filled",
-    "probe",
-    "reduced_shape",
-    "versions",
-    "waiting_bytes",
-    "working_bytes",
-]
+    "BATCHES", "MANY", "QUICK", "TOGETHER", "Mode", "Plan", "Probe", "check_stimuli", "probe", "reduce_shape",
+    "versions", "waiting_bytes", "working_bytes",
+]  # fmt: skip

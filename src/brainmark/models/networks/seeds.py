@@ -6,9 +6,7 @@ import random
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import torch
-
-from brainmark.core.libraries import np
+from brainmark.core.libraries import np, torch
 
 
 @contextmanager

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import BrainmarkError, ModelError
-from brainmark.models.activations.calls import hooked
-from brainmark.models.activations.extract import evaluating
-from brainmark.models.activations.outputs import is_array
+from brainmark.models.activations.hooks import attach_hooks, is_array
+from brainmark.models.activations.passes import evaluation_mode
 
 DEPTHS = {"V1": 0.2, "V2": 0.4, "V4": 0.6, "IT": 0.9}
 """Share of the weighted layers that have run: early, middle and late, as maps found on recordings usually are."""
@@ -81,7 +80,10 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
         return note
 
     try:
-        with evaluating(network), hooked([(layer, hook(name)) for name, layer in network.named_modules() if name]):
+        with (
+            evaluation_mode(network),
+            attach_hooks([(layer, hook(name)) for name, layer in network.named_modules() if name]),
+        ):
             network(_grey(network, size))
     except BrainmarkError:
         raise

@@ -9,7 +9,7 @@ from torch import nn
 
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
-from brainmark.models.activations.outputs import digest_of_weights
+from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.libraries import HubText
 from brainmark.models.sources.maker import Maker, configuration, digest_over

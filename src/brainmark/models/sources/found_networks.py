@@ -14,7 +14,7 @@ from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
-from brainmark.models.activations.outputs import digest_of_weights
+from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources import torch_libraries
 from brainmark.models.sources.depth import guess_layers

@@ -18,7 +18,7 @@ from brainmark.core.cards import Domain
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
-from brainmark.models.activations.outputs import digest_of_weights
+from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.networks.seeds import draws_from, twin
 from brainmark.models.sources.arguments import is_finite, lacks_tokenizer
 from brainmark.models.sources.found_networks import DEGREES, Preprocessing, Regions, as_vision_subject

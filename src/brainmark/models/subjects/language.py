@@ -112,7 +112,7 @@ class LanguageSubject:
     @property
     def weights_digest(self) -> str:
         """sha256 over names and values of all parameters and buffers."""
-        from brainmark.models.activations.outputs import digest_of_weights
+        from brainmark.models.activations.hooks import digest_of_weights
 
         return digest_of_weights(self.module)
 

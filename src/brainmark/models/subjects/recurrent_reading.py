@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core.errors import ModelError
-from brainmark.models.activations.calls import find_calls, hooked
-from brainmark.models.activations.extract import evaluating
-from brainmark.models.activations.outputs import one_tensor
+from brainmark.models.activations.hooks import attach_hooks, find_calls, one_tensor
+from brainmark.models.activations.passes import evaluation_mode
 from brainmark.models.subjects.token_networks import CHUNK, Chunk, Silenced, silencer
 
 
@@ -38,7 +37,7 @@ class RecurrentNetwork:
     def logits(self, top: Tensor) -> Tensor:
         """Logits (tokens, vocabulary), float32."""
         head: Any = self.module.head
-        with evaluating(head):
+        with evaluation_mode(head):
             return head(top).float()
 
     def run(
@@ -58,7 +57,7 @@ class RecurrentNetwork:
 
             hooks = [(muted[n].layer, silencer(torch.as_tensor(list(u)))) for n, u in silenced.items()]
             hooks += [(call.layer, catch(name)) for name, call in calls.items()]
-            with evaluating(self.module), hooked(hooks):
+            with evaluation_mode(self.module), attach_hooks(hooks):
                 hidden, state = self.module(ids[:, start : start + CHUNK].to(device), state)
             for name in set(calls) - set(seen):
                 raise ModelError(f"layer {name!r} of {type(self.module).__name__} does not run in its forward pass")

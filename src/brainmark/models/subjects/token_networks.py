@@ -13,10 +13,8 @@ from torch import Tensor, nn
 
 from brainmark.core.errors import InvalidModel, ModelError
 from brainmark.core.libraries import np
-from brainmark.models.activations.calls import Call, EnoughSeen, check_ran, find_calls
-from brainmark.models.activations.extract import evaluating
-from brainmark.models.activations.fast_layers import fast_linear, fused, slow_gelus
-from brainmark.models.activations.outputs import one_tensor
+from brainmark.models.activations.hooks import Call, EnoughSeen, check_ran, find_calls, one_tensor
+from brainmark.models.activations.passes import evaluation_mode
 from brainmark.models.sources.torch_libraries import transformers
 
 CHUNK = 2048
@@ -105,10 +103,9 @@ class TransformersNetwork:
         config: Any = getattr(model, "config", None)
         self._limit = _limit(self.module, config)
         self.window = min(window or UNLIMITED if self._limit is None else self._limit, window or 2**62)
-        self._gelus = slow_gelus(self.module)
         self._head: nn.Module | None = None if encoder_decoder else _head_of(module)
         self._whole = False  # logits are what the model puts out, not its head's answer to `top`
-        with evaluating(self.module):
+        with evaluation_mode(self.module):
             self.causal = self._sees_no_future()
             self._check_head()
 
@@ -134,7 +131,7 @@ class TransformersNetwork:
         """Logits (tokens, vocabulary), float32."""
         if self._whole or self._head is None:
             return top.float()
-        with evaluating(self._head), fast_linear():
+        with evaluation_mode(self._head):
             return self._head(top).float()
 
     def run(
@@ -171,7 +168,7 @@ class TransformersNetwork:
             options.pop("use_cache", None)
         seen = _Seen(calls, self._counts(tuple(calls)) if calls else {}, None if self._whole else self._head, top)
         answer: Any = None
-        with evaluating(self.module), seen.watching(silence), fast_linear(), fused(self._gelus):
+        with evaluation_mode(self.module), seen.watching(silence):
             try:
                 answer = self.module(input_ids=ids.to(self.device), **options)
             except EnoughSeen:
@@ -208,7 +205,7 @@ class TransformersNetwork:
 
             handles = [layer.register_forward_hook(count) for layer in {c.layer for c in calls.values()}]
             try:
-                with evaluating(self.module):
+                with evaluation_mode(self.module):
                     self.module(input_ids=self._some[:, :2].to(self.device))
             finally:
                 for handle in handles:

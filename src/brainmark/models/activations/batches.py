@@ -11,16 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
-import torch
-from torch import Tensor
-
 from brainmark.core.errors import InvalidStimuli
-from brainmark.core.libraries import np
+from brainmark.core.libraries import np, torch
 from brainmark.core.stimuli import Media, content_digest
 
 _MOST_WORKERS = 4
 _AHEAD = 2  # stimuli that each worker may be ahead
-_WAITING = 4  # batches that may wait for stimuli of their shape, in bytes of the first stimulus
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +30,7 @@ class Batch:
     inputs : what the module is called with.
     passing : stimuli in the inputs, of which the last may stand several times.
     key : shapes of one prepared stimulus.
-    repeats : media found so far that repeat another.
+    repeats : how many media so far repeat an earlier one.
     """
 
     rows: list[int]
@@ -51,10 +47,10 @@ class Loader:
 
     Attributes
     ----------
-    media, prepare, collate : see `features.Extractor`.
+    media, prepare, collate : see `extract.Extractor`.
     size : bytes of a prepared stimulus -> stimuli to a batch.
     waiting : bytes of prepared stimuli that may wait for others of their shape.
-    label : row -> how errors call a stimulus.
+    label : row -> what errors call its stimulus.
     together : batches are filled to a multiple of this with their last stimulus.
     same_as : rows that repeat another -> that row; complete when the batches are through.
     """
@@ -73,7 +69,7 @@ class Loader:
         first_row: dict[bytes, int] = {}
         pending: dict[Any, list[tuple[int, bytes, Any]]] = {}
         held = 0
-        for row, (digest, prepared) in enumerate(self._loaded(first_row)):
+        for row, (digest, prepared) in enumerate(self._load_all(first_row)):
             if first_row.setdefault(digest, row) != row:
                 self.same_as[row] = first_row[digest]
                 continue
@@ -101,9 +97,9 @@ class Loader:
         rows, digests = [row for row, _, _ in group], [digest for _, digest, _ in group]
         return Batch(rows, digests, self.collate(prepared), len(prepared), key, len(self.same_as))
 
-    def _loaded(self, seen: Mapping[bytes, int]) -> Iterator[tuple[bytes, Any]]:
-        """Hash and prepared form of each medium, in order; media that may be read by several threads are."""
-        workers = min(_MOST_WORKERS, os.cpu_count() or 1) if concurrent(self.media) else 1
+    def _load_all(self, seen: Mapping[bytes, int]) -> Iterator[tuple[bytes, Any]]:
+        """Yield hash and prepared form of each medium, in order, read by several threads where the media allow it."""
+        workers = min(_MOST_WORKERS, os.cpu_count() or 1) if is_concurrent(self.media) else 1
         if workers == 1:
             for row in range(len(self.media)):
                 yield self._load(row, seen)
@@ -134,12 +130,12 @@ class Loader:
             raise
 
 
-def concurrent(media: Media) -> bool:
+def is_concurrent(media: Media) -> bool:
     """Whether several threads may read the media at once: those that say so, and those in memory."""
     return bool(getattr(media, "concurrent", isinstance(media, tuple | list | np.ndarray)))
 
 
-def prefetched(items: Iterator[Any]) -> Iterator[Any]:
+def prefetch(items: Iterator[Any]) -> Iterator[Any]:
     """Compute the next item in a thread while this one is used."""
     with ThreadPoolExecutor(1, thread_name_prefix="brainmark-load") as pool:
         coming = pool.submit(next, items, None)
@@ -152,19 +148,19 @@ def as_arrays(medium: Any) -> Any:
     """Return a medium as an array; mappings and tuples of arrays, which are several inputs, hold arrays."""
     if isinstance(medium, Mapping):
         return {key: as_arrays(value) for key, value in cast("Mapping[Any, Any]", medium).items()}
-    if isinstance(medium, tuple) and any(isinstance(part, np.ndarray | Tensor) for part in medium):
+    if isinstance(medium, tuple) and any(isinstance(part, np.ndarray | torch.Tensor) for part in medium):
         return tuple(as_arrays(part) for part in cast("tuple[Any, ...]", medium))
     return np.asarray(medium)
 
 
-def stacked(prepared: Sequence[Any]) -> Any:
+def stack(prepared: Sequence[Any]) -> Any:
     """Put prepared stimuli into one input: arrays and numbers are stacked, within mappings and tuples too."""
     first = prepared[0]
     if isinstance(first, Mapping):
-        return {key: stacked([p[key] for p in prepared]) for key in cast("Mapping[Any, Any]", first)}
+        return {key: stack([p[key] for p in prepared]) for key in cast("Mapping[Any, Any]", first)}
     if isinstance(first, tuple | list):
-        return tuple(stacked(parts) for parts in zip(*prepared, strict=True))
-    if isinstance(first, Tensor):
+        return tuple(stack(parts) for parts in zip(*prepared, strict=True))
+    if isinstance(first, torch.Tensor):
         return torch.stack(list(prepared))
     return torch.from_numpy(np.stack([np.asarray(p) for p in prepared]))
 
@@ -175,7 +171,7 @@ def shapes_of(prepared: Any) -> Any:
         return tuple((key, shapes_of(value)) for key, value in cast("Mapping[Any, Any]", prepared).items())
     if isinstance(prepared, tuple | list):
         return tuple(shapes_of(value) for value in cast("Sequence[Any]", prepared))
-    array: Any = prepared if isinstance(prepared, np.ndarray | Tensor) else np.asarray(prepared)
+    array: Any = prepared if isinstance(prepared, np.ndarray | torch.Tensor) else np.asarray(prepared)
     return (tuple(array.shape), str(array.dtype))
 
 
@@ -203,9 +199,9 @@ __all__ = [
     "Loader",
     "as_arrays",
     "bytes_of",
-    "concurrent",
     "digest_of",
-    "prefetched",
+    "is_concurrent",
+    "prefetch",
     "shapes_of",
-    "stacked",
+    "stack",
 ]

@@ -202,7 +202,7 @@ def test_too_much_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch):
     net = Net()
     monkeypatch.setattr(features, "available_memory", lambda: 100_000)
     monkeypatch.setattr(plan, "_BASE", 0)
-    with pytest.raises(ResourceError, match=r"of 200 stimuli need .* \(first; 1 at a time\), but 78.1 KiB .* \(into="):
+    with pytest.raises(ResourceError, match=r"of 200 stimuli need .* \(first; 1 at a time\), but 80.0 kB .* reduce "):
         Extractor(net)(images(200), ["first"])
     assert net.passes == 2
 

@@ -13,11 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
+from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, UnknownName
 from brainmark.core.stimuli import ImageFiles
-from brainmark.models.activations import results
 from brainmark.models.activations.extract import Extractor
-from brainmark.models.activations.reductions import AveragePool, MeanOver, SpatialMean, TakeAt
+from brainmark.models.activations.reductions import MeanOver, SpatialMean, TakeAt
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -292,40 +291,6 @@ def test_lower_precision_is_near_and_leaves_the_network_alone():
         Extractor(network, dtype=torch.float16)
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-def test_activations_in_files_are_those_in_memory(tmp_path: Path):
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
-    media = images(9)[[0, 1, 2, 1, 3, 4, 5, 0, 6, 7, 8]]
-    layers = {"0": None, "output": AveragePool(2, 2)}
-    held = Extractor(network, batch=4)(media, layers)
-    filed = Extractor(network, batch=4)(media, layers, into=tmp_path)
-    for name, values in held.items():
-        assert isinstance(filed[name], np.memmap)
-        np.testing.assert_array_equal(filed[name], values)
-        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), values)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.npy", "output.npy"]
-
-
-def test_no_half_written_file_is_left(tmp_path: Path):
-    media = images(6)
-    media[5] = np.nan
-    with pytest.raises(ModelError):
-        Extractor(nn.Flatten(), batch=2)(media, ["output"], into=tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_full_disk_is_noticed_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    class Usage:
-        free = 1000
-
-    monkeypatch.setattr(results.shutil, "disk_usage", lambda _: Usage)
-    with pytest.raises(ResourceError, match=r"activations need 4.5 KiB on disk, but 1000 bytes are free"):
-        Extractor(nn.Flatten())(images(6), ["output"], into=tmp_path)
-
-
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 PEAK = """
@@ -348,8 +313,8 @@ widths = [3, *[12] * 10]
 layers = [layer for pair in zip(widths, widths[1:]) for layer in (block(*pair), nn.AvgPool2d(1 + (pair[0] == 3)))]
 network = nn.Sequential(*layers)
 names = [str(2 * k) for k in range(10)]
-from brainmark.models.activations.reductions import AveragePool, Projection
-reduced = {name: AveragePool(4, 4) if k % 2 else Projection(100, nonzeros=1) for k, name in enumerate(names)}
+from brainmark.models.activations.reductions import AveragePool, SpatialMean
+reduced = {name: AveragePool(4, 4) if k % 2 else SpatialMean() for k, name in enumerate(names)}
 extractor = Extractor(network)
 probed = extractor.probe(Faces(), names)
 plan = extractor.plan(Faces(), reduced, probed=probed)
@@ -363,26 +328,11 @@ print(plan.bytes, plan.peak, held("VmHWM") - before, held("VmHWM"), plan.results
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the high-water mark of Linux")
-def test_a_file_that_cannot_be_made_leaves_no_other_behind(tmp_path, monkeypatch):
-    begun = results.OnDisk.__init__
-
-    def full(self, path, count, shape):
-        if path.name == "1.npy":
-            raise OSError(28, "No space left on device")
-        begun(self, path, count, shape)
-
-    monkeypatch.setattr(results.OnDisk, "__init__", full)
-    network = nn.Sequential(nn.Flatten(), nn.Flatten())
-    with pytest.raises(OSError, match="No space left"):
-        Extractor(network)(images(6), ["0", "1"], into=tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_ten_layers_of_ten_thousand_images_stay_within_the_announced_memory():
     done = subprocess.run([sys.executable, "-c", PEAK, "10000"], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     announced, announced_peak, used, peak, promised, kept = map(int, done.stdout.split())
-    assert promised == kept == 4 * 10_000 * (5 * 12 * 16 + 5 * 100)
+    assert promised == kept == 4 * 10_000 * (5 * 12 * 16 + 5 * 12)
     assert used <= announced and peak <= announced_peak
     assert used > kept  # what is compared is what was measured
     assert announced < kept + 250 * 2**20  # and no empty promise
@@ -393,7 +343,7 @@ def test_a_plan_says_what_will_be_needed():
     said = plan.plan(images(100), {"0": SpatialMean()})
     assert said.shapes == {"0": (4,)} and said.batch == 64 and said.results == 1600
     assert str(said).startswith("1 layer of 100 stimuli in batches of 64: at most ")
-    assert str(said).endswith("MB of memory; 1.6 kB of activations in memory")
+    assert str(said).endswith("MB of memory; 1.6 kB of it are activations")
     assert said.peak == said.resident + said.bytes
 
 

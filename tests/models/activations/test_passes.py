@@ -13,7 +13,7 @@ from torch import nn
 from brainmark.core import benchmarks
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
 from brainmark.models.activations.extract import Extractor
-from brainmark.models.activations.outputs import digest_of_weights
+from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources.depth import guess_layers
 from brainmark.models.subjects.vision import VisionSubject, as_subject
 
