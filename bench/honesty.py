@@ -26,8 +26,7 @@ from brainmark.metrics.behavior import choices
 from brainmark.metrics.regression import matching, predictivity
 from brainmark.metrics.similarity import alignment, crossnobis
 from brainmark.metrics.similarity import rsa as similarity
-from brainmark.metrics.statistics import ceilings, controls
-from brainmark.metrics.statistics.splits import Shuffled
+from brainmark.metrics.statistics import ceilings
 from brainmark.metrics.tuning import distributions
 
 Center = Literal["mean", "median"]
@@ -175,25 +174,6 @@ def no_distance(experiments: int) -> Row:
     return about("crossnobis distance without a difference", np.array(values), 0.0, 0.0)
 
 
-def permuted(experiments: int) -> Row:
-    """Permutation p values of a model that knows nothing."""
-    from scipy.stats import kstest
-
-    metric = predictivity.ridge([1.0], splits=Shuffled(5, seed=0))
-    p: list[float] = []
-    for k in range(experiments):
-        rng = np.random.default_rng([k, 9])
-        x, y = recording(rng.standard_normal((30, 8))), recording(rng.standard_normal((30, 6)))
-        p.append(controls.permutation_test(metric, x, y, permutations=49, seed=k).p)
-    found = float(kstest(np.array(p) - 0.01, "uniform").pvalue)
-    return Row(
-        "permutation p values without a relation: uniform (Kolmogorov-Smirnov)",
-        f"p = {found:.2f}",
-        "> 0.01",
-        found > 0.01,
-    )
-
-
 def rows(experiments: int) -> list[tuple[str, Callable[[], Row]]]:
     """Every simulation by name."""
     made: list[tuple[str, Callable[[], Row]]] = []
@@ -220,7 +200,7 @@ def rows(experiments: int) -> list[tuple[str, Callable[[], Row]]]:
         for noise in (0.5, 2.0)
     ]
     made += [("CKA", partial(independent, few)), ("crossnobis", partial(no_distance, experiments))]
-    return [*made, ("permutation", partial(permuted, experiments))]
+    return made
 
 
 def main() -> None:

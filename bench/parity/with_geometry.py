@@ -12,22 +12,15 @@ from netrep.metrics import LinearCKA, LinearMetric
 from pydmd import DMD
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import pdist
-from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.neighbors import NearestNeighbors
-from statsmodels.multivariate.cancorr import CanCorr
 
 from brainmark.metrics.regression.matching import cross_correlation, matched_units, transport
+from brainmark.metrics.similarity.alignment import cka
 from brainmark.metrics.similarity.geometry import (
-    angular_distance,
-    canonical_correlations,
     gaussian_kernel,
     linear_cka,
     linear_ckas,
-    mutual_neighbors,
-    participation_ratio,
-    rbf_cka,
-    shape_distance,
+    procrustes_similarity,
 )
 from brainmark.metrics.statistics.splits import Fold
 from brainmark.metrics.time.dynamics import eigenvalue_distance, fit_dynamics
@@ -66,7 +59,7 @@ for unbiased in (False, True):
         return linear_ckas(x, y, rows, unbiased), theirs
 
     @versus(
-        "ckatorch", f"hsic{int(unbiased)} of Gaussian kernels", f"geometry.rbf_cka {kind}",
+        "ckatorch", f"hsic{int(unbiased)} of Gaussian kernels", f"alignment.cka rbf {kind}",
         [(*s, width) for s in SHAPES for width in (0.5, 1.0)], 1e-9,
         "kernels of scikit-learn whose width is in medians of the distances between different stimuli; `cka_base` has "
         "the zeros of the diagonal among them",
@@ -76,7 +69,7 @@ for unbiased in (False, True):
         k, m = as_torch(*(rbf_kernel(x, gamma=1 / (2 * (width * np.median(pdist(x))) ** 2)) for x in sides))
         pairs = ((k, m), (k, k), (m, m))
         cross, *own = (hsic1(a[None], b[None]).item() if unbiased else hsic0(a, b).item() for a, b in pairs)
-        return rbf_cka(*sides, width, unbiased), cross / np.sqrt(np.prod(own))
+        return cka(unbiased, 0, kernel="rbf", width=width)(*sides).aggregate(), cross / np.sqrt(np.prod(own))
 
 
 @versus(
@@ -94,16 +87,16 @@ def cka_of_netrep(random: Random, n: int, p: int, q: int) -> Both:
 
 
 @versus(
-    "netrep", "LinearMetric alpha=1", "geometry.angular_distance", SHAPES, 1e-7,
-    "the smaller side is padded with zeros there",
+    "netrep", "LinearMetric alpha=1", "geometry.procrustes_similarity", SHAPES, 1e-7,
+    "the angle of which this is the cosine; the smaller side is padded with zeros there",
 )  # fmt: skip
 def procrustes(random: Random, n: int, p: int, q: int) -> Both:
     x, y = two(random, n, p, q)
-    return angular_distance(x, y), LinearMetric(alpha=1.0).fit_score(x, y)
+    return np.arccos(procrustes_similarity(x, y)), LinearMetric(alpha=1.0).fit_score(x, y)
 
 
 @versus(
-    "netrep", "LinearMetric alpha<1", "geometry.shape_distance",
+    "netrep", "LinearMetric alpha<1", "geometry.procrustes_similarity whitened",
     [(*s, whiten) for s in ((60, 10, 10), (300, 30, 30)) for whiten in (0.3, 0.8, 1.0)], 1e-6,
     "`whiten` is 1 - alpha. Theirs takes X'X for the covariance, so that the mixture depends on the number of stimuli; "
     "it is given X / sqrt(stimuli)",
@@ -111,37 +104,7 @@ def procrustes(random: Random, n: int, p: int, q: int) -> Both:
 def shapes(random: Random, n: int, p: int, q: int, whiten: float) -> Both:
     x, y = two(random, n, p, q)
     theirs = LinearMetric(alpha=1 - whiten).fit_score(x / np.sqrt(n), y / np.sqrt(n))
-    return shape_distance(x, y, whiten), theirs
-
-
-@versus("statsmodels", "CanCorr", "geometry.canonical_correlations", SHAPES[::2], 1e-9, "`variance=1`")
-def canonical(random: Random, n: int, p: int, q: int) -> Both:
-    x, y = two(random, n, p, q)
-    return canonical_correlations(x, y, variance=1.0), CanCorr(y - y.mean(0), x - x.mean(0)).cancorr
-
-
-@versus(
-    "statsmodels", "CanCorr after PCA", "geometry.canonical_correlations", SHAPES, 1e-9,
-    "SVCCA: scikit-learn's principal components up to 99 % of the variance, `variance=0.99` here",
-)  # fmt: skip
-def svcca(random: Random, n: int, p: int, q: int) -> Both:
-    x, y = two(random, n, p, q)
-    first, second = (PCA(0.99, svd_solver="full").fit_transform(side) for side in (x, y))
-    return canonical_correlations(x, y, 0.99), CanCorr(second, first).cancorr
-
-
-@versus("scikit-learn", "PCA", "geometry.participation_ratio", SHAPES, 1e-10, "from its `explained_variance_`")
-def dimensions(random: Random, n: int, p: int, q: int) -> Both:
-    x = two(random, n, p, q)[0]
-    values = PCA(svd_solver="full").fit(x).explained_variance_
-    return participation_ratio(x), values.sum() ** 2 / (values**2).sum()
-
-
-@versus("scikit-learn", "NearestNeighbors", "geometry.mutual_neighbors", [(*s, k) for s in SHAPES for k in (1, 10)])
-def neighbours(random: Random, n: int, p: int, q: int, k: int) -> Both:
-    sides = two(random, n, p, q)
-    near = [NearestNeighbors(n_neighbors=k).fit(side).kneighbors(return_distance=False) for side in sides]
-    return mutual_neighbors(*sides, k), np.mean([len(set(a) & set(b)) / k for a, b in zip(*near, strict=True)])
+    return np.arccos(procrustes_similarity(x, y, whiten)), theirs
 
 
 @versus(

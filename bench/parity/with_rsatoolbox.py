@@ -13,7 +13,7 @@ from rsatoolbox.inference import boot_noise_ceiling, bootstrap_sample_pattern
 from rsatoolbox.rdm import RDMs, calc_rdm, calc_rdm_unbalanced, compare
 from scipy.spatial import distance
 
-from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
+from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, noise_precision
 from brainmark.metrics.similarity.geometry import procrustes_similarity
 from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, square, upper
 from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
@@ -94,14 +94,6 @@ def repeated(random: Random, runs: int, n: int, p: int, lacking: float = 0.0) ->
 
 
 BY_CHANNEL = "divided by the number of channels there; ours are divided likewise"
-
-
-@versus("rsatoolbox", "calc_rdm mahalanobis", "crossnobis.mahalanobis_rdm", SHAPES, 1e-10, BY_CHANNEL)
-def mahalanobis(random: Random, n: int, p: int) -> Both:
-    x = patterns(random, n, p)
-    precision = np.linalg.inv(np.cov(random.normal(size=(2 * p, p)).T))
-    found = calc_rdm(Dataset(x), method="mahalanobis", noise=precision).dissimilarities[0]
-    return upper(mahalanobis_rdm(x, precision)) / p, found
 
 
 @versus("rsatoolbox", "calc_rdm crossnobis", "crossnobis.crossnobis_rdm", ((4, 8, 5), (6, 30, 60)), 1e-10, BY_CHANNEL)

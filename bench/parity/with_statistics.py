@@ -13,7 +13,7 @@ import xarray as xr
 from astropy.stats import circvar, kuiper_two
 from comparisons import Both, versus
 from nilearn.glm.first_level import spm_hrf
-from scipy import optimize, special, stats
+from scipy import special, stats
 from sklearn import metrics
 from sklearn.covariance import ledoit_wolf
 from statsmodels.stats.multitest import multipletests
@@ -22,12 +22,10 @@ from brainmark.metrics.behavior.choices import confusions, kappa, kappa_bounds
 from brainmark.metrics.behavior.psychophysics import fit_psychometric
 from brainmark.metrics.behavior.soft_labels import entropy
 from brainmark.metrics.language.reading import ReadingFit, partial_correlations
-from brainmark.metrics.regression.information import Readouts, performances
 from brainmark.metrics.statistics.ceilings import spearman_brown
 from brainmark.metrics.statistics.inference import false_discovery_rate, holm
 from brainmark.metrics.statistics.ranks import midranks
 from brainmark.metrics.statistics.splits import Fold, Grouped
-from brainmark.metrics.statistics.subjects import saturation
 from brainmark.metrics.time.haemodynamics import Canonical
 from brainmark.metrics.time.temporal import discriminant_probabilities
 from brainmark.metrics.tuning.distributions import distribution_similarity
@@ -134,16 +132,6 @@ def confused(random: Random, n: int, labels: int) -> Both:
     return ours, metrics.confusion_matrix(truth, said, normalize="true")
 
 
-@versus("scikit-learn", "balanced_accuracy_score", "information.performances", ((60, 3), (500, 8)), 1e-12, "adjusted")
-def read_out(random: Random, n: int, labels: int) -> Both:
-    truth = random.integers(labels, size=n)
-    said = np.where(random.random(n) < 0.6, truth, random.integers(labels, size=n))
-    margin = np.where(said == truth, 1.0, -1.0)
-    readouts = Readouts({"label": margin}, np.arange(n), [n])
-    ours = performances(readouts, {"label": truth.astype(str)})[0, 0]
-    return ours, metrics.balanced_accuracy_score(truth, said, adjusted=True)
-
-
 @versus(
     "scikit-learn", "ledoit_wolf", "temporal.discriminant_probabilities", ((80, 10, 3), (40, 60, 4)), 1e-9,
     "Gaussian classes of one covariance, SciPy's densities. `LinearDiscriminantAnalysis` shrinks each class by itself, "
@@ -212,21 +200,6 @@ def response(random: Random, repetition: float, steps: int) -> Both:
     dt, count = repetition / steps, round(32 / repetition * steps)
     found = Canonical(ratio=0.167).at(np.linspace(0, 32, count) - dt)
     return found / found.sum(), spm_hrf(repetition, steps)
-
-
-@versus(
-    "scipy", "curve_fit", "subjects.saturation", ((5, 20), (12, 8)), 1e-6,
-    "`v0` and `tau`",
-)  # fmt: skip
-def levelling(random: Random, sizes: int, units: int) -> Both:
-    def curve(s: np.ndarray, v0: float, tau: float) -> np.ndarray:
-        return v0 * (1 - np.exp(-s / tau))
-
-    x = np.arange(1, sizes + 1)
-    truth = zip(random.uniform(0.2, 0.8, size=units), random.uniform(0.5, 2, size=units), strict=True)
-    r = np.stack([curve(x, v0, tau) for v0, tau in truth], axis=1) + 0.01 * random.normal(size=(sizes, units))
-    theirs = np.array([optimize.curve_fit(curve, x, y, (y[-1], 1.0), xtol=1e-12, ftol=1e-12)[0] for y in r.T]).T
-    return np.stack(saturation(x, r)), theirs
 
 
 LINKS = {

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
 
-from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, mahalanobis_rdm, noise_precision
+from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, noise_precision
+from brainmark.metrics.similarity.rdm import rdm_matrix
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -97,7 +98,7 @@ def test_equal_conditions_are_at_zero_for_crossnobis_only() -> None:
     for _ in range(200):
         noise = generator.normal(size=(6, 2, 30))
         crossed.append(crossnobis_rdm(noise)[0, 1])
-        plain.append(mahalanobis_rdm(noise.mean(axis=0), np.eye(30))[0, 1])
+        plain.append(rdm_matrix(noise.mean(axis=0), "squared_euclidean")[0, 1])
     assert np.mean(crossed) == pytest.approx(0, abs=4 * np.std(crossed) / np.sqrt(200))
     assert min(crossed) < 0 < max(crossed)
     assert np.mean(plain) == pytest.approx(30 * 2 / 6, rel=0.05)
@@ -122,11 +123,6 @@ def test_a_condition_measured_once_has_no_distance(repeats: np.ndarray) -> None:
     matrix = crossnobis_rdm(repeats)
     assert np.isnan(np.delete(matrix[2], 2)).all()
     assert np.isfinite(np.delete(np.delete(matrix, 2, 0), 2, 1)).all()
-
-
-def test_mahalanobis_is_scipys(repeats: np.ndarray, precision: np.ndarray) -> None:
-    expected = squareform(pdist(repeats[0], "mahalanobis", VI=precision)) ** 2
-    np.testing.assert_allclose(mahalanobis_rdm(repeats[0], precision), expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(10, 4), (50, 80)])

@@ -14,7 +14,6 @@ from brainmark.core import InvalidMeasurement
 from brainmark.metrics.regression import matching
 from brainmark.metrics.regression.features import prepare
 from brainmark.metrics.regression.matching import (
-    Reverse,
     SoftMatching,
     cross_correlation,
     matched_units,
@@ -128,21 +127,6 @@ def test_soft_matching_of_strangers_is_zero() -> None:
         for _ in range(20)
     ]
     assert abs(np.mean(values)) < 0.03
-
-
-def test_reverse_predicts_units_of_the_model() -> None:
-    brain = RNG.standard_normal((150, 6))
-    model = np.concatenate([brain[:, :3] + 0.1 * RNG.standard_normal((150, 3)), RNG.standard_normal((150, 2))], axis=1)
-    comparison = Reverse(ols(resamples=10))(recording(model), recording(brain))
-    assert comparison.values.shape == (5,)
-    assert (comparison.values[:3] > 0.95).all()
-    assert (abs(comparison.values[3:]) < 0.3).all()
-    missing = brain.copy()
-    missing[0, 0] = np.nan
-    with pytest.raises(InvalidMeasurement, match="not measured"):
-        Reverse(ols())(recording(model), recording(missing))
-    with pytest.raises(InvalidMeasurement, match="not measured"):
-        SoftMatching()(recording(model), recording(missing))
 
 
 @pytest.mark.parametrize("library", [np.asarray, torch.asarray])

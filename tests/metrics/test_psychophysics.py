@@ -5,10 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from brainmark.metrics.behavior.psychophysics import (
-    Chronometric,
-    fit_chronometric,
     fit_psychometric,
-    threshold_similarity,
 )
 
 LEVELS = np.linspace(-3, 5, 9)
@@ -61,40 +58,6 @@ def test_no_fit_beats_the_one_that_was_found() -> None:
             assert (successes * np.log(p) + (40 - successes) * np.log(1 - p)).sum() <= found.log_likelihood + 1e-6
 
 
-def test_chronometric_function_gives_back_its_parameters() -> None:
-    strength = np.array([0, 0.032, 0.064, 0.128, 0.256, 0.512])
-    truth = Chronometric(sensitivity=12.0, bound=0.7, residual=0.35)
-    accuracy, times = truth.accuracy(strength), truth.time(strength)
-    assert accuracy[0] == 0.5
-    assert times[0] == pytest.approx(0.7**2 + 0.35)
-    assert times[1] == pytest.approx(truth.time(0.0321), abs=1e-3)
-    trials = np.full(6, 1000.0)
-    found = fit_chronometric(strength, 1000 * accuracy, trials, times, np.full(6, 0.005))
-    assert found.sensitivity == pytest.approx(12, rel=0.01)
-    assert found.bound == pytest.approx(0.7, rel=0.01)
-    assert found.residual == pytest.approx(0.35, abs=0.005)
-
-
-def test_chronometric_function_is_that_of_a_random_walk() -> None:
-    generator = np.random.default_rng(2)
-    truth = Chronometric(sensitivity=10.0, bound=0.8, residual=0.0)
-    step = 5e-4
-    position, time = np.zeros(1500), np.zeros(1500)
-    running = np.ones(1500, bool)
-    while running.any():
-        position[running] += 10 * 0.1 * step + np.sqrt(step) * generator.normal(size=int(running.sum()))
-        time[running] += step
-        running = np.abs(position) < 0.8
-    assert (position > 0).mean() == pytest.approx(float(truth.accuracy(0.1)), abs=0.03)
-    assert time.mean() == pytest.approx(float(truth.time(0.1)), rel=0.08)
-
-
-def test_threshold_similarity() -> None:
-    np.testing.assert_allclose(threshold_similarity(1.5, np.array([1.5, 1.0, 3.0, 0.5])), [1, 0.5, 0.5, 0])
-    with pytest.raises(ValueError, match="positive"):
-        threshold_similarity(1.0, 0.0)
-
-
 def test_refusals() -> None:
     n = np.full(9, 10)
     with pytest.raises(ValueError, match="unknown shape"):
@@ -109,7 +72,3 @@ def test_refusals() -> None:
         fit_psychometric(LEVELS, n / 2, n, "weibull")
     with pytest.raises(ValueError, match="not one a level"):
         fit_psychometric(LEVELS, n[:3], n)
-    with pytest.raises(ValueError, match="none negative"):
-        fit_chronometric(LEVELS, n / 2, n, n, n)
-    with pytest.raises(ValueError, match="standard error"):
-        fit_chronometric(LEVELS + 3, n / 2, n, n, 0 * n)

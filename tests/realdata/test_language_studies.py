@@ -13,7 +13,7 @@ from brainmark.data import where
 from brainmark.metrics.language.formulas import Formula, read_formula
 from brainmark.metrics.language.reading import reliability_ceiling
 from brainmark.metrics.statistics.ceilings import split_half
-from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
+from brainmark.metrics.statistics.subjects import leave_one_subject_out
 from brainmark.metrics.time.haemodynamics import as_presentations, delayed
 from brainmark.studies import brennan2016, hu2020, warstadt2020
 
@@ -68,7 +68,7 @@ def test_one_person_resembles_the_others() -> None:
     person = brennan2016.by_person(bold, "LPTL")
     assert person.sizes == {"time_bin": 362, "neuroid": 27}
     people = as_presentations(person).drop_vars(["neuroid_id", "region", "subject"]).rename(neuroid="subject")
-    bounds = LeaveOneSubjectOut(resamples=0)(people).bounds
+    bounds = leave_one_subject_out(resamples=0)(people).bounds
     assert bounds is not None
     assert 0.3 < bounds[0] < bounds[1] < 0.6
 

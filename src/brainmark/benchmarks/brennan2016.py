@@ -24,7 +24,7 @@ from brainmark.metrics.language.nuisances import autocorrelation
 from brainmark.metrics.regression.predictivity import Predictivity
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.splits import Shuffled
-from brainmark.metrics.statistics.subjects import LeaveOneSubjectOut
+from brainmark.metrics.statistics.subjects import leave_one_subject_out
 from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes
 from brainmark.studies.brennan2016 import CITE, LICENCE, REGIONS, by_person
 
@@ -94,7 +94,7 @@ def _ceiling(measure: str) -> Ceiling | None:
     if measure == "-unique":
         return None
     if "people" in measure:
-        return ceiling_in_volumes(_by_subject(LeaveOneSubjectOut(block=BLOCK)))
+        return ceiling_in_volumes(_by_subject(leave_one_subject_out(block=BLOCK)))
     return ceiling_in_volumes(split_half(block=BLOCK), NUISANCE if measure == "-surprisal" else ())
 
 

@@ -16,7 +16,7 @@ from brainmark.core.errors import InvalidMeasurement, ResourceError
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, check_memory, like, namespace, plain, transpose
-from brainmark.metrics._arrays.inputs import Recording, check_numbers, labelled, recordings, unit_coordinates
+from brainmark.metrics._arrays.inputs import Recording, check_numbers, recordings, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.predictivity import (
@@ -241,25 +241,3 @@ def transport(r: Float[Array, "unit neuroid"]) -> Float[np.ndarray, "unit neuroi
     )
     plan = np.where(found.x > 1e-12, found.x, 0.0)
     return plan.reshape(p, q)
-
-
-@dataclass(frozen=True)
-class Reverse:
-    """Metric: how well the recorded neuroids predict the units of the model (brain to model).
-
-    Values are per unit of the model; there is no ceiling for them, since models answer without noise, but a brain's
-    own noise limits what can be reached.
-
-    Attributes
-    ----------
-    metric : the mapping, used the other way round.
-    """
-
-    metric: Predictivity
-
-    def __call__(self, prediction: Recording, target: Recording) -> Comparison:
-        """Compare recordings (presentation, neuroid); the target must be measured throughout."""
-        target = labelled(target, "target", plain=True)
-        if bool(target.isnull().any()):
-            raise InvalidMeasurement("target holds values that were not measured; reverse predictivity needs all")
-        return self.metric(target, prediction)

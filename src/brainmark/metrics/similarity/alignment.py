@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import Recording, check_filled, check_numbers, check_same_stimuli, recordings
 from brainmark.metrics._arrays.shapes import Float, Real
-from brainmark.metrics.similarity.geometry import linear_cka, procrustes_similarity
+from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
 from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
 from brainmark.metrics.statistics.resampling import draws
 
+Kernel = Literal["linear", "rbf"]
 
-def cka_ceiling(halvings: int = 5, resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return the ceiling of the unbiased `cka`: what the noiseless population would reach with the mean of its trials.
+
+def cka_ceiling(
+    halvings: int = 5, resamples: int = 1000, seed: int = 0, unbiased: bool = True, kernel: Kernel = "linear"
+) -> Ceiling | None:
+    """Return the ceiling of the unbiased linear `cka`: what the noiseless population would reach with its trial mean.
+
+    Other kinds of `cka` have none.
 
     Noise that is independent between stimuli leaves the kernel's off-diagonal entries unbiased, so that the true
     population S reaches sqrt(HSIC(S, S) / HSIC(Y, Y)) with the trial mean Y, and HSIC(S, S) is estimated by the HSIC
@@ -23,12 +31,14 @@ def cka_ceiling(halvings: int = 5, resamples: int = 1000, seed: int = 0) -> Ceil
     Parameters
     ----------
     halvings : random halvings of the repetitions.
-    resamples, seed : as in `cka`; the same seed gives the same draws.
+    resamples, seed, unbiased, kernel : as in `cka`; the same seed gives the same draws.
 
     Raises
     ------
     InvalidMeasurement : the target keeps no repetitions, or a stimulus has one only.
     """
+    if kernel != "linear" or not unbiased:
+        return None
 
     def ceiling(target: xr.DataArray) -> Comparison:
         check_filled(target, "target")
@@ -69,14 +79,18 @@ def cka_ceiling(halvings: int = 5, resamples: int = 1000, seed: int = 0) -> Ceil
     ceiling_over=("repetition",),
     tags=("similarity",),
 )
-def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Compare a model's population with a recorded one by linear centred kernel alignment.
+def cka(
+    unbiased: bool = True, resamples: int = 1000, seed: int = 0, kernel: Kernel = "linear", width: float = 1.0
+) -> Metric:
+    """Compare a model's population with a recorded one by centred kernel alignment.
 
     Parameters
     ----------
     unbiased : see `brainmark.metrics.similarity.geometry.linear_cka`.
     resamples : bootstrap draws of stimuli; 0: no replicates.
     seed : of the draws.
+    kernel : ``linear``, or ``rbf``: Gaussian with a standard deviation of `width` medians of the distances between
+        stimuli (`brainmark.metrics.similarity.geometry.gaussian_kernel`).
 
     Returns
     -------
@@ -85,11 +99,15 @@ def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
 
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
+        if kernel == "linear":
+            value, kernels = linear_cka(x, y, unbiased), (_kernel(x), _kernel(y)) if resamples else None
+        else:
+            kernels = gaussian_kernel(x, width), gaussian_kernel(y, width)
+            value = float(resampled_cka(*kernels, np.ones((1, len(x))), unbiased)[0])
         replicates = None
-        if resamples:
-            counts = draws(len(x), resamples, seed)
-            replicates = resampled_cka(_kernel(x), _kernel(y), counts, unbiased)[:, None]
-        return Comparison(_one(linear_cka(x, y, unbiased)), replicates=replicates, center="mean", notes=notes)
+        if kernels and resamples:
+            replicates = resampled_cka(*kernels, draws(len(x), resamples, seed), unbiased)[:, None]
+        return Comparison(_one(value), replicates=replicates, center="mean", notes=notes)
 
     return metric
 
@@ -102,19 +120,19 @@ def cka(unbiased: bool = True, resamples: int = 1000, seed: int = 0) -> Metric:
     chance=None,
     tags=("similarity",),
 )
-def procrustes(resamples: int = 100, seed: int = 0) -> Metric:
+def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metric:
     """Compare a model's population with a recorded one by their Procrustes similarity (the cosine of the angle).
 
-    It grows with neuroids / stimuli even for unrelated populations: read it next to the shuffled control. Parameters
-    as in `cka`; each draw costs a singular value decomposition.
+    It grows with neuroids / stimuli even for unrelated populations: read it next to the shuffled control. `whiten` as
+    in `procrustes_similarity`, other parameters as in `cka`; each draw costs a singular value decomposition.
     """
 
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target)
         replicates = None
         if resamples:
-            replicates = np.array([[_weighted_procrustes(x, y, c)] for c in draws(len(x), resamples, seed)])
-        return Comparison(_one(procrustes_similarity(x, y)), replicates=replicates, center="mean", notes=notes)
+            replicates = np.array([[_weighted_procrustes(x, y, c, whiten)] for c in draws(len(x), resamples, seed)])
+        return Comparison(_one(procrustes_similarity(x, y, whiten)), replicates=replicates, center="mean", notes=notes)
 
     return metric
 
@@ -171,14 +189,14 @@ def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np
     return pairs, triples, quadruples
 
 
-def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> float:
+def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten: float) -> float:
     """Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
     drawn = np.flatnonzero(count)
     if len(drawn) < 2:
         return np.nan
     weight = count[drawn, None] / count.sum()
     scaled = [np.sqrt(weight) * (side[drawn] - (weight * side[drawn]).sum(axis=0)) for side in (x, y)]
-    return procrustes_similarity(*scaled, centred=True)
+    return procrustes_similarity(*scaled, whiten, centred=True)
 
 
 def _pair(

@@ -72,16 +72,6 @@ def shrinkage(residuals: Real[Array, "sample neuroid"]) -> tuple[float, float]:
     return level, min(max(error / spread, 0.0), 1.0)
 
 
-def mahalanobis_rdm(
-    patterns: Real[Array, "condition neuroid"], precision: Real[Array, "neuroid neuroid"]
-) -> Float[np.ndarray, "condition condition"]:
-    """Squared Mahalanobis distances (condition, condition) of (condition, neuroid): (a - b)' precision (a - b)."""
-    patterns, precision = plain(as_numpy(patterns)), plain(as_numpy(precision))
-    _check_room(len(patterns), 0, 0)
-    centred = patterns - patterns.mean(axis=0)
-    return _distances(centred @ precision @ centred.T).clip(min=0)
-
-
 def crossnobis_rdm(
     repeats: Real[Array, "repetition condition neuroid"],
     precision: Real[Array, "neuroid neuroid"] | None = None,

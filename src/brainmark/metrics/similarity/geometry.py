@@ -14,7 +14,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import check_memory, plain
 from brainmark.metrics._arrays.products import Patterns, Subset, complement, cross, sum_of_squares
-from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
+from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.similarity.rdm import rdm_matrix
 
 
@@ -74,50 +74,19 @@ def linear_ckas(
     return found
 
 
-def rbf_cka(
-    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], width: float = 1.0, unbiased: bool = True
-) -> float:
-    """Centred kernel alignment with Gaussian kernels.
-
-    Parameters
-    ----------
-    x, y, unbiased : as `linear_cka`.
-    width : standard deviation of the kernel, in medians of the distances between stimuli on its side.
-    """
-    x, y = _paired(x, y, 4 if unbiased else 2)
-    _check_room(x, 8)
-    k, m = gaussian_kernel(x, width), gaussian_kernel(y, width)
-    cross, own_x, own_y = (hsic(a, b, unbiased) for a, b in ((k, m), (k, k), (m, m)))
-    return _alignment(cross, own_x, own_y, floor=1e-12)  # entries are at most 1: less is rounding
-
-
 def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> Float[Array, "stimulus stimulus"]:
-    """exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli."""
-    _check_room(x, 6)
+    """exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli.
+
+    NaN where half of the stimuli do not differ: the kernel then has no width.
+    """
+    count = x.shape[0]
+    check_memory(8 * 6 * count**2, x, f"a comparison of {count} stimuli")
     squared = rdm_matrix(x, "squared_euclidean")
     xp = array_namespace(squared)
-    count = squared.shape[0]
     above = xp.sort(squared[xp.triu(xp.ones_like(squared), k=1) > 0])
     pairs = count * (count - 1) // 2
     median = (above[(pairs - 1) // 2] ** 0.5 + above[pairs // 2] ** 0.5) / 2
-    if not float(median) > 0:
-        return xp.ones_like(squared)
-    return xp.exp(-squared / (2 * (width * median) ** 2))
-
-
-def hsic(k: Real[Array, "stimulus stimulus"], m: Real[Array, "stimulus stimulus"], unbiased: bool = True) -> float:
-    """Hilbert-Schmidt independence criterion of two kernel matrices (stimulus, stimulus)."""
-    k, m = plain(k), plain(m)
-    xp = array_namespace(k, m)
-    count = k.shape[0]
-    if not unbiased:
-        rows_k, rows_m = xp.mean(k, axis=1), xp.mean(m, axis=1)
-        centred = k - rows_k[:, None] - rows_k[None, :] + xp.mean(rows_k)
-        return _sum(xp, centred * (m - rows_m[:, None])) / count**2
-    hollow = 1 - xp.eye(count, dtype=k.dtype, device=device(k))
-    k, m = k * hollow, m * hollow
-    rows_k, rows_m = xp.sum(k, axis=1), xp.sum(m, axis=1)
-    return _song(count, _sum(xp, k * m), _sum(xp, rows_k * rows_m), _sum(xp, rows_k), _sum(xp, rows_m))
+    return xp.exp(-squared / (2 * (width * (median if float(median) > 0 else xp.nan)) ** 2))
 
 
 def _song(count: int, product: float, rows: float, total_k: float, total_m: float) -> float:
@@ -211,21 +180,32 @@ def _sum(xp: Any, values: Any) -> float:
     return float(xp.sum(values, dtype=xp.float64))
 
 
-def _alignment(cross: float, own_x: float, own_y: float, floor: float = 0.0) -> float:
-    if not (own_x > floor and own_y > floor):
+def _alignment(cross: float, own_x: float, own_y: float) -> float:
+    if not (own_x > 0 and own_y > 0):
         return float("nan")
     return cross / (own_x * own_y) ** 0.5
 
 
 def procrustes_similarity(
-    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], centred: bool = False
+    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], whiten: float = 0.0, centred: bool = False
 ) -> float:
     """Cosine of the angle between two shapes, after the best rotation: ||X'Y||_* / (||X||_F ||Y||_F), 0 to 1.
 
-    Columns are centred here unless they already are (`centred`). The nuclear norm is computed in the space of the
-    stimuli where neuroids outnumber them.
+    The angle itself is a metric between shapes (Williams et al. 2021, NeurIPS, eq. 12). The nuclear norm is computed in
+    the space of the stimuli where neuroids outnumber them.
+
+    Parameters
+    ----------
+    x, y : (stimulus, neuroid)
+    whiten : 0: blind to rotations; 1: each side is whitened first, blind to every invertible linear map (canonical
+        correlations; needs many more stimuli than neuroids); between: the mixture (1 - whiten) X + whiten X C^(-1/2)
+        with the covariance C.
+    centred : columns are centred already.
     """
+    if not 0 <= whiten <= 1:
+        raise ValueError(f"whiten is between 0 and 1, not {whiten}")
     x, y = (x, y) if centred else _paired(x, y, 2)
+    x, y = _whiten(x, whiten), _whiten(y, whiten)
     xp = array_namespace(x, y)
     size = (float(xp.sum(x * x)) * float(xp.sum(y * y))) ** 0.5
     if not size > 0:
@@ -234,102 +214,14 @@ def procrustes_similarity(
     return min(float(xp.sum(xp.linalg.svdvals(x.T @ y))) / size, 1.0)
 
 
-def angular_distance(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"]) -> float:
-    """Angular Procrustes distance in radians, 0 to pi/2: a metric between shapes (Williams et al. 2021)."""
-    from math import acos, nan
-
-    cosine = procrustes_similarity(x, y)
-    return acos(cosine) if cosine == cosine else nan
-
-
-def shape_distance(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], whiten: float = 0.0) -> float:
-    """Generalised shape metric (Williams et al. 2021, NeurIPS, eq. 12), in radians.
-
-    Parameters
-    ----------
-    x, y : (stimulus, neuroid)
-    whiten : 0: the angular Procrustes distance, blind to rotations; 1: each side is whitened first, blind to every
-        invertible linear map (the canonical-correlation metric; needs many more stimuli than neuroids); between: the
-        mixture (1 - whiten) X + whiten X C^(-1/2) with the covariance C.
-    """
-    if not 0 <= whiten <= 1:
-        raise ValueError(f"whiten is between 0 and 1, not {whiten}")
-    x, y = _paired(x, y, 2)
-    return angular_distance(_whitened(x, whiten), _whitened(y, whiten))
-
-
-def _whitened(x: Real[Array, "stimulus neuroid"], share: float) -> Float[Array, "stimulus _"]:
+def _whiten(x: Real[Array, "stimulus neuroid"], share: float) -> Float[Array, "stimulus _"]:
     if share == 0:
         return x
     xp = array_namespace(x)
     left, values, _ = xp.linalg.svd(x, full_matrices=False)
-    whitened = xp.where(_nonzero(values, x), xp.ones_like(values) * x.shape[0] ** 0.5, xp.zeros_like(values))
+    rounding = float(xp.max(values)) * max(x.shape) * float(xp.finfo(x.dtype).eps)
+    whitened = xp.where(values > rounding, xp.ones_like(values) * x.shape[0] ** 0.5, xp.zeros_like(values))
     return left * ((1 - share) * values + share * whitened)
-
-
-def _nonzero(values: Float[Array, " component"], x: Float[Array, "stimulus neuroid"]) -> Bool[Array, " component"]:
-    """Which singular values of `x` are more than rounding."""
-    xp = array_namespace(values)
-    return values > float(xp.max(values)) * max(x.shape) * float(xp.finfo(x.dtype).eps)
-
-
-def canonical_correlations(
-    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], variance: float = 0.99
-) -> Float[Array, " component"]:
-    """Canonical correlations between the leading principal components of two sets of patterns (SVCCA).
-
-    Parameters
-    ----------
-    x, y : (stimulus, neuroid)
-    variance : share of the variance of each side that its components keep (Raghu et al. 2017).
-
-    Returns
-    -------
-    (component,), descending; none where a side does not vary. They grow towards 1 with components / stimuli whatever
-    the patterns: compare with shuffled stimuli before anything is concluded.
-    """
-    x, y = _paired(x, y, 3)
-    xp = array_namespace(x, y)
-    sides: list[Any] = []
-    for side in (x, y):
-        left, values, _ = xp.linalg.svd(side, full_matrices=False)
-        rank = int(xp.sum(xp.astype(_nonzero(values, side), xp.int64)))  # directions beyond it are arbitrary
-        squares = xp.cumulative_sum(values**2)
-        wanted = int(xp.sum(xp.astype(squares < variance * squares[-1], xp.int64))) + 1
-        sides.append(left[:, : min(wanted, rank)])
-    return xp.clip(xp.linalg.svdvals(sides[0].T @ sides[1]), min=0, max=1)
-
-
-def participation_ratio(x: Real[Array, "stimulus neuroid"]) -> float:
-    """Effective dimensionality (sum of eigenvalues)^2 / sum of squared eigenvalues of the covariance.
-
-    Between 1 and min(stimuli - 1, neuroids); it grows with the number of stimuli, so compare equal numbers only.
-    """
-    x, _ = _paired(x, x, 2)
-    xp = array_namespace(x)
-    gram = x.T @ x if x.shape[1] <= x.shape[0] else x @ x.T
-    squares = float(xp.sum(gram * gram))
-    return float(xp.sum(x * x)) ** 2 / squares if squares > 0 else float("nan")
-
-
-def mutual_neighbors(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], neighbors: int = 10) -> float:
-    """Mean share of a stimulus' nearest neighbours that both sets of patterns have in common (Huh et al. 2024).
-
-    Nearness is Euclidean; chance is ``neighbors / (stimuli - 1)``.
-    """
-    x, y = _paired(x, y, 3)
-    xp = array_namespace(x, y)
-    count = x.shape[0]
-    if not 0 < neighbors < count:
-        raise ValueError(f"neighbors must be between 1 and {count - 1}, not {neighbors}")
-    _check_room(x, 6)
-    near: list[Any] = []
-    for side in (x, y):
-        closeness = side @ side.T - xp.sum(side * side, axis=1)[None, :] / 2
-        closeness = xp.where(xp.eye(count, device=device(side)) > 0, -xp.inf, closeness)
-        order = xp.argsort(xp.argsort(closeness, axis=1, descending=True, stable=True), axis=1)
-        near.append(xp.astype(order < neighbors, xp.float64))
-    return float(xp.sum(near[0] * near[1])) / (count * neighbors)
 
 
 def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
@@ -339,12 +231,6 @@ def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
     xp = array_namespace(x)
     values, vectors = xp.linalg.eigh(x @ x.T)
     return vectors * xp.sqrt(xp.clip(values, min=0))
-
-
-def _check_room(x: Real[Array, "stimulus neuroid"], matrices: int) -> None:
-    """Refuse before it is begun what would not fit: so many matrices of all pairs of stimuli."""
-    count = int(x.shape[0])
-    check_memory(8 * matrices * count**2, x, f"a comparison of {count} stimuli")
 
 
 def _paired(

@@ -96,11 +96,6 @@ def _taken(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     return made
 
 
-def sorting_order(values: Real[np.ndarray, " value"]) -> Integer[np.ndarray, " value"]:
-    """Indices that sort finite values, as a stable `numpy.argsort`; in a fifth of the time for millions of values."""
-    return _sorted(np.asarray(values))[0]
-
-
 def _doubled_ranks(values: Bool[np.ndarray, " value"] | Real[np.ndarray, " value"]) -> Integer[np.ndarray, " value"]:
     """Twice the midrank of each value, less twice the mean rank: whole numbers."""
     order, tied = _sorted(values)

@@ -155,8 +155,9 @@ def tuning_distribution(
 ) -> Metric:
     """Compare the distribution of a tuning property over a model's units with that over recorded cells.
 
-    The prediction is a recording of gratings (`brainmark.metrics.tuning.gratings.tuning_statistics`) of which responsive units
-    count, or the property itself (neuroid,). The target holds one value a cell (neuroid,) or counts of cells (bin,).
+    The prediction is a recording of gratings (`brainmark.metrics.tuning.gratings.tuning_statistics`), of which the
+    responsive units count, or the property itself (neuroid,). The target holds one value a cell (neuroid,) or counts
+    of cells (bin,).
 
     Parameters
     ----------
