@@ -61,7 +61,7 @@ def test_other_bytes_are_refused_wherever_they_come_from(
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
     monkeypatch.setattr(files, "download", lambda url, target, advance: target.write_bytes(b"a page, not weights"))
     with pytest.raises(
-        DataError, match=r"(?s)mirror/.*does not begin with 00000000.*example\.org.*does not begin with 00000000"
+        DataError, match=r"(?s)mirror/.*does not begin with 0{8}.*example\.org.*does not begin with 0{8}"
     ):
         Checkpoint(URL, "00000000").path()
     assert not (tmp_path / "home" / "files" / PLACE).exists()
