@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from brainmark.core import Benchmark, Stimuli, benchmarks
+from brainmark.core import Benchmark, Stimuli, benchmarks, datasets
 from brainmark.core.experiment import Choose, Experiment, Setting
 from brainmark.data.generated.corruptions import CORRUPTIONS as IMPLEMENTED
 from brainmark.data.generated.corruptions import corrupt
@@ -125,7 +125,7 @@ def test_exchange_within_labels_keeps_what_only_depends_on_the_label(toy_images:
 
 
 def test_tables_line_up(toy_images: np.ndarray) -> None:
-    study = cifar10h.cifar10h()
+    study = datasets["CIFAR10H"].load()
     assert study.stimuli is not None
     assert isinstance(study.stimuli.table, pd.DataFrame)
     assert study.measurement.coords["label"].values.tolist() == study.stimuli.table["label"].tolist()

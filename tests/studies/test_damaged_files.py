@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from brainmark.core import DataError, InvalidMeasurement
+from brainmark.core import DataError, InvalidMeasurement, datasets
 from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import array_of, fields_of, mat_of, mat_variable
 from brainmark.studies import cowley2023, kriegeskorte2008, ringach2002
@@ -79,7 +79,7 @@ RESPONSES, IMAGES = "responses_repeat_averaged/responses_201025.npy", "images/im
 def test_responses_of_another_shape(put: Put, content: bytes, found: str) -> None:
     path = put(cowley2023, RESPONSES, content)
     with pytest.raises(DataError) as error:
-        cowley2023.session_201025()
+        datasets["Cowley2023.201025"].load()
     assert f"{path}: {found}" in str(error.value)
 
 
@@ -87,7 +87,7 @@ def test_more_images_than_responses(put: Put) -> None:
     put(cowley2023, RESPONSES, npy(np.ones((89, 1200))))
     path = put(cowley2023, IMAGES, images(1201))
     with pytest.raises(DataError, match=rf"{re.escape(str(path))}: holds 1201 images; expected 1200"):
-        cowley2023.session_201025()
+        datasets["Cowley2023.201025"].load()
 
 
 def test_a_neuron_that_was_never_recorded(put: Put) -> None:
@@ -96,14 +96,14 @@ def test_a_neuron_that_was_never_recorded(put: Put) -> None:
     put(cowley2023, RESPONSES, npy(responses))
     put(cowley2023, IMAGES, images(1200))
     with pytest.raises(InvalidMeasurement, match=r"Cowley2023\.201025: 1 of 89 along 'neuroid' hold only NaN"):
-        cowley2023.session_201025()
+        datasets["Cowley2023.201025"].load()
 
 
 def test_no_archive_of_images(put: Put) -> None:
     put(cowley2023, RESPONSES, npy(np.ones((89, 1200))))
     path = put(cowley2023, IMAGES, b"no zip")
     with pytest.raises(DataError, match=rf"{re.escape(str(path))}: cannot be read as a zip file"):
-        cowley2023.session_201025()
+        datasets["Cowley2023.201025"].load()
 
 
 def cells(count: int = 308, **changes: Any) -> dict[str, Any]:
@@ -135,9 +135,7 @@ def test_cells_without_a_value_are_left_out(put: Put) -> None:
     widths = np.linspace(10, 20, 308)
     widths[5] = np.nan
     put(ringach2002, ringach2002.FILE, mat(db=cells(bw=widths)))
-    prop = ringach2002.PROPERTIES["orientation_bandwidth"]
-    card = ringach2002._card("toy", "MIT", ringach2002.FILES.sources)
-    study = ringach2002._study("Ringach2002.orientation_bandwidth", card, "orientation_bandwidth", prop)
+    study = datasets["Ringach2002.orientation_bandwidth"].load()
     assert study.measurement.sizes["neuroid"] == 307
     assert "Ringach2002/006" not in study.measurement.coords["neuroid_id"].values
 
@@ -171,7 +169,7 @@ def humans(size: int = 92, last: str = "hIT | S3 | Session: 2") -> np.ndarray:
 def test_dissimilarities_of_another_form(put: Put, content: bytes, found: str) -> None:
     path = put(kriegeskorte2008, kriegeskorte2008.BRAINS, content)
     with pytest.raises(DataError) as error:
-        kriegeskorte2008.human_it()
+        datasets["Kriegeskorte2008.humanIT"].load()
     assert f"{path}: {found}" in str(error.value)
 
 
@@ -192,7 +190,7 @@ def test_no_monkey_among_the_dissimilarities(put: Put) -> None:
     rows = structs([{"name": "hIT", "RDM": pairs}, {"name": "other", "RDM": pairs}], (2,))
     put(kriegeskorte2008, kriegeskorte2008.SUPPLEMENT, mat(RDMs_mIT_hIT_fig1=rows))
     with pytest.raises(DataError, match="no field 'name' of 'RDMs_mIT_hIT_fig1' starts with 'mIT'"):
-        kriegeskorte2008.monkey_it()
+        datasets["Kriegeskorte2008.monkeyIT"].load()
 
 
 def test_readers_return_what_is_there(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import xarray as xr
 from PIL import Image
 
 import brainmark
-from brainmark.benchmarks.packaged import expanded, names_at, usual_at
 from brainmark.core import NotApplicable, benchmarks
 from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.experiment import Choose, Experiment, Rate, Record
 from brainmark.core.score import Score
 from brainmark.data.packaging import description_of, package
 from brainmark.run.scoring import _Benchmark, _Model, result_key  # pyright: ignore[reportPrivateUsage]
+from brainmark.studies.packaged import expand, names_at, usual_at
 from brainmark.testing.suite import run_checks
 
 COUNT, UNITS = 60, 6
@@ -107,8 +107,8 @@ def recording(lab: Path, trials: int = 6, noise: float = 1.0, hole: bool = False
 def test_a_path_stands_for_its_regions_and_the_usual_metrics(lab: Path) -> None:
     path = recording(lab)
     assert usual_at(Path(path)) == ["V4-ridge", "V4-pls", "IT-ridge", "IT-pls"]
-    assert expanded(path) == [f"{path}:{n}" for n in usual_at(Path(path))]
-    assert expanded("Cowley2023.V4-pls") == ["Cowley2023.V4-pls"]
+    assert expand(path) == [f"{path}:{n}" for n in usual_at(Path(path))]
+    assert expand("Cowley2023.V4-pls") == ["Cowley2023.V4-pls"]
     assert {"V4-rdm", "IT-cka", "V4-ols"} <= set(names_at(Path(path)))
 
 
@@ -176,7 +176,7 @@ def test_dissimilarities_of_people(lab: Path) -> None:
     np.savez(lab / "d.npz", values=np.stack(rdms), ids=[f"im{k:02d}" for k in range(COUNT)])
     source = {"file": "d.npz", "kind": "dissimilarity", "coords": {"stimulus_id": "ids"}, "region": "IT"}
     path = packaged(lab, source, species="human")
-    assert expanded(path) == [f"{path}:IT-rdm"]
+    assert expand(path) == [f"{path}:IT-rdm"]
     score = brainmark.load_benchmark(path)(Brain())
     assert score.ceiling is not None and 0.9 < score.value < 1.1
 
@@ -255,7 +255,7 @@ def test_names_that_lead_nowhere(lab: Path) -> None:
 def test_a_folder_may_have_a_colon_and_a_slash_at_its_end(lab: Path) -> None:
     path = Path(recording(lab)).rename(lab / "a:b")
     assert benchmarks[f"{path}:V4-ridge"].card.datasets == (str(path),)
-    assert expanded(f"{path}/")[0] == f"{path}:V4-ridge"
+    assert expand(f"{path}/")[0] == f"{path}:V4-ridge"
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brainmark.benchmarks.packaged import names_at
 from brainmark.cli.showing import ceiling_spread
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import BrainmarkError
@@ -13,7 +12,7 @@ from brainmark.core.registry import Entry, metrics
 from brainmark.core.tree import place
 from brainmark.data.packaging.folder import read_card
 from brainmark.run.origin import data_origin
-from brainmark.studies.packaged import package_at
+from brainmark.studies.packaged import names_at, package_at
 
 
 def facts_of(entry: Entry[Any, Any], load: Callable[[], Any] | None = None) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from brainmark.benchmarks.packaged import names_at
 from brainmark.cli.packaging_templates import TEMPLATES
 from brainmark.core.errors import UnknownName
 from brainmark.data.packaging import Prepared, description_of, package, prepare
 from brainmark.data.packaging.problems import CannotPackage
 from brainmark.data.packaging.spec import read_table_of
+from brainmark.studies.packaged import names_at
 
 _OF_RECORDINGS = frozenset({"region", "subject", "session", "units", "time_unit", "kind"})
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any, cast, get_args
 
-from brainmark.benchmarks.packaged import expanded
 from brainmark.core import registry
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import UnknownName
 from brainmark.core.tree import Node, Visibility, find, names, tree
+from brainmark.studies.packaged import expand
 
 
 def selected(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[str]:
@@ -78,7 +78,7 @@ def _unknown(name: str, split: str | None) -> UnknownName:
 def _at_path(name: str) -> list[str]:
     """Return the benchmarks of the packaged data set that a path, or a path and a benchmark, leads to."""
     if name not in registry.datasets and registry.datasets.find(name):
-        return expanded(name)
+        return expand(name)
     return [name] if registry.benchmarks.find(name) else []
 
 

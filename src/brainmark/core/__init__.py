@@ -50,6 +50,7 @@ from brainmark.core.registry import (
 )
 from brainmark.core.score import ControlScore, Failure, Score, Stamp
 from brainmark.core.stimuli import ImageFiles, Media, Stimuli
+from brainmark.core.study import Study, register_benchmark
 from brainmark.core.subject import Subject
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "Source",
     "Stamp",
     "Stimuli",
+    "Study",
     "Subject",
     "UnknownName",
     "benchmarks",
@@ -111,6 +113,7 @@ __all__ = [
     "metric",
     "metrics",
     "models",
+    "register_benchmark",
     "shuffled",
     "untrained_twin",
 ]

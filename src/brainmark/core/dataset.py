@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from brainmark.core.cards import DatasetCard
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.errors import InvalidMeasurement, InvalidStimuli
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_measurement
@@ -55,6 +55,13 @@ class Dataset:
             raise InvalidMeasurement(
                 f"{self.identifier}: {coordinate} {i} is {str(measured[i])!r}, but stimulus {i} is {str(shown[i])!r}"
             )
+
+    @property
+    def shown(self) -> Stimuli:
+        """The stimuli, of a data set that has some. Raises InvalidStimuli: only statistics of cells are published."""
+        if self.stimuli is None:
+            raise InvalidStimuli(f"{self.identifier}: only statistics of cells are published, without their stimuli")
+        return self.stimuli
 
     @cached_property
     def mean(self) -> xr.DataArray:

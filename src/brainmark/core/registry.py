@@ -39,7 +39,6 @@ ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.models.vision",
     "brainmark.models.language",
     "brainmark.models.sources.resolve",
-    "brainmark.benchmarks",
 )
 
 
@@ -176,7 +175,8 @@ class Registry(Generic[T, C]):
 
     def find(self, name: str) -> Entry[T, C] | None:
         """Return what is registered or found under this name, or None; what is nearly right raises its explanation."""
-        discover()
+        if name not in self._entries:
+            discover()
         if name in self._entries:
             return self._entries[name]
         with saying_what_to_install(f"{self.kind} {name!r}"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brainmark.core import DataError, Source
-from brainmark.core.libraries import pd, xr
+from brainmark.core.libraries import pd
 from brainmark.data.fetch.files import find_fault
 from brainmark.data.fetch.places import TABLES
 
@@ -25,14 +25,3 @@ def read_table(name: str, source: Source) -> pd.DataFrame:
     if reason:
         raise DataError(f"shipped table {path}: {reason}; reinstall brainmark")
     return pd.read_csv(path, comment="#")
-
-
-def histogram_of(table: pd.DataFrame, name: str, units: str) -> xr.DataArray:
-    """Return the columns ``bin_start, bin_end, cells`` as a histogram: (bin,), numbers of cells."""
-    return xr.DataArray(
-        table["cells"].to_numpy(int),
-        dims="bin",
-        coords={column: ("bin", table[column].to_numpy(float)) for column in ("bin_start", "bin_end")},
-        name=name,
-        attrs={"units": units},
-    )

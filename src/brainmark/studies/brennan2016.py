@@ -2,30 +2,51 @@
 
 27 people, 362 volumes of 2 s, averages over spheres of 6 mm. Time counts from the first volume that was kept: 20 s into
 the recording, where the story begins. Of the 28 published people, s33 is left out: all values are zero.
+
+Words are delayed as blood flow is; folds are five blocks in time with a gap of 32 s between training and test, the
+shuffled folds that lend a score autocorrelation are reported beside them. All regions are asked for as the language
+system: a model answers with the layer that it commits to it.
+
+======================  =============================================================================================
+``-ridge``              r of the mean over people, predicted from the words' representations
+``.people-ridge``       the same for each of 27 people; ceiling: each with the mean of the others
+``-unique``             variance of the mean over people beyond what sound and words cost anyway
+``-surprisal``          correlation with the delayed surprisal, given the same nuisance
+======================  =============================================================================================
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import (
+    Benchmark,
+    Ceiling,
+    Comparison,
+    Control,
+    DataError,
+    Dataset,
+    Read,
+    Record,
+    Setting,
+    Stimuli,
+    Study,
+    register_benchmark,
+    shuffled,
+    untrained_twin,
+)
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import GitFolder, read_list
+from brainmark.data.readers.frequency import log_frequency
 from brainmark.data.readers.textgrid import read_intervals
+from brainmark.metrics.language.nuisances import autocorrelation
+from brainmark.metrics.regression.predictivity import Predictivity
+from brainmark.metrics.statistics.splits import Shuffled
+from brainmark.metrics.statistics.subjects import leave_one_subject_out
+from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes
 
-CITE = """
-@article{Brennan2016,
-  title = {Abstract linguistic structure correlates with temporal activity during naturalistic comprehension},
-  author = {Brennan, Jonathan R. and Stabler, Edward P. and Van Wagenen, Sarah E. and Luh, Wen-Ming and Hale, John T.},
-  journal = {Brain and Language},
-  volume = {157--158},
-  pages = {81--94},
-  year = {2016},
-  doi = {10.1016/j.bandl.2016.04.008}
-}
-"""
-LICENCE = "CC-BY-4.0"
 REGIONS = {
     "LATL": "left anterior temporal lobe",
     "RATL": "right anterior temporal lobe",
@@ -50,20 +71,25 @@ FILES = GitFolder(
     files=read_list(Path(__file__).parent / "tables" / "brennan2016.tsv"),
 )
 SUBJECTS = tuple(sorted(name.split("/")[2].partition("-")[0] for name in FILES.files if "/6mm/" in name))
-CARD = DatasetCard(
-    summary="fMRI of 27 people hearing the first chapter of Alice in Wonderland: six language regions, 362 volumes.",
-    licence=LICENCE,
-    cite=CITE,
+WORDS = ("word_length", "log_frequency", "position")
+NUISANCE = ("word_rate", "sound_power", *WORDS)
+STUDY = Study(
+    licence="CC-BY-4.0",
+    cite="brennan2016",
+    species="human",
     domain="language",
-    species=("human",),
-    regions=tuple(REGIONS),
     modality="text",
+    regions=tuple(REGIONS),
     sources=FILES.sources,
+    setting=Setting(context="story"),
 )
 
 
-@datasets.add("Brennan2016", card=CARD)
-def load() -> Dataset:
+@STUDY.dataset(
+    "Brennan2016",
+    summary="fMRI of 27 people hearing the first chapter of Alice in Wonderland: six language regions, 362 volumes.",
+)
+def read_bold() -> tuple[xr.DataArray, Stimuli]:
     """BOLD: time_bin x neuroid (a region) x repetition (a person), in standard deviations of each time course.
 
     Along time_bin lie ``word_rate`` and ``sound_power``, as the authors delayed them, and their twelve predictors
@@ -77,14 +103,14 @@ def load() -> Dataset:
         coords={
             "time_bin_start": ("time_bin", start),
             "time_bin_end": ("time_bin", start + VOLUME),
-            **{name: ("time_bin", values) for name, values in _delayed().items()},
+            **{name: ("time_bin", values) for name, values in _published_regressors().items()},
             "neuroid_id": ("neuroid", [f"Brennan2016/{region}" for region in REGIONS]),
             "region": ("neuroid", list(REGIONS)),
             "subject": ("repetition", list(SUBJECTS)),
         },
         attrs={"units": "standard deviations"},
     )
-    return Dataset("Brennan2016", CARD, measurement, words(), Setting(context="story"))
+    return measurement, words()
 
 
 def words() -> Stimuli:
@@ -120,7 +146,7 @@ def by_person(measurement: xr.DataArray, region: str) -> xr.DataArray:
     )
 
 
-def _delayed() -> dict[str, np.ndarray]:
+def _published_regressors() -> dict[str, np.ndarray]:
     """What the authors computed of the stimulus, volume by volume, averaged over people where it is said for each."""
     measured = {"word_rate": "rate", "sound_power": "sndpwr"}
     each = {
@@ -132,7 +158,6 @@ def _delayed() -> dict[str, np.ndarray]:
 
 
 def _columns(file: str, columns: int, rows: int = VOLUMES) -> np.ndarray:
-
     path = FILES.fetch(file)
     try:
         values = np.loadtxt(path, ndmin=2)
@@ -145,3 +170,85 @@ def _columns(file: str, columns: int, rows: int = VOLUMES) -> np.ndarray:
 
 def _z(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(axis=0)) / values.std(axis=0)
+
+
+def _target(study: Dataset, region: str, people: bool) -> xr.DataArray:
+    """One region over time, with the regressors of sound and words; people are repetitions, or neuroids."""
+    whole = study.measurement
+    target = by_person(whole, region) if people else whole.isel(neuroid=[list(REGIONS).index(region)])
+    published = [str(c) for c in target.coords if str(c).startswith("published_")]
+    return target.drop_vars(published).assign_coords(_delayed_words(study))
+
+
+def _delayed_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
+    """Length, frequency and position of the words, as differences from their means, delayed."""
+    table, run = study.shown.table, study.measurement.coords
+    columns = [table["length"], log_frequency(table["text"].tolist()), table["position"]]
+    values = np.stack([np.asarray(c, float) for c in columns], axis=1)
+    start, end = (run[f"time_bin_{side}"].values.astype(float) for side in ("start", "end"))
+    series = CANONICAL.series(values - values.mean(axis=0), table["onset"].to_numpy(float), start, end)
+    return {name: ("time_bin", series[:, k]) for k, name in enumerate(WORDS)}
+
+
+def _between_people(_: Dataset) -> Ceiling:
+    """Each person with the mean of the others, for a target whose neuroids are people."""
+    between = leave_one_subject_out(block=BLOCK)
+
+    def compare(target: xr.DataArray) -> Comparison:
+        units = {str(k): v for k, v in target.coords.items() if v.dims == ("neuroid",)}
+        people = target.drop_vars(list(units)).rename(neuroid="subject")
+        found = between(people.assign_coords(subject=units["subject"].values))
+        return replace(found, values=found.values.drop_vars("subject").rename(subject="neuroid").assign_coords(units))
+
+    return ceiling_in_volumes(compare)
+
+
+def _regressors() -> tuple[Control, ...]:
+    """Controls that know no word's meaning: rate and loudness, what words cost, and which volumes are neighbours."""
+    return (
+        _regressor("word rate", ("word_rate",)),
+        _regressor("sound power", ("sound_power",)),
+        _regressor("nuisance", NUISANCE),
+        Control("OASM", lambda benchmark, _: _volumes(benchmark, None)),
+        Control("OASM, shuffled folds", lambda benchmark, _: _volumes(benchmark, 5)),
+    )
+
+
+def _regressor(name: str, columns: tuple[str, ...]) -> Control:
+    def compare(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
+        assert isinstance(benchmark.metric, Haemodynamic)
+        target = benchmark.mean_target
+        series = np.stack([target.coords[c].values for c in columns], axis=1)
+        return benchmark.metric.compare((series - series.mean(axis=0)) / series.std(axis=0), target)
+
+    return Control(name, compare)
+
+
+def _volumes(benchmark: Benchmark, shuffled_folds: int | None) -> Comparison:
+    """Volumes as themselves, blurred over neighbours (OASM): they know nothing in blocks, and all in shuffled folds."""
+    metric, target = benchmark.metric, benchmark.mean_target
+    assert isinstance(metric, Haemodynamic)
+    assert isinstance(metric.metric, Predictivity)
+    if shuffled_folds is not None:
+        metric = replace(metric, metric=replace(metric.metric, splits=Shuffled(shuffled_folds)))
+    return metric.compare(autocorrelation(np.zeros(target.sizes["time_bin"], int), sigma=2.0), target)
+
+
+for _region, _where in REGIONS.items():
+    for _measure, _metric, _what in (
+        ("-ridge", "bold_ridge", "predicted linearly from the words"),
+        (".people-ridge", "bold_ridge", "person by person, predicted linearly from the words"),
+        ("-unique", "bold_unique", "variance that words explain beyond sound power, word rate, length and frequency"),
+        ("-surprisal", "bold_partial", "correlated with how unexpected words are, given word rate and frequency"),
+    ):
+        _people, _beyond = "people" in _measure, _metric != "bold_ridge"
+        register_benchmark(
+            f"Brennan2016.{_region}{_measure}", "Brennan2016", _metric,
+            ask=Read("surprisal") if _metric == "bold_partial" else Record("language_system"),
+            options={"nuisance": NUISANCE} if _beyond else None,
+            target=partial(_target, region=_region, people=_people),
+            ceiling=_between_people if _people else "metric",
+            controls=(*(() if _beyond else _regressors()), untrained_twin(), shuffled()),
+            summary=f"People listening to a story, {_where} ({_region}), {_what}.", region=_region,
+            datasets=("Brennan2016", "Brown.held_out"), tags=("fMRI", "temporal"),
+        )  # fmt: skip

@@ -1,53 +1,27 @@
-"""Frank 2013 and 2015 (UCL corpus): reading times and brain potentials for the words of 205 sentences.
+"""Frank 2013 and 2015 (UCL corpus): reading times and brain potentials for the words of 205 sentences, and surprisal.
 
 Self-paced reading, four measures of eye movements and six components of the event-related potential, averaged over
 people; with cloze probabilities, rated predictability and the surprisal of seven models of de Varda et al. 2023.
 The first word of a sentence is read, but not measured.
+
+Signs: reading times rise with surprisal, and so do the late positive components (EPNP, P600, PNP); the negative ones
+(ELAN, LAN, N400) become more negative, cloze probability and rated predictability fall. A value above 0 always means
+that a word which the model finds less expected has a larger effect on readers.
+
+The plain correlations are over all words, as they were published. Where nuisance is taken into account, the last word
+of each sentence is left out: readers wrap up there, and potentials are far more positive.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import DataError, Setting, Stimuli, Study
 from brainmark.core.libraries import pd, xr
 from brainmark.data.fetch import GitFolder
+from brainmark.studies.reading import FITS, register_reading
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-CITE = """
-@article{Frank2013,
-  title = {Reading time data for evaluating broad-coverage models of {English} sentence processing},
-  author = {Frank, Stefan L. and Fernandez Monsalve, Irene and Thompson, Robin L. and Vigliocco, Gabriella},
-  journal = {Behavior Research Methods},
-  volume = {45},
-  pages = {1182--1190},
-  year = {2013},
-  doi = {10.3758/s13428-012-0313-y}
-}
-@article{Frank2015,
-  title = {The {ERP} response to the amount of information conveyed by words in sentences},
-  author = {Frank, Stefan L. and Otten, Leun J. and Galli, Giulia and Vigliocco, Gabriella},
-  journal = {Brain and Language},
-  volume = {140},
-  pages = {1--11},
-  year = {2015},
-  doi = {10.1016/j.bandl.2014.10.006}
-}
-@article{deVarda2023,
-  title = {Cloze probability, predictability ratings, and computational estimates for 205 {English} sentences, aligned
-           with existing {EEG} and reading time data},
-  author = {de Varda, Andrea Gregor and Marelli, Marco and Amenta, Simona},
-  journal = {Behavior Research Methods},
-  year = {2023},
-  doi = {10.3758/s13428-023-02261-8}
-}
-"""
-LICENCE = "not stated; see the publication"
 FILES = GitFolder(
     owner="Andrea-de-Varda",
     repo="prediction-resource",
@@ -74,47 +48,34 @@ MODELS = (
     "GPT2", "GPT2_medium", "GPT2_large", "GPT2_xl", "GPTNeo_125M", "GPTNeo", "GPTNeo_2.7B",
 )  # fmt: skip
 """Models whose surprisals (nats) are published with the words."""
+FALLING = ("ELAN", "LAN", "N400", "cloze", "rated")
+POTENTIALS = ("ELAN", "LAN", "N400", "EPNP", "P600", "PNP")
+JUDGED = ("cloze", "rated")
+STUDY = Study(
+    licence="not stated; see the publication",
+    cite="frank2013 frank2015 devarda2023",
+    species="human",
+    domain="language",
+    modality="text",
+    sources=FILES.sources,
+    setting=Setting(context="sentence"),
+)
 
 
-def _register(measure: str) -> None:
-    name, (_, _, what) = f"Frank2015.{measure}", MEASURES[measure]
-    card = DatasetCard(
-        summary=f"205 English sentences, 1726 words after the first of each: {what}, mean over people.",
-        licence=LICENCE,
-        cite=CITE,
-        domain="language",
-        species=("human",),
-        regions=(),
-        modality="text",
-        sources=FILES.sources,
-    )
-
-    @datasets.add(name, card=card)
-    def load() -> Dataset:
-        """One value a presentation (a word); NaN: the first word of a sentence."""
-        table = _words()
-        column, units, _ = MEASURES[measure]
-        shown = table[["text", "sentence", "position", "length", "last"]]
-        measurement = _measured(table, column, units)
-        return Dataset(name, card, measurement, Stimuli("Frank2015", "text", shown), Setting(context="sentence"))
-
-
-def _measured(table: pd.DataFrame, column: str, units: str) -> xr.DataArray:
-
+def read_measure(column: str, units: str) -> tuple[xr.DataArray, Stimuli]:
+    """One value a presentation (a word); NaN: the first word of a sentence."""
+    table = _read(FILES.fetch("all_measures.csv"))
     known = {"stimulus_id": table.index.to_numpy(str), "sentence": table["sentence"].to_numpy(int)}
     known |= {f"surprisal_{m}": table[f"s_{m}"].to_numpy(float) for m in MODELS}
     coords = {name: ("presentation", values) for name, values in known.items()}
-    return xr.DataArray(table[column].to_numpy(float), dims="presentation", coords=coords, attrs={"units": units})
-
-
-def _words() -> pd.DataFrame:
-    """All words of all sentences in order; the first of each has no measures."""
-    return _read(FILES.fetch("all_measures.csv"))
+    values = table[column].to_numpy(float)
+    measurement = xr.DataArray(values, dims="presentation", coords=coords, attrs={"units": units})
+    return measurement, Stimuli("Frank2015", "text", table[["text", "sentence", "position", "length", "last"]])
 
 
 @cache
 def _read(path: Path) -> pd.DataFrame:
-
+    """All words of all sentences in order; the first of each has no measures."""
     measured = pd.read_csv(path).sort_values(["sent_id", "context_length"], kind="stable")
     rows: list[pd.DataFrame] = []
     for sentence, part in measured.groupby("sent_id", sort=True):
@@ -134,5 +95,14 @@ def _read(path: Path) -> pd.DataFrame:
     return table.set_axis(pd.Index(ids, name="stimulus_id"), axis=0)
 
 
-for _measure in MEASURES:
-    _register(_measure)
+for _measure, (_column, _units, _what) in MEASURES.items():
+    STUDY.dataset(
+        f"Frank2015.{_measure}", _column, _units,
+        summary=f"205 English sentences, 1726 words after the first of each: {_what}, mean over people.",
+    )(read_measure)  # fmt: skip
+    for _fit in FITS if _measure not in JUDGED else ("correlation",):
+        register_reading(
+            f"Frank2015.{_measure}", f"Frank2015.{_measure}", _fit, f"{_what} in 205 sentences", context="sentence",
+            sign=-1 if _measure in FALLING else 1, spillover=1 if _measure == "self_paced" else 0, leave_out="last",
+            parent="ERP" if _measure in POTENTIALS else "behavior",
+        )  # fmt: skip

@@ -1,36 +1,16 @@
 """Futrell 2018 (Natural Stories): how long people look at each of 10,256 words of ten stories, self-paced.
 
-Means and standard deviations over the 62 to 97 readers of each word; single readers are not in these files.
+Means and standard deviations over the 62 to 97 readers of each word; single readers are not in these files. The cost
+of a word goes on into the next: length, frequency and position of the word before are taken into account, too.
 """
 
 from __future__ import annotations
 
-from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import DataError, Setting, Stimuli, Study
 from brainmark.core.libraries import pd, xr
 from brainmark.data.fetch import GitFolder
+from brainmark.studies.reading import FITS, register_reading
 
-CITE = """
-@article{Futrell2021,
-  title = {The {Natural Stories} corpus: a reading-time corpus of {English} texts containing rare syntactic
-           constructions},
-  author = {Futrell, Richard and Gibson, Edward and Tily, Harry J. and Blank, Idan and Vishnevetsky, Anastasia and
-            Piantadosi, Steven T. and Fedorenko, Evelina},
-  journal = {Language Resources and Evaluation},
-  volume = {55},
-  pages = {63--77},
-  year = {2021},
-  doi = {10.1007/s10579-020-09503-7}
-}
-@inproceedings{Futrell2018,
-  title = {The {Natural Stories} Corpus},
-  author = {Futrell, Richard and Gibson, Edward and Tily, Harry J. and Blank, Idan and Vishnevetsky, Anastasia and
-            Piantadosi, Steven T. and Fedorenko, Evelina},
-  booktitle = {LREC},
-  year = {2018}
-}
-"""
-LICENCE = "CC-BY-NC-SA-4.0"
 FILES = GitFolder(
     owner="languageMIT",
     repo="naturalstories",
@@ -41,22 +21,24 @@ FILES = GitFolder(
         "processed_wordinfo.tsv": ("047d2a0b84eff99d90535d1517f7fa7d466b81fbd60e990f2f08caac04d8aa56", 901515),
     },
 )
-CARD = DatasetCard(
-    summary="Self-paced reading times of 10,256 words in ten stories, means over 62 to 97 readers.",
-    licence=LICENCE,
-    cite=CITE,
+STUDY = Study(
+    licence="CC-BY-NC-SA-4.0",
+    cite="futrell2021 futrell2018",
+    species="human",
     domain="language",
-    species=("human",),
-    regions=(),
     modality="text",
     sources=FILES.sources,
+    setting=Setting(context="story"),
 )
 
 
-@datasets.add("Futrell2018.natural_stories", card=CARD)
-def load() -> Dataset:
+@STUDY.dataset(
+    "Futrell2018.natural_stories",
+    summary="Self-paced reading times of 10,256 words in ten stories, means over 62 to 97 readers.",
+)
+def read_times() -> tuple[xr.DataArray, Stimuli]:
     """Reading times: presentation, ms; coordinates ``error_variance`` (of the mean), ``readers``, ``story``."""
-    name, table = "Futrell2018.natural_stories", _words()
+    table = _words()
     measurement = xr.DataArray(
         table["meanItemRT"].to_numpy(float),
         dims="presentation",
@@ -69,8 +51,8 @@ def load() -> Dataset:
         attrs={"units": "ms"},
     )
     shown = table[["word", "item", "zone"]].set_axis(["text", "story", "position"], axis=1)
-    stimuli = Stimuli(name, "text", shown.assign(length=[len(word) for word in shown["text"]]))
-    return Dataset(name, CARD, measurement, stimuli, Setting(context="story"))
+    shown = shown.assign(length=[len(word) for word in shown["text"]])
+    return measurement, Stimuli("Futrell2018.natural_stories", "text", shown)
 
 
 def _words() -> pd.DataFrame:
@@ -86,3 +68,10 @@ def _words() -> pd.DataFrame:
     both = both.sort_values(["item", "zone"], kind="stable")
     ids = [f"Futrell2018/{story}.{zone}" for story, zone in zip(both["item"], both["zone"], strict=True)]
     return both.set_axis(pd.Index(ids, name="stimulus_id"), axis=0)
+
+
+for _fit in FITS:
+    register_reading(
+        "Futrell2018", "Futrell2018.natural_stories", _fit, "reading times of ten stories", context="story",
+        spillover=1, errors=True,
+    )  # fmt: skip

@@ -1,154 +1,77 @@
 """Geirhos et al. 2021: what people take edges, silhouettes and pictures of conflicting shape and texture for.
 
 Ten people saw each image for 200 ms at 3 degrees and chose among 16 kinds of objects. Of the 1280 pictures of
-conflicting cues, those are registered whose shape is the first of its kind.
+conflicting cues, those are registered whose shape is the first of its kind. Models choose among the 16 kinds by their
+own classes; a model without such classes does not apply.
 """
 
 from __future__ import annotations
 
-from brainmark.core import DataError, DatasetCard, Setting, Source, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from pathlib import Path
+
+from brainmark.core import Choose, DataError, Setting, Source, Stimuli, Study, register_benchmark
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
-from brainmark.data.fetch import GitFolder
+from brainmark.data.fetch import GitFolder, read_list
 from brainmark.data.tables import read_table
 
-CITE = """
-@inproceedings{Geirhos2021,
-  title = {Partial success in closing the gap between human and machine vision},
-  author = {Geirhos, Robert and Narayanappa, Kantharaju and Mitzkus, Benjamin and Thieringer, Tizian
-            and Bethge, Matthias and Wichmann, Felix A. and Brendel, Wieland},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume = {34},
-  pages = {23885--23899},
-  year = {2021}
-}
-@inproceedings{Geirhos2019,
-  title = {{ImageNet}-trained {CNNs} are biased towards texture; increasing shape bias improves accuracy
-           and robustness},
-  author = {Geirhos, Robert and Rubisch, Patricia and Michaelis, Claudio and Bethge, Matthias
-            and Wichmann, Felix A. and Brendel, Wieland},
-  booktitle = {International Conference on Learning Representations},
-  year = {2019}
-}
-"""
-LICENCE = "CC-BY-4.0"
 OBJECTS = (
     "airplane", "bear", "bicycle", "bird", "boat", "bottle", "car", "cat",
     "chair", "clock", "dog", "elephant", "keyboard", "knife", "oven", "truck",
 )  # fmt: skip
-FOLDERS = {"edge": "edges", "silhouette": "filled-silhouettes", "cue-conflict": "style-transfer-preprocessed-512"}
-COUNTS = {"edge": 160, "silhouette": 160, "cue-conflict": 134}
-DEGREES, DURATION = 3.0, 200.0
-
-_COMMIT = "ccd0c01d42c0a8a834e90ec141e7f24fa915dc23"
+CONDITIONS = {  # folder of the images, their number, what they are
+    "edge": ("edges", 160, "line drawings made from photographs"),
+    "silhouette": ("filled-silhouettes", 160, "filled silhouettes"),
+    "cue-conflict": (
+        "style-transfer-preprocessed-512", 134, "pictures with the shape of one object and the texture of another",
+    ),
+}  # fmt: skip
+COMMIT = "ccd0c01d42c0a8a834e90ec141e7f24fa915dc23"
 IMAGES = Source(  # shipped: sha256 and bytes of each image
-    url=f"https://github.com/rgeirhos/texture-vs-shape/tree/{_COMMIT}/stimuli",
+    url=f"https://github.com/rgeirhos/texture-vs-shape/tree/{COMMIT}/stimuli",
     sha256="6665b530e12beec1931e5acd8bf142aeec7630eb398ca08c0bd6127fb97250a2",
     size=49353,
 )
-TRIALS: dict[str, tuple[tuple[str, int], ...]] = {  # one file for each of ten people: sha256, bytes
-    "edge": (
-        ("e4b737c8fd3849a55fa9c037de9ba59d29a4cbc291e6ec06347c25758feac0f2", 13454),
-        ("d4726cbc9ec15020cad3942fd55d6bbb946cb607164ca1661356d579158b00b0", 13467),
-        ("6b2e8a93ceb81d676ebe13a8b8ea724794f08d7d0d536c6f8b0ca360abb2f524", 13426),
-        ("76d67ec52994f6c41eb5ae443fb2b4234efb29d12245f23cbd235a4e9f9c52e7", 13399),
-        ("e2ae02950ce27b66bbf78b95bf8140034e4d85d9a815bab29bdb8b9d4491b976", 13448),
-        ("09070d0a650b99dd27de93db75a3b333e9a317318679aa65ae759219e1442332", 13453),
-        ("7d3c41afd852beca3e6c5899bfb0ea309ec684deb5132cf7802a818587e8298f", 13388),
-        ("f54aa000f906c3e377da838e8cb6a2e47f6370042baa15a282b12eef4b329755", 13464),
-        ("5815bf679529a4d31d0c5af11d7f60aff15d55261aaa8bebf86f7d0e4fb1709e", 12860),
-        ("d3d52d6ae95158f74da7f630096501c7417156b2fb474f9716bf51fcb5a5a0f8", 13452),
-    ),
-    "silhouette": (
-        ("34e1a7352b9494d6030e75ee356df8b01e980c51effd8088171b33e599359901", 13526),
-        ("a5075b5adf4452ebce0d198229f96028e965cb9f3539f0bc08045e5b6d93d2f9", 13319),
-        ("94087eb34ac2f7f3ba04b753667c0a8be6d9e191a90728f47788f444593ef932", 13426),
-        ("28befd9b2f3acbe2aeb1216c4eea039ec5fd177db472d0cb49dc370e96fce719", 13447),
-        ("230304aa89ce61d7c888b74a73b4601ec94fc42e00b5dd56cd58b32f11da12a0", 13336),
-        ("31480745aa878a6e53d75b61794d58a1501a79b6d2f6679d3449b8ec74a5bc6a", 13366),
-        ("598fcce05f3ba19a943a5c99da068bc2492e287849ef5331f3e741b531a3ae64", 13417),
-        ("da80bc431330e8af14287ea7b1d19caffeaae8283a41935d53da038efb642fd5", 13373),
-        ("a35f3ba5fd78990068c5fb70c4ba03cd325128a3fea8826c47df43dfdbd40732", 13391),
-        ("9fd39d41e6396ba0a5b6aaa2a6ac8c9ce351da03cf03e64cbfbb690e3e28196f", 13409),
-    ),
-    "cue-conflict": (
-        ("8e100c7aad0e4ab891cb16a1fea9768edc882f9e47369549d45aa765b0897b1a", 116385),
-        ("e9988e3eee0d4f9500fdf626d043e8382e96032a3f791b0d4886807a46e632ad", 116988),
-        ("d3907fee2e612e6cd13c316a069f2e5fd41b0a55218b79be9537e1276c507d88", 117186),
-        ("1d7b093f1174229a68e3bfac2f68877b2747bac001ad4aadbff5d5f89a44630e", 115974),
-        ("f7e69864b7a981f6daaf51d9fc9945b185020e482956b38f477bf8eec9a5fa86", 117282),
-        ("b63d7b4c52374a583f5e342aab46de5c445ef314501abc4b36736531c4d5f532", 117128),
-        ("75959b12b8ccb9a265e20cb2beef05ac0dbf4052746742dd7e88818e69e2774c", 116855),
-        ("b50f6956933c0a20eaf19e846c1fb5896068550da4597e8a7fc30aaf557ea02f", 116968),
-        ("c94aba7fb9bf6887ec2fd0f554b145a6ed66c295b26a5c19594e1c0174253878", 117133),
-        ("aa7b4f124bf605fd614b704d7556bb1a8088364b3113f9f918257b5cd3925f1b", 116728),
-    ),
-}
+TRIALS = GitFolder(  # one file for each of ten people in each condition
+    owner="bethgelab",
+    repo="model-vs-human",
+    commit="79ed7cd1d9ac3a114e71b6638f0a98bdd627316c",
+    folder="raw-data",
+    files=read_list(Path(__file__).parent / "tables" / "geirhos2021.tsv"),
+)
+STUDY = Study(
+    licence="CC-BY-4.0",
+    cite="geirhos2021 geirhos2019",
+    species="human",
+    domain="vision",
+    modality="image",
+    setting=Setting(degrees=3.0, duration=200.0),
+)
 
 
-def _trials(condition: str) -> GitFolder:
-    return GitFolder(
-        owner="bethgelab",
-        repo="model-vs-human",
-        commit="79ed7cd1d9ac3a114e71b6638f0a98bdd627316c",
-        folder=f"raw-data/{condition}",
-        files={
-            f"{condition}_subject-{person:02d}_session_1.csv": file
-            for person, file in enumerate(TRIALS[condition], start=1)
-        },
-    )
+def _files_of(condition: str) -> list[str]:
+    """Files of answers in a condition, one for each person."""
+    return [name for name in TRIALS.files if name.startswith(f"{condition}/")]
 
 
-def _card(condition: str, what: str) -> DatasetCard:
-    return DatasetCard(
-        summary=f"Choices of ten people among 16 kinds of objects, {COUNTS[condition]} {what}.",
-        licence=LICENCE,
-        cite=CITE,
-        domain="vision",
-        species=("human",),
-        regions=(),
-        modality="image",
-        sources=(*_trials(condition).sources, IMAGES),
-    )
-
-
-CARDS = {
-    "edge": _card("edge", "line drawings made from photographs"),
-    "silhouette": _card("silhouette", "filled silhouettes"),
-    "cue-conflict": _card("cue-conflict", "pictures with the shape of one object and the texture of another"),
-}
-
-
-def _register(condition: str) -> None:
-    @datasets.add(f"Geirhos2021.{condition}", card=CARDS[condition])
-    def load() -> Dataset:
-        """Choices: presentation x choice x subject, 1 for what was chosen; all 0: no answer in time."""
-        return _study(condition)
-
-
-def _study(condition: str) -> Dataset:
-
-    name = f"Geirhos2021.{condition}"
+def read_condition(condition: str) -> tuple[xr.DataArray, Stimuli]:
+    """Choices: presentation x choice x subject, 1 for what was chosen; all 0: no answer in time."""
+    name, count = f"Geirhos2021.{condition}", CONDITIONS[condition][1]
     files = _images(condition)
-    if len(files.files) != COUNTS[condition]:
-        raise DataError(f"{name}: the table names {len(files.files)} images; expected {COUNTS[condition]}")
+    if len(files.files) != count:
+        raise DataError(f"{name}: the table names {len(files.files)} images; expected {count}")
     paths = files.fetch_all()
     table = _labels(list(paths), condition == "cue-conflict")
-    stimuli = Stimuli(name, "image", table, ImageFiles(tuple(paths.values())))
-    trials = answers(condition)
-    setting = Setting(degrees=DEGREES, duration=DURATION)
-    return Dataset(name, CARDS[condition], choices(trials, table), stimuli, setting)
+    return choices(answers(condition), table), Stimuli(name, "image", table, ImageFiles(tuple(paths.values())))
 
 
 def _images(condition: str) -> GitFolder:
-
     table = read_table("geirhos2019_images.csv", IMAGES)
-    folder = FOLDERS[condition]
+    folder = CONDITIONS[condition][0]
     rows = table[table["path"].str.startswith(f"{folder}/")]
     files = zip(rows["path"].str.removeprefix(f"{folder}/"), rows["sha256"], rows["bytes"].astype(int), strict=True)
     return GitFolder(
-        "rgeirhos", "texture-vs-shape", _COMMIT, f"stimuli/{folder}", {path: (sha, size) for path, sha, size in files}
+        "rgeirhos", "texture-vs-shape", COMMIT, f"stimuli/{folder}", {path: (sha, size) for path, sha, size in files}
     )
 
 
@@ -169,7 +92,7 @@ def answers(condition: str) -> pd.DataFrame:
     DataError : a file lacks a column, or has an answer that was no choice.
     """
     frames: list[pd.DataFrame] = []
-    for name, path in _trials(condition).fetch_all().items():
+    for name, path in TRIALS.fetch_all(_files_of(condition)).items():
         frame = pd.read_csv(path, keep_default_na=False)
         missing = [c for c in ("subj", "object_response", "imagename") if c not in frame.columns]
         if missing:
@@ -202,5 +125,25 @@ def choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
     )
 
 
-for _condition in FOLDERS:
-    _register(_condition)
+for _condition, (_, _count, _what) in CONDITIONS.items():
+    STUDY.dataset(
+        f"Geirhos2021.{_condition}", _condition,
+        summary=f"Choices of ten people among 16 kinds of objects, {_count} {_what}.",
+        sources=(*map(TRIALS.source, _files_of(_condition)), IMAGES),
+    )(read_condition)  # fmt: skip
+    for _name, _metric, _parent, _summary in (
+        (
+            "error_consistency",
+            "error_consistency",
+            "behavior",
+            "Whether errors are made on the same images as by people",
+        ),
+        ("accuracy_distance", "accuracy_distance", "behavior", "How near the accuracy is to people's"),
+        ("shape_bias", "shape_bias", "behavior", "Whether shape or texture decides as often as it does for people"),
+        ("top1", "accuracy", "engineering", "Share of images recognised"),
+    ):
+        if _name != "shape_bias" or _condition == "cue-conflict":
+            register_benchmark(
+                f"Geirhos2021.{_condition}-{_name}", f"Geirhos2021.{_condition}", _metric, ask=Choose(OBJECTS),
+                summary=f"{_summary}, among 16 kinds of objects ({_condition}).", parent=_parent,
+            )  # fmt: skip

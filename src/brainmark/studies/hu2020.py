@@ -1,7 +1,9 @@
 """Hu 2020 (SyntaxGym): 34 suites of sentences that come in regions, with predictions about their surprisals.
 
 An item is one sentence frame in several conditions; what a reader with the grammar of English finds less expected is
-said by formulas, see `brainmark.metrics.language.formulas`. Nobody was measured.
+said by formulas, see `brainmark.metrics.language.formulas`. Nobody was measured. Formulas are about sums of surprisals
+over regions. A model without expectations fulfils some of them by chance: see the control, in which surprisals are
+exchanged between regions.
 
 The two predictions of ``fgd_hierarchy`` exclude each other: what region 6 costs with a gap in subject position is to be
 less in one condition, and to be equal. Its score cannot exceed a half.
@@ -10,34 +12,24 @@ less in one condition, and to be equal. Its score cannot exceed a half.
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import (
+    DataError,
+    Dataset,
+    Read,
+    Setting,
+    Stimuli,
+    Study,
+    register_benchmark,
+    shuffled,
+    untrained_twin,
+)
 from brainmark.core.libraries import pd, xr
 from brainmark.data.fetch import GitFolder, read_list
 
-CITE = """
-@inproceedings{Hu2020,
-  title = {A Systematic Assessment of Syntactic Generalization in Neural Language Models},
-  author = {Hu, Jennifer and Gauthier, Jon and Qian, Peng and Wilcox, Ethan and Levy, Roger},
-  booktitle = {Proceedings of the 58th Annual Meeting of the Association for Computational Linguistics},
-  pages = {1725--1744},
-  year = {2020},
-  doi = {10.18653/v1/2020.acl-main.158}
-}
-@inproceedings{Gauthier2020,
-  title = {{SyntaxGym}: An Online Platform for Targeted Evaluation of Language Models},
-  author = {Gauthier, Jon and Hu, Jennifer and Wilcox, Ethan and Qian, Peng and Levy, Roger},
-  booktitle = {Proceedings of the 58th Annual Meeting of the Association for Computational Linguistics: System
-               Demonstrations},
-  pages = {70--76},
-  year = {2020}
-}
-"""
-LICENCE = "MIT"
 FILES = GitFolder(
     owner="cpllab",
     repo="syntactic-generalization",
@@ -46,6 +38,14 @@ FILES = GitFolder(
     files=read_list(Path(__file__).parent / "tables" / "hu2020.tsv"),
 )
 SUITES = tuple(name.removesuffix(".json") for name in FILES.files)
+STUDY = Study(
+    licence="MIT",
+    cite="hu2020 gauthier2020",
+    species="none",
+    domain="language",
+    modality="text",
+    setting=Setting(context="sentence"),
+)
 
 
 def predictions(suite: str) -> tuple[str, ...]:
@@ -53,31 +53,21 @@ def predictions(suite: str) -> tuple[str, ...]:
     return tuple(p["formula"] for p in _content(suite)["predictions"])
 
 
-def _register(suite: str) -> None:
-    name = f"SyntaxGym.{suite}"
-    card = DatasetCard(
-        summary=f"Sentences by region, with predictions about their surprisals: suite {suite}.",
-        licence=LICENCE,
-        cite=CITE,
-        domain="language",
-        species=("none",),
-        regions=(),
-        modality="text",
-        sources=(FILES.source(f"{suite}.json"),),
-    )
+def _options(_: Dataset, suite: str) -> dict[str, Any]:
+    return {"formulas": predictions(suite)}
 
-    @datasets.add(name, card=card)
-    def load() -> Dataset:
-        """Regions: presentation; 1: a prediction is about it, 0: it is not."""
-        table = _regions(suite)
-        columns = {c: ("presentation", table[c].to_numpy()) for c in ("item", "condition", "region_number")}
-        measurement = xr.DataArray(
-            table["critical"].to_numpy(float),
-            dims="presentation",
-            coords={"stimulus_id": ("presentation", table.index.to_numpy(str)), **columns},
-            attrs={"units": "1: a prediction is about this region"},
-        )
-        return Dataset(name, card, measurement, Stimuli(name, "text", table), Setting(context="sentence"))
+
+def read_suite(suite: str) -> tuple[xr.DataArray, Stimuli]:
+    """Regions: presentation; 1: a prediction is about it, 0: it is not."""
+    table = _regions(suite)
+    columns = {c: ("presentation", table[c].to_numpy()) for c in ("item", "condition", "region_number")}
+    measurement = xr.DataArray(
+        table["critical"].to_numpy(float),
+        dims="presentation",
+        coords={"stimulus_id": ("presentation", table.index.to_numpy(str)), **columns},
+        attrs={"units": "1: a prediction is about this region"},
+    )
+    return measurement, Stimuli(f"SyntaxGym.{suite}", "text", table)
 
 
 def _regions(suite: str) -> pd.DataFrame:
@@ -109,7 +99,6 @@ def _content(suite: str) -> dict[str, Any]:
 
 @cache
 def _read(path: Path) -> dict[str, Any]:
-
     content = json.loads(path.read_text(encoding="utf-8"))
     if not content.get("items") or not content.get("predictions"):
         raise DataError(f"{path}: no items or no predictions")
@@ -119,4 +108,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 for _suite in SUITES:
-    _register(_suite)
+    STUDY.dataset(
+        f"SyntaxGym.{_suite}", _suite, sources=(FILES.source(f"{_suite}.json"),),
+        summary=f"Sentences by region, with predictions about their surprisals: suite {_suite}.",
+    )(read_suite)  # fmt: skip
+    register_benchmark(
+        f"SyntaxGym.{_suite}", f"SyntaxGym.{_suite}", "predictions_hold", ask=Read("surprisal"),
+        options=partial(_options, suite=_suite),
+        summary=f"Share of items in which surprisals are as the grammar predicts (suite {_suite}).",
+        controls=(untrained_twin(), shuffled()), parent="engineering", tags=("engineering", "grammar"),
+    )  # fmt: skip

@@ -7,40 +7,14 @@ How large and how long the images were shown is not stated with the data and dif
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
-from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import DataError, Record, Stimuli, Study, register_benchmark
 from brainmark.core.libraries import np, pd, scipy, xr
 from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import field_of, fields_of, mat_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-CITE = """
-@article{Kriegeskorte2008,
-  title = {Matching categorical object representations in inferior temporal cortex of man and monkey},
-  author = {Kriegeskorte, Nikolaus and Mur, Marieke and Ruff, Douglas A. and Kiani, Roozbeh and Bodurka, Jerzy
-            and Esteky, Hossein and Tanaka, Keiji and Bandettini, Peter A.},
-  journal = {Neuron},
-  volume = {60}, number = {6}, pages = {1126--1141},
-  year = {2008},
-  doi = {10.1016/j.neuron.2008.10.043}
-}
-"""
-CITE_JUDGEMENTS = """
-@article{Mur2013,
-  title = {Human object-similarity judgments reflect and transcend the primate-{IT} object representation},
-  author = {Mur, Marieke and Meys, Mirjam and Bodurka, Jerzy and Goebel, Rainer and Bandettini, Peter A.
-            and Kriegeskorte, Nikolaus},
-  journal = {Frontiers in Psychology},
-  volume = {4}, pages = {128},
-  year = {2013},
-  doi = {10.3389/fpsyg.2013.00128}
-}
-"""
 SUPPLEMENT = "Kriegeskorte_Neuron2008_supplementalData.mat"
 BRAINS = "92_brainRDMs.mat"
 JUDGEMENTS = "92_behavRDMs.mat"
@@ -57,37 +31,22 @@ FILES = GitFolder(
 )
 IMAGES, SUBJECTS, SESSIONS, JUDGES = 92, 4, 2, 16
 CATEGORIES = ("human", "face", "animal", "natural")
-
-
-def _card(summary: str, species: str, regions: tuple[str, ...], cite: str, *files: str) -> DatasetCard:
-    return DatasetCard(
-        summary=summary,
-        licence="MIT (rsatoolbox); published with the paper",
-        cite=cite,
-        domain="vision",
-        species=(species,),
-        regions=regions,
-        modality="image",
-        sources=tuple(FILES.source(file) for file in files),
-        tags=("rdm",),
-    )
-
-
-HUMAN_CARD = _card(
-    "Human IT, fMRI of 4 subjects in 2 sessions: dissimilarities of 92 objects.",
-    "human", ("IT",), CITE, BRAINS, SUPPLEMENT,
-)  # fmt: skip
-MONKEY_CARD = _card(
-    "Macaque IT, 674 neurons of 2 monkeys: dissimilarities of 92 objects.", "macaque", ("IT",), CITE, SUPPLEMENT
+STUDY = Study(
+    licence="MIT (rsatoolbox); published with the paper",
+    cite="kriegeskorte2008",
+    species="macaque",
+    domain="vision",
+    modality="image",
+    tags=("rdm",),
 )
-JUDGEMENT_CARD = _card(
-    "Similarity of 92 objects as arranged by 16 people.",
-    "human", (), CITE_JUDGEMENTS + CITE, JUDGEMENTS, SUPPLEMENT,
+
+
+@STUDY.dataset(
+    "Kriegeskorte2008.humanIT", species="human", regions=("IT",),
+    sources=[FILES.source(f) for f in (BRAINS, SUPPLEMENT)],
+    summary="Human IT, fMRI of 4 subjects in 2 sessions: dissimilarities of 92 objects.",
 )  # fmt: skip
-
-
-@datasets.add("Kriegeskorte2008.humanIT", card=HUMAN_CARD)
-def human_it() -> Dataset:
+def read_human_it() -> tuple[xr.DataArray, Stimuli]:
     """Human IT: subject x repetition (session) x presentation x other, 1 - r."""
     path = FILES.fetch(BRAINS)
     structs = _array_of(path, "RDMs", (SUBJECTS, SESSIONS))
@@ -98,11 +57,14 @@ def human_it() -> Dataset:
         raise DataError(f"{path}: field 'name' mixes subjects {mixed[0]} in one row")
     people = {"subject": ("subject", [row[0] for row in names])}
     dims = ("subject", "repetition", "presentation", "other")
-    return _study("Kriegeskorte2008.humanIT", HUMAN_CARD, values, dims, people)
+    return _with_stimuli(values, dims, people)
 
 
-@datasets.add("Kriegeskorte2008.monkeyIT", card=MONKEY_CARD)
-def monkey_it() -> Dataset:
+@STUDY.dataset(
+    "Kriegeskorte2008.monkeyIT", regions=("IT",), sources=[FILES.source(SUPPLEMENT)],
+    summary="Macaque IT, 674 neurons of 2 monkeys: dissimilarities of 92 objects.",
+)  # fmt: skip
+def read_monkey_it() -> tuple[xr.DataArray, Stimuli]:
     """Macaque IT: presentation x other, 1 - r over 674 neurons."""
     path = FILES.fetch(SUPPLEMENT)
     pairs = IMAGES * (IMAGES - 1) // 2
@@ -110,34 +72,31 @@ def monkey_it() -> Dataset:
         if str(field_of(struct, "name", path)).startswith("mIT"):
             values = scipy.spatial.distance.squareform(fields_of(struct, ("RDM",), path, (pairs,))["RDM"])
             dims = ("presentation", "other")
-            return _study("Kriegeskorte2008.monkeyIT", MONKEY_CARD, values, dims, {})
+            return _with_stimuli(values, dims, {})
     raise DataError(f"{path}: no field 'name' of 'RDMs_mIT_hIT_fig1' starts with 'mIT'")
 
 
-@datasets.add("Kriegeskorte2008.judgements", card=JUDGEMENT_CARD)
-def judgements() -> Dataset:
+@STUDY.dataset(
+    "Kriegeskorte2008.judgements", species="human", cite="mur2013 kriegeskorte2008",
+    sources=[FILES.source(f) for f in (JUDGEMENTS, SUPPLEMENT)],
+    summary="Similarity of 92 objects as arranged by 16 people.",
+)  # fmt: skip
+def read_judgements() -> tuple[xr.DataArray, Stimuli]:
     """Judgements: subject x presentation x other, distances on the screen, each subject's own scale."""
     path = FILES.fetch(JUDGEMENTS)
     structs = _array_of(path, "rdms_behav_92", (JUDGES,))
     values = np.array([_matrix(s, path) for s in structs])
     people = {"subject": ("subject", [_person(s, path) for s in structs])}
     dims = ("subject", "presentation", "other")
-    return _study("Kriegeskorte2008.judgements", JUDGEMENT_CARD, values, dims, people)
+    return _with_stimuli(values, dims, people)
 
 
-def _study(
-    identifier: str,
-    card: DatasetCard,
-    values: np.ndarray,
-    dims: tuple[str, ...],
-    people: dict[str, tuple[str, list[str]]],
-) -> Dataset:
-
+def _with_stimuli(
+    values: np.ndarray, dims: tuple[str, ...], people: Mapping[str, tuple[str, list[str]]]
+) -> tuple[xr.DataArray, Stimuli]:
     stimuli = _stimuli()
-    ids = list(stimuli.ids)
-    coords = {"stimulus_id": ("presentation", ids), "other_id": ("other", ids), **people}
-    measurement: xr.DataArray = xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1"})
-    return Dataset(identifier, card, measurement, stimuli, Setting())
+    coords = {"stimulus_id": ("presentation", stimuli.ids), "other_id": ("other", stimuli.ids), **people}
+    return xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1"}), stimuli
 
 
 def _stimuli() -> Stimuli:
@@ -155,7 +114,6 @@ def _stimuli() -> Stimuli:
 
 
 def _array_of(path: Path, variable: str, shape: tuple[int, ...]) -> np.ndarray:
-
     structs = np.asarray(mat_of(path, variable), dtype=object)
     if structs.shape != shape:
         raise DataError(f"{path}: {variable!r} has shape {structs.shape}; expected {shape}")
@@ -163,7 +121,6 @@ def _array_of(path: Path, variable: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _matrix(struct: object, path: Path) -> np.ndarray:
-
     return fields_of(struct, ("RDM",), path, (IMAGES, IMAGES))["RDM"].astype(float)
 
 
@@ -173,3 +130,14 @@ def _person(struct: object, path: Path) -> str:
     if len(parts) < 2:
         raise DataError(f"{path}: field 'name' is {parts[0]!r}; expected '... | subject ...'")
     return parts[1]
+
+
+for _part, _whose in (
+    ("monkeyIT", "macaque IT"),
+    ("humanIT", "human IT"),
+    ("judgements", "people who arrange them by similarity"),
+):
+    register_benchmark(
+        f"Kriegeskorte2008.{_part}-rdm", f"Kriegeskorte2008.{_part}", "rdm", ask=Record("IT"),
+        summary=f"Which of 92 objects are alike to {_whose} and to the IT of the model (RSA).",
+    )  # fmt: skip

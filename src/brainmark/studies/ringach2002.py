@@ -10,23 +10,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brainmark.core import DatasetCard, Setting, Source, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import Source, Study
 from brainmark.core.libraries import np, xr
 from brainmark.data.fetch import GitFolder
 from brainmark.data.readers.arrays import fields_of, mat_of
-from brainmark.data.tables import histogram_of, read_table
+from brainmark.data.tables import read_table
+from brainmark.studies.tuning import histogram_of, register_tuning
 
-CITE = """
-@article{Ringach2002,
-  title = {Orientation selectivity in macaque {V1}: diversity and laminar dependence},
-  author = {Ringach, Dario L. and Shapley, Robert M. and Hawken, Michael J.},
-  journal = {Journal of Neuroscience},
-  volume = {22}, number = {13}, pages = {5639--5651},
-  year = {2002},
-  doi = {10.1523/JNEUROSCI.22-13-05639.2002}
-}
-"""
 FILE = "ringach_2002_db.mat"
 FILES = GitFolder(
     owner="neuroailab",
@@ -44,91 +34,67 @@ SUMMARY = Source(
 CELLS = 308
 FIELDS = ("animal", "bw", "maxdc", "maxfirst", "mindc", "orivar", "po", "rdepth", "spont")
 THRESHOLD = 5.0  # spikes/s above the spontaneous rate
+STUDY = Study(
+    licence="not stated by the publisher",
+    cite="ringach2002",
+    species="macaque",
+    domain="vision",
+    modality="image",
+    regions=("V1",),
+    sources=FILES.sources,
+    tags=("tuning",),
+)
 
 
 class Property(NamedTuple):
-    """A property of a cell: what it is, in which unit, from which fields of the file: field / divisor - less."""
+    """A property of a cell: what it is, in which unit, from which fields of the file: field / divisor - less.
+
+    `compared` says in the summary of its benchmark what is distributed; None: there is no benchmark.
+    """
 
     meaning: str
     units: str
     field: str
     divisor: str | None = None
     less: str | None = None
+    compared: str | None = None
 
 
 PROPERTIES = {
     "circular_variance": Property(
-        "circular variance of the orientation tuning curve (0: one orientation, 1: none preferred)", "1", "orivar"
+        "circular variance of the orientation tuning curve (0: one orientation, 1: none preferred)", "1", "orivar",
+        compared="circular variance of orientation tuning",
     ),
     "orientation_bandwidth": Property(
-        "half width of orientation tuning at 1/sqrt(2) of the peak, as published (up to 180)",
-        "degrees",
-        "bw",
+        "half width of orientation tuning at 1/sqrt(2) of the peak, as published (up to 180)", "degrees", "bw",
+        compared="the half width of orientation tuning at 1/sqrt(2) of the peak",
     ),
     "orthogonal_preferred": Property(
         "response at the orientation orthogonal to the preferred one, as a share of the response at the preferred one",
-        "1",
-        "po",
+        "1", "po", compared="the response at the orientation orthogonal to the preferred one, over that at it,",
     ),
     "orthogonal_less_variance": Property(
         "response at the orthogonal orientation, as a share of that at the preferred one, less circular variance",
-        "1",
-        "po",
-        less="orivar",
+        "1", "po", less="orivar",
+        compared="the same share, less circular variance: two measures of selectivity compared,",
     ),
-    "modulation_ratio": Property("F1/F0: first harmonic over mean rate, best grating", "1", "maxfirst", "maxdc"),
-    "max_dc": Property("mean rate at the best orientation", "spikes/s", "maxdc"),
+    "modulation_ratio": Property(
+        "F1/F0: first harmonic over mean rate, best grating", "1", "maxfirst", "maxdc",
+        compared="the modulation by drifting gratings (F1/F0)",
+    ),
+    "max_dc": Property(
+        "mean rate at the best orientation", "spikes/s", "maxdc",
+        compared="the mean rate at the best grating, with the model's median mapped on that of the cells,",
+    ),
     "min_dc": Property("mean rate at the worst orientation", "spikes/s", "mindc"),
     "max_ac": Property("first harmonic of the rate, best grating", "spikes/s", "maxfirst"),
     "spontaneous": Property("spontaneous rate", "spikes/s", "spont"),
-}
+}  # fmt: skip
 
 
-def _card(summary: str, licence: str, sources: tuple[Source, ...]) -> DatasetCard:
-    return DatasetCard(
-        summary=summary,
-        licence=licence,
-        cite=CITE,
-        domain="vision",
-        species=("macaque",),
-        regions=("V1",),
-        modality="image",
-        sources=sources,
-        tags=("tuning",),
-    )
-
-
-def _register(name: str, prop: Property) -> None:
-    identifier = f"Ringach2002.{name}"
-    card = _card(f"Macaque V1, 304 cells: {prop.meaning}.", "not stated by the publisher", FILES.sources)
-
-    @datasets.add(identifier, card=card)
-    def load() -> Dataset:
-        """One value a cell, with animal and relative cortical depth."""
-        return _study(identifier, card, name, prop)
-
-
-def _register_summary(name: str) -> None:
-    identifier = f"Ringach2002.summary.{name}"
-    card = _card(f"Macaque V1, 304 cells in two bins: {PROPERTIES[name].meaning}.", "facts, not protected", (SUMMARY,))
-
-    @datasets.add(identifier, card=card)
-    def load() -> Dataset:
-        """Numbers of cells below and above a landmark."""
-        table = read_table(SUMMARY_FILE, SUMMARY)
-        rows = table[table["property"] == name]
-        return Dataset(identifier, card, histogram_of(rows, name, PROPERTIES[name].units), None, Setting())
-
-
-for _name, _property in PROPERTIES.items():
-    _register(_name, _property)
-for _name in ("circular_variance", "modulation_ratio"):
-    _register_summary(_name)
-
-
-def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Dataset:
-
-    cells = _cells()
+def read_property(name: str) -> tuple[xr.DataArray, None]:
+    """One value a cell, with animal and relative cortical depth."""
+    cells, prop = _cells(), PROPERTIES[name]
     values = cells[prop.field] / cells[prop.divisor] if prop.divisor else cells[prop.field]
     values = values - cells[prop.less] if prop.less else values
     chosen = np.flatnonzero((cells["maxdc"] > cells["spont"] + THRESHOLD) & np.isfinite(values))
@@ -144,7 +110,13 @@ def _study(identifier: str, card: DatasetCard, name: str, prop: Property) -> Dat
         name=name,
         attrs={"units": prop.units, "long_name": prop.meaning},
     )
-    return Dataset(identifier, card, measurement, None, Setting())
+    return measurement, None
+
+
+def read_summary(name: str) -> tuple[xr.DataArray, None]:
+    """Numbers of cells below and above a landmark."""
+    table = read_table(SUMMARY_FILE, SUMMARY)
+    return histogram_of(table[table["property"] == name], name, PROPERTIES[name].units), None
 
 
 def _cells() -> dict[str, np.ndarray]:
@@ -152,3 +124,18 @@ def _cells() -> dict[str, np.ndarray]:
     path = FILES.fetch(FILE)
     table = fields_of(mat_of(path, "db"), FIELDS, path, (CELLS,))
     return {key: v.astype(str) if key == "animal" else v.astype(np.float64) for key, v in table.items()}
+
+
+for _name, _property in PROPERTIES.items():
+    STUDY.dataset(f"Ringach2002.{_name}", _name, summary=f"Macaque V1, 304 cells: {_property.meaning}.")(read_property)
+    if _property.compared:
+        register_tuning(f"Ringach2002.V1-{_name}", f"Ringach2002.{_name}", _name, _property.compared)
+for _name in ("circular_variance", "modulation_ratio"):
+    STUDY.dataset(
+        f"Ringach2002.summary.{_name}", _name, licence="facts, not protected", sources=(SUMMARY,),
+        summary=f"Macaque V1, 304 cells in two bins: {PROPERTIES[_name].meaning}.",
+    )(read_summary)  # fmt: skip
+    register_tuning(
+        f"Ringach2002.V1.summary-{_name}", f"Ringach2002.summary.{_name}", _name,
+        f"{PROPERTIES[_name].compared} (two bins)",
+    )  # fmt: skip

@@ -1,41 +1,39 @@
-"""A simulated brain over time, with a known answer; made when asked for, nothing is downloaded."""
+"""A simulated brain over time: what dynamics are worth where the answer is known. It says nothing about real brains.
+
+The data are made when asked for. `simulated-truth-over-time`, the network behind the simulated neurons, must do best.
+Without dynamics the course of the responses can be predicted in part only, and there are no solution times: such a
+model does not apply.
+"""
 
 from __future__ import annotations
 
-from brainmark.core import DatasetCard, Stimuli, datasets
-from brainmark.core.dataset import Dataset
-from brainmark.core.experiment import Setting
+from brainmark.core import Benchmark, Comparison, Control, Record, Setting, Stimuli, Study, register_benchmark
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.generated.simulated import simulated_trials
-from brainmark.data.generated.simulated_time import WIDE, faint_objects, solution_times, units_over_time
-from brainmark.studies.simulated import BRAINMARK
+from brainmark.data.generated.simulated_time import BINS, WIDE, faint_objects, solution_times, units_over_time
+from brainmark.metrics.statistics.ceilings import split_half
 
 IMAGES, NEURONS, TRIALS = 240, 40, 6
 THRESHOLD = 2.5  # sensitivity (d') with which primates are taken to solve an image
+STUDY = Study(
+    licence="MIT",
+    cite="brainmark",
+    species="simulation",
+    domain="vision",
+    modality="image",
+    setting=Setting(degrees=8),
+    simulated=True,
+)
 
 
-def _card(summary: str, regions: tuple[str, ...]) -> DatasetCard:
-    return DatasetCard(
-        summary=f"Simulated, not recorded: {summary}",
-        licence="MIT",
-        cite=BRAINMARK,
-        domain="vision",
-        species=("simulation",),
-        regions=regions,
-        modality="image",
-        sources=(),
-        simulated=True,
-    )
-
-
-TEMPORAL = _card("40 neurons in 6 bins of 30 ms, 240 images of five objects, 6 trials; faint objects late.", ("IT",))
-TIMES = _card("when a brain solves each of 240 images of five objects, faint ones later.", ())
-
-
-@datasets.add("Simulated.IT-temporal", card=TEMPORAL)
-def simulated_temporal(seed: int = 0) -> Dataset:
+@STUDY.dataset(
+    "Simulated.IT-temporal", regions=("IT",), setting=Setting(degrees=8, trials=TRIALS),
+    summary="Simulated, not recorded: 40 neurons in 6 bins of 30 ms, 240 images of five objects, 6 trials; faint "
+    "objects late.",
+)  # fmt: skip
+def simulate_recording(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
     """Trials: repetition x presentation x neuroid x time_bin; reliabilities of their means from .4 to .95."""
-    stimuli, _ = _stimuli("Simulated.IT-temporal", seed)
+    stimuli = _stimuli("Simulated.IT-temporal", seed)
     units = units_over_time(stimuli.media, WIDE)
     reliabilities = np.linspace(0.4, 0.95, NEURONS)
     together = np.moveaxis(units, 1, 2).reshape(-1, units.shape[1])  # an image in a bin after the other
@@ -53,30 +51,53 @@ def simulated_temporal(seed: int = 0) -> Dataset:
             "time_bin_end": ("time_bin", [end for _, end in WIDE]),
         },
     )
-    return Dataset("Simulated.IT-temporal", TEMPORAL, measurement, stimuli, Setting(degrees=8, trials=TRIALS))
+    return measurement, stimuli
 
 
-@datasets.add("Simulated.solution_times", card=TIMES)
-def simulated_solution_times(seed: int = 0) -> Dataset:
+@STUDY.dataset(
+    "Simulated.solution_times",
+    summary="Simulated, not recorded: when a brain solves each of 240 images of five objects, faint ones later.",
+)
+def simulate_solution_times(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
     """Solution times in ms (presentation,), with the label and the threshold of each image."""
-    stimuli, labels = _stimuli("Simulated.solution_times", seed)
+    stimuli = _stimuli("Simulated.solution_times", seed)
     measurement = xr.DataArray(
         solution_times(stimuli.media),
         dims=("presentation",),
         coords={
             "stimulus_id": ("presentation", stimuli.ids),
-            "label": ("presentation", labels),
+            "label": ("presentation", stimuli.table["label"].to_numpy()),
             "threshold": ("presentation", np.full(IMAGES, THRESHOLD)),
         },
         attrs={"units": "ms"},
     )
-    return Dataset("Simulated.solution_times", TIMES, measurement, stimuli, Setting(degrees=8))
+    return measurement, stimuli
 
 
-def _stimuli(identifier: str, seed: int) -> tuple[Stimuli, np.ndarray]:
-
-    from brainmark.core.stimuli import Stimuli
-
+def _stimuli(identifier: str, seed: int) -> Stimuli:
     media, labels = faint_objects(IMAGES, seed)
     names = pd.Index([f"faint{i:03d}" for i in range(IMAGES)], name="stimulus_id")
-    return Stimuli(identifier, "image", pd.DataFrame({"label": labels}, index=names), media), labels
+    return Stimuli(identifier, "image", pd.DataFrame({"label": labels}, index=names), media)
+
+
+def shuffled_times(seed: int = 0) -> Control:
+    """Return the control in which the times belong to the wrong images; with shuffled answers none is solved."""
+
+    def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
+        target = benchmark.mean_target
+        order = np.random.default_rng(seed).permutation(target.sizes["presentation"])
+        return benchmark.metric(answer, target.copy(data=target.values[order]))
+
+    return Control("shuffled times", compare, per_model=True)
+
+
+register_benchmark(
+    "Simulated.IT-temporal-ridge", "Simulated.IT-temporal", "ridge", options={"resamples": 200},
+    summary="Simulated, not recorded: neurons of a network over time, predicted bin by bin.",
+    ceiling=lambda _: split_half(halvings=10, resamples=200), tags=("temporal",),
+)  # fmt: skip
+register_benchmark(
+    "Simulated.IT-ost", "Simulated.solution_times", "solution_times", ask=Record("IT", BINS), region="IT",
+    summary="Simulated, not recorded: when each object is told from the others.",
+    controls=(shuffled_times(),), tags=("temporal",),
+)  # fmt: skip

@@ -2,36 +2,22 @@
 
 Pairs were generated from grammars. How often people (20, a majority of them, for each of some pairs) preferred the
 acceptable one is published as one number a paradigm.
+
+All 134,000 sentences take a large model long: ``BLiMP.sample-accuracy`` asks for 50 pairs of each paradigm, drawn once
+with a seed, and ``BLiMP.<phenomenon>-accuracy`` for those of one phenomenon.
 """
 
 from __future__ import annotations
 
 import json
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
-from brainmark.core import DataError, DatasetCard, Setting, Stimuli, datasets
-from brainmark.core.dataset import Dataset
+from brainmark.core import DataError, Dataset, Experiment, Prefer, Stimuli, Study, register_benchmark, shuffled
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import GitFolder
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-CITE = """
-@article{Warstadt2020,
-  title = {{BLiMP}: The Benchmark of Linguistic Minimal Pairs for {English}},
-  author = {Warstadt, Alex and Parrish, Alicia and Liu, Haokun and Mohananey, Anhad and Peng, Wei and Wang, Sheng-Fu and
-            Bowman, Samuel R.},
-  journal = {Transactions of the Association for Computational Linguistics},
-  volume = {8},
-  pages = {377--392},
-  year = {2020},
-  doi = {10.1162/tacl_a_00321}
-}
-"""
-LICENCE = "CC-BY-4.0"
 FILES = GitFolder(
     owner="alexwarstadt",
     repo="blimp",
@@ -51,26 +37,21 @@ PHENOMENA = (
     "subject_verb_agreement",
 )  # fmt: skip
 FIELDS = ("morphology", "semantics", "syntax", "syntax_semantics")
-CARD = DatasetCard(
-    summary="67 paradigms of 1000 pairs of English sentences, one of which is not acceptable.",
-    licence=LICENCE,
-    cite=CITE,
-    domain="language",
-    species=("human",),
-    regions=(),
-    modality="text",
-    sources=FILES.sources,
+SAMPLED = 50
+"""Pairs of each paradigm in the sample."""
+STUDY = Study(
+    licence="CC-BY-4.0", cite="warstadt2020", species="human", domain="language", modality="text", sources=FILES.sources
 )
 
 
-@datasets.add("BLiMP", card=CARD)
-def load() -> Dataset:
+@STUDY.dataset("BLiMP", summary="67 paradigms of 1000 pairs of English sentences, one of which is not acceptable.")
+def read_sentences() -> tuple[xr.DataArray, Stimuli]:
     """Acceptability: presentation (a sentence), 1 or 0; both sentences of a pair follow each other, in random order.
 
     Coordinates along presentation: ``paradigm``, ``phenomenon``, ``field``, and ``people``, the share of people's
     choices in the paradigm that were right.
     """
-    table = _sentences()
+    table = _read(FILES.fetch("BLiMP.zip"), FILES.fetch("raw_results/summary/human_validation_summary.csv"))
     columns = ("paradigm", "phenomenon", "field", "people")
     measurement = xr.DataArray(
         table["acceptable"].to_numpy(float),
@@ -82,17 +63,12 @@ def load() -> Dataset:
         attrs={"units": "1: acceptable"},
     )
     shown = table.drop(columns=["acceptable", "people"])
-    return Dataset("BLiMP", CARD, measurement, Stimuli("BLiMP", "text", shown), Setting())
-
-
-def _sentences() -> pd.DataFrame:
-    """All sentences by paradigm and pair; which of a pair comes first is drawn once, with a seed."""
-    return _read(FILES.fetch("BLiMP.zip"), FILES.fetch("raw_results/summary/human_validation_summary.csv"))
+    return measurement, Stimuli("BLiMP", "text", shown)
 
 
 @cache
 def _read(archive: Path, summary: Path) -> pd.DataFrame:
-
+    """All sentences by paradigm and pair; which of a pair comes first is drawn once, with a seed."""
     pairs = _pairs(archive)
     acceptable_first = np.random.default_rng(2020).random(len(pairs)) < 0.5
     good, bad = pairs["sentence_good"].to_numpy(object), pairs["sentence_bad"].to_numpy(object)
@@ -115,8 +91,6 @@ _COLUMNS = {"paradigm": "UID", "phenomenon": "linguistics_term", "field": "field
 
 
 def _pairs(path: Path) -> pd.DataFrame:
-    from zipfile import BadZipFile, ZipFile
-
     try:
         with ZipFile(path) as archive:
             names = sorted(n for n in archive.namelist() if n.startswith("data/") and n.endswith(".jsonl"))
@@ -129,3 +103,43 @@ def _pairs(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: {len(pairs)} pairs of {len(counts)} paradigms; expected 67 paradigms of 1000")
     pairs["field"] = pairs["field"].str.replace("/", "_")  # both spellings of syntax_semantics are in the files
     return pairs
+
+
+def _ask(data: Dataset, name: str, part: str) -> Experiment:
+    return Experiment(data.shown.take(_chosen(data, part), name), Prefer(2), data.setting)
+
+
+def _chosen(data: Dataset, part: str) -> np.ndarray:
+    """Positions of the sentences of a part, whole pairs in their order."""
+    sentences = data.measurement
+    paradigm = sentences.coords["paradigm"].values
+    if part == "sample":
+        generator = np.random.default_rng(67)
+        firsts = [np.flatnonzero(paradigm == name)[::2] for name in dict.fromkeys(paradigm.tolist())]
+        first = np.concatenate([np.sort(generator.choice(each, SAMPLED, replace=False)) for each in firsts])
+        return np.stack([first, first + 1], axis=1).reshape(-1)
+    if not part:
+        return np.arange(len(paradigm))
+    return np.flatnonzero(sentences.coords["field" if part in FIELDS else "phenomenon"].values == part)
+
+
+def _pairs_of(data: Dataset, part: str) -> xr.DataArray:
+    """Acceptability of pairs: presentation x choice, with the position of the acceptable one as ``label``."""
+    sentences, chosen = data.measurement, _chosen(data, part)
+    acceptable = sentences.values[chosen].reshape(-1, 2)
+    first = chosen[::2]
+    known = {c: ("presentation", sentences.coords[c].values[first]) for c in ("stimulus_id", "paradigm", "people")}
+    coords = {**known, "label": ("presentation", acceptable.argmax(axis=1)), "choice": np.arange(2)}
+    return xr.DataArray(acceptable, dims=("presentation", "choice"), coords=coords)
+
+
+for _part in ("", "sample", *FIELDS, *PHENOMENA):
+    _name = f"BLiMP.{_part}" if _part else "BLiMP"
+    _what = f"{SAMPLED} pairs of each paradigm" if _part == "sample" else _part.replace("_", " ") or "all paradigms"
+    register_benchmark(
+        f"{_name}-accuracy", "BLiMP", "accuracy", ask=partial(_ask, name=_name, part=_part),
+        options={"by": "paradigm", "people": "people", "resamples": 200},
+        target=partial(_pairs_of, part=_part), controls=(shuffled(),),
+        summary=f"Which of two sentences is the acceptable one: {_what}.", parent="engineering",
+        tags=("engineering", "grammar", *(() if _part == "sample" else ("many stimuli",))),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Literal
 from brainmark.core.cards import Compared
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import Stimuli
+from brainmark.data.generated import simulated_time
 
 _SIZES = ((61, 47), (64, 64), (33, 80), (40, 40))  # height, width: odd, even, wide
 _TEXTS = (
@@ -96,6 +97,7 @@ def metric_example(
     distributions : 48 orientation-tuned units answering to gratings, and the circular variances of their tuning.
     surprisals : one number a region of a sentence, lower in condition "a" than in "b"; the same with its coordinates.
     words : a word a stimulus; its target names the words as the coordinate ``next_word``.
+    solution times : 20 units over time that tell five objects, faint ones later; when each image is solved, in ms.
     """
     make = {
         "recordings": _recordings,
@@ -108,6 +110,7 @@ def metric_example(
         "shares": _shares,
         "judgements": _judgements,
         "distributions": _distributions,
+        "solution times": _solution_times,
     }
     return make[compares](count, np.random.default_rng([seed, 11]))
 
@@ -123,6 +126,27 @@ def _recordings(count: int, generator: np.random.Generator) -> MetricExample:
     units = latent @ generator.standard_normal((6, 24)) + 1.0
     neuroids = latent @ generator.standard_normal((6, 12)) + 3.0
     return MetricExample(recording(stimuli, units, name="unit"), recording(stimuli, neuroids, name="neuroid"))
+
+
+def _solution_times(count: int, generator: np.random.Generator) -> MetricExample:
+    stimuli, (media, labels) = _numbered(count), simulated_time.faint_objects(count, seed=int(generator.integers(100)))
+    time_bins = {
+        f"time_bin_{e}": ("time_bin", [b[k] for b in simulated_time.BINS]) for k, e in enumerate(("start", "end"))
+    }
+    units = simulated_time.units_over_time(media)
+    prediction = (
+        recording(stimuli, units[:, :, 0]).expand_dims(time_bin=units.shape[2], axis=-1).assign_coords(time_bins)
+    )
+    target = xr.DataArray(
+        simulated_time.solution_times(media),
+        dims="presentation",
+        coords={
+            "stimulus_id": ("presentation", stimuli.ids),
+            "label": ("presentation", labels),
+            "threshold": ("presentation", np.full(count, 2.5)),
+        },
+    )
+    return MetricExample(prediction.copy(data=units), target)
 
 
 def _series(count: int, generator: np.random.Generator) -> MetricExample:

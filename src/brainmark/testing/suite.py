@@ -9,10 +9,10 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal
 
-from brainmark.benchmarks.packaged import expanded
 from brainmark.core import registry
 from brainmark.core.errors import BrainmarkError, UnknownName
 from brainmark.core.registry import Entry
+from brainmark.studies.packaged import expand
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, said
 
 Outcome = Literal["passed", "failed", "skipped"]
@@ -207,4 +207,4 @@ def _packaged(path: str) -> list[Entry[Any, Any]]:
     if dataset is None:
         benchmark = registry.benchmarks.find(path)
         return [benchmark] if benchmark else []
-    return [dataset, *(registry.benchmarks[name] for name in expanded(path))]
+    return [dataset, *(registry.benchmarks[name] for name in expand(path))]

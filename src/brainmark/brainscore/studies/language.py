@@ -11,7 +11,6 @@ another as a single text, here each word is asked for after the words before it 
 
 from __future__ import annotations
 
-from brainmark.benchmarks.next_word import most_frequent_word
 from brainmark.brainscore.brainio import read_assembly
 from brainmark.brainscore.metrics import Extrapolated
 from brainmark.brainscore.metrics.ceilings import constant
@@ -34,6 +33,7 @@ from brainmark.core.experiment import Experiment, NextWord, Read, Record
 from brainmark.core.libraries import xr
 from brainmark.data.fetch import fetch
 from brainmark.studies import hu2020
+from brainmark.studies.running_text import most_frequent_word
 
 EXTRAPOLATED = {  # identifier without its metric: data set, subjects, labels kept together by ridge, folds
     "Blank2014": ("Blank2014.fROI", "subject_id", "story", 8),
@@ -154,7 +154,7 @@ def futrell2018_pearsonr() -> Benchmark:
 def _register_suite(suite: str) -> None:
     name, dataset = f"syntaxgym-{suite}", f"SyntaxGym.{suite}"
     what = f"Share of items in which all predictions hold (suite {suite})"
-    card = _card(what, dataset, "predictions_hold", "engineering", hu2020.CITE, hu2020.LICENCE)
+    card = _card(what, dataset, "predictions_hold", "engineering", "hu2020 gauthier2020", "MIT")
 
     @benchmarks.add(name, card=card)
     def load() -> Benchmark:

@@ -14,7 +14,6 @@ from brainmark.core import DatasetCard, InvalidMeasurement, Setting, Source, Sti
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import fetch
-from brainmark.studies.futrell2018 import CITE as FUTRELL_2018
 
 LICENCE = "not stated; see the publication"
 REGION = "language_system"
@@ -90,7 +89,11 @@ FILES = {
         "5c8fc7f3e24cc1af5f5296459377b638b6492641", "fMRI, sentences, mean over people", TUCKUTE_2024, None
     ),
     "Futrell2018": Published(
-        "381ccc8038fbdb31235b5f3e1d350f359b5e287f", "reading times of ten stories", FUTRELL_2018, "", "word"
+        "381ccc8038fbdb31235b5f3e1d350f359b5e287f",
+        "reading times of ten stories",
+        "futrell2021 futrell2018",
+        "",
+        "word",
     ),
 }
 

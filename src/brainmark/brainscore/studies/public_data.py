@@ -14,7 +14,6 @@ from brainmark.brainscore.files import Listed, assembly, listed, row, stimulus_s
 from brainmark.core import DatasetCard, Setting, Stimuli, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.libraries import xr
-from brainmark.studies.geirhos2021 import CITE as GEIRHOS_2021
 
 LICENCE = "not stated; see the publication"
 SCHRIMPF_2018 = """@article{Schrimpf2018,
@@ -130,7 +129,7 @@ FAMILIES = {
     "li2026": Family("visual cortex of macaques, natural scenes", LI_2026, "macaque", ("V1", "V2", "V4", "IT"), 11.0),
     "coggan2024_fMRI": Family("occluded objects, human fMRI", COGGAN_2024, "human", ("V1", "V2", "V4", "IT"), 9.0),
     "rajalingham2018": Family("which of two of 24 objects people take an image for", RAJALINGHAM_2018, degrees=8.0),
-    "geirhos2021": Family("which of 16 kinds of objects people see", GEIRHOS_2021, degrees=3.0),
+    "geirhos2021": Family("which of 16 kinds of objects people see", "geirhos2021 geirhos2019", degrees=3.0),
     "baker2022": Family("people recognising silhouettes whose configuration is destroyed", BAKER_2022, degrees=8.8),
     "bmd2024": Family("people recognising textured and dotted objects", SCHRIMPF_2018, degrees=8.0),
     "coggan2024_behavior": Family("people recognising occluded objects", COGGAN_2024, degrees=10.0),

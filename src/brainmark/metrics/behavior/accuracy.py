@@ -18,7 +18,9 @@ from brainmark.metrics.statistics.resampling import draws
     chance=None,
     tags=("behavior", "engineering"),
 )
-def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
+def accuracy(
+    truth: str = "label", by: str | None = None, people: str | None = None, resamples: int = 1000, seed: int = 0
+) -> Metric:
     """Share of presentations on which the model's first choice is the right label (top-1).
 
     Parameters
@@ -26,13 +28,16 @@ def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000,
     truth : coordinate of the target along presentation with the right label, one of its choices.
     by : coordinate of the target along presentation; each of its labels has a value of its own, and the centre is their
         mean. None: one value over all presentations.
+    people : coordinate of the target along presentation with the share of people who are right, one share for each
+        label of `by`; None: not known.
     resamples : bootstrap draws of presentations; 0: no replicates.
     seed : of the draws.
 
     Returns
     -------
     Comparison with one value (or one a label); choices that tie share the presentation evenly. ``details`` has chance
-    (one over the number of choices) and the mean log2 probability of the right label.
+    (one over the number of choices) and the mean log2 probability of the right label; of people, their mean share and
+    its correlation with the values.
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
@@ -44,15 +49,16 @@ def accuracy(truth: str = "label", by: str | None = None, resamples: int = 1000,
         counts = draws(len(solved), resamples, seed) if resamples else None
         total = values.sum(axis=1)
         shares = (values * right).sum(axis=1) / np.where(total > 0, total, 1)
+        found = np.array([solved[at].mean() for at in groups.values()])
+        known = {} if people is None else _compare_with_people(found, target, people, groups)
         return Comparison(
-            xr.DataArray(
-                [solved[at].mean() for at in groups.values()], dims=("pattern",), coords={"pattern": list(groups)}
-            ),
+            xr.DataArray(found, dims=("pattern",), coords={"pattern": list(groups)}),
             replicates=None if counts is None else np.stack([_drawn(solved, counts, at) for at in groups.values()], 1),
             center="mean",
             details={
                 "chance": 1 / values.shape[1],
                 "log2 probability of the right label": float(np.log2(np.clip(shares, 1e-12, None)).mean()),
+                **known,
             },
         )
 
@@ -63,6 +69,18 @@ def _positions(target: xr.DataArray, by: str) -> dict[str, np.ndarray]:
     """Presentations with each label of a coordinate."""
     names = along_presentations(target, by).astype(str)
     return {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
+
+
+def _compare_with_people(
+    found: np.ndarray, target: xr.DataArray, people: str, groups: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """What people reach, and how alike they and the model find the labels hard."""
+    share = along_presentations(target, people).astype(float)
+    reached = np.array([share[at][0] for at in groups.values()])
+    details = {"people": float(reached.mean())}
+    if len(reached) > 2 and np.ptp(found) > 0:
+        details["r with people over paradigms"] = float(np.corrcoef(found, reached)[0, 1])
+    return details
 
 
 def _drawn(solved: np.ndarray, counts: np.ndarray, at: np.ndarray) -> np.ndarray:
