@@ -23,8 +23,8 @@ from brainmark.core import (
     check_answer,
     models,
 )  # fmt: skip
-from brainmark.models.language import baselines
 from brainmark.models.networks.kneser_ney import KneserNey
+from brainmark.models.subjects import word_baselines as baselines
 from brainmark.models.subjects.word_models import WORD, WordSubject, ngram_subject, word_text
 
 CORPUS = [

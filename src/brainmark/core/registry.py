@@ -36,8 +36,10 @@ ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.studies",
     "brainmark.brainscore.metrics.published",
     "brainmark.brainscore.studies",
-    "brainmark.models.vision",
-    "brainmark.models.language",
+    "brainmark.models.zoo",
+    "brainmark.models.subjects.pixels",
+    "brainmark.models.subjects.simulated",
+    "brainmark.models.subjects.word_baselines",
     "brainmark.models.sources.resolve",
 )
 

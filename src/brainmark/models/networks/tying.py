@@ -10,6 +10,8 @@ from itertools import chain
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from brainmark.models.sources.torch_libraries import torchvision
+
 NORMS = (
     nn.modules.batchnorm._BatchNorm,  # pyright: ignore[reportPrivateUsage]
     nn.modules.instancenorm._InstanceNorm,  # pyright: ignore[reportPrivateUsage]
@@ -122,4 +124,9 @@ def _named(name: str, norm: nn.Module) -> Iterator[tuple[str, Tensor]]:
         yield prefix + key, value
 
 
-__all__ = ["NORMS", "Repeated", "tied"]
+def tied_resnet50() -> nn.Module:
+    """Return an untrained ResNet-50 whose equal blocks share weights: in each stage one runs 2, 3, 5 or 2 times."""
+    return tied(torchvision().models.resnet50(weights=None))
+
+
+__all__ = ["NORMS", "Repeated", "tied", "tied_resnet50"]

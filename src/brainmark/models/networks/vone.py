@@ -206,3 +206,8 @@ class VOneBlock(nn.Module):
 
 def _standard_normal(shape: Sequence[int], seed: int) -> Tensor:
     return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed))
+
+
+def voneblock(seed: int = 0, noise: bool = False) -> VOneBlock:
+    """Return a block with cells drawn from `seed`; with `noise`, its trials differ as those of neurons do."""
+    return VOneBlock(seed=seed, noise="neuronal" if noise else "none")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from brainmark.core.libraries import np
 from brainmark.models.networks.cornet import cornet_s
-from brainmark.models.networks.vone import VOneBlock
+from brainmark.models.networks.vone import VOneBlock, voneblock
 from brainmark.models.sources.torch_libraries import torchvision
 
 WIDTH = 64  # channels that the back ends take
@@ -106,4 +106,11 @@ BACK_ENDS: Mapping[str, Callable[[], nn.Module]] = {
 }
 
 
-__all__ = ["BACK_ENDS", "WIDTH", "AlexNetBackEnd", "VOneNet", "cornet_s_back_end", "resnet50_back_end", "without"]
+def vonenet(back_end: str, seed: int = 0, noise: bool = True) -> VOneNet:
+    """Return an untrained VOneNet with one of `BACK_ENDS`; its V1 is drawn from `seed`, the rest by torch."""
+    return VOneNet(voneblock(seed, noise), BACK_ENDS[back_end]())
+
+
+__all__ = [
+    "BACK_ENDS", "WIDTH", "AlexNetBackEnd", "VOneNet", "cornet_s_back_end", "resnet50_back_end", "vonenet", "without",
+]  # fmt: skip

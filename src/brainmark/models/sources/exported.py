@@ -1,59 +1,51 @@
-"""Exported programs (``torch.export.save``): networks without their Python code."""
+"""Exported programs (``torch.export.save``): networks without their Python code, ``path/to/network.pt2``."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import Any, ClassVar
 
 from brainmark.core.errors import DataError, InvalidModel, ModelError
-from brainmark.core.registry import Entry
-from brainmark.core.subject import Subject
+from brainmark.core.libraries import nn, torch
 from brainmark.data.fetch import file_digest
-from brainmark.models.sources.found_networks import DEGREES, Preprocessing, Regions, as_vision_subject
-from brainmark.models.sources.resolve import ModelEntry, card_for
+from brainmark.models.sources.source import NetworkSource
 
 
-def exported(name: str) -> ModelEntry:
-    """Return the model of a file; ``network.toml`` beside ``network.pt2``, if there is one, describes it.
+@dataclass(frozen=True)
+class Exported(NetworkSource):
+    """A program in a file."""
 
-    Raises
-    ------
-    DataError : there is no such file.
-    InvalidModel : see `brainmark.models.sources.toml_models`.
-    """
-    path = Path(name)
-    if not path.is_file():
-        raise DataError(f"{name}: there is no such file")
-    beside = path.with_suffix(".toml")
-    if beside.is_file():
-        from brainmark.models.sources.toml_models import beside_program
+    options: ClassVar[Mapping[str, Any]] = {}
+    path: Path
+    _seen: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
-        return beside_program(name, beside)
+    def check(self) -> None:
+        """Raise DataError if there is no such file."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: there is no such file")
 
-    return bare(name)
+    def make(self, options: Mapping[str, Any]) -> nn.Module:
+        """Return the network, with the layers that it had when it was exported. Raises what `load_program` raises."""
+        del options
+        network, width = load_program(self.path)
+        self._seen.update({"size": width} if width else {})
+        return network
 
+    def seen(self) -> dict[str, Any]:
+        """Return the width of its input, if the program that was made has a fixed one."""
+        return self._seen
 
-def bare(name: str) -> ModelEntry:
-    """Return the model of a file alone; its layers are chosen by depth unless they are told."""
-    path = Path(name)
-    digest = file_digest(path)
+    def content(self) -> str:
+        """Return the digest of the file."""
+        return file_digest(self.path)
 
-    def make(size: int | None = None, regions: Regions | None = None) -> Subject:
-        module, width = load_program(path)
-        return as_vision_subject(name, module, Preprocessing(width or Preprocessing.size), None, size, regions)
-
-    card = card_for(
-        name,
-        what=f"The exported program {path.name} (sha256 {digest[:12]})",
-        where=path.name,
-        licence="not stated",
-        degrees=DEGREES,
-    )
-    return Entry("model", name, make, card, lambda: file_digest(path))
+    def facts(self) -> dict[str, Any]:
+        """Return what a card says of it."""
+        what = f"The exported program {self.path.name} (sha256 {file_digest(self.path)[:12]})"
+        return {"what": what, "where": self.path.name, "licence": "not stated"}
 
 
 def load_program(path: Path) -> tuple[nn.Module, int | None]:
@@ -84,4 +76,4 @@ def load_program(path: Path) -> tuple[nn.Module, int | None]:
     return module, width if isinstance(width, int) else None
 
 
-__all__ = ["bare", "exported", "load_program"]
+__all__ = ["Exported", "load_program"]

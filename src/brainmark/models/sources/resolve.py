@@ -9,28 +9,32 @@
 ``vectors/glove.6B.300d.txt``       a table of word vectors (text of GloVe or word2vec)
 ``my_module:make_model``            what a function returns: a torch module or a subject
 ``path/to/network.pt2``             an exported program; ``network.toml`` beside it may describe it
+``checkpoint:PATH``                 a run of ``brainmark train``, or one of its checkpoints
 ``models.toml#name``                a description; see `brainmark.models.sources.toml_models`
 ==================================  ==========================================================
 """
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.cards import ModelCard
-from brainmark.core.errors import InvalidModel
+from brainmark.core.errors import DataError, InvalidModel
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
+from brainmark.data.fetch import file_digest
+from brainmark.models.networks.seeds import twin
+from brainmark.models.sources.checkpoint import ImageCheckpoint, TextCheckpoint
+from brainmark.models.sources.model import DEGREES, DescribedModel, build, factory
+from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, ModelEntry, card_for, find_source
+from brainmark.models.sources.source import Maker
+from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe_like, described
+from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.word_vectors import WordVectorSubject, read_vectors
 
-LIBRARIES = ("timm", "torchvision", "hf", "vectors")
 TWIN = re.compile(r"(?P<base>.+):random(?:=(?P<seed>\d+))?")
-FUNCTION = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<function>[A-Za-z_]\w*)")
-
-ModelEntry = Entry["Subject", ModelCard]
 
 
 @models.add_finder
@@ -44,19 +48,58 @@ def find_model(name: str) -> ModelEntry | None:
     """
     if match := TWIN.fullmatch(name):
         return _twin(match["base"], int(match["seed"] or 0))
-    library, slash, rest = name.partition("/")
-    if slash and rest and library in LIBRARIES:
-        return getattr(importlib.import_module("brainmark.models.sources.found_networks"), library)(name, rest)
-    if name.endswith(".pt2"):
-        return importlib.import_module("brainmark.models.sources.exported").exported(name)
     path, _, member = name.partition("#")
     if path.endswith(".toml"):
-        return importlib.import_module("brainmark.models.sources.toml_models").described(name, Path(path), member)
-    if match := FUNCTION.fullmatch(name):
-        return importlib.import_module("brainmark.models.sources.own_functions").function(
-            name, match["module"], match["function"]
-        )
+        return described(name, Path(path), member)
+    if name.startswith(CHECKPOINT):
+        return _checkpoint(name)
+    library, _, rest = name.partition("/")
+    if library == "vectors" and rest:
+        return _vectors(name, Path(rest))
+    if (library in LIBRARIES and rest) or name.endswith(".pt2") or FUNCTION.fullmatch(name):
+        beside = Path(name).with_suffix(".toml") if name.endswith(".pt2") else None
+        return beside_program(name, beside) if beside and beside.is_file() else _found(name)
     return None
+
+
+def _found(name: str) -> ModelEntry:
+    """Return a network of a source; its layers are chosen by depth unless they are given as an option."""
+    source = find_source(name)
+    source.check()
+    maker = Maker(source)
+    ours = {"regions": None} if source.reads() else {"size": None, "regions": None}
+
+    def load(options: Mapping[str, Any]) -> Subject:
+        told = {n: options[n] for n in ours if n not in source.options and options[n] is not None}
+        given = {n: v for n, v in options.items() if n not in ours or n in source.options}
+        identifier = twin(name, str(given.get("weights", "published")), int(given.get("seed", 0)))
+        return build(identifier, maker.make(given), source, told)
+
+    content = source.content or (None if source.named else maker.content)
+    make = factory(load, {**ours, **source.options}, source.code)
+    return Entry("model", name, make, card_for(name, **{"degrees": DEGREES, **source.facts()}), content)
+
+
+def _checkpoint(name: str) -> ModelEntry:
+    """Return a checkpoint of ``brainmark train``, described as the shipped network of its kind."""
+    source = find_source(name)
+    assert isinstance(source, ImageCheckpoint | TextCheckpoint)
+    told = describe_like(ZOO_FILE, {"source": name, "tags": ["small", "checkpoint"], **source.table()})
+    model = DescribedModel(name, source, told, Path())
+    return Entry("model", name, factory(model.load, model.options, source.code), told.card(), source.content)
+
+
+def _vectors(name: str, path: Path) -> ModelEntry:
+    """Return a table of word vectors, a text file of GloVe or word2vec."""
+    if not path.is_file():
+        raise DataError(f"{name}: there is no file {path}")
+    what = f"Word vectors of {path.name}"
+    card = card_for(
+        name, what=what, where=path.name, licence="not stated", domain="language", regions=LANGUAGE_REGIONS,
+        summary=f"{what}: the mean over the words of a part.",
+    )  # fmt: skip
+    make = factory(lambda _: WordVectorSubject(name, lambda: read_vectors(path)), {}, __name__)
+    return Entry("model", name, make, card, lambda: file_digest(path))
 
 
 def _twin(base: str, seed: int) -> ModelEntry:
@@ -64,11 +107,8 @@ def _twin(base: str, seed: int) -> ModelEntry:
     entry = models[base]
     if not {"weights", "seed"} <= set(entry.options):
         raise InvalidModel(f"{base!r} has no weights that were trained, and so no untrained twin {base + ':random'!r}")
-
-    def make() -> Subject:
-        return entry.load(weights="random", seed=seed)
-
-    make.__module__, make.__qualname__ = entry.module, f"{entry.factory.__qualname__}:random"
+    make = factory(lambda _: entry.load(weights="random", seed=seed), {}, entry.module)
+    make.__qualname__ = f"{entry.factory.__qualname__}:random"
     card = entry.card.model_copy(
         update={
             "summary": f"Untrained twin of {base}: random weights, seed {seed}.",
@@ -79,23 +119,4 @@ def _twin(base: str, seed: int) -> ModelEntry:
     return Entry("model", name, make, card, entry.content)
 
 
-def card_for(name: str, *, what: str, where: str, licence: str, degrees: float | None, **changes: Any) -> ModelCard:
-    """Return the card of a model that nobody registered: it says what is known, and how its layers were chosen."""
-    key = re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
-    title = what.replace("{", "(").replace("}", ")")
-    fields: dict[str, Any] = {
-        "summary": f"{what}; its layers stand for V1, V2, V4 and IT by their depth alone.",
-        "licence": licence,
-        "cite": f"@misc{{{key}, title = {{{title}}}, howpublished = {{{where}}}, year = {{n.d.}}}}",
-        "domain": "vision",
-        "family": library if (library := name.split("/")[0]) in LIBRARIES else "own",
-        "regions": ("V1", "V2", "V4", "IT"),
-        "degrees": degrees,
-        "tags": ("found",),
-    }
-    return ModelCard(**{**fields, **changes})
-
-
-Factory = Callable[..., Any]
-
-__all__ = ["FUNCTION", "TWIN", "Factory", "ModelEntry", "card_for", "find_model"]
+__all__ = ["find_model"]

@@ -128,7 +128,7 @@ def load_gpt(folder: Path) -> GPT2LMHeadModel:
     """
     from safetensors.torch import load
 
-    network = random_gpt(folder, 0)
+    network = untrained_gpt(folder)
     try:
         weights = load((folder / "model.safetensors").read_bytes())
         weights["lm_head.weight"] = weights["transformer.wte.weight"]  # what tokens are read and written by is shared
@@ -150,22 +150,19 @@ def weights_of(network: GPT2LMHeadModel) -> bytes:
     return save(tensors, {"format": "pt"})
 
 
-def random_gpt(folder: Path, seed: int) -> GPT2LMHeadModel:
-    """Return the network of a checkpoint with weights drawn from a seed.
+def untrained_gpt(folder: Path) -> GPT2LMHeadModel:
+    """Return the network of a checkpoint with weights drawn from torch's generator.
 
     Raises
     ------
     DataError : its configuration cannot be read.
     """
-    from brainmark.models.networks.seeds import seeded
-
     library = transformers()
     try:
         config = library.GPT2Config.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         raise DataError(f"{folder}: its configuration cannot be read: {' '.join(str(error).split())}") from error
-    with seeded(seed):
-        return library.GPT2LMHeadModel(config).eval()
+    return library.GPT2LMHeadModel(config).eval()
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
@@ -183,5 +180,5 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 __all__ = [
     "CHECKPOINTS", "FACTS", "FILES", "TextFacts", "digest_of_folder", "is_text_run", "load_gpt", "load_tokenizer",
-    "locate_text", "random_gpt", "read_text_facts", "weights_of",
+    "locate_text", "read_text_facts", "untrained_gpt", "weights_of",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ from brainmark.models.sources.arguments import check_count, check_name, is_finit
 from brainmark.models.subjects.screen import Screen
 from brainmark.models.subjects.units import tiles
 
+REGIONS = ("V1", "V2", "V4", "IT")
+"""Of the ventral stream, in the order in which signals reach them."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -156,4 +159,4 @@ def check_regions(owner: str, regions: Any) -> None:
             check_name(owner, f"regions[{region!r}]", readout, "name a layer ('output' is the last), or give a Readout")
 
 
-__all__ = ["Head", "Readout", "Steps", "as_readout", "check_regions"]
+__all__ = ["REGIONS", "Head", "Readout", "Steps", "as_readout", "check_regions"]

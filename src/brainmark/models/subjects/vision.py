@@ -23,10 +23,9 @@ from brainmark.models.sources.arguments import (
     numbers_in,
     refuse,
 )
-from brainmark.models.subjects.layers import Head, Readout, Steps, as_readout, check_regions
+from brainmark.models.subjects.layers import REGIONS, Head, Readout, Steps, as_readout, check_regions
 from brainmark.models.subjects.screen import Screen
 from brainmark.models.subjects.units import Units, grid, near_fixation, recording
-from brainmark.models.zoo import REGIONS
 
 if TYPE_CHECKING:
     from brainmark.models.activations.extract import Extractor, Progress, Reduction

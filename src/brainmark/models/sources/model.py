@@ -1,0 +1,177 @@
+"""From a network, and what is said of it, to a subject: for names that are found, for files, and for the zoo."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from brainmark.core.errors import InvalidModel
+from brainmark.core.libraries import nn
+from brainmark.core.subject import Subject
+from brainmark.models.networks.seeds import twin
+from brainmark.models.sources.arguments import lacks_tokenizer
+from brainmark.models.sources.description import Description
+from brainmark.models.sources.function import as_reader, performs
+from brainmark.models.sources.hub import Hub
+from brainmark.models.sources.source import USUAL, Maker, NetworkSource
+from brainmark.models.subjects.language import LanguageSubject, block_at
+from brainmark.models.subjects.text_readout import TextReadout
+from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Readout, VisionSubject, as_subject
+
+DEGREES = 8.0
+POOL = 14
+"""Maps larger than this many rows and columns are averaged to them: early layers have millions of units."""
+SEEN: Mapping[str, Any] = {"degrees": DEGREES, "size": 224, "mean": IMAGENET_MEAN, "std": IMAGENET_STD, "head": None}
+"""How a network sees if nothing is known of it."""
+
+
+def factory(load: Callable[[Mapping[str, Any]], Subject], options: Mapping[str, Any], module: str) -> Any:
+    """Return a function for the registry with these options, that calls `load` with all of them."""
+
+    def make(**given: Any) -> Subject:
+        return load({**options, **given})
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(name, keyword, default=value) for name, value in options.items()]
+    make.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    make.__module__ = module
+    return make
+
+
+@dataclass(frozen=True)
+class DescribedModel:
+    """A network of a source, and a description.
+
+    Attributes
+    ----------
+    name : of the model.
+    source : of the network.
+    told : the description.
+    folder : of the description; its files lie there.
+    """
+
+    name: str
+    source: NetworkSource
+    told: Description
+    folder: Path
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What can be chosen when the model is loaded, with the usual values."""
+        if self.told.options is not None:
+            return self.told.options
+        return USUAL if self.told.domain or "weights" in self.source.options else {}
+
+    @cached_property
+    def maker(self) -> Maker:
+        """Makes the network of the source."""
+        return Maker(self.source)
+
+    def load(self, options: Mapping[str, Any]) -> Subject:
+        """Return the subject.
+
+        A description that states its domain is complete: nothing is asked of the source, and a network without
+        trained weights is made when it is first needed. Any other is completed by what the source knows.
+        """
+        told, identifier = self.told, self.name
+        if "weights" in options:
+            identifier = twin(self.name, options["weights"], options.get("seed", 0), str(self.options["weights"]))
+        network: Any = self.make(options) if options.get("weights") == "published" else lambda: self.make(options)
+        if told.domain == "vision":
+            return VisionSubject(identifier, network, **told.fields(False), stochastic=options.get("noise", False))
+        if told.domain == "language" and told.layer:
+            return LanguageSubject(identifier, network, self.source.tokenizer, **told.fields(True))
+        made = network if options.get("weights") == "published" else network()
+        fields = told.fields(self.source.reads() or as_reader(made) is not None or isinstance(made, LanguageSubject))
+        subject = build(identifier, made, self.source, fields)
+        if not isinstance(subject, VisionSubject | LanguageSubject):
+            raise InvalidModel(f"source is {told.source!r}: it has no layers that can be read")
+        return dataclasses.replace(subject, identifier=identifier)
+
+    def make(self, options: Mapping[str, Any]) -> Any:
+        """Return what the source makes, with the weights that the description names."""
+        told, own = self.told, self.told.weights and options.get("weights", "published") == "published"
+        made = self.maker.make({**options, "weights": "random"} if own and "weights" in options else options)
+        if isinstance(made, VisionSubject | LanguageSubject):  # its network is made now, to be changed
+            made = dataclasses.replace(made, network=made.module if isinstance(made, VisionSubject) else made.reader)
+        module = made.module if performs(made) else (as_reader(made) or (made,))[0]
+        for layer in told.without:
+            module.set_submodule(layer, nn.Identity())
+        if own and told.weights:
+            told.weights.published(self.folder).put_into(module)
+        return made
+
+
+def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, Any]) -> Subject:
+    """Return what a source made as a subject: what is not told, the source knows, or it is chosen by depth.
+
+    Raises
+    ------
+    InvalidModel : it is neither a network nor a subject, or a network that reads without its tokenizer.
+    """
+    if isinstance(made, nn.Module) and source.reads():
+        made = made, source.tokenizer
+    if reader := as_reader(made):
+        return _reading(identifier, *reader, source, told)
+    if lacks := lacks_tokenizer(made):
+        raise InvalidModel(f"{identifier}: {lacks}")
+    if isinstance(made, nn.Module) and not performs(made):
+        return _seeing(identifier, made, source, told)
+    try:
+        subject = as_subject(made, identifier)
+    except TypeError as error:
+        raise InvalidModel(f"{identifier}: {error}") from error
+    if "window" in told and isinstance(subject, LanguageSubject):
+        told = {**told, "network": subject.module}  # behind an interface with another window
+    replaceable = isinstance(subject, VisionSubject | LanguageSubject)
+    return dataclasses.replace(subject, **told) if told and replaceable else subject
+
+
+def _seeing(identifier: str, network: nn.Module, source: NetworkSource, told: Mapping[str, Any]) -> VisionSubject:
+    """Return a network as a subject that sees; without `regions` a warning says which layers were chosen by depth."""
+    fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.seen()}
+    size = told.get("size", fields["size"])
+    if "regions" not in told:
+        # it derives from classes of torch
+        from brainmark.models.sources.depth import guess_layers
+
+        guess = guess_layers(network, size)
+        fields["regions"] = {region: Readout(layer, POOL) for region, layer in guess.regions.items()}
+        fields["behavior"] = guess.last if fields["head"] else "output"
+        chosen = ", ".join(f"{region} {layer}" for region, layer in guess.regions.items())
+        warnings.warn(
+            f"{identifier}: layers chosen by their depth alone ({chosen}); to choose others, say regions in a "
+            "models.toml",
+            stacklevel=2,
+        )
+    return VisionSubject(identifier, network, **{**fields, **told})
+
+
+def _reading(
+    identifier: str, network: nn.Module, tokenizer: Any, source: NetworkSource, told: Mapping[str, Any]
+) -> LanguageSubject:
+    """Return a network as a subject that reads, from its block at `DEPTH` if no regions are told.
+
+    A sentence encoder is read as it is trained: pooled over the tokens of its pass, brought to unit length, and with
+    the window that it was trained with.
+    """
+    # it derives from classes of torch
+    from brainmark.models.subjects.token_networks import as_token_network
+
+    pooling = source.pooling() if isinstance(source, Hub) else {}
+    reader = as_token_network(network, told.get("window") or pooling.get("window"))
+    fields = dict(told)
+    if "regions" not in fields:
+        encoder = TextReadout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
+        fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(reader.blocks()))
+    return LanguageSubject(identifier, reader, tokenizer, **fields)
+
+
+__all__ = ["DEGREES", "POOL", "DescribedModel", "build", "factory"]

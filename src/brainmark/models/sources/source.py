@@ -1,0 +1,171 @@
+"""What can be asked of any source of networks: a library, the hub, a function, a file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from brainmark.core.errors import DataError, InvalidModel
+from brainmark.core.libraries import nn
+from brainmark.models.networks.seeds import seeded
+
+USUAL: Mapping[str, Any] = {"weights": "published", "seed": 0}
+"""Options of a network that has trained weights, with what they are if nothing is said."""
+UNTRAINED = "take the untrained network: NAME:random, or --random-weights"
+_hub_lock = threading.RLock()
+
+
+class NetworkSource:
+    """Makes one network, untrained or with the weights that are published for it.
+
+    Attributes
+    ----------
+    options : what can be chosen when it is made, with the usual values.
+    code : name of the module whose code makes the network.
+    named : whether its name and the version of its library say which network it is; if not, `digest` does.
+    content : returns a digest of its file, where the network need not be made for one.
+    """
+
+    options: Mapping[str, Any] = USUAL
+    named: bool = True
+    content: Callable[[], str | None] | None = None
+
+    @property
+    def code(self) -> str:
+        """Name of the module whose code makes the network."""
+        return type(self).__module__
+
+    def check(self) -> None:
+        """Raise UnknownName or MissingDependency if there is no such network."""
+
+    def untrained(self) -> nn.Module:
+        """Return the network as its library initialises it, drawn from torch's generator."""
+        raise NotImplementedError
+
+    def trained(self) -> nn.Module:
+        """Return the network with its published weights, or raise DataError that says where they would come from."""
+        raise not_published("this network")
+
+    def make(self, options: Mapping[str, Any]) -> Any:
+        """Return the network with these options; random weights depend on the seed alone."""
+        weights = options.get("weights", "published")
+        if weights not in ("published", "random"):
+            raise InvalidModel(f"weights is {weights!r}; give 'published' or 'random'")
+        with seeded(options.get("seed", 0)):  # an architecture draws its weights also when they are then replaced
+            network = self.untrained() if weights == "random" else self.trained()
+        return network.eval()
+
+    def seen(self) -> dict[str, Any]:
+        """Return `size`, `mean`, `std` and `head` of a `VisionSubject`, as far as the source knows them."""
+        return {}
+
+    def reads(self) -> bool:
+        """Whether the network reads texts, with the tokenizer that `tokenizer` returns."""
+        return False
+
+    def tokenizer(self) -> Any:
+        """Return the tokenizer of a network that reads."""
+        raise NotImplementedError
+
+    def digest(self, made: Any) -> str | None:
+        """Return a digest of all that decides what a network answers; None if that cannot be known."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a card says of the network: `what`, `where`, `licence`, and fields of `ModelCard`."""
+        raise NotImplementedError
+
+
+class Maker:
+    """Makes a network that is slow to make once for two purposes: to know its digest, and to use it."""
+
+    def __init__(self, source: NetworkSource) -> None:
+        self._source = source
+        self._waiting: list[Any] = []
+        self._digest: list[str | None] = []
+
+    def make(self, options: Mapping[str, Any]) -> Any:
+        """Return a new network with these options, or the one that `content` made and nobody has taken."""
+        if self._waiting and {**self._source.options, **options} == dict(self._source.options):
+            return self._waiting.pop()
+        return self._source.make(options)
+
+    def content(self) -> str | None:
+        """Return the digest of the network with its usual options, which is made if this was never asked."""
+        if not self._digest:
+            made = self._source.make(self._source.options)
+            self._digest.append(self._source.digest(made))
+            self._waiting.append(made)
+        return self._digest[0]
+
+
+def digest_over(*parts: Any) -> str:
+    """Return the sha256 over what JSON can hold; anything else counts by its text."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def configuration(network: object) -> dict[str, Any]:
+    """Return the configuration of a network of transformers, without its folder and version; {} for any other."""
+    config: Any = getattr(network, "config", None)
+    fields: dict[str, Any] = config.to_dict() if callable(getattr(config, "to_dict", None)) else {}
+    return {k: v for k, v in fields.items() if k not in ("_name_or_path", "transformers_version")}
+
+
+def not_published(what: str) -> DataError:
+    """Return the error that there are no weights for torch."""
+    return DataError(f"no weights of {what} are published that torch can read; {UNTRAINED}")
+
+
+@contextmanager
+def fetching(what: str, where: str, way_out: str = UNTRAINED) -> Generator[None]:
+    """Turn any failure on the way to published files into one error that names where they are."""
+    try:
+        with hub():
+            yield
+    except (OSError, RuntimeError, ImportError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(
+            f"cannot get {what} from {where} ({type(error).__name__}: {first}); connect to the network, or {way_out}"
+        ) from error
+
+
+@contextmanager
+def hub() -> Generator[None]:
+    """Without a network, let the Hugging Face hub look into its cache alone: it would try again for half a minute."""
+    try:
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+    except ImportError:
+        yield
+        return
+    with _hub_lock:
+        before = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = before or not _can_reach(constants.ENDPOINT)
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = before
+
+
+def _can_reach(url: str) -> bool:
+    """Whether the host has an address; behind a proxy it is taken to have one."""
+    parts = urlsplit(url)
+    if parts.scheme in urllib.request.getproxies():
+        return True
+    try:
+        socket.getaddrinfo(parts.hostname, parts.port or 443)
+    except OSError:
+        return False
+    return True
+
+
+__all__ = [
+    "UNTRAINED", "USUAL", "Maker", "NetworkSource", "configuration", "digest_over", "fetching", "hub", "not_published",
+]  # fmt: skip

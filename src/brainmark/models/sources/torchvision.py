@@ -1,0 +1,79 @@
+"""Networks of torchvision: ``torchvision/resnet50``, ``torchvision/resnet50.IMAGENET1K_V2``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from brainmark.core.errors import UnknownName
+from brainmark.core.libraries import nn
+from brainmark.models.sources import torch_libraries
+from brainmark.models.sources.source import NetworkSource, fetching
+from brainmark.models.subjects.vision import Head
+
+
+@dataclass(frozen=True)
+class Torchvision(NetworkSource):
+    """A network of torchvision.
+
+    Attributes
+    ----------
+    name : of its builder and, after a dot, of its weights; without, torchvision's usual ones.
+    arguments : of the builder.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def architecture(self) -> str:
+        """Name of the builder."""
+        return self.name.partition(".")[0]
+
+    @property
+    def weights(self) -> Any:
+        """The weights, as torchvision describes them."""
+        published: Any = torch_libraries.torchvision().models.get_model_weights(self.architecture)
+        return published[self.name.partition(".")[2] or "DEFAULT"]
+
+    def check(self) -> None:
+        """Raise UnknownName for a network or weights that torchvision does not have."""
+        library = torch_libraries.torchvision().models
+        known = library.list_models(module=library)
+        if self.architecture not in known:
+            raise UnknownName("model of torchvision", self.name, known)
+        tags = [tag for tag in library.get_model_weights(self.architecture).__members__ if tag != "DEFAULT"]
+        if (tag := self.name.partition(".")[2]) and tag not in tags:
+            names = [f"{self.architecture}.{t}" for t in tags]
+            raise UnknownName(
+                "weights of torchvision", self.name, names, f" ({self.architecture} has: {', '.join(tags)})"
+            )
+
+    def untrained(self) -> nn.Module:
+        """Return it as torchvision initialises it."""
+        return torch_libraries.torchvision().models.get_model(self.architecture, weights=None, **self.arguments)
+
+    def trained(self) -> nn.Module:
+        """Return it with torchvision's weights, whose hash torchvision checks."""
+        weights = self.weights
+        with fetching(f"the weights of torchvision's {self.architecture}", weights.url):
+            return torch_libraries.torchvision().models.get_model(self.architecture, weights=weights)
+
+    def seen(self) -> dict[str, Any]:
+        """Return the preprocessing of its weights, and a head if they name the classes of ImageNet."""
+        shown = self.weights.transforms()
+        head = Head() if len(self.weights.meta.get("categories", ())) == 1000 else None
+        return {"size": int(shown.crop_size[0]), "mean": tuple(shown.mean), "std": tuple(shown.std), "head": head}
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a card says of it."""
+        version, weights = torch_libraries.torchvision().__version__, self.weights
+        return {
+            "what": f"{self.architecture} of torchvision {version} with weights {weights.name}",
+            "where": weights.url,
+            "licence": "BSD-3-Clause (code)",
+        }
+
+
+__all__ = ["Torchvision"]

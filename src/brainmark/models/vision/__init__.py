@@ -1,1 +1,0 @@
-"""Models that see, one file per family."""
