@@ -20,6 +20,7 @@ from brainmark.models.sources.description import Description
 from brainmark.models.sources.function import as_reader, performs
 from brainmark.models.sources.hub import Hub
 from brainmark.models.sources.source import USUAL, Maker, NetworkSource
+from brainmark.models.sources.torch_libraries import need_torch
 from brainmark.models.subjects.language import LanguageSubject, block_at
 from brainmark.models.subjects.text_readout import TextReadout
 from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
@@ -80,6 +81,7 @@ class DescribedModel:
         A description that states its domain is complete: nothing is asked of the source, and a network without
         trained weights is made when it is first needed. Any other is completed by what the source knows.
         """
+        need_torch()
         told, identifier = self.told, self.name
         if "weights" in options:
             identifier = twin(self.name, options["weights"], options.get("seed", 0), str(self.options["weights"]))

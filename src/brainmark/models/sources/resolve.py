@@ -31,6 +31,7 @@ from brainmark.models.sources.model import DEGREES, DescribedModel, build, facto
 from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, ModelEntry, card_for, find_source
 from brainmark.models.sources.source import Maker
 from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe_like, described
+from brainmark.models.sources.torch_libraries import need_torch
 from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
 from brainmark.models.subjects.word_vectors import WordVectorSubject, read_vectors
 
@@ -64,6 +65,7 @@ def find_model(name: str) -> ModelEntry | None:
 
 def _found(name: str) -> ModelEntry:
     """Return a network of a source; its layers are chosen by depth unless they are given as an option."""
+    need_torch()
     source = find_source(name)
     source.check()
     maker = Maker(source)

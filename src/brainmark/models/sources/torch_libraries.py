@@ -31,6 +31,11 @@ class UnusableLibrary(BrainmarkError, ImportError):
     kind = "environment"
 
 
+def need_torch() -> None:
+    """Raise ModuleNotFoundError if torch is missing; the registry adds which model needs it, and how to install it."""
+    importlib.import_module("torch")
+
+
 @cache
 def torchvision() -> ModuleType:
     """Return the module, or raise MissingDependency, UnusableLibrary.
@@ -114,4 +119,4 @@ def _unusable(name: str, error: BaseException) -> str:
     )
 
 
-__all__ = ["UnusableLibrary", "timm", "torchvision", "transformers", "with_torchvision"]
+__all__ = ["UnusableLibrary", "need_torch", "timm", "torchvision", "transformers", "with_torchvision"]
