@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
 from brainmark.core import DataError, InvalidModel, UnknownName
-from brainmark.training import loop
-from brainmark.training.objectives import Images
+from brainmark.training import images as images_module
+from brainmark.training.images import Images
 from brainmark.training.recipes import RECIPES
 
 runner = CliRunner()
@@ -23,7 +23,7 @@ runner = CliRunner()
 def toy_images(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3)).astype(np.uint8)
     images = Images(torch.from_numpy(pixels), torch.arange(300) % 10)
-    monkeypatch.setattr(loop, "cifar10", lambda: images)
+    monkeypatch.setattr(images_module, "cifar10", lambda: images)
 
 
 def test_without_a_recipe_they_are_listed() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from brainmark.training.augment import _resized_crop, _turn_hue, as_floats, crop_and_flip, simclr_view
-from brainmark.training.objectives import contrastive_loss, normalised
+from brainmark.training.images import contrastive_loss, normalise
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -100,5 +100,5 @@ def test_normalised_images_have_zero_mean_for_the_mean_colour() -> None:
     from brainmark.models.sources.trained import MEAN, STD
 
     mean = torch.tensor(MEAN).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    assert normalised(mean).abs().max() < 1e-6
-    assert torch.allclose(normalised(mean + torch.tensor(STD).view(1, 3, 1, 1)), torch.ones(1), atol=1e-5)
+    assert normalise(mean).abs().max() < 1e-6
+    assert torch.allclose(normalise(mean + torch.tensor(STD).view(1, 3, 1, 1)), torch.ones(1), atol=1e-5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from brainmark.training.curves import LEVELS, TEXT_ROWS, as_text, save_png, save_text_png, sparkline
+from brainmark.training.curves import LEVELS, as_text, save_png, sparkline
 
 LOG = [{"epoch": i + 1, "loss": 2.0 - 0.1 * i, "accuracy": 0.1 * i, "held_out": 0.08 * i} for i in range(9)]
 
@@ -56,11 +56,11 @@ TEXT_LOG = [
 
 
 def test_curves_of_a_language_model(tmp_path: Path) -> None:
-    loss, held_out = as_text(TEXT_LOG, 20, TEXT_ROWS).splitlines()
+    loss, held_out = as_text(TEXT_LOG, 20).splitlines()
     assert loss.startswith("bits a token")
     assert loss.endswith("9.000 to 8.000")
     assert held_out.endswith("4.000 to 3.000")
-    assert save_text_png(TEXT_LOG, "toy", tmp_path / "curves.png")
+    assert save_png(TEXT_LOG, "toy", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 

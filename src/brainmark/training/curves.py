@@ -6,14 +6,18 @@ import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from brainmark.data.writing import write_whole
 
 LEVELS = "▁▂▃▄▅▆▇█"
-ROWS = {"loss": "loss", "accuracy": "accuracy on batches", "held_out": "accuracy on held-out images"}
-TEXT_ROWS = {"loss": "bits a token on batches", "held_out": "bits a character, held out"}
+IMAGE_TITLES = {"loss": "loss", "accuracy": "accuracy on batches", "held_out": "accuracy on held-out images"}
+TEXT_TITLES = {"loss": "bits a token on batches", "held_out": "bits a character, held out"}
 Log = Sequence[Mapping[str, float]]
+
+
+def titles_of(log: Log) -> dict[str, str]:
+    """Return the figures of a log by name, and what they are called."""
+    return TEXT_TITLES if any("tokens" in row for row in log) else IMAGE_TITLES
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -28,10 +32,10 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(LEVELS[round(top * (mean - low) / span) if span else top // 2] for mean in means)
 
 
-def as_text(log: Log, width: int = 40, rows: Mapping[str, str] = ROWS) -> str:
+def as_text(log: Log, width: int = 40) -> str:
     """Return a line for each figure: its name, its course, first and last value."""
     lines: list[str] = []
-    for name, title in rows.items():
+    for name, title in titles_of(log).items():
         values = [row[name] for row in log if name in row]
         if values:
             lines.append(f"{title:<28} {sparkline(values, width)}  {values[0]:.3f} to {values[-1]:.3f}")
@@ -39,49 +43,33 @@ def as_text(log: Log, width: int = 40, rows: Mapping[str, str] = ROWS) -> str:
 
 
 def save_png(log: Log, title: str, path: Path) -> bool:
-    """Draw loss and accuracies over epochs; False if matplotlib (extra ``report``) is not installed."""
-    if (panels := _panels()) is None:
-        return False
-    figure, left, right = panels
-    epochs = [row["epoch"] for row in log]
-    left.plot(epochs, [row["loss"] for row in log], color="black")
-    left.set(xlabel="epoch", ylabel="loss", title=title)
-    for name, style in (("accuracy", ":"), ("held_out", "-")):
-        right.plot(epochs, [row[name] for row in log], style, color="black", label=ROWS[name])
-    right.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1))
-    right.legend(frameon=False)
-    _write(figure, path)
-    return True
+    """Draw the loss and the other figures over epochs or tokens.
 
-
-def save_text_png(log: Log, title: str, path: Path) -> bool:
-    """Draw the losses of a language model over tokens; False if matplotlib (extra ``report``) is not installed."""
-    if (panels := _panels()) is None:
-        return False
-    figure, left, right = panels
-    for axes, (name, label) in zip((left, right), TEXT_ROWS.items(), strict=True):
-        rows = [row for row in log if name in row and row["tokens"] > 0]
-        axes.plot([row["tokens"] for row in rows], [row[name] for row in rows], "o-", color="black", markersize=3)
-        axes.set(xlabel="tokens", ylabel=label, xscale="log")
-    left.set_title(title)
-    _write(figure, path)
-    return True
-
-
-def _panels() -> tuple[Any, Any, Any] | None:
-    """Return a figure, to be drawn without a display, and its two panels; None without matplotlib."""
-    try:
+    Returns False if matplotlib (extra ``report``) is not installed.
+    """
+    try:  # an extra; a picture is drawn where it is there
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        return None
+        return False
     figure = Figure(figsize=(7, 3), layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)  # draws without a display
     left, right = figure.subplots(1, 2)
-    return figure, left, right
-
-
-def _write(figure: Any, path: Path) -> None:
+    titles = titles_of(log)
+    across = "epoch" if titles is IMAGE_TITLES else "tokens"
+    for name, label in titles.items():
+        points = [(row[across], row[name]) for row in log if name in row and row[across] > 0]
+        style = ":" if name == "accuracy" else "-"
+        (left if name == "loss" else right).plot(*zip(*points, strict=True), style, color="black", label=label)
+    left.set(xlabel=across, ylabel=titles["loss"], title=title)
+    right.set(xlabel=across, ylabel=titles["held_out"])
+    if across == "epoch":
+        right.set(ylabel="accuracy", ylim=(0, 1))
+        right.legend(frameon=False)
+    else:
+        left.set(xscale="log")
+        right.set(xscale="log")
     buffer = io.BytesIO()
-    figure.canvas.print_png(buffer)
+    canvas.print_png(buffer)
     write_whole(path, buffer.getvalue())
+    return True

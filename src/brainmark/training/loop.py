@@ -1,8 +1,8 @@
-"""The one loop: epochs of steps, a checkpoint after each epoch, and going on after an interruption.
+"""The one loop: steps, checkpoints, a log, and going on after an interruption.
 
-All random numbers of an epoch come from (seed, epoch), so that the state to be kept is that of the weights and the
-optimiser alone. A run that is killed at any moment goes on from its last whole epoch and ends, on the same machine
-with the same number of threads, with the same weights to the last bit.
+All random numbers of an epoch come from (seed, epoch). A run that is killed at any moment goes on from its last state
+(that of the last checkpoint, or at most `SAVE_AFTER` seconds old) and ends, on the same machine with the same number
+of threads, with the same weights to the last bit.
 """
 
 from __future__ import annotations
@@ -14,255 +14,231 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np
-from brainmark.data.readers.cifar10 import arrays
 from brainmark.data.writing import write_whole
-from brainmark.models.networks.cifar import Network, make_network
-from brainmark.models.networks.seeds import seeded
-from brainmark.models.sources.trained import SUFFIX, Facts, to_bytes
-from brainmark.training.objectives import Images, Naming, TellingApart, objective_of
-from brainmark.training.recipes import Recipe
+from brainmark.training.curves import titles_of
+from brainmark.training.images import Images, image_task
+from brainmark.training.language import NextToken
+from brainmark.training.recipes import ImageRecipe, Recipe, TextRecipe
+from brainmark.training.task import Task, generator_of
+from brainmark.training.texts import Paragraphs
 
 STATE = "state.pt"
 LOG = "log.json"
-HELD_OUT = 20  # one of so many training images is held out, to watch the training; test images are never seen
+SAVE_AFTER = 30.0  # seconds between states
 
-Watcher = Callable[["Run", int, int], None]
-"""Called with the run, the steps done in this epoch, and the steps of an epoch."""
+Watcher = Callable[["TrainingRun"], None]
+"""Called with the run after each step; the log has a new row after each checkpoint."""
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A training run: what it is, and how far it is.
 
     Attributes
     ----------
-    recipe, seed, threads : what the weights depend on, beside the images.
+    recipe, seed, threads : what the weights depend on, beside what is trained on.
     folder : of its files.
-    epoch : whole epochs done.
-    log : one row for each epoch: loss, accuracy on the batches, accuracy on held-out images, seconds.
+    step, steps : steps done, and steps of the whole training; 0 before images or text are read.
+    log : one row for each checkpoint: progress (epoch, or step and tokens), means of the loss and other figures over
+        the batches since the last checkpoint, how well the network does on what is held out, seconds.
     """
 
     recipe: Recipe
     folder: Path
     seed: int = 0
     threads: int = 2
-    epoch: int = 0
-    log: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0
+    steps: int = 0
+    log: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
 
-    @property
-    def model(self) -> Path:
-        """Checkpoint of the last epoch."""
-        return self.folder / f"model{SUFFIX}"
-
-    def config(self) -> dict[str, Any]:
-        """What two runs must share to be the same run."""
+    def origin(self) -> dict[str, Any]:
+        """Return what two runs must share to be the same run."""
         return {"recipe": self.recipe.to_dict(), "seed": self.seed, "threads": self.threads}
+
+    def headline(self) -> str:
+        """Return the last row of the log as words; before there is one, the steps."""
+        if not self.log:
+            return f"step {self.step} of {self.steps}"
+        row = self.log[-1]
+        unit, total = ("step", self.steps) if "tokens" in row else ("epoch", self.recipe.epochs)
+        figures = [f"{title} {row[name]:.3f}" for name, title in titles_of(self.log).items() if name in row]
+        return f"{unit} {row[unit]} of {total}: {', '.join(figures)}"
 
 
 def train(
     recipe: Recipe,
     folder: Path,
-    images: Images | None = None,
+    material: Images | Paragraphs | None = None,
     *,
     seed: int = 0,
     threads: int = 2,
     watch: Watcher | None = None,
-) -> Run:
+) -> TrainingRun:
     """Train, or go on with the run that is in `folder`, and return it.
 
-    Writes ``epochs/NNN.safetensors`` after each epoch, ``model.safetensors`` (of the last), ``log.json`` and
-    ``state.pt`` (what is needed to go on); each is written completely or not at all.
+    Writes checkpoints, ``log.json`` and ``state.pt`` (what is needed to go on); each is written completely or not at
+    all. Checkpoints of images: ``epochs/NNN.safetensors`` after each epoch, and ``model.safetensors`` (the last). Of
+    text: ``checkpoints/<step>`` (step 0, powers of two, and the last), and ``tokenizer.json``.
 
     Parameters
     ----------
     recipe : see `recipes`.
     folder : of the run; made if it is not there.
-    images : to train on; None: the training images of CIFAR-10.
+    material : what to train on, `Images` or `Paragraphs`; None: the training images of CIFAR-10, or the recipe's texts.
     seed : of weights, order and variants.
     threads : of the arithmetic; sums in another order differ in their last bits.
-    watch : called after each step and each epoch.
+    watch : called after each step.
 
     Raises
     ------
-    DataError : the images cannot be had, or the folder holds another run.
+    DataError : images or texts cannot be had or are too few, or the folder holds another run.
     """
-    run = Run(recipe, folder, seed, threads)
-    network = make_network(recipe.network, seed).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    run = TrainingRun(recipe, folder, seed, threads)
+    state = _read_state(run)
+    if state:
+        run.step, run.steps, run.log = state["step"], state["steps"], state["log"]
+        if run.step == run.steps:
+            return run
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with seeded(seed):  # the projection of contrastive training
-            objective = objective_of(recipe, network)
-        optimiser = _optimiser(objective.module, recipe)
-        _restore(run, objective.module, optimiser)
-        if run.epoch < recipe.epochs:
-            training, held_out = split(images or cifar10(), seed)
-            while run.epoch < recipe.epochs:
-                run.log.append(_epoch(run, objective, optimiser, training, held_out, watch))
-                run.epoch += 1
-                _save(run, network, objective.module, optimiser)
-                if watch:
-                    watch(run, 0, steps(recipe, training))
+        _train(run, make_task(run, material), state, watch)
     finally:
         torch.set_num_threads(before)
     return run
 
 
-def cifar10() -> Images:
-    """Return the training images of CIFAR-10 that are registered."""
-    pixels, labels = arrays("train")
-    return Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64)))
-
-
-def split(images: Images, seed: int) -> tuple[Images, Images]:
-    """Return training and held-out images, drawn with `seed`."""
-    order = torch.randperm(len(images), generator=generator_of(seed, 0, "split"))
-    count = max(1, len(images) // HELD_OUT)
-    return images.take(order[count:].sort().values), images.take(order[:count].sort().values)
-
-
-def steps(recipe: Recipe, images: Images) -> int:
-    """Steps of an epoch.
+def make_task(run: TrainingRun, material: Images | Paragraphs | None) -> Task:
+    """Return what the recipe of a run trains.
 
     Raises
     ------
-    DataError : there are fewer images than a batch has.
+    TypeError : the recipe is for other material.
     """
-    if len(images) < recipe.batch:
-        raise DataError(f"recipe {recipe.name!r} has batches of {recipe.batch}, but there are {len(images)} images")
-    return len(images) // recipe.batch
+    match run.recipe, material:
+        case ImageRecipe(), Images() | None:
+            return image_task(run.recipe, material, run.seed)
+        case TextRecipe(), Paragraphs() | None:
+            return NextToken(run.recipe, material, run.seed, run.folder)
+        case _:
+            raise TypeError(f"recipe {run.recipe.name!r} cannot be trained on {type(material).__name__}")
 
 
-class Schedule(Protocol):
-    """Learning rate of a recipe: its largest, and the share of all steps over which it rises."""
-
-    @property
-    def rate(self) -> float:
-        """Largest learning rate."""
-        ...
-
-    @property
-    def warmup(self) -> float:
-        """Share of all steps."""
-        ...
-
-
-def rate_at(recipe: Schedule, done: float) -> float:
+def rate_at(recipe: Recipe, done: float) -> float:
     """Learning rate when the share `done` of all steps is done: up linearly, down as a cosine."""
     if done < recipe.warmup:
         return recipe.rate * done / recipe.warmup
     return recipe.rate * (1 + math.cos(math.pi * (done - recipe.warmup) / (1 - recipe.warmup))) / 2
 
 
-def _epoch(
-    run: Run,
-    objective: Naming | TellingApart,
-    optimiser: torch.optim.Optimizer,
-    training: Images,
-    held_out: Images,
-    watch: Watcher | None,
-) -> dict[str, float]:
-    """Train for one epoch; its row of the log."""
-    begun = time.perf_counter()
-    generator = generator_of(run.seed, run.epoch + 1, "epoch")
-    count = steps(run.recipe, training)
-    order = torch.randperm(len(training), generator=generator)
-    losses: list[float] = []
-    solved: list[float] = []
-    objective.module.train()
-    for step in range(count):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(run.recipe, (run.epoch + (step + 1) / count) / run.recipe.epochs)
-        batch = training.take(order[step * run.recipe.batch : (step + 1) * run.recipe.batch])
-        loss, share = objective.loss(batch, generator)
-        if not math.isfinite(loss.item()):
-            raise DataError(f"{run.folder}: the loss is {loss.item()} in epoch {run.epoch + 1}; lower the rate")
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-        solved.append(share)
+def _train(run: TrainingRun, task: Task, state: Mapping[str, Any] | None, watch: Watcher | None) -> None:
+    """Train to the end, from the state if there is one."""
+    figures: dict[str, list[float]] = {}  # of the steps since the last checkpoint
+    generator = order = None
+    kept, begun = task.checkpoints(), time.perf_counter()
+    saved, run.steps = begun, task.steps
+    if state:
+        if state["digest"] != task.digest:
+            raise DataError(f"{run.folder}: the run began with other images or another text; choose another folder, or "
+                            "give what it began with")  # fmt: skip
+        task.module.load_state_dict(state["module"])
+        task.optimiser.load_state_dict(state["optimiser"])
+        figures = state["figures"]
+    elif 0 in kept:
+        begun = _write_checkpoint(run, task, figures, begun)
+    while run.step < run.steps:
+        epoch, place = divmod(run.step, task.per_epoch)
+        if generator is None or order is None or place == 0:
+            generator = generator_of(run.seed, epoch + 1, task.stream)
+            order = task.order(generator)
+            if state and place:  # the run goes on in the middle of an epoch
+                generator.set_state(state["generator"])
+        batch = order[place * run.recipe.batch : (place + 1) * run.recipe.batch]
+        for name, value in _step(run, task, batch, generator).items():
+            figures.setdefault(name, []).append(value)
+        run.step += 1
+        if run.step in kept:
+            begun = _write_checkpoint(run, task, figures, begun)
+            figures = {}
+        if run.step in kept or time.perf_counter() - saved > SAVE_AFTER:
+            _write_state(run, task, figures, generator)
+            saved = time.perf_counter()
         if watch:
-            watch(run, step + 1, count)
-    return {
-        "epoch": run.epoch + 1,
-        "loss": float(np.mean(losses)),
-        "accuracy": float(np.mean(solved)),
-        "held_out": objective.accuracy(held_out, training),
-        "seconds": round(time.perf_counter() - begun, 2),
-    }
+            watch(run)
 
 
-def _optimiser(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    weights = [p for p in module.parameters() if p.ndim > 1]
-    others = [p for p in module.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, nesterov=True)
+def _step(run: TrainingRun, task: Task, batch: torch.Tensor, generator: torch.Generator) -> dict[str, float]:
+    """Take one step; return its figures."""
+    for group in task.optimiser.param_groups:
+        group["lr"] = rate_at(run.recipe, (run.step + 1) / run.steps)
+    task.module.train()
+    loss, figures = task.loss(batch, generator)
+    if not math.isfinite(loss.item()):
+        raise DataError(f"{run.folder}: the loss is {loss.item()} in step {run.step + 1}; lower the rate")
+    task.optimiser.zero_grad()
+    loss.backward()
+    if task.clip is not None:
+        torch.nn.utils.clip_grad_norm_(task.module.parameters(), task.clip)
+    task.optimiser.step()
+    return figures
 
 
-def generator_of(seed: int, epoch: int, purpose: str) -> torch.Generator:
-    """Return random numbers that depend on seed, epoch and purpose alone."""
-    words = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+def _write_checkpoint(run: TrainingRun, task: Task, figures: Mapping[str, list[float]], begun: float) -> float:
+    """Write a checkpoint and a row of the log; return the time at its end."""
+    means = {name: float(np.mean(values)) for name, values in figures.items()}
+    row = {**task.progress(run.step), **means, "held_out": task.held_out()}
+    task.save(run.folder, run.origin(), row)
+    run.log.append({**row, "seconds": round(time.perf_counter() - begun, 2)})
+    content = {**run.origin(), "steps": run.steps, "log": run.log}
+    write_whole(run.folder / LOG, json.dumps(content, indent=1).encode())
+    return time.perf_counter()
 
 
-def _save(run: Run, network: Network, module: torch.nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    """Write the checkpoint, the log, and last, when all else is there, the state."""
-    content = to_bytes(
-        network, Facts(run.recipe.to_dict(), run.seed, run.threads, run.epoch, _without_time(run.log[-1]))
-    )
-    write_whole(run.folder / "epochs" / f"{run.epoch:03d}{SUFFIX}", content)
-    write_whole(run.model, content)
-    write_whole(run.folder / LOG, json.dumps({**run.config(), "log": run.log}, indent=1).encode())
+def _write_state(run: TrainingRun, task: Task, figures: Mapping[str, list[float]], generator: torch.Generator) -> None:
     buffer = io.BytesIO()
-    state: Mapping[str, Any] = {
-        "config": json.dumps(run.config(), sort_keys=True),
-        "epoch": run.epoch,
+    state = {
+        "origin": json.dumps(run.origin()),
+        "step": run.step,
+        "steps": run.steps,
         "log": run.log,
-        "module": module.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "figures": figures,
+        "digest": task.digest,
+        "generator": generator.get_state(),
+        "module": task.module.state_dict(),
+        "optimiser": task.optimiser.state_dict(),
     }
     torch.save(state, buffer)
     write_whole(run.folder / STATE, buffer.getvalue())
 
 
-def _without_time(row: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in row.items() if name != "seconds"}
+def _read_state(run: TrainingRun) -> dict[str, Any] | None:
+    """Return the state in the folder of the run, if there is one.
 
-
-def _restore(run: Run, module: torch.nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    """Take up the state in the folder of the run, if there is one."""
+    Raises
+    ------
+    DataError : it is damaged, or belongs to another run.
+    """
     path = run.folder / STATE
     if not path.exists():
-        return
+        return None
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        there = json.loads(state["config"])
+        there = json.loads(state["origin"])
     except Exception as error:
         raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start anew") from error
-    check_same_run(run.folder, there, run.config())
-    module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
-    run.epoch, run.log = int(state["epoch"]), list(state["log"])
-
-
-def check_same_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run. Raises DataError."""
-    if there != json.loads(json.dumps(wanted)):
+    wanted = run.origin()
+    if there != wanted:
+        one, other = ({**o["recipe"], "seed": o["seed"], "threads": o["threads"]} for o in (there, wanted))
+        differing = [name for name in one | other if one.get(name) != other.get(name)]
+        difference = ", ".join(f"{name} {one.get(name)!r}, not {other.get(name)!r}" for name in differing)
         raise DataError(
-            f"{folder}: holds another run ({difference(there, wanted)}); "
+            f"{run.folder}: holds another run ({difference}); "
             "choose another folder, or the same recipe, epochs, seed and threads to go on with it"
         )
-
-
-def difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Say in what the configurations of two runs differ."""
-    one, other = ({**c["recipe"], "seed": c["seed"], "threads": c["threads"]} for c in (there, wanted))
-    differing = [name for name in one | other if one.get(name) != other.get(name)]
-    return ", ".join(f"{name} {one.get(name)!r}, not {other.get(name)!r}" for name in differing)
+    return state

@@ -6,16 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from brainmark.core.errors import DataError, UnknownName
 from brainmark.data.readers import corpora
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 BEGIN = "<|endoftext|>"
 """Token between paragraphs, and at the beginning of a text."""
@@ -77,8 +74,6 @@ def learn_tokenizer(paragraphs: Sequence[str], vocabulary: int) -> Tokenizer:
 
     All 256 bytes are tokens, so that any text can be read.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
     tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]

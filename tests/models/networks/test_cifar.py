@@ -113,10 +113,10 @@ def test_a_checkpoint_is_a_model_by_its_path(checkpoint: Path) -> None:
     assert answer.shape == (5, 64 * 4 * 4)
     chosen = subject.perform(Experiment(stimuli(), Choose(LABELS)))
     pixels = torch.from_numpy(np.stack([stimuli().media[i] for i in range(5)])).permute(0, 3, 1, 2) / 255
-    from brainmark.training.objectives import normalised
+    from brainmark.training.images import normalise
 
     with torch.inference_mode():
-        expected = torch.softmax(network(normalised(pixels)), 1).numpy()
+        expected = torch.softmax(network(normalise(pixels)), 1).numpy()
     assert chosen.coords["choice"].values.tolist() == list(LABELS)
     np.testing.assert_allclose(chosen.values, expected, atol=1e-4)
 

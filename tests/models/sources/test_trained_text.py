@@ -38,12 +38,12 @@ from brainmark.models.sources.trained_text import (
     read_text_facts,
 )  # fmt: skip
 from brainmark.models.zoo import ZOO
-from brainmark.training.text_loop import make_gpt, save_checkpoint
-from brainmark.training.text_recipes import TextRecipe
+from brainmark.training.language import make_gpt, save_checkpoint
+from brainmark.training.recipes import TextRecipe
 from brainmark.training.texts import learn_tokenizer
 
 SHIPPED = ZOO_FILE.parent / "weights" / "tiny-gpt"
-RECIPE = TextRecipe("toy", "Toy.", (), vocabulary=280, layers=3, width=32, window=16)
+RECIPE = TextRecipe(name="toy", summary="Toy.", texts=(), vocabulary=280, layers=3, width=32, window=16)
 PARTS = ["The", "old", "man", "saw", "a", "longword,", "and", "left."]
 
 

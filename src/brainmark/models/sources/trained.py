@@ -26,7 +26,7 @@ class Facts:
 
     Attributes
     ----------
-    recipe : fields of the recipe (`brainmark.training.recipes.Recipe`).
+    recipe : fields of the recipe (`brainmark.training.recipes.ImageRecipe`).
     seed, threads : of the training.
     epoch : epochs that it was trained for.
     log : figures of the last epoch.

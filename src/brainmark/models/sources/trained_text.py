@@ -33,7 +33,7 @@ class TextFacts:
 
     Attributes
     ----------
-    recipe : fields of the recipe (`brainmark.training.text_recipes.TextRecipe`).
+    recipe : fields of the recipe (`brainmark.training.recipes.TextRecipe`).
     seed, threads : of the training.
     step, steps : steps done, and steps of the whole training.
     tokens : tokens that it was trained on.

@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +18,16 @@ import torch
 from brainmark.core import DataError
 from brainmark.models.networks.cifar import make_network
 from brainmark.models.sources.trained import load_network, read_facts
+from brainmark.training import images as images_module
 from brainmark.training import loop
-from brainmark.training.loop import Run, rate_at, split, steps, train
-from brainmark.training.objectives import Images
-from brainmark.training.recipes import Recipe
+from brainmark.training.images import Images
+from brainmark.training.loop import TrainingRun, rate_at, train
+from brainmark.training.recipes import ImageRecipe
+from brainmark.training.texts import Paragraphs
 
-TOY = Recipe("toy", "Toy.", "cifar-resnet", "labels", epochs=3, batch=16, rate=0.05, warmup=0.2)
+TOY = ImageRecipe(
+    name="toy", summary="Toy.", network="cifar-resnet", objective="labels", epochs=3, batch=16, rate=0.05, warmup=0.2
+)
 
 
 def toy_images(count: int = 64, seed: int = 0) -> Images:
@@ -52,14 +55,17 @@ def test_it_learns_to_name_stripes(tmp_path: Path) -> None:
     assert [row["epoch"] for row in run.log] == list(range(1, 7))
     assert run.log[-1]["loss"] < 0.5 * run.log[0]["loss"]
     assert run.log[-1]["held_out"] >= 0.9
-    logits = load_network(run.model)(torch.zeros(1, 3, 8, 8))
+    logits = load_network(run.folder / "model.safetensors")(torch.zeros(1, 3, 8, 8))
     assert logits.shape == (1, 10)
 
 
 def test_a_recurrent_network_is_trained_by_the_same_loop(tmp_path: Path) -> None:
     recipe = replace(TOY, network="cifar-cornet", epochs=1)
     run = train(recipe, tmp_path, toy_images(), threads=1)
-    before, after = make_network("cifar-cornet", 0).state_dict(), load_network(run.model).state_dict()
+    before, after = (
+        make_network("cifar-cornet", 0).state_dict(),
+        load_network(run.folder / "model.safetensors").state_dict(),
+    )
     assert all(not torch.equal(before[name], after[name]) for name in before)
 
 
@@ -67,21 +73,21 @@ def test_contrastive_training_makes_views_of_an_image_alike(tmp_path: Path) -> N
     recipe = replace(TOY, objective="contrastive", epochs=4, temperature=0.2)
     run = train(recipe, tmp_path, toy_images(160), threads=1)
     assert run.log[-1]["loss"] < run.log[0]["loss"] - 0.2
-    assert not read_facts(run.model).names_objects
-    assert all("projection" not in name for name in load_network(run.model).state_dict())
+    assert not read_facts(run.folder / "model.safetensors").names_objects
+    assert all("projection" not in name for name in load_network(run.folder / "model.safetensors").state_dict())
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def straight(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     """The toy run, not interrupted."""
     return train(TOY, tmp_path_factory.mktemp("straight"), toy_images(), threads=1)
 
 
-def interrupted(recipe: Recipe, folder: Path, moment: int) -> Run:
+def interrupted(recipe: ImageRecipe, folder: Path, moment: int) -> TrainingRun:
     """Stop at the call number `moment`, and go on."""
     calls = 0
 
-    def stop(run: Run, step: int, of: int) -> None:
+    def stop(run: TrainingRun) -> None:
         nonlocal calls
         calls += 1
         if calls == moment:
@@ -92,9 +98,13 @@ def interrupted(recipe: Recipe, folder: Path, moment: int) -> Run:
     return train(recipe, folder, toy_images(), threads=1)
 
 
-@pytest.mark.parametrize("moment", [1, 4, 6])
-def test_an_interrupted_run_ends_with_the_same_bits(moment: int, straight: Run, tmp_path: Path) -> None:
-    """There are 3 steps and one call after each of 3 epochs: 1 is in the first epoch, 4 after it, 6 in the second."""
+@pytest.mark.parametrize("moment", [1, 3, 5])
+@pytest.mark.parametrize("save_after", [0.0, 1e9])
+def test_an_interrupted_run_ends_with_the_same_bits(
+    moment: int, save_after: float, straight: TrainingRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 3 epochs has 3 steps; the state is kept after each step, or after each epoch."""
+    monkeypatch.setattr(loop, "SAVE_AFTER", save_after)
     resumed = interrupted(TOY, tmp_path, moment)
     assert files(straight.folder) == files(tmp_path)
     assert len(files(tmp_path)) == 4
@@ -114,16 +124,16 @@ import sys
 from pathlib import Path
 from typing import Any
 sys.path.insert(0, sys.argv[2])
-from test_training import TOY, toy_images
+from test_loop import TOY, toy_images
 from brainmark.training.loop import train
-def watch(run, step, of):
-    print(run.epoch, step, flush=True)
+def watch(run):
+    print(run.step, flush=True)
 train(TOY, Path(sys.argv[1]), toy_images(), threads=1, watch=watch)
 """
 
 
 @pytest.mark.slow
-def test_a_killed_process_goes_on_where_it_was(straight: Run, tmp_path: Path) -> None:
+def test_a_killed_process_goes_on_where_it_was(straight: TrainingRun, tmp_path: Path) -> None:
     """SIGKILL at a random moment, again and again; each time the same command is given."""
     generator = np.random.default_rng()
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), str(Path(__file__).parent)]
@@ -147,7 +157,7 @@ def test_a_killed_process_goes_on_where_it_was(straight: Run, tmp_path: Path) ->
 def test_seeds_differ_and_repeat(tmp_path: Path) -> None:
     images, once = toy_images(), replace(TOY, epochs=1)
     runs = [train(once, tmp_path / str(i), images, seed=seed, threads=1) for i, seed in enumerate((0, 0, 1))]
-    first, same, other = (load_network(run.model).state_dict()["head.weight"] for run in runs)
+    first, same, other = (load_network(run.folder / "model.safetensors").state_dict()["head.weight"] for run in runs)
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
 
@@ -163,8 +173,8 @@ def test_training_leaves_random_state_and_threads_alone(tmp_path: Path) -> None:
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(replace(TOY, epochs=1), tmp_path, toy_images(), threads=1)
-    monkeypatch.setattr(loop, "cifar10", lambda: pytest.fail("images are loaded"))
-    assert train(replace(TOY, epochs=1), tmp_path, threads=1).epoch == 1
+    monkeypatch.setattr(images_module, "cifar10", lambda: pytest.fail("images are loaded"))
+    assert train(replace(TOY, epochs=1), tmp_path, threads=1).step == 3
 
 
 def test_a_folder_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
@@ -192,19 +202,8 @@ def test_the_log_stamps_the_configuration(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_explodes_ends_the_run(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the loss is (nan|inf) in epoch"):
+    with pytest.raises(DataError, match=r"the loss is (nan|inf) in step"):
         train(replace(TOY, rate=1e12, warmup=0, epochs=5), tmp_path, toy_images(), threads=1)
-
-
-def test_held_out_images_are_not_trained_on() -> None:
-    images = Images(
-        torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1).expand(-1, 4, 4, 3), torch.zeros(100).long()
-    )
-    training, held_out = split(images, 0)
-    one, other = (set(part.pixels[:, 0, 0, 0].tolist()) for part in (training, held_out))
-    assert (len(one), len(other)) == (95, 5)
-    assert one | other == set(range(100))
-    assert not torch.equal(split(images, 1)[1].pixels, held_out.pixels)
 
 
 def test_the_rate_rises_and_falls() -> None:
@@ -214,17 +213,19 @@ def test_the_rate_rises_and_falls() -> None:
     assert rate_at(recipe, 1) == pytest.approx(0)
 
 
-def test_too_few_images_for_a_batch() -> None:
-    with pytest.raises(DataError, match="batches of 16, but there are 15 images"):
-        steps(TOY, toy_images(15))
+def test_a_run_does_not_go_on_with_other_images(tmp_path: Path) -> None:
+    interrupted_at = 3
+
+    def stop(run: TrainingRun) -> None:
+        if run.step == interrupted_at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(TOY, tmp_path, toy_images(), threads=1, watch=stop)
+    with pytest.raises(DataError, match="the run began with other images"):
+        train(TOY, tmp_path, toy_images(seed=1), threads=1)
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 1}, {"rate": 0.0}, {"warmup": 1.0}])
-def test_impossible_recipes_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="recipe 'toy'"):
-        replace(TOY, **change)
-
-
-def test_images_must_have_labels() -> None:
-    with pytest.raises(ValueError, match="with 3 labels"):
-        Images(torch.zeros(4, 8, 8, 3, dtype=torch.uint8), torch.zeros(3))
+def test_images_need_a_recipe_for_images(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="recipe 'toy' cannot be trained on Paragraphs"):
+        train(TOY, tmp_path, Paragraphs((), ()))
