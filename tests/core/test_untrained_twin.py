@@ -28,7 +28,7 @@ from brainmark.core import (
 )
 from brainmark.core import benchmark as module
 from brainmark.core.registry import Entry
-from brainmark.metrics.behavior.accuracy import accuracy
+from brainmark.metrics.behavior.choices import accuracy
 from brainmark.metrics.behavior.judgements import judgement_correlation
 
 CITE = "@article{a, title = {T}, year = {2000}}"

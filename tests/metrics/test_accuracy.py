@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
-from brainmark.metrics.behavior.accuracy import accuracy
+from brainmark.metrics.behavior.choices import accuracy
 from brainmark.metrics.statistics.resampling import draws
 
 NAMES = ["cat", "dog", "ship"]

@@ -10,12 +10,12 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix
 from brainmark.core import check_measurement
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.score import make_score
+from brainmark.metrics.behavior.answers import decide
 from brainmark.metrics.behavior.choices import (
     accuracy_distance,
     accuracy_distance_ceiling,
     confusion_ceiling,
     confusion_similarity,
-    decisions,
     error_consistency,
     error_consistency_ceiling,
     kappa,
@@ -125,7 +125,7 @@ def test_a_subject_that_was_never_asked_has_no_share_in_the_details(trials: tupl
 def test_choices_that_tie_share_the_presentation() -> None:
     values = xr.DataArray(np.array([[2, 2, 1], [1, 1, 1], [0, 3, 2]]) / 5, dims=("presentation", "choice"))
     target = people(np.zeros((3, 1), int), np.array([0, 1, 1]))
-    found = decisions(values.assign_coords(choice=LABELS), target)
+    found = decide(values.assign_coords(choice=LABELS), target)
     np.testing.assert_allclose(found, [[1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3], [0, 1, 0]])
     assert error_consistency(resamples=0)(values.assign_coords(choice=LABELS), target).details[
         "accuracy"

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior.choices import chosen_labels
+from brainmark.metrics.behavior.answers import choices_of_people
 from brainmark.metrics.behavior.shape_bias import bias, cue_decisions, shape_bias, shape_bias_ceiling
 
 LABELS = ("bear", "car", "dog", "elk")
@@ -67,7 +67,7 @@ def test_the_ceiling_is_how_alike_people_are() -> None:
 
 def test_the_ceiling_compares_each_with_the_others_alone() -> None:
     target = people(0.9, 0.5, 0.1)
-    shares = [bias(cue_decisions(chosen_labels(target), target, "label", "texture"), np.ones((1, IMAGES)))[0]]
+    shares = [bias(cue_decisions(choices_of_people(target), target, "label", "texture"), np.ones((1, IMAGES)))[0]]
     own = shares[0]
     expected = [1 - abs(np.delete(own, s).mean() - h) / max(h, 1 - h) for s, h in enumerate(own)]
     np.testing.assert_allclose(shape_bias_ceiling(resamples=0)(target).values, expected, atol=0.01)

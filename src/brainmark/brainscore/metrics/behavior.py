@@ -14,7 +14,7 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, pd, scipy, xr
 from brainmark.metrics._arrays.shapes import Float, Integer
-from brainmark.metrics.behavior.patterns import known_mean, weighted_mean
+from brainmark.metrics.statistics.averages import known_mean, weighted_mean
 
 _CAP = 5.0  # d' is clipped to this
 

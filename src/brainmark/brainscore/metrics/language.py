@@ -15,7 +15,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.inputs import check_numbers
 from brainmark.metrics._arrays.shapes import Real
-from brainmark.metrics.behavior.patterns import known_mean
+from brainmark.metrics.statistics.averages import known_mean
 from brainmark.metrics.statistics.splits import Fold
 
 ALPHAS = tuple(10.0**i for i in range(-3, 4))

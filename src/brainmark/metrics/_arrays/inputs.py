@@ -132,6 +132,15 @@ def unit_coordinates(target: xr.DataArray, dim: str = "neuroid") -> dict[str, xr
     return {str(k): v for k, v in target.coords.items() if v.dims == (dim,)}
 
 
+def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subject"] | list[str]]:
+    """Coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
+    if "subject" not in target.dims:
+        return {"subject": ["all"]}
+    if "subject" in target.coords:
+        return {"subject": target.coords["subject"].values}
+    return {"subject": np.arange(target.sizes["subject"])}
+
+
 def check_pair(prediction: xr.DataArray, target: xr.DataArray) -> None:
     """Refuse empty measurements, predictions that are no numbers, and targets that are infinite or all missing."""
     for name, array in (("prediction", prediction), ("target", target)):

@@ -1,28 +1,88 @@
-"""Choices of one label among many, stimulus by stimulus: whether a model errs like people do.
+"""Choices of one label among many, stimulus by stimulus: whether a model is right, and whether it errs like people do.
 
-A target holds what each subject chose: (presentation, choice, subject), 1 for the label chosen and 0 for the others
-(all 0: no answer, an error), NaN where a subject was not asked. A prediction holds probabilities (presentation,
-choice), of which the largest is the model's choice (ties are shared out evenly). The right label of each presentation
-is a coordinate of the target, ``label``.
+Targets and predictions are those of `brainmark.metrics.behavior.answers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
-
 from brainmark.core.comparison import Ceiling, Comparison, Metric
-from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import along_presentations
+from brainmark.metrics._arrays.inputs import along_presentations, subject_names
 from brainmark.metrics._arrays.shapes import Float, Real
-from brainmark.metrics.behavior.patterns import aligned_choices, known_mean, labelled_choices
-from brainmark.metrics.similarity.rsa import subject_names
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.behavior.answers import (
+    choices_of_people,
+    compare_in_strata,
+    correctness,
+    decide,
+    label_table,
+    nearness,
+    pool_others,
+    probabilities,
+    strata_of,
+)  # fmt: skip
+from brainmark.metrics.statistics.averages import divide, known_mean
+from brainmark.metrics.statistics.resampling import resample
 
-ByWeight: TypeAlias = "Callable[[np.ndarray], np.ndarray]"
-"""counts (draw, presentation) -> values (draw, subject)."""
+
+@metric(
+    "accuracy",
+    summary="Share of stimuli on which the model's first choice is the right label (top-1).",
+    cite="deng2009",
+    compares="choices",
+    chance=None,
+    tags=("behavior", "engineering"),
+)
+def accuracy(
+    truth: str = "label", by: str | None = None, people: str | None = None, resamples: int = 1000, seed: int = 0
+) -> Metric:
+    """Share of presentations on which the model's first choice is the right label (top-1).
+
+    Parameters
+    ----------
+    truth : coordinate of the target along presentation with the right label, one of its choices.
+    by : coordinate of the target along presentation; each of its labels has a value of its own, and the centre is their
+        mean. None: one value over all presentations.
+    people : coordinate of the target along presentation with the share of people who are right, one share for each
+        label of `by`; None: not known.
+    resamples : bootstrap draws of presentations; 0: no replicates.
+    seed : of the draws.
+
+    Returns
+    -------
+    Comparison with one value (or one a label); choices that tie share the presentation evenly. ``details`` has chance
+    (one over the number of choices) and the mean log2 probability of the right label; of people, their mean share and
+    its correlation with the values.
+    """
+
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        values, right = probabilities(prediction, target), label_table(target, truth)
+        solved = (decide(prediction, target) * right).sum(axis=1)
+        groups = np.stack(strata_of(target, by), axis=1)
+        names = ["top-1"] if by is None else np.unique(along_presentations(target, by)).astype(str)
+        total = values.sum(axis=1)
+        shares = (values * right).sum(axis=1) / np.where(total > 0, total, 1)
+        details = {
+            "chance": 1 / values.shape[1],
+            "log2 probability of the right label": float(np.log2(np.clip(shares, 1e-12, None)).mean()),
+        }
+        if people is not None:
+            reached = along_presentations(target, people).astype(float)[groups.argmax(axis=0)]
+            found = solved @ groups / groups.sum(axis=0)
+            details["people"] = float(reached.mean())
+            if len(reached) > 2 and np.ptp(found) > 0:
+                details["r with people over paradigms"] = float(np.corrcoef(found, reached)[0, 1])
+        return resample(
+            lambda counts: divide((counts * solved) @ groups, counts @ groups),
+            len(solved),
+            resamples,
+            seed,
+            unit="pattern",
+            coords={"pattern": names},
+            details=details,
+        )
+
+    return compare
 
 
 def error_consistency_ceiling(
@@ -33,10 +93,23 @@ def error_consistency_ceiling(
     Parameters as in `error_consistency`. It is no upper bound: a model without the subjects' own noise may exceed it.
     """
 
-    def consistency(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
-        return known_mean(averaged([kappa(own, others, each) for each in counts]))
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people, strata = correctness(target, truth), strata_of(target, within)
+        pool_others(people)  # refuses a single subject
 
-    return _between_people(consistency, truth, within, resamples, seed)
+        def with_others(s: int, counts: np.ndarray) -> np.ndarray:
+            own, others = people[:, s, None], np.delete(people, s, axis=1)
+            return known_mean(known_mean(np.stack([kappa(own, others, counts * each) for each in strata], axis=-1)))
+
+        return resample(
+            lambda counts: np.stack([with_others(s, counts) for s in range(people.shape[1])], axis=1),
+            len(people),
+            resamples,
+            seed,
+            coords=subject_names(target),
+        )
+
+    return ceiling
 
 
 @metric(
@@ -67,25 +140,19 @@ def error_consistency(truth: str = "label", within: str | None = None, resamples
     Comparison with one value a subject; ``details`` has the accuracies and the range that kappa can take with them.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        people = _correctness(target, truth)
-        model = _model_correctness(prediction, target, truth)
-        strata = strata_of(target, within)
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            return averaged([kappa(model[:, None], people, counts * stratum) for stratum in strata])
-
-        accuracy = known_mean(people.T)  # NaN: never asked
-        low, high = kappa_bounds(float(model.mean()), accuracy)
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        people, model = correctness(target, truth), _model_correctness(prediction, target, truth)
+        accuracies = known_mean(people.T)  # NaN: never asked
+        low, high = kappa_bounds(float(model.mean()), accuracies)
         details = {
             "accuracy": float(model.mean()),
-            "accuracy of subjects": float(np.nanmean(accuracy)),
+            "accuracy of subjects": float(np.nanmean(accuracies)),
             "lowest possible": float(np.nanmean(low)),
             "highest possible": float(np.nanmean(high)),
         }
-        return by_subject(values, target, len(model), resamples, seed, details)
+        return compare_in_strata(kappa, model[:, None], people, target, within, resamples, seed, details)
 
-    return metric
+    return compare
 
 
 def accuracy_distance_ceiling(
@@ -93,11 +160,11 @@ def accuracy_distance_ceiling(
 ) -> Ceiling:
     """Return the accuracy distance of each subject from the mean of the others, as `error_consistency` parametrises."""
 
-    def distance(own: np.ndarray, others: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
-        mean = known_mean(others)[:, None]
-        return averaged([nearness(mean, own, each) for each in counts])[:, 0]
+    def ceiling(target: xr.DataArray) -> Comparison:
+        people = correctness(target, truth)
+        return compare_in_strata(nearness, pool_others(people), people, target, within, resamples, seed)
 
-    return _between_people(distance, truth, within, resamples, seed)
+    return ceiling
 
 
 @metric(
@@ -116,64 +183,20 @@ def accuracy_distance(truth: str = "label", within: str | None = None, resamples
     The denominator is the largest distance that any model could have. Parameters as in `error_consistency`.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        people = _correctness(target, truth)
-        model = _model_correctness(prediction, target, truth)
-        strata = strata_of(target, within)
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        people, model = correctness(target, truth), _model_correctness(prediction, target, truth)
+        details = {"accuracy": float(model.mean())}
+        return compare_in_strata(nearness, model[:, None], people, target, within, resamples, seed, details)
 
-        def values(counts: np.ndarray) -> np.ndarray:
-            return averaged([nearness(model[:, None], people, counts * stratum) for stratum in strata])
-
-        return by_subject(values, target, len(model), resamples, seed, {"accuracy": float(model.mean())})
-
-    return metric
-
-
-def _between_people(
-    compared: Callable[[np.ndarray, np.ndarray, Iterable[np.ndarray]], np.ndarray],
-    truth: str,
-    within: str | None,
-    resamples: int,
-    seed: int,
-) -> Ceiling:
-    """Return the ceiling that compares each subject with the others.
-
-    `compared`: what the subject got right (presentation, 1), what the others did (presentation, subjects), how often
-    each presentation counts in each stratum -> one value a draw.
-    """
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        people = _correctness(target, truth)
-        check_several(people)
-        strata = strata_of(target, within)
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            rows = [
-                compared(people[:, s, None], np.delete(people, s, axis=1), (counts * stratum for stratum in strata))
-                for s in range(people.shape[1])
-            ]
-            return np.stack(rows, axis=1)
-
-        return by_subject(values, target, len(people), resamples, seed)
-
-    return ceiling
+    return compare
 
 
 def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Ceiling:
     """Return the correlation of each subject's confusions with those of the others together."""
 
     def ceiling(target: xr.DataArray) -> Comparison:
-        table, chosen = labelled_choices(target, truth), chosen_labels(target)
-        check_several(chosen[:, 0])
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            rows: list[np.ndarray] = []
-            for s in range(chosen.shape[2]):
-                others = confusions(known_mean(np.delete(chosen, s, axis=2))[..., None], table, counts)
-                rows.append(_correlated(others, confusions(chosen[..., s, None], table, counts), table)[:, 0])
-            return np.stack(rows, axis=1)
-
-        return by_subject(values, target, len(chosen), resamples, seed)
+        chosen = choices_of_people(target)
+        return _compare_confusions(pool_others(chosen), chosen, target, truth, resamples, seed)
 
     return ceiling
 
@@ -196,18 +219,42 @@ def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int 
     row. Parameters as in `error_consistency`.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        table, chosen = labelled_choices(target, truth), chosen_labels(target)
-        guess = aligned_choices(prediction, target)
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        guess = probabilities(prediction, target)
         guess = guess / np.maximum(guess.sum(axis=1, keepdims=True), 1e-300)
+        return _compare_confusions(guess[:, :, None], choices_of_people(target), target, truth, resamples, seed)
 
-        def values(counts: np.ndarray) -> np.ndarray:
-            model = confusions(guess[:, :, None], table, counts)
-            return _correlated(model, confusions(chosen, table, counts), table)
+    return compare
 
-        return by_subject(values, target, len(guess), resamples, seed)
 
-    return metric
+def _model_correctness(
+    prediction: xr.DataArray, target: xr.DataArray, truth: str
+) -> Float[np.ndarray, " presentation"]:
+    return (decide(prediction, target) * label_table(target, truth)).sum(axis=1)
+
+
+def _compare_confusions(
+    one: Float[np.ndarray, "presentation choice _"],
+    people: Float[np.ndarray, "presentation choice subject"],
+    target: xr.DataArray,
+    truth: str,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Pearson correlation of confusions over wrong labels, subject by subject."""
+    table = label_table(target, truth)
+    wrong = ~np.eye(table.shape[1], dtype=bool)
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        x, y = np.broadcast_arrays(*(confusions(side, table, counts)[:, wrong] for side in (one, people)))
+        known = np.isfinite(x) & np.isfinite(y)
+        size = np.maximum(known.sum(axis=1, keepdims=True), 1)
+        x, y = (np.where(known, v, 0.0) for v in (x, y))
+        x, y = (np.where(known, v - v.sum(axis=1, keepdims=True) / size, 0.0) for v in (x, y))
+        length = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+        return divide((x * y).sum(axis=1), np.where(length > 1e-12, length, 0))
+
+    return resample(statistic, len(table), resamples, seed, coords=subject_names(target))
 
 
 def kappa(
@@ -230,13 +277,10 @@ def kappa(
     known = np.isfinite(one) & np.isfinite(other)
     a, b = np.where(known, one, 0.0), np.where(known, other, 0.0)
     size = counts @ known.astype(float)
-    asked = np.where(size > 0, size, np.nan)
-    p, q = counts @ a / asked, counts @ b / asked
-    observed = counts @ (a * b + (1 - a) * (1 - b) * known) / asked
+    p, q, observed = (divide(counts @ v, size) for v in (a, b, a * b + (1 - a) * (1 - b) * known))
     expected = p * q + (1 - p) * (1 - q)
     # Only two observers without any error (or any success) leave nothing to agree upon beyond chance.
-    defined = 1 - expected > 1e-12
-    return np.where(defined, (observed - expected) / np.where(defined, 1 - expected, 1), np.nan)
+    return divide(observed - expected, np.where(1 - expected > 1e-12, 1 - expected, 0))
 
 
 def kappa_bounds(
@@ -269,98 +313,5 @@ def confusions(
         weights = counts[:, shown].astype(float)
         asked = (weights @ known[shown].astype(float))[:, None]
         sums = (weights @ filled[shown].reshape(len(shown), -1)).reshape(len(counts), *chosen.shape[1:])
-        result[:, label] = np.where(asked > 0, sums / np.where(asked > 0, asked, 1), np.nan)
+        result[:, label] = divide(sums, asked)
     return result
-
-
-def nearness(
-    model: Real[np.ndarray, " presentation #subject"],
-    people: Real[np.ndarray, " presentation #subject"],
-    counts: Real[np.ndarray, "draw presentation"],
-) -> Float[np.ndarray, "draw subject"]:
-    """1 - |a - h| / max(h, 1 - h) of mean shares under weights, (draw, subject)."""
-    model, people = np.broadcast_arrays(model, people)
-    known = np.isfinite(people) & np.isfinite(model)
-    size = counts @ known.astype(float)
-    asked = np.where(size > 0, size, np.nan)
-    a, h = (counts @ np.where(known, side, 0.0) / asked for side in (model, people))
-    return 1 - np.abs(a - h) / np.maximum(h, 1 - h)
-
-
-def _correlated(
-    model: Float[np.ndarray, "draw label choice #subject"],
-    people: Float[np.ndarray, "draw label choice subject"],
-    table: Real[np.ndarray, "presentation label"],
-) -> Float[np.ndarray, "draw subject"]:
-    """Pearson correlation over wrong labels, (draw, subject)."""
-    labels = np.arange(table.shape[1])
-    wrong = labels[:, None] != labels[None, :]
-    x, y = np.broadcast_arrays(model[:, wrong], people[:, wrong])
-    known = np.isfinite(x) & np.isfinite(y)
-    size = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    x, y = (np.where(known, v, 0.0) for v in (x, y))
-    x, y = (np.where(known, v - v.sum(axis=1, keepdims=True) / size, 0.0) for v in (x, y))
-    length = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
-    return np.where(length > 1e-12, (x * y).sum(axis=1) / np.where(length > 1e-12, length, 1), np.nan)
-
-
-def by_subject(
-    values: ByWeight,
-    target: xr.DataArray,
-    size: int,
-    resamples: int,
-    seed: int,
-    details: dict[str, float] | None = None,
-) -> Comparison:
-    """Values of subjects, and under `resamples` draws of `size` presentations."""
-    return Comparison(
-        values=xr.DataArray(values(np.ones((1, size)))[0], dims=("subject",), coords=subject_names(target)),
-        replicates=values(draws(size, resamples, seed).astype(float)) if resamples else None,
-        center="mean",
-        details=details or {},
-    )
-
-
-def averaged(parts: list[Float[np.ndarray, "draw subject"]]) -> Float[np.ndarray, "draw subject"]:
-    """Mean over strata of what is defined, (draw, subject)."""
-    return known_mean(np.moveaxis(np.stack(parts), 0, -1))
-
-
-def strata_of(target: xr.DataArray, within: str | None) -> list[Float[np.ndarray, " presentation"]]:
-    """One 0/1 row (presentation,) for each value of the coordinate `within`."""
-    if within is None:
-        return [np.ones(target.sizes["presentation"])]
-    values = along_presentations(target, within)
-    return [(values == value).astype(float) for value in np.unique(values)]
-
-
-def chosen_labels(target: xr.DataArray) -> Float[np.ndarray, "presentation choice subject"]:
-    """What was chosen, (presentation, choice, subject)."""
-    if not {"presentation", "choice"} <= set(target.dims) <= {"presentation", "choice", "subject"}:
-        raise InvalidMeasurement(f"choices have (presentation, choice[, subject]), not {tuple(target.dims)}")
-    target = target if "subject" in target.dims else target.expand_dims("subject")
-    return target.transpose("presentation", "choice", "subject").values.astype(float)
-
-
-def _correctness(target: xr.DataArray, truth: str) -> Float[np.ndarray, "presentation subject"]:
-    """Whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
-    return np.einsum("pcs,pc->ps", chosen_labels(target), labelled_choices(target, truth))
-
-
-def decisions(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
-    """The model's choices, one-hot in the order of the target's, (presentation, choice); ties are shared out evenly."""
-    values = aligned_choices(prediction, target)
-    best = values == values.max(axis=1, keepdims=True)
-    return best / best.sum(axis=1, keepdims=True)
-
-
-def _model_correctness(
-    prediction: xr.DataArray, target: xr.DataArray, truth: str
-) -> Float[np.ndarray, " presentation"]:
-    return (decisions(prediction, target) * labelled_choices(target, truth)).sum(axis=1)
-
-
-def check_several(people: Real[np.ndarray, "presentation subject ..."]) -> None:
-    """Refuse a single subject (last axis): there is nobody to agree with."""
-    if people.shape[1] < 2:
-        raise InvalidMeasurement("a ceiling between subjects needs at least two; the target has one")

@@ -5,6 +5,7 @@ Judgements are (presentation,) or, with the people kept apart, (presentation, su
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
@@ -13,10 +14,11 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import check_filled, check_pair, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Float, Integer, Real
-from brainmark.metrics.behavior.patterns import known_mean
+from brainmark.metrics.statistics.averages import divide, known_mean
 from brainmark.metrics.statistics.ceilings import harmonic_mean, spearman_brown
+from brainmark.metrics.statistics.correlation import weighted_pearson
 from brainmark.metrics.statistics.ranks import midranks
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.resampling import resample
 
 Method = Literal["pearson", "spearman"]
 
@@ -35,28 +37,30 @@ def judgement_ceiling(method: Method = "pearson", halvings: int = 100, resamples
         if people.shape[1] < 2:
             raise InvalidMeasurement("a ceiling of judgements needs (presentation, subject) with at least two subjects")
         generator = np.random.default_rng([seed, 3])
-        counts = draws(len(people), resamples, seed)
         judged = np.isfinite(people)
-        values: list[float] = []
-        replicates: list[np.ndarray] = []
+        correlations: list[Callable[[np.ndarray], np.ndarray]] = []
         judges = np.empty((halvings, 2))
         for k in range(halvings):
             order = generator.permutation(people.shape[1])
             parts = order[: len(order) // 2], order[len(order) // 2 :]
             one, other = (known_mean(people[:, part]) for part in parts)
             known = np.isfinite(one) & np.isfinite(other)
-            # Replicates average ten halvings: their scatter is small next to that of the stimuli.
-            part = _compared(one[known], other[known], counts[:, known] if k < 10 else counts[:0], method)
-            values.append(part.aggregate())
-            replicates += [] if part.replicates is None else [part.replicates]
+            correlations.append(_correlate(one, other, method))
             judges[k] = [harmonic_mean(judged[known][:, part].sum(axis=1))[0] for part in parts]
         fewer, more = 1 / np.mean(1 / judges, axis=0)
         whole = harmonic_mean(judged.sum(axis=1))[0]
-        top = np.sqrt(spearman_brown(np.array([np.nanmean(values)]), fewer, more, whole))
-        return Comparison(
-            xr.DataArray(top, dims=("judgement",), coords={"judgement": ["all"]}),
-            replicates=np.sqrt(spearman_brown(np.mean(replicates, axis=0), fewer, more, whole)) if replicates else None,
-            center="mean",
+
+        def root(r: np.ndarray) -> np.ndarray:
+            return np.sqrt(spearman_brown(r, fewer, more, whole))
+
+        once = np.ones((1, len(people)))
+        return resample(  # draws average ten halvings: their scatter is small next to that of the stimuli
+            lambda counts: root(np.mean([correlate(counts) for correlate in correlations[:10]], axis=0)),
+            len(people),
+            resamples,
+            seed,
+            unit="judgement",
+            value=root(np.nanmean([correlate(once)[0] for correlate in correlations], axis=0)),
         )
 
     return ceiling
@@ -91,10 +95,8 @@ def judgement_correlation(method: Method = "pearson", resamples: int = 1000, see
         judged = _judgements(target)
         check_pair(prediction, target)
         check_same_stimuli(prediction, target)
-        people, model = known_mean(judged), prediction.values.astype(float)
-        known = np.isfinite(people)
-        counts = draws(len(people), resamples, seed)[:, known]
-        return _compared(model[known], people[known], counts, method)
+        correlation = _correlate(prediction.values.astype(float), known_mean(judged), method)
+        return resample(correlation, len(judged), resamples, seed, unit="judgement")
 
     return metric
 
@@ -122,7 +124,7 @@ def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
         check_same_stimuli(prediction, target)
         if not np.isin(position, (0, 1, 2)).all():
             raise InvalidMeasurement("the odd one is given by its position: 0, 1 or 2")
-        return _mean_of(shares[np.arange(len(shares)), position.astype(int)], draws(len(shares), resamples, seed))
+        return _mean_of(shares[np.arange(len(shares)), position.astype(int)], resamples, seed)
 
     return metric
 
@@ -142,7 +144,7 @@ def odd_one_out_ceiling(resamples: int = 1000, seed: int = 0) -> Ceiling:
         repeated = number > 1
         room = np.where(repeated, number * (number - 1), 1)
         agree = np.where(repeated, (counts * (counts - 1)).sum(axis=1) / room, np.nan)
-        return _mean_of(agree, draws(len(agree), resamples, seed))
+        return _mean_of(agree, resamples, seed)
 
     return ceiling
 
@@ -158,17 +160,20 @@ def odd_of_three(
     return np.stack([similarity[b, c], similarity[a, c], similarity[a, b]], axis=1).argmax(axis=1)
 
 
-def _compared(one: np.ndarray, other: np.ndarray, counts: np.ndarray, method: Method) -> Comparison:
-    def values(weights: np.ndarray) -> np.ndarray:
-        if method == "pearson":
-            return _weighted_pearson(one, other, weights)
-        return np.array([_weighted_pearson(_ranks(one, w), _ranks(other, w), w[None])[0] for w in weights])
+def _correlate(
+    one: Float[np.ndarray, " presentation"], other: Float[np.ndarray, " presentation"], method: Method
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return r over the presentations that both have, as a function of how often each counts: (draw, 1)."""
+    known = np.isfinite(one) & np.isfinite(other)
+    one, other = one[known], other[known]
 
-    return Comparison(
-        xr.DataArray(values(np.ones((1, len(one)))), dims=("judgement",), coords={"judgement": ["all"]}),
-        replicates=values(counts.astype(float))[:, None] if len(counts) else None,
-        center="mean",
-    )
+    def values(counts: np.ndarray) -> np.ndarray:
+        weights = counts[:, known]
+        if method == "pearson":
+            return weighted_pearson(one, other, weights)[:, None]
+        return np.array([weighted_pearson(_ranks(one, w), _ranks(other, w), w[None]) for w in weights])
+
+    return values
 
 
 def _ranks(
@@ -184,28 +189,12 @@ def _ranks(
     return result
 
 
-def _weighted_pearson(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Pearson correlation (draw,) under weights (draw, presentation); NaN where one side is constant."""
-    if len(one) < 2:
-        return np.full(len(weights), np.nan)
-    x, y = one - one.mean(), other - other.mean()
-    size = weights.sum(axis=1)
-    size = np.where(size > 0, size, np.nan)
-    sx, sy, xx, yy, xy = (weights @ v / size for v in (x, y, x * x, y * y, x * y))
-    varx, vary = xx - sx * sx, yy - sy * sy
-    defined = (varx > 1e-12 * (one * one).mean()) & (vary > 1e-12 * (other * other).mean())
-    return np.where(defined, (xy - sx * sy) / np.sqrt(np.where(defined, varx * vary, 1)), np.nan)
-
-
-def _mean_of(values: np.ndarray, counts: np.ndarray) -> Comparison:
-    """Mean over presentations of what is not NaN, with its replicates."""
+def _mean_of(values: Float[np.ndarray, " triplet"], resamples: int, seed: int) -> Comparison:
+    """Mean over triplets of what is not NaN."""
     known = np.isfinite(values)
-    number = counts[:, known].sum(axis=1)
-    replicates = np.where(number > 0, counts[:, known] @ values[known] / np.maximum(number, 1), np.nan)
-    return Comparison(
-        xr.DataArray([values[known].mean()], dims=("judgement",), coords={"judgement": ["all"]}),
-        replicates=replicates[:, None] if len(counts) else None,
-        center="mean",
+    filled = np.where(known, values, 0)[:, None]
+    return resample(
+        lambda counts: divide(counts @ filled, counts @ known[:, None]), len(values), resamples, seed, unit="judgement"
     )
 
 

@@ -8,15 +8,20 @@ i2 (image x distractor); their variants o2n, i1n, i2n have the mean of the coars
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Literal, get_args
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
-from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.metrics._arrays.shapes import Float, Integer, Real
+from brainmark.metrics.behavior.answers import label_table, probabilities
+from brainmark.metrics.statistics.averages import divide, known_mean, weighted_mean
+from brainmark.metrics.statistics.ceilings import spearman_brown
+from brainmark.metrics.statistics.correlation import weighted_pearson
+from brainmark.metrics.statistics.resampling import resample
 
 Level = Literal["o1", "o2", "i1", "i2", "o2n", "i1n", "i2n"]
 
@@ -62,7 +67,7 @@ def sensitivities(
         own = image if level.startswith("i") else weighted_mean(member, image[:, None])[:, 0]
         hits = 1 - own
         # Over the images of all other objects, on which this one was offered.
-        per_object = _ratio(*(np.nansum(w[:, None] * v, axis=0) for v in (errors, np.isfinite(errors))))
+        per_object = divide(*(np.nansum(w[:, None] * v, axis=0) for v in (errors, np.isfinite(errors))))
         alarms = per_object if level.startswith("o") else per_object[truth]
     values = np.clip(_z(hits) - _z(alarms), -_LARGEST, _LARGEST)
     if level == "i2n":
@@ -79,31 +84,12 @@ def _z(rate: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
     )  # finite: two certain answers have a difference of 0
 
 
-def _ratio(above: Real[Array, " *cell"], below: Real[Array, " *cell"]) -> Float[np.ndarray, " *cell"]:
-    return np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)
-
-
-def known_mean(values: Real[np.ndarray, "*cell _"]) -> Float[np.ndarray, " *cell"]:
-    """Mean over the last axis of what is not NaN; NaN where nothing is."""
-    known = np.isfinite(values)
-    return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
-
-
-def weighted_mean(
-    weights: Real[np.ndarray, "presentation group"], values: Real[np.ndarray, "presentation column"]
-) -> Float[np.ndarray, "group column"]:
-    """Return the means (group, column) of known values (presentation, column); weights (presentation, group)."""
-    known = np.isfinite(values)
-    return _ratio(weights.T @ np.where(known, values, 0), weights.T @ known)
-
-
 def pairwise_shares(
-    probabilities: Real[np.ndarray, "presentation choice"], truth: Integer[np.ndarray, " presentation"]
+    given: Real[np.ndarray, "presentation choice"], truth: Integer[np.ndarray, " presentation"]
 ) -> Float[np.ndarray, "presentation choice"]:
     """Probability (presentation, choice) of taking each choice rather than the true object, p / (p + p_true)."""
-    own = probabilities[np.arange(len(probabilities)), truth][:, None]
-    both = probabilities + own
-    return np.where(both > 0, probabilities / np.where(both > 0, both, 1), 0.5)
+    both = given + given[np.arange(len(given)), truth][:, None]
+    return np.where(both > 0, given / np.where(both > 0, both, 1), 0.5)
 
 
 def choice_pattern_ceiling(
@@ -132,22 +118,21 @@ def choice_pattern_ceiling(
         true = _truth(target, truth)
         generator = np.random.default_rng([seed, 3])
         halves = [_split(trials, generator) for _ in range(halvings)]
-        whole = [_pattern(one, other, true, level, 0, seed).aggregate() for one, other in halves]
-        replicates = None
-        if resamples:
-            # Each draw takes one of the halvings in turn: their scatter is part of the ceiling's error.
-            counts = draws(len(trials), resamples, seed)
-            rows = [_correlation(*halves[k % halvings], true, level, c) for k, c in enumerate(counts)]
-            replicates = _ceiling_of(np.array(rows))[:, None]
-        value = _ceiling_of(np.array([np.mean(whole)]))
+        once = [_correlate(*pair, true, level, np.ones(len(trials))) for pair in halves]
+        turn = cycle(halves)  # each draw takes the next halving: their scatter is part of the ceiling's error
         extreme = _extreme(halves)
-        return Comparison(
-            xr.DataArray(value, dims=("pattern",), coords={"pattern": [level]}),
-            replicates=replicates,
-            center="mean",
-            notes=(f"{extreme:.0%} of the shares in half of the trials are 0 or 1: the ceiling may be off by a tenth",)
-            if extreme > _TOO_MANY_EXTREMES
-            else (),
+        note = f"{extreme:.0%} of the shares in half of the trials are 0 or 1: the ceiling may be off by a tenth"
+        return resample(
+            lambda counts: _root_of_reliability(
+                np.array([[_correlate(*next(turn), true, level, count)] for count in counts])
+            ),
+            len(trials),
+            resamples,
+            seed,
+            unit="pattern",
+            coords={"pattern": [level]},
+            value=_root_of_reliability(np.array([np.mean(once)])),
+            notes=(note,) if extreme > _TOO_MANY_EXTREMES else (),
             details={"shares of 0 or 1": extreme},
         )
 
@@ -179,8 +164,15 @@ def choice_pattern(level: Level = "i2n", truth: str = "label", resamples: int = 
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         true = _truth(target, truth)
-        model = pairwise_shares(aligned_choices(prediction, target), true)
-        return _pattern(model, _shares(target), true, level, resamples, seed)
+        sides = pairwise_shares(probabilities(prediction, target), true), _shares(target)
+        return resample(
+            lambda counts: np.array([[_correlate(*sides, true, level, count)] for count in counts]),
+            len(true),
+            resamples,
+            seed,
+            unit="pattern",
+            coords={"pattern": [level]},
+        )
 
     return metric
 
@@ -192,8 +184,8 @@ def _extreme(halves: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(((values == 0) | (values == 1)).mean()) if values.size else 0.0
 
 
-def _ceiling_of(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
-    return np.where(r > 0, np.sqrt(2 * np.clip(r, 0, None) / (1 + np.clip(r, 0, None))), np.nan)
+def _root_of_reliability(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
+    return np.sqrt(spearman_brown(r))
 
 
 def _split(
@@ -208,25 +200,7 @@ def _split(
     return known_mean(np.where(first, trials, np.nan)), known_mean(np.where(made & ~first, trials, np.nan))
 
 
-def _pattern(
-    one: Float[np.ndarray, "presentation choice"],
-    other: Float[np.ndarray, "presentation choice"],
-    truth: Integer[np.ndarray, " presentation"],
-    level: Level,
-    resamples: int,
-    seed: int,
-) -> Comparison:
-    whole = _correlation(one, other, truth, level, np.ones(len(one)))
-    replicates = None
-    if resamples:
-        rows = [_correlation(one, other, truth, level, count) for count in draws(len(one), resamples, seed)]
-        replicates = np.array(rows)[:, None]
-    return Comparison(
-        xr.DataArray([whole], dims=("pattern",), coords={"pattern": [level]}), replicates=replicates, center="mean"
-    )
-
-
-def _correlation(
+def _correlate(
     one: Float[np.ndarray, "presentation choice"],
     other: Float[np.ndarray, "presentation choice"],
     truth: Integer[np.ndarray, " presentation"],
@@ -242,55 +216,12 @@ def _correlation(
     known = np.isfinite(x) & np.isfinite(y)
     if known.sum() < 3:
         return np.nan
-    x, y, w = x[known], y[known], w[known] / w[known].sum()
-    x, y = x - w @ x, y - w @ y
-    length = float(np.sqrt((w @ (x * x)) * (w @ (y * y))))
-    return float(w @ (x * y)) / length if length > 1e-12 else np.nan
+    return float(weighted_pearson(x[known], y[known], w[known][None])[0])
 
 
 def _truth(target: xr.DataArray, name: str) -> Integer[np.ndarray, " presentation"]:
     """Index of the true object among the choices, (presentation,)."""
-    return labelled_choices(target, name).argmax(axis=1)
-
-
-def labelled_choices(target: xr.DataArray, name: str) -> Float[np.ndarray, "presentation choice"]:
-    """Return the label of each presentation in a coordinate as a choice, one-hot (presentation, choice).
-
-    Raises
-    ------
-    InvalidMeasurement : no such coordinate, or a label that is none of the choices.
-    """
-    labels, choices = along_presentations(target, name), np.asarray(target.coords["choice"].values)
-    table = labels[:, None] == choices[None, :]
-    lost = np.flatnonzero(table.sum(axis=1) != 1)
-    if len(lost):
-        raise InvalidMeasurement(f"label {str(labels[lost[0]])!r} of presentation {lost[0]} is not among the choices")
-    return table.astype(float)
-
-
-def aligned_choices(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
-    """Probabilities (presentation, choice) of a model in the order of the target's choices.
-
-    Raises
-    ------
-    InvalidMeasurement : other dimensions or stimuli, a missing choice, a probability that is none.
-    """
-    if set(prediction.dims) != {"presentation", "choice"}:
-        raise InvalidMeasurement(f"a model's choices have (presentation, choice), not {tuple(prediction.dims)}")
-    for name, array in (("prediction", prediction), ("target", target)):
-        check_filled(array, name)
-    check_same_stimuli(prediction, target)
-    check_numbers(prediction.values, "prediction")
-    check_numbers(target.values, "target", missing=True)
-    given = {name: i for i, name in enumerate(np.asarray(prediction.coords["choice"].values))}
-    offered = np.asarray(target.coords["choice"].values)
-    lost = [name for name in offered if name not in given]
-    if lost:
-        raise InvalidMeasurement(f"the model gives no probability for choice {str(lost[0])!r}")
-    values = prediction.transpose("presentation", "choice").values.astype(float)[:, [given[name] for name in offered]]
-    if (values < 0).any():
-        raise InvalidMeasurement("probabilities of choices are not negative; the model gives negative ones")
-    return values
+    return label_table(target, name).argmax(axis=1)
 
 
 def _shares(target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:

@@ -1,8 +1,8 @@
 """Shape bias: which of two conflicting cues decides what an image is taken for (Geirhos et al. 2019, ICLR).
 
 An image has the shape of one label and the texture of another. Of the decisions for either of the two, the bias is
-the share of those for the shape; decisions for a third label do not count. Targets and predictions as in
-`brainmark.metrics.behavior.choices`.
+the share of those for the shape; decisions for a third label do not count. Targets and predictions are those of
+`brainmark.metrics.behavior.answers`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
+from brainmark.metrics._arrays.inputs import subject_names
 from brainmark.metrics._arrays.shapes import Float, Real
-from brainmark.metrics.behavior.choices import by_subject, check_several, chosen_labels, decisions
-from brainmark.metrics.behavior.patterns import labelled_choices
+from brainmark.metrics.behavior.answers import choices_of_people, decide, label_table, nearness_of_shares, pool_others
+from brainmark.metrics.statistics.averages import divide
+from brainmark.metrics.statistics.resampling import resample
 
 
 def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Ceiling:
     """Return how near the bias of all others together is to each subject's, as `shape_bias` parametrises."""
 
     def ceiling(target: xr.DataArray) -> Comparison:
-        people = cue_decisions(chosen_labels(target), target, shape, texture)
-        check_several(people[0])
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            alone = bias(people, counts)
-            others = np.stack([np.delete(people, s, axis=2).sum(axis=2) for s in range(people.shape[2])], axis=2)
-            return _nearness(bias(others, counts), alone)
-
-        return by_subject(values, target, target.sizes["presentation"], resamples, seed)
+        people = cue_decisions(choices_of_people(target), target, shape, texture)
+        others = pool_others(people)
+        return resample(
+            lambda counts: nearness_of_shares(bias(others, counts), bias(people, counts)),
+            target.sizes["presentation"],
+            resamples,
+            seed,
+            coords=subject_names(target),
+        )
 
     return ceiling
 
@@ -65,20 +67,23 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        single = (decisions(prediction, target) == 1).astype(float)  # choices that tie decide for nothing
+        single = (decide(prediction, target) == 1).astype(float)  # choices that tie decide for nothing
         model = cue_decisions(single[:, :, None], target, shape, texture)
-        people = cue_decisions(chosen_labels(target), target, shape, texture)
+        people = cue_decisions(choices_of_people(target), target, shape, texture)
         size = target.sizes["presentation"]
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            return _nearness(bias(model, counts), bias(people, counts))
-
         each = np.ones((1, size))
         own, theirs = float(bias(model, each)[0, 0]), float(np.nanmean(bias(people, each)))
-        conflicting = (labelled_choices(target, shape) != labelled_choices(target, texture)).any(axis=1).sum()
+        conflicting = (label_table(target, shape) != label_table(target, texture)).any(axis=1).sum()
         details = {"share decided": float(model.sum() / conflicting), "shape bias of subjects": theirs}
         details |= {"shape bias": own} if np.isfinite(own) else {}
-        return by_subject(values, target, size, resamples, seed, details)
+        return resample(
+            lambda counts: nearness_of_shares(bias(model, counts), bias(people, counts)),
+            size,
+            resamples,
+            seed,
+            coords=subject_names(target),
+            details=details,
+        )
 
     return metric
 
@@ -90,7 +95,7 @@ def cue_decisions(
 
     `chosen` is (presentation, choice, subject), shares or one-hot. Not asked (NaN), or no conflict: 0.
     """
-    cues = np.stack([labelled_choices(target, shape), labelled_choices(target, texture)])
+    cues = np.stack([label_table(target, shape), label_table(target, texture)])
     conflict = (cues[0] != cues[1]).any(axis=1)
     if not conflict.any():
         raise InvalidMeasurement(f"no image has a {shape!r} that conflicts with its {texture!r}")
@@ -102,9 +107,4 @@ def bias(
 ) -> Float[np.ndarray, "draw subject"]:
     """Shape bias (draw, subject) of decisions (cue, presentation, subject) under weights (draw, presentation)."""
     for_shape, for_texture = counts @ cued[0], counts @ cued[1]
-    both = for_shape + for_texture
-    return np.where(both > 0, for_shape / np.where(both > 0, both, 1), np.nan)
-
-
-def _nearness(model: np.ndarray, people: np.ndarray) -> np.ndarray:
-    return 1 - np.abs(model - people) / np.maximum(people, 1 - people)
+    return divide(for_shape, for_shape + for_texture)

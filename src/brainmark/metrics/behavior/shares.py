@@ -17,10 +17,10 @@ from brainmark.metrics._arrays.inputs import (
     check_pair,
     check_same_stimuli,
 )
-from brainmark.metrics.behavior.choices import averaged, by_subject, check_several, nearness, strata_of
+from brainmark.metrics.behavior.answers import compare_in_strata, nearness, pool_others
 from brainmark.metrics.behavior.judgements import Method, judgement_ceiling, judgement_correlation
-from brainmark.metrics.behavior.patterns import known_mean
 from brainmark.metrics.behavior.psychophysics import fit_psychometric
+from brainmark.metrics.statistics.averages import known_mean
 
 
 @metric(
@@ -54,14 +54,8 @@ def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: 
     def ceiling(target: xr.DataArray) -> Comparison:
         check_filled(target, "target")
         check_numbers(target.values, "target", missing=True)
-        people, strata = _shares(target), strata_of(target, level)
-        check_several(people)
-        others = np.stack([known_mean(np.delete(people, s, axis=1)) for s in range(people.shape[1])], axis=1)
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            return averaged([nearness(others, people, counts * stratum) for stratum in strata])
-
-        return by_subject(values, target, len(people), resamples, seed)
+        people = _shares(target)
+        return compare_in_strata(nearness, pool_others(people), people, target, level, resamples, seed)
 
     return ceiling
 
@@ -98,13 +92,8 @@ def curve_similarity(choice: str = "yes", level: str = "level", resamples: int =
         _check(prediction, target)
         people, levels = _shares(target), along_presentations(target, level).astype(float)
         model = _probability(prediction, choice).values.astype(float)
-        strata = strata_of(target, level)
-
-        def values(counts: np.ndarray) -> np.ndarray:
-            return averaged([nearness(model[:, None], people, counts * stratum) for stratum in strata])
-
         details = _curve("", model, levels) | _curve(" of people", known_mean(people), levels)
-        return by_subject(values, target, len(people), resamples, seed, details)
+        return compare_in_strata(nearness, model[:, None], people, target, level, resamples, seed, details)
 
     return metric
 

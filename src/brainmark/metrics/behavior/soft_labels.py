@@ -6,6 +6,7 @@ holds probabilities (presentation, choice).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
@@ -13,9 +14,10 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.shapes import Float, Real
-from brainmark.metrics.behavior.patterns import aligned_choices, labelled_choices
+from brainmark.metrics.behavior.answers import label_table, probabilities
+from brainmark.metrics.statistics.averages import divide
 from brainmark.metrics.statistics.ceilings import harmonic_mean, spearman_brown
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.resampling import resample
 
 Aspect = Literal["errors", "entropy", "choices"]
 
@@ -29,7 +31,7 @@ def soft_labels_ceiling(
     choices (`brainmark.metrics.statistics.ceilings.spearman_brown`), is the reliability of the whole. Parameters as in
     `soft_labels`.
     """
-    _known(aspect)
+    _check(aspect)
 
     def ceiling(target: xr.DataArray) -> Comparison:
         counts = _counts(target)
@@ -42,17 +44,16 @@ def soft_labels_ceiling(
             return np.sqrt(spearman_brown(r, fewer, more, whole))
 
         generator = np.random.default_rng([seed, 3])
-        values: list[float] = []
-        replicates: list[np.ndarray] = []
-        for _ in range(halvings):
-            one, other = (_profile(_normalised(h), target, aspect, truth) for h in halve(counts, generator))
-            part = _correlated(one, other, aspect, resamples, seed, {})
-            values.append(part.aggregate())
-            replicates += [] if part.replicates is None else [part.replicates]
-        return Comparison(
-            xr.DataArray(root(np.array([np.mean(values)])), dims=("pattern",), coords={"pattern": [aspect]}),
-            replicates=root(np.mean(replicates, axis=0)) if replicates else None,
-            center="mean",
+        halves = [halve(counts, generator) for _ in range(halvings)]
+        profiles = [[_profile(_normalise(half), target, aspect, truth) for half in pair] for pair in halves]
+        correlations = [_correlate(*pair) for pair in profiles]
+        return resample(
+            lambda draw: root(np.mean([correlation(draw) for correlation in correlations], axis=0)),
+            len(counts),
+            resamples,
+            seed,
+            unit="pattern",
+            coords={"pattern": [aspect]},
         )
 
     return ceiling
@@ -83,18 +84,21 @@ def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int 
     Comparison with one value; ``details`` has the mean cross-entropy of people's choices under the model, in bits, the
     lowest that any model could have (people's own entropy), and that of a model that knows nothing.
     """
-    _known(aspect)
+    _check(aspect)
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        model = _normalised(aligned_choices(prediction, target))
-        people = _normalised(_counts(target))
+        model = _normalise(probabilities(prediction, target))
+        people = _normalise(_counts(target))
         one, other = (_profile(side, target, aspect, truth) for side in (model, people))
         details = {
             "cross-entropy (bits)": float(-(people * np.log2(np.clip(model, 1e-12, None))).sum(axis=1).mean()),
             "entropy of people (bits)": float(entropy(people).mean()),
             "entropy of uniform choices (bits)": float(np.log2(people.shape[1])),
         }
-        return _correlated(one, other, aspect, resamples, seed, details)
+        coords = {"pattern": [aspect]}
+        return resample(
+            _correlate(one, other), len(one), resamples, seed, unit="pattern", coords=coords, details=details
+        )
 
     return metric
 
@@ -125,31 +129,26 @@ def _profile(shares: np.ndarray, target: xr.DataArray, aspect: Aspect, truth: st
         return entropy(shares)[:, None]
     if aspect == "choices":
         return shares
-    right = labelled_choices(target, truth) > 0
+    right = label_table(target, truth) > 0
     return shares[~right].reshape(len(shares), -1)
 
 
-def _correlated(
-    one: np.ndarray, other: np.ndarray, aspect: Aspect, resamples: int, seed: int, details: dict[str, float]
-) -> Comparison:
-    """Pearson correlation over all entries, presentations being resampled as wholes."""
+def _correlate(
+    one: Float[np.ndarray, "presentation _"], other: Float[np.ndarray, "presentation _"]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return Pearson's r over all entries as a function of how often each presentation counts."""
     one, other = one - one.mean(), other - other.mean()  # a shift changes no r and keeps the differences below exact
     # Presentations are drawn as wholes, so that sums over their columns are all that a draw needs.
     sums = np.stack([v.sum(axis=1) for v in (one, other, one * one, other * other, one * other)], axis=1)
+    least = 1e-12 * np.sqrt((one * one).mean() * (other * other).mean())
 
     def values(counts: np.ndarray) -> np.ndarray:
         size = counts.sum(axis=1) * one.shape[1]
         sx, sy, xx, yy, xy = (counts @ sums).T / size
         length = np.sqrt(np.clip(xx - sx * sx, 0, None) * np.clip(yy - sy * sy, 0, None))
-        defined = length > 1e-12 * np.sqrt((one * one).mean() * (other * other).mean())
-        return np.where(defined, (xy - sx * sy) / np.where(defined, length, 1), np.nan)
+        return divide(xy - sx * sy, np.where(length > least, length, 0))[:, None]
 
-    return Comparison(
-        xr.DataArray(values(np.ones((1, len(one)))), dims=("pattern",), coords={"pattern": [aspect]}),
-        replicates=values(draws(len(one), resamples, seed).astype(float))[:, None] if resamples else None,
-        center="mean",
-        details=details,
-    )
+    return values
 
 
 def _counts(target: xr.DataArray) -> np.ndarray:
@@ -161,13 +160,13 @@ def _counts(target: xr.DataArray) -> np.ndarray:
     return counts
 
 
-def _normalised(values: np.ndarray) -> np.ndarray:
+def _normalise(values: np.ndarray) -> np.ndarray:
     total = values.sum(axis=1, keepdims=True)
     if not (total > 0).all():
         raise InvalidMeasurement(f"presentation {int(np.flatnonzero(~(total > 0))[0])} has no choice at all")
     return values / total
 
 
-def _known(aspect: str) -> None:
+def _check(aspect: str) -> None:
     if aspect not in get_args(Aspect):
         raise ValueError(f"unknown aspect {aspect!r}: use one of {', '.join(get_args(Aspect))}")

@@ -14,6 +14,7 @@ from brainmark.core.libraries import np
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.rdm import COMPARISONS, Compare, upper
 from brainmark.metrics.similarity.rdm_whitened import whitened_rdms
+from brainmark.metrics.statistics.averages import divide
 
 _BLOCK_BYTES = 2**19  # of one (pairs, draws) array: stays in the cache
 
@@ -132,10 +133,10 @@ def _ranked(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Co
                 y = target.ranks(w)
                 xy = _dot(wx.take(order, axis=0), y)
                 if compare == "rho-a":
-                    result[draws, k] = _divide(12 * xy, total**3 - total)
+                    result[draws, k] = divide(12 * xy, total**3 - total)
                 else:
                     w *= y
-                    result[draws, k] = _divide(xy, np.sqrt(xx * _dot(w, y)))
+                    result[draws, k] = divide(xy, np.sqrt(xx * _dot(w, y)))
     return result
 
 
@@ -184,7 +185,7 @@ def resampled_agreement(
             ranks = order.ranks(weights.take(order.order, axis=0)).take(order.inverse, axis=0)
             square = _dot(weights * ranks, ranks)
             if compare == "spearman":
-                ranks *= _divide(np.ones_like(square), np.sqrt(square))
+                ranks *= divide(np.ones_like(square), np.sqrt(square))
                 square = np.where(square > 0, 1.0, np.nan)
             total += ranks
             squares += square
@@ -201,11 +202,6 @@ def _same_pairs(one: np.ndarray, others: np.ndarray) -> list[list[int]]:
     for k, other in enumerate(others):
         groups.setdefault(np.packbits(np.isfinite(one) & np.isfinite(other)).tobytes(), []).append(k)
     return list(groups.values())
-
-
-def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    defined = below > 0
-    return np.where(defined, above / np.where(defined, below, 1), np.nan)
 
 
 def _expanded(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:

@@ -15,8 +15,9 @@ from brainmark.metrics._arrays.inputs import (
     check_pair,
     check_same_stimuli,
     recordings,
+    subject_names,
 )  # fmt: skip
-from brainmark.metrics._arrays.shapes import Bool, Float, Real, Shaped
+from brainmark.metrics._arrays.shapes import Bool, Float, Real
 from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.statistics.ranks import midranks
@@ -370,12 +371,3 @@ def _subject_rdms(target: xr.DataArray) -> np.ndarray:
             f"{rdms[s, j, i]} the other way round"
         )
     return rdms
-
-
-def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subject"] | list[str]]:
-    """Coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
-    if "subject" not in target.dims:
-        return {"subject": ["all"]}
-    if "subject" in target.coords:
-        return {"subject": target.coords["subject"].values}
-    return {"subject": np.arange(target.sizes["subject"])}

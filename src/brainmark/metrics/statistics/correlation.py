@@ -58,6 +58,13 @@ def _column_products(x: Array, y: Array) -> Array:
     return namespace(x, y).sum(x * y, axis=0)
 
 
+def weighted_pearson(
+    x: Float[np.ndarray, " row"], y: Float[np.ndarray, " row"], counts: Real[np.ndarray, "draw row"]
+) -> Float[np.ndarray, " draw"]:
+    """`pearson` of two vectors when row i counts counts[:, i] times; NaN where one of them is constant."""
+    return resampled_pearson(x[:, None], y[:, None], [len(x)], counts, correct=False)[:, 0]
+
+
 def fold_pearson(
     x: Real[Array, "row neuroid"], y: Real[Array, "row neuroid"], sizes: Sequence[int]
 ) -> Float[Array, " neuroid"]:

@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
-from brainmark.core.libraries import np
-from brainmark.metrics._arrays.shapes import Integer
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from brainmark.core.comparison import Comparison
+from brainmark.core.libraries import np, xr
+from brainmark.metrics._arrays.shapes import Integer, Real
 
 _BLOCK = 2**18  # presentations drawn at a time
+_TOGETHER = 2**22  # counts of presentations given to a statistic at a time
+
+
+def resample(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    size: int,
+    resamples: int,
+    seed: int,
+    unit: str = "subject",
+    coords: Mapping[str, Any] | None = None,
+    value: Real[np.ndarray, " unit"] | None = None,
+    block: int = 1,
+    center: Literal["mean", "median"] = "mean",
+    notes: tuple[str, ...] = (),
+    details: dict[str, float] | None = None,
+) -> Comparison:
+    """Return a statistic of presentations as it was measured, and under resampled presentations.
+
+    Parameters
+    ----------
+    statistic : how often each presentation counts, (draw, presentation) -> values (draw, unit).
+    size : presentations.
+    resamples, seed, block : see `draws`; no replicates with 0 resamples.
+    unit : what the values are of, a dimension.
+    coords : coordinates along it; None: its one entry is called "all".
+    value : as it was measured, where that is not the statistic with every presentation once.
+    center, notes, details : of the comparison.
+    """
+    whole = statistic(np.ones((1, size)))[0] if value is None else value
+    step = max(1, _TOGETHER // size)
+    counts = draws(size, resamples, seed, block)
+    parts = [statistic(counts[start : start + step].astype(float)) for start in range(0, resamples, step)]
+    return Comparison(
+        xr.DataArray(whole, dims=(unit,), coords={unit: ["all"]} if coords is None else coords),
+        replicates=np.concatenate(parts) if resamples else None,
+        center=center,
+        notes=notes,
+        details=details or {},
+    )
 
 
 def draws(n: int, resamples: int, seed: int = 0, block: int = 1) -> Integer[np.ndarray, "resample n"]:

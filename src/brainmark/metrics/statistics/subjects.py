@@ -6,7 +6,7 @@ from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
-from brainmark.metrics.behavior.patterns import known_mean
+from brainmark.metrics.statistics.averages import known_mean
 from brainmark.metrics.statistics.correlation import pearson, resampled_pearson
 from brainmark.metrics.statistics.resampling import draws
 

@@ -14,6 +14,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.metrics._arrays.backend import as_numpy, plain
 from brainmark.metrics._arrays.shapes import Array, Float, Real
+from brainmark.metrics.statistics.averages import divide
 
 Harmonic = Literal["larger", "F0", "F1"]
 
@@ -221,7 +222,7 @@ def _statistics(gratings: GratingResponses, harmonic: Harmonic) -> dict[str, np.
     result |= _spatial_frequency(tuned[best_o, :, each].T, gratings.spatial_frequencies)
     spontaneous = gratings.spontaneous
     return result | {
-        "modulation_ratio": _over(peak_ac, peak_dc),
+        "modulation_ratio": divide(peak_ac, peak_dc),
         "sparseness": sparseness(mean.reshape(-1, mean.shape[2])),
         "max_dc": max_dc,
         "min_dc": mean.min(axis=(0, 1)),
@@ -240,7 +241,7 @@ def sparseness(responses: Real[Array, "stimulus neuroid"]) -> Float[np.ndarray, 
     count = responses.shape[0]
     if count < 2:
         raise ValueError("sparseness needs at least two stimuli")
-    activity = _over(responses.mean(axis=0) ** 2, (responses**2).mean(axis=0))
+    activity = divide(responses.mean(axis=0) ** 2, (responses**2).mean(axis=0))
     return (1 - activity) / (1 - 1 / count)
 
 
@@ -249,7 +250,7 @@ def circular_variance(
 ) -> Float[np.ndarray, " neuroid"]:
     """1 - |sum r exp(2 i theta)| / sum r over (orientation, neuroid); NaN if there is no response."""
     curve, angle = plain(as_numpy(curve)), np.exp(2j * np.deg2rad(plain(as_numpy(orientations))))
-    return 1 - _over(np.abs(np.einsum("on,o->n", curve, angle)), curve.sum(axis=0))
+    return 1 - divide(np.abs(np.einsum("on,o->n", curve, angle)), curve.sum(axis=0))
 
 
 def _orientation(
@@ -267,13 +268,13 @@ def _orientation(
     flat = ~(np.ptp(curve, axis=0) > 1e-12 * np.abs(curve).max(axis=0))
     level = peak / np.sqrt(2)
     width = (_reach(fine[half:], level) + _reach(fine[half::-1], level)) / 2 * _STEP
-    variance, share = circular_variance(curve, orientations), _over(orthogonal, peak)
+    variance, share = circular_variance(curve, orientations), divide(orthogonal, peak)
     return {
         "preferred_orientation": np.where(flat, np.nan, angles[top] % 180),
         "circular_variance": variance,
         "orthogonal_preferred": share,
         "orthogonal_less_variance": share - variance,
-        "orientation_selectivity": _over(peak - orthogonal, peak + orthogonal),
+        "orientation_selectivity": divide(peak - orthogonal, peak + orthogonal),
         "orientation_bandwidth": np.where(flat, np.nan, width),
     }
 
@@ -347,10 +348,5 @@ def _reach(side: np.ndarray, level: np.ndarray) -> np.ndarray:
     first = below.argmax(axis=0)
     each = np.arange(side.shape[1])
     high, low = side[np.maximum(first - 1, 0), each], side[first, each]
-    part = _over(high - level, high - low)
+    part = divide(high - level, high - low)
     return np.where(below.any(axis=0), first - 1 + part, np.nan)
-
-
-def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    defined = below > 0
-    return np.where(defined, above / np.where(defined, below, 1), np.nan)
