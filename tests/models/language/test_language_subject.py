@@ -24,7 +24,6 @@ from brainmark.core import (
     Stimuli,
     check_answer,
 )
-from brainmark.models.networks.lstm import LSTMLanguageModel
 from brainmark.models.subjects import token_networks
 from brainmark.models.subjects.language import LanguageSubject, as_language_subject, block_at
 from brainmark.models.subjects.reading import windows
@@ -340,10 +339,10 @@ def test_time_bins_hold_the_same(subject, asked):
     np.testing.assert_array_equal(answer.values[..., 0], answer.values[..., 1])
 
 
-def test_a_recurrent_network_carries_its_state(tokenizers, asked, monkeypatch):
+def test_a_recurrent_network_carries_its_state(tokenizers, asked, monkeypatch, lstm):
     torch.manual_seed(0)
     tokenizer = tokenizers["bpe"]
-    network = LSTMLanguageModel(len(tokenizer), width=16, depth=2).eval()
+    network = lstm(len(tokenizer), width=16, depth=2).eval()
     subject = LanguageSubject("lstm", network, tokenizer, {"language_system": "layers.1"}, begin=True)
     assert subject.reader.blocks() == ["layers.0", "layers.1"]
     contexts = [["the", "old", "dog", "ran", "over", "the", "hill"], ["naïve", "😀"]]
@@ -420,14 +419,14 @@ def test_a_network_is_left_as_it_was(tokenizers, gpt, asked):
 
 
 @pytest.mark.parametrize("kind", ["transformer", "recurrent"])
-def test_a_network_that_trains_is_read_without_chance_and_trains_on(tokenizers, gpt, asked, kind):
+def test_a_network_that_trains_is_read_without_chance_and_trains_on(tokenizers, gpt, asked, kind, lstm):
     """Between two steps of a training, a score changes neither its mode nor what has gradients."""
     tokenizer = tokenizers["bpe"]
     if kind == "transformer":
         network, layer = gpt(tokenizer), LAYER
     else:
         torch.manual_seed(0)
-        network, layer = LSTMLanguageModel(len(tokenizer), width=16, depth=2), {"language_system": "layers.1"}
+        network, layer = lstm(len(tokenizer), width=16, depth=2), {"language_system": "layers.1"}
         network.embedding = torch.nn.Sequential(network.embedding, torch.nn.Dropout(0.5))
     subject = LanguageSubject("gpt", network, tokenizer, layer, begin=True)
     experiment = asked([["a", "cat", "sat"]], Read("surprisal"))

@@ -10,7 +10,6 @@ import torch
 from scipy.stats import ttest_ind
 
 from brainmark.core import InvalidModel, InvalidStimuli, Read, Record
-from brainmark.models.networks.lstm import LSTMLanguageModel
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.localizer import Localization, localize
 from brainmark.models.subjects.non_words import non_word_lists
@@ -77,9 +76,9 @@ def test_an_ablated_subject_is_silent_there_and_above_it_differs(subject, asked)
     np.testing.assert_array_equal(subject.perform(experiment).values, before)
 
 
-def test_a_recurrent_network_is_ablated_too(tokenizers, asked):
+def test_a_recurrent_network_is_ablated_too(tokenizers, asked, lstm):
     torch.manual_seed(0)
-    network = LSTMLanguageModel(len(tokenizers["bpe"]), width=8)
+    network = lstm(len(tokenizers["bpe"]), width=8)
     subject = LanguageSubject("lstm", network, tokenizers["bpe"], {"language_system": "layers.0"})
     silent = subject.ablated({"layers.0": range(8)}).perform(asked([["the", "cat"]], Record("language_system")))
     assert not silent.values.any()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
-from brainmark.models.networks.blt import AREAS, Kind, RecurrentArea, RecurrentNetwork, add_recurrence, blt
+from brainmark.models.networks.blt import AREAS, AreaNetwork, Kind, RecurrentArea, blt
 
 NARROW = (8, 8, 12, 16)
 
@@ -20,7 +20,7 @@ def picture(seed: int, *shape: int) -> Tensor:
     return torch.randn(shape or (2, 3, 64, 64), generator=torch.Generator().manual_seed(seed))
 
 
-def course(network: RecurrentNetwork, images: Tensor) -> dict[str, list[Tensor]]:
+def course(network: AreaNetwork, images: Tensor) -> dict[str, list[Tensor]]:
     found: dict[str, list[Tensor]] = defaultdict(list)
 
     def note(area: str) -> Any:
@@ -33,7 +33,7 @@ def course(network: RecurrentNetwork, images: Tensor) -> dict[str, list[Tensor]]
     return found
 
 
-def area_of(network: RecurrentNetwork, name: str) -> RecurrentArea:
+def area_of(network: AreaNetwork, name: str) -> RecurrentArea:
     return cast(RecurrentArea, network.areas[name])
 
 
@@ -91,51 +91,6 @@ def test_feedback_reaches_v1_after_two_steps():
         cast(nn.Conv2d, area_of(other, "V1").feedback).weight.mul_(2)
     first, second = course(one, picture(0))["V1"], course(other, picture(0))["V1"]
     assert [torch.equal(a, b) for a, b in zip(first, second, strict=True)] == [True, True, False, False, False]
-
-
-@pytest.fixture
-def plain() -> nn.Sequential:
-    torch.manual_seed(0)
-    layers: dict[str, nn.Module] = {
-        "conv1": nn.Conv2d(3, 6, 3, padding=1), "relu1": nn.ReLU(), "pool1": nn.MaxPool2d(2),
-        "conv2": nn.Conv2d(6, 8, 3, padding=1), "relu2": nn.ReLU(),
-        "pool": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "linear": nn.Linear(8, 5),
-    }  # fmt: skip
-    return nn.Sequential(OrderedDict(layers)).eval()
-
-
-@pytest.mark.parametrize("steps", [2, 5])
-def test_a_network_made_recurrent_answers_as_before(plain: nn.Sequential, steps: int):
-    images = picture(1, 2, 3, 16, 16)
-    made = add_recurrence(plain, {"V1": "pool1", "IT": "relu2"}, images[:1], steps=steps).eval()
-    once = add_recurrence(plain, {"V1": "pool1", "IT": "relu2"}, images[:1], steps=1, order="sweep").eval()
-    with torch.inference_mode():
-        torch.testing.assert_close(made(images), plain(images))
-        torch.testing.assert_close(once(images), plain(images))
-
-
-def test_its_new_connections_can_be_trained(plain: nn.Sequential):
-    images = picture(1, 2, 3, 16, 16)
-    made = add_recurrence(plain, {"V1": "pool1", "IT": "relu2"}, images[:1], steps=4)
-    made(images).square().sum().backward()
-    for connection in (area_of(made, "V1").lateral, area_of(made, "V1").feedback, area_of(made, "IT").lateral):
-        gradient = cast(nn.Conv2d, connection).weight.grad
-        assert gradient is not None and float(gradient.abs().sum()) > 0
-
-
-@pytest.mark.parametrize(
-    ("ends", "message"),
-    [
-        ({"V1": "pool9"}, "pool9"),
-        ({"V1": "relu2", "IT": "pool1"}, "in this order"),
-        ({}, "in this order"),
-        ({"V1": "conv1"}, "'conv1' does not put out a map"),
-        ({"V1": "pool1", "IT": "linear"}, "'linear' does not put out a map"),
-    ],
-)
-def test_ends_that_cannot_be_used_are_refused(plain: nn.Sequential, ends: dict[str, str], message: str):
-    with pytest.raises(ValueError, match=message):
-        add_recurrence(plain, ends, picture(1, 1, 3, 16, 16), steps=4)
 
 
 @pytest.mark.parametrize("name", ["blt-b", "blt-blt"])

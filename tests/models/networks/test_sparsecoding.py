@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,15 +12,13 @@ from sklearn.decomposition import sparse_encode
 
 from brainmark.core import Experiment, Record, Setting, Stimuli, check_answer, models
 from brainmark.data.generated.leaves import dead_leaves
-from brainmark.models.networks import sparserecipe
-from brainmark.models.networks.gaborfit import GaborFits, fit_gabors
 from brainmark.models.networks.sparsecoding import (
     PENALTY,
     SparseCoding,
     learnt_dictionary,
     random_dictionary,
     sparse_codes,
-    whitened,
+    whiten,
 )
 from brainmark.models.subjects.vision import VisionSubject
 
@@ -40,17 +37,29 @@ def scrambled(leaves: list[np.ndarray]) -> list[np.ndarray]:
     return [np.fft.ifft2(np.abs(np.fft.fft2(i)) * np.exp(1j * n)).real for i, n in zip(leaves, noise, strict=True)]
 
 
+def patches_of(images: list[np.ndarray], count: int, seed: int = 0, side: int = 12) -> np.ndarray:
+    """Patches (count, side * side) of the whitened images, each of mean 0."""
+    random, patches = np.random.default_rng(seed), []
+    for image in images:
+        flat = whiten(torch.from_numpy(np.asarray(image, np.float32))[None])[0].numpy()
+        windows = np.lib.stride_tricks.sliding_window_view(flat, (side, side))
+        rows, columns = (random.integers(n, size=count // len(images)) for n in windows.shape[:2])
+        patches.append(windows[rows, columns].reshape(-1, side * side))
+    found = np.concatenate(patches).astype(float)
+    return found - found.mean(1, keepdims=True)
+
+
 @pytest.fixture(scope="module")
-def fits() -> GaborFits:
+def fits(fit_gabors: Any) -> Any:
     return fit_gabors(learnt_dictionary()[::3])
 
 
-def test_learnt_elements_are_gabors(fits: GaborFits):
+def test_learnt_elements_are_gabors(fits: Any):
     assert (fits.explained > 0.5).mean() > 0.9
     assert np.median(fits.explained) > 0.85
 
 
-def test_learnt_elements_are_localised(fits: GaborFits):
+def test_learnt_elements_are_localised(fits: Any):
     """Half of them are narrower along their modulation than a quarter of the patch."""
     assert np.median(fits.along) < 3
     power = learnt_dictionary() ** 2
@@ -59,19 +68,19 @@ def test_learnt_elements_are_localised(fits: GaborFits):
     assert np.median(fewest) < 0.25  # of the pixels hold 80 % of the power
 
 
-def test_learnt_elements_are_oriented(fits: GaborFits):
+def test_learnt_elements_are_oriented(fits: Any):
     assert 10 < np.median(fits.degrees) < 60  # macaque V1: about 40 degrees (De Valois et al. 1982)
     orientations = np.histogram(fits.orientation, bins=np.arange(0, 181, 45))[0]
     assert (orientations >= 5).all()
 
 
-def test_learnt_elements_are_bandpass(fits: GaborFits):
+def test_learnt_elements_are_bandpass(fits: Any):
     finite = np.isfinite(fits.octaves)
     assert finite.mean() > 0.6
     assert 0.8 < np.median(fits.octaves[finite]) < 2.2  # macaque V1: about 1.4 octaves (De Valois et al. 1982)
 
 
-def test_random_patterns_are_nothing_of_this():
+def test_random_patterns_are_nothing_of_this(fit_gabors: Any):
     assert (fit_gabors(random_dictionary(0)[:24]).explained > 0.5).mean() < 0.1
 
 
@@ -85,14 +94,14 @@ def test_elements_have_mean_zero_and_norm_one():
 
 def test_natural_structure_not_the_code_makes_responses_sparse(leaves: list[np.ndarray], scrambled: list[np.ndarray]):
     atoms = learnt_dictionary().reshape(192, -1)
-    seen, noise = (sparserecipe.patches_of(images, 3000) @ atoms.T for images in (leaves, scrambled))
+    seen, noise = (patches_of(images, 3000) @ atoms.T for images in (leaves, scrambled))
     assert kurtosis(seen.ravel()) > 5
     assert abs(kurtosis(noise.ravel())) < 1.5
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_codes_are_those_of_scikit_learn(seed: int):
-    patches = sparserecipe.patches_of([i.mean(axis=2) / 255 for i in dead_leaves(2, 96, seed, 800)], 200, seed)
+    patches = patches_of([i.mean(axis=2) / 255 for i in dead_leaves(2, 96, seed, 800)], 200, seed)
     atoms = learnt_dictionary().reshape(192, -1)
     expected = sparse_encode(patches, atoms, algorithm="lasso_lars", alpha=PENALTY)
     found = sparse_codes(torch.from_numpy(patches), torch.from_numpy(atoms.copy()), PENALTY).numpy()
@@ -110,7 +119,7 @@ def test_whitening_flattens_the_spectrum_of_natural_images():
     random, size = np.random.default_rng(0), 256
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
     falling = np.fft.ifft2(np.fft.fft2(random.normal(size=(size, size))) / np.maximum(frequency, 1 / size)).real
-    flat = whitened(torch.from_numpy(falling[None].astype(np.float32)))[0].numpy()
+    flat = whiten(torch.from_numpy(falling[None].astype(np.float32)))[0].numpy()
     amplitude = np.abs(np.fft.fft2(flat))
     low, middle, high = (
         amplitude[(frequency > a) & (frequency < b)].mean() for a, b in ((0.03, 0.08), (0.15, 0.2), (0.45, 0.5))
@@ -137,30 +146,7 @@ def test_cells_follow_what_they_see():
     torch.testing.assert_close(negative, torch.cat(here.split(192, 1)[::-1], 1), atol=2e-2, rtol=1e-2)
 
 
-def test_the_recipe_learns_the_same_from_the_same_seed(leaves: list[np.ndarray]):
-    patches = sparserecipe.patches_of(leaves, 1200, side=8)
-    one, same = (sparserecipe.learn(patches, atoms=32, passes=1, seed=5) for _ in range(2))
-    assert one.shape == (32, 8, 8)
-    np.testing.assert_array_equal(one, same)
-    explained = fit_gabors(one[np.linalg.norm(one, axis=(1, 2)) > 0][:16]).explained
-    assert np.median(explained) > 0.5
-
-
-def test_a_dictionary_survives_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    atoms = learnt_dictionary()
-    sparserecipe.save(atoms, tmp_path / "atoms.png")
-    monkeypatch.setattr("brainmark.models.networks.sparsecoding.DICTIONARY", tmp_path / "atoms.png")
-    again = learnt_dictionary.__wrapped__()
-    assert (again * atoms).sum((1, 2)).min() > 0.999
-
-
-def test_the_photographs_of_the_recipe_are_there():
-    images = sparserecipe.photographs()
-    assert len(images) == 8
-    assert all(image.ndim == 2 and image.min() >= 0 and image.max() <= 1 for image in images)
-
-
-def test_gabors_are_recovered():
+def test_gabors_are_recovered(fit_gabors: Any):
     down, right = np.mgrid[:12, :12]
     angle = np.radians(30)  # of the bars
     u, v = (

@@ -1,13 +1,11 @@
-"""Networks with bottom-up, lateral and top-down connections (BLT), new ones and those made from feed-forward ones."""
+"""Networks with bottom-up, lateral and top-down connections (BLT)."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Literal, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -58,7 +56,7 @@ class RecurrentArea(Area):
         return self.output(self.nonlin(self.norm(total)))
 
 
-class RecurrentNetwork(nn.Module):
+class AreaNetwork(nn.Module):
     """Areas in a row and what reads out the highest: ``areas.<name>`` and ``readout``.
 
     With delays, area i (from 0) runs at steps i, i + 1, ...: its call k is step i + k.
@@ -76,7 +74,7 @@ class RecurrentNetwork(nn.Module):
         return self.readout(unroll(areas, images, self.steps, self.order))
 
 
-def blt(kind: Kind, seed: int = 0, channels: Sequence[int] = CHANNELS, steps: int = STEPS) -> RecurrentNetwork:
+def blt(kind: Kind, seed: int = 0, channels: Sequence[int] = CHANNELS, steps: int = STEPS) -> AreaNetwork:
     """Return a network of four areas with the connections named, with random weights.
 
     Input (stimuli, 3, rows, columns); V1 is a convolution of 7 x 7 pixels with stride 4, each later area one of 3 x 3
@@ -88,13 +86,13 @@ def blt(kind: Kind, seed: int = 0, channels: Sequence[int] = CHANNELS, steps: in
     with seeded(seed):
         for index, (name, width) in enumerate(zip(AREAS, channels, strict=True)):
             if index == 0:
-                feed: nn.Module = _drawn(nn.Conv2d(3, width, 7, 4, 3))
+                feed: nn.Module = _draw_weights(nn.Conv2d(3, width, 7, 4, 3))
             else:
-                convolution = _drawn(nn.Conv2d(channels[index - 1], width, 3, padding=1))
+                convolution = _draw_weights(nn.Conv2d(channels[index - 1], width, 3, padding=1))
                 feed = nn.Sequential(OrderedDict(pool=nn.MaxPool2d(2), conv=convolution))
-            lateral = _drawn(nn.Conv2d(width, width, 3, padding=1, bias=False)) if "L" in kind else None
+            lateral = _draw_weights(nn.Conv2d(width, width, 3, padding=1, bias=False)) if "L" in kind else None
             higher = channels[index + 1] if "T" in kind and index + 1 < len(channels) else None
-            feedback = _drawn(nn.Conv2d(higher, width, 3, padding=1, bias=False)) if higher else None
+            feedback = _draw_weights(nn.Conv2d(higher, width, 3, padding=1, bias=False)) if higher else None
             areas[name] = RecurrentArea(feed, lateral, feedback, nn.GroupNorm(1, width))
         parts = {
             "avgpool": nn.AdaptiveAvgPool2d(1),
@@ -102,75 +100,10 @@ def blt(kind: Kind, seed: int = 0, channels: Sequence[int] = CHANNELS, steps: in
             "linear": nn.Linear(channels[-1], CLASSES),
         }
         readout = nn.Sequential(OrderedDict(parts))
-    return RecurrentNetwork(areas, readout, 1, "sweep") if kind == "B" else RecurrentNetwork(areas, readout, steps)
+    return AreaNetwork(areas, readout, 1, "sweep") if kind == "B" else AreaNetwork(areas, readout, steps)
 
 
-def add_recurrence(
-    network: nn.Sequential,
-    ends: Mapping[str, str],
-    sample: Tensor,
-    *,
-    steps: int,
-    lateral: bool = True,
-    feedback: bool = True,
-    order: Order = "delayed",
-) -> RecurrentNetwork:
-    """Make a feed-forward network recurrent; its weights are kept, and until it is trained it answers as before.
-
-    Parameters
-    ----------
-    network : layers in a row.
-    ends : area -> name of its last layer in `network`, whose output is a map without negative values; lowest first.
-        What follows the last area becomes the readout.
-    sample : one input (1, ...), to find the numbers of channels.
-    steps, order : see `unroll`.
-    lateral, feedback : add 3 x 3 convolutions of an area's own last state, and of that of the area above, with weights
-        of 0.
-
-    Raises
-    ------
-    ValueError : an end that is no layer, or not in the order of the layers, or not a map without negative values.
-    """
-    layers = dict(network.named_children())
-    names = list(layers)
-    unknown = [end for end in ends.values() if end not in names]
-    places = [names.index(end) for end in ends.values() if end in names]
-    if unknown or places != sorted(set(places)) or not places:
-        raise ValueError(f"areas end at {list(ends.values())}, but the layers are {names}, in this order")
-    bounds = [0, *(place + 1 for place in places)]
-    feeds = [_part(layers, names[a:b]) for a, b in pairwise(bounds)]
-    widths = _widths(feeds, sample, list(ends.values()))
-    areas: dict[str, Area] = {}
-    for index, name in enumerate(ends):
-        own = _silent(widths[index], widths[index]) if lateral else None
-        above = _silent(widths[index + 1], widths[index]) if feedback and index + 1 < len(feeds) else None
-        areas[name] = RecurrentArea(feeds[index], own, above)
-    return RecurrentNetwork(areas, _part(layers, names[bounds[-1] :]), steps, order)
-
-
-def _part(layers: Mapping[str, nn.Module], names: Sequence[str]) -> nn.Sequential:
-    return nn.Sequential(OrderedDict((name, layers[name]) for name in names))
-
-
-@torch.no_grad()
-def _widths(feeds: Sequence[nn.Module], sample: Tensor, ends: Sequence[str]) -> list[int]:
-    """Channels of each part's output."""
-    widths: list[int] = []
-    for feed, end in zip(feeds, ends, strict=True):
-        sample = feed(sample)
-        if sample.ndim != 4 or bool((sample < 0).any()):
-            raise ValueError(f"layer {end!r} does not put out a map (stimuli, channels, rows, columns) of values >= 0")
-        widths.append(sample.shape[1])
-    return widths
-
-
-def _silent(before: int, channels: int) -> nn.Conv2d:
-    convolution = nn.Conv2d(before, channels, 3, padding=1, bias=False)
-    nn.init.zeros_(convolution.weight)
-    return convolution
-
-
-def _drawn(convolution: nn.Conv2d) -> nn.Conv2d:
+def _draw_weights(convolution: nn.Conv2d) -> nn.Conv2d:
     """Variance kept through rectification (He et al. 2015, arXiv 1502.01852, eq. 10)."""
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     if convolution.bias is not None:
@@ -178,4 +111,4 @@ def _drawn(convolution: nn.Conv2d) -> nn.Conv2d:
     return convolution
 
 
-__all__ = ["AREAS", "CHANNELS", "STEPS", "Kind", "RecurrentArea", "RecurrentNetwork", "add_recurrence", "blt"]
+__all__ = ["AREAS", "CHANNELS", "STEPS", "AreaNetwork", "Kind", "RecurrentArea", "blt"]

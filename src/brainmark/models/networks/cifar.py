@@ -68,7 +68,7 @@ def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential
     return nn.Sequential(first, *(Residual(outputs, outputs, 1) for _ in range(blocks - 1)))
 
 
-class Area(nn.Module):
+class CifarArea(nn.Module):
     """A recurrent area as in CORnet-RT: what arrives is added to the state that the area was in one step before."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, groups: int = 8) -> None:
@@ -94,8 +94,8 @@ class CifarCORnet(nn.Module):
     def __init__(self, widths: tuple[int, int, int, int] = (24, 48, 64, 80), steps: int = 5, classes: int = 10) -> None:
         super().__init__()
         v1, v2, v4, it = widths
-        self.V1, self.V2 = Area(3, v1, 5), Area(v1, v2, 3)
-        self.V4, self.IT = Area(v2, v4, 3), Area(v4, it, 3)
+        self.V1, self.V2 = CifarArea(3, v1, 5), CifarArea(v1, v2, 3)
+        self.V4, self.IT = CifarArea(v2, v4, 3), CifarArea(v4, it, 3)
         self.steps = steps
         self.pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(it, classes)

@@ -1,7 +1,7 @@
 """Sparse coding: V1 cells as the few elements of a dictionary that together make up a patch of the image.
 
 Olshausen & Field 1996 (Nature 381:607), with the penalty |a|. The dictionary that ships with the package was learnt by
-`brainmark.models.networks.sparserecipe` from openly licensed photographs.
+``bench/sparse_dictionary.py`` from openly licensed photographs.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from brainmark.models.networks.seeds import seeded
 DICTIONARY = Path(__file__).parent / "sparsecoding.png"  # tiles in rows of 16, mid grey is 0
 SIDE, ATOMS, ROW = 12, 192, 16
 CUTOFF = 0.4  # cycles per pixel: 200 cycles in a picture of 512 pixels
-PENALTY = 1.5  # lambda, for whitened images of variance 1
+PENALTY = 1.5  # lambda, for whiten images of variance 1
 STRIDE = 4  # pixels between patches
 STEPS = 80  # of the iteration: the objective is then within 1 % of its minimum
-_BORDER = 32  # reflected pixels around an image that is whitened
-_FAINTEST = 0.01  # standard deviation of whitened luminance (0-1) below which contrast is not raised to 1
+_BORDER = 32  # reflected pixels around an image that is whiten
+_FAINTEST = 0.01  # standard deviation of whiten luminance (0-1) below which contrast is not raised to 1
 _CHUNK = 4  # images coded together: bounds the memory of the codes
 
 
-def whitened(luminance: Tensor) -> Tensor:
+def whiten(luminance: Tensor) -> Tensor:
     """Return images (n, rows, columns) with flat spectra up to 0.4 cycles per pixel, and variance 1.
 
     The filter f exp(-(f / f0)^4) undoes the 1/f amplitude of natural images and is without phase (Olshausen & Field
@@ -110,7 +110,7 @@ class SparseCoding(nn.Module):
     def _codes(self, images: Tensor) -> Tensor:
         grey = torch.einsum("c,nchw->nhw", self.get_buffer("luminance"), images.contiguous())
         margin = (self.side - STRIDE) // 2  # so that patches are centred on tiles of STRIDE pixels
-        framed = functional.pad(whitened(grey)[:, None], (margin,) * 4, mode="reflect")
+        framed = functional.pad(whiten(grey)[:, None], (margin,) * 4, mode="reflect")
         patches = functional.unfold(framed, self.side, stride=STRIDE).transpose(1, 2)  # (n, places, pixels)
         patches = patches - patches.mean(2, keepdim=True)
         codes = sparse_codes(patches.flatten(0, 1), self.get_buffer("atoms"), self.penalty, self.steps)
@@ -124,4 +124,4 @@ def sparse_coding(weights: str = "published", seed: int = 0) -> SparseCoding:
     return SparseCoding(learnt_dictionary() if weights == "published" else random_dictionary(seed))
 
 
-__all__ = ["SparseCoding", "learnt_dictionary", "random_dictionary", "sparse_codes", "sparse_coding", "whitened"]
+__all__ = ["SparseCoding", "learnt_dictionary", "random_dictionary", "sparse_codes", "sparse_coding", "whiten"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from brainmark.core.libraries import np, scipy
+import numpy as np
+import pytest
+import scipy.optimize
 
 _OCTAVE = math.sqrt(2 * math.log(2))  # half width at half height of a Gaussian, in standard deviations
 
@@ -109,4 +112,6 @@ def _starts(target: np.ndarray, right: np.ndarray, down: np.ndarray) -> list[np.
     return [np.array([x, y, angle, frequency, width, width * longer]) for longer in (1.0, 2.0)]
 
 
-__all__ = ["GaborFits", "fit_gabors"]
+@pytest.fixture(scope="session", name="fit_gabors")
+def give_fit_gabors() -> Callable[[np.ndarray], GaborFits]:
+    return fit_gabors

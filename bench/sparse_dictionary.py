@@ -1,4 +1,4 @@
-"""How the dictionary of the model ``sparse-coding`` is made: ``python -m brainmark.models.networks.sparserecipe``.
+"""Learns the dictionary of the model ``sparse-coding``: ``python bench/sparse_dictionary.py [FILE]``.
 
 Photographs: camera, chelsea, coffee, brick, grass and gravel of scikit-image (CC0), china and flower of scikit-learn
 (CC-BY 2.0, danielbuechele and vultilion on Flickr).
@@ -11,29 +11,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from PIL import Image
+from skimage import data
+from sklearn.datasets import load_sample_images
+from sklearn.decomposition import MiniBatchDictionaryLearning
 
-from brainmark.core.errors import MissingDependency
-from brainmark.core.libraries import Image, np
 from brainmark.models.networks.gabor import LUMINANCE
-from brainmark.models.networks.sparsecoding import ATOMS, DICTIONARY, PENALTY, ROW, SIDE, whitened
+from brainmark.models.networks.sparsecoding import ATOMS, DICTIONARY, PENALTY, ROW, SIDE, whiten
 
 PATCHES, PASSES, BATCH = 32_000, 4, 200
 OPEN_PHOTOGRAPHS = ("camera", "chelsea", "coffee", "brick", "grass", "gravel")
 
 
 def photographs() -> list[np.ndarray]:
-    """Return the luminance (rows, columns), 0-1, of the photographs.
-
-    Raises
-    ------
-    MissingDependency : scikit-image or scikit-learn is not installed.
-    """
-    try:
-        from skimage import data
-        from sklearn.datasets import load_sample_images
-    except ImportError as error:
-        raise MissingDependency(error.name or "scikit-image", "vision", "learning the dictionary") from error
+    """Return the luminance (rows, columns), 0-1, of the photographs."""
     coloured = [getattr(data, name)() for name in OPEN_PHOTOGRAPHS] + load_sample_images().images
     return [image @ np.array(LUMINANCE) / 255 if image.ndim == 3 else image / 255 for image in coloured]
 
@@ -43,7 +36,7 @@ def patches_of(images: Sequence[np.ndarray], count: int, seed: int = 0, side: in
     random = np.random.default_rng(seed)
     patches: list[np.ndarray] = []
     for image in images:
-        flat = whitened(torch.from_numpy(np.asarray(image, np.float32))[None])[0].numpy()
+        flat = whiten(torch.from_numpy(np.asarray(image, np.float32))[None])[0].numpy()
         windows = np.lib.stride_tricks.sliding_window_view(flat, (side, side))
         rows, columns = (random.integers(n, size=count // len(images)) for n in windows.shape[:2])
         patches.append(windows[rows, columns].reshape(-1, side * side))
@@ -59,8 +52,6 @@ def learn(
 
     Mairal et al. 2009 (ICML), as scikit-learn has it: min |x - a D|^2 / 2 + penalty |a|_1 over codes and atoms.
     """
-    from sklearn.decomposition import MiniBatchDictionaryLearning
-
     to_the_end: Any = {"tol": 0, "max_no_improvement": None}
     learner = MiniBatchDictionaryLearning(
         atoms, alpha=cast(Any, penalty), max_iter=passes, batch_size=BATCH, random_state=seed, **to_the_end
@@ -78,6 +69,3 @@ def save(atoms: np.ndarray, path: Path = DICTIONARY) -> None:
 
 if __name__ == "__main__":
     save(learn(patches_of(photographs(), PATCHES)), Path(sys.argv[1]) if len(sys.argv) > 1 else DICTIONARY)
-
-
-__all__ = ["learn", "patches_of", "photographs", "save"]
