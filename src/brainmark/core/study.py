@@ -1,7 +1,7 @@
-"""Registering the data sets of a study and the benchmarks on them; nothing that one of them says is said again.
+"""Registers the data sets of a study and the benchmarks on them, each with one call.
 
-A data set is a function that reads files, with what its card says. A benchmark names a data set and a metric: the card
-comes from the data set, the ceiling from the metric, and the metric on the card is the one that is computed.
+A data set is a function that reads files, with the fields of its card. A benchmark names a data set and a metric: its
+card comes from the data set, its ceiling from the metric, and the metric on the card is the one that is computed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, wraps
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled
@@ -72,16 +72,13 @@ class Study:
         shown = setting or self.setting
 
         def register(read: Reader) -> Reader:
+            @wraps(read)
             def load(**options: Any) -> Dataset:
                 measurement, stimuli = read(*arguments, **options)
                 return Dataset(name, about, measurement, stimuli, shown)
 
-            load.__module__, load.__qualname__, load.__doc__ = (
-                read.__module__,
-                f"{read.__qualname__}:{name}",
-                read.__doc__,
-            )
-            load.__signature__ = inspect.signature(partial(read, *arguments))  # pyright: ignore[reportFunctionMemberAccess]
+            rest = inspect.signature(partial(read, *arguments))  # the options of the data set
+            load.__signature__ = rest  # pyright: ignore[reportAttributeAccessIssue]
             datasets.add(name, card=about)(load)
             return read
 
