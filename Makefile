@@ -22,7 +22,7 @@ test: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install develop test lint format types imports docs bench check clean
+.PHONY: help demo install develop test lint format types imports docs bench dist check clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -57,6 +57,11 @@ docs: $(DEVELOP) ## Build the documentation into docs/_build/html; warnings are 
 
 bench: $(DEVELOP) ## Measure speed (bench/): figures, no verdict
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+dist: $(DEVELOP) ## Build wheel and sdist into dist/, and check their descriptions
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation
+	@$(BIN)/twine check --strict dist/*
 
 check: lint types imports docs test ## All of the above that can fail
 
