@@ -27,14 +27,14 @@ SAID = {
 def packages(both: Both, bins: int) -> None:
     """Both directions, trial by trial."""
     from brainmark.brainscore import brainio
-    from brainmark.data.packaging import description_of, load_package, package
+    from brainmark.data.packaging import parse_description, load_package, package
 
     name, table = f"theirs{bins}", stimulus_table(60)
     features = np.random.default_rng(3).normal(size=(len(table), 40))
     files = both.write_theirs(table, trials(table, features, 10, 5, bins), name)
     stimuli = {"table": files[1].name, "archive": files[2].name, "id": "image_id"}
     told = {**SAID, "stimuli": stimuli, "recording": {"file": files[0].name, "units": "z"}}
-    package(description_of(told, name), both.folder, both.folder / f"package{bins}")
+    package(parse_description(told, name), both.folder, both.folder / f"package{bins}")
     study = load_package(both.folder / f"package{bins}")
     theirs = both.read_theirs(*files, name)
     both.check(f"their recording ({bins} bins), packaged: every trial", every_trial(study.measurement, theirs))

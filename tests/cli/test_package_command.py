@@ -17,7 +17,7 @@ from brainmark.cli.app import app
 from brainmark.cli.packaging import table_of, template
 from brainmark.cli.packaging_templates import TEMPLATES
 from brainmark.core.errors import UnknownName
-from brainmark.data.packaging import CannotPackage, description_of
+from brainmark.data.packaging import CannotPackage, parse_description
 
 CITE = "@misc{lovelace2026, title = {Rates}, author = {Lovelace, Ada}, year = {2026}}"
 FLAGS = [
@@ -134,10 +134,10 @@ def test_a_changed_file_is_a_failure_and_no_score() -> None:
 def test_templates_are_descriptions(name: str) -> None:
     done = run("package", "--template", name)
     assert done.exit_code == 0
-    told = description_of(tomllib.loads(done.stdout), name)
+    told = parse_description(tomllib.loads(done.stdout), name)
     assert told.recording and told.licence
     uncommented = done.stdout.replace("\n# ", "\n")
-    assert description_of(tomllib.loads(uncommented), name), "what is commented out is known too"
+    assert parse_description(tomllib.loads(uncommented), name), "what is commented out is known too"
 
 
 def test_an_unknown_template() -> None:

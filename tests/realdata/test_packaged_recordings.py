@@ -10,7 +10,7 @@ import pytest
 
 import brainmark
 from brainmark.core import datasets
-from brainmark.data.packaging import description_of, load_package, package
+from brainmark.data.packaging import load_package, package, parse_description
 from brainmark.data.readers.archive import ZipImages
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.studies.cowley2023 import FILES as COWLEY
@@ -34,7 +34,7 @@ def test_v4_from_an_array_and_an_archive(tmp_path: Path) -> None:
             "coords": {"stimulus_id": "stimuli.csv#stimulus_id"}, "region": "V4", "subject": "PE", "units": "spikes",
         },
     }  # fmt: skip
-    package(description_of(told, "again"), tmp_path, tmp_path / "out")
+    package(parse_description(told, "again"), tmp_path, tmp_path / "out")
     study = load_package(tmp_path / "out")
     assert study.measurement.sizes == registered.measurement.sizes
     both = [m.transpose("presentation", "neuroid", "repetition") for m in (study.measurement, registered.measurement)]
@@ -64,7 +64,7 @@ def test_choices_from_tables_of_trials(tmp_path: Path) -> None:
         "species": "human", "degrees": 3, "duration": 200, "stimuli": {"table": "stimuli.csv"},
         "recording": {"file": "answers.csv", "kind": "choices"},
     }  # fmt: skip
-    package(description_of(told, "again"), tmp_path, tmp_path / "out")
+    package(parse_description(told, "again"), tmp_path, tmp_path / "out")
     study = load_package(tmp_path / "out")
     known = target.transpose("presentation", "choice", "subject").isel(choice=_places(target, study.measurement))
     np.testing.assert_array_equal(study.measurement.values, known.values)

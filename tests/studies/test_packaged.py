@@ -16,7 +16,7 @@ from brainmark.core import NotApplicable, benchmarks
 from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.experiment import Choose, Experiment, Rate, Record
 from brainmark.core.score import Score
-from brainmark.data.packaging import description_of, package
+from brainmark.data.packaging import package, parse_description
 from brainmark.run.scoring import _Benchmark, _Model, result_key  # pyright: ignore[reportPrivateUsage]
 from brainmark.studies.packaged import expand, names_at, usual_at
 from brainmark.testing.suite import run_checks
@@ -85,7 +85,7 @@ def lab(tmp_path: Path) -> Path:
 def packaged(lab: Path, *sources: dict[str, Any], **changes: Any) -> str:
     """Package and return the path."""
     told = {k: v for k, v in {**SAID, **changes, "recording": list(sources)}.items() if v is not None}
-    package(description_of(told, "lab.toml"), lab, lab / "out")
+    package(parse_description(told, "lab.toml"), lab, lab / "out")
     return str(lab / "out")
 
 
@@ -272,7 +272,7 @@ def test_scores_are_remembered_by_content(lab: Path) -> None:
     score = brainmark.score("pixels", f"{path}:V4-ridge")
     assert isinstance(score, Score) and score.stamp is not None
     assert score.stamp.data == "local" and len(score.stamp.sources) == 3
-    package(description_of({**SAID, "recording": [_again(lab)]}, "lab.toml"), lab, lab / "out", replace=True)
+    package(parse_description({**SAID, "recording": [_again(lab)]}, "lab.toml"), lab, lab / "out", replace=True)
     assert result_key(_Model("pixels"), _Benchmark(f"{path}:V4-ridge")) != key
 
 

@@ -13,9 +13,9 @@ from rich.markup import escape
 
 from brainmark.cli.packaging_templates import TEMPLATES
 from brainmark.core.errors import UnknownName
-from brainmark.data.packaging import Prepared, description_of, package, prepare
+from brainmark.data.packaging import Prepared, package, parse_description, prepare
+from brainmark.data.packaging.description import read_toml
 from brainmark.data.packaging.problems import CannotPackage
-from brainmark.data.packaging.spec import read_table_of
 from brainmark.studies.packaged import names_at
 
 _OF_RECORDINGS = frozenset({"region", "subject", "session", "units", "time_unit", "kind"})
@@ -42,7 +42,7 @@ def table_of(given: Sequence[Path], said: Mapping[str, Any], settings: Sequence[
     CannotPackage : no TOML, or a setting without "=".
     """
     if [p.suffix for p in given] == [".toml"]:
-        told, base = read_table_of(given[0]), given[0].parent
+        told, base = read_toml(given[0]), given[0].parent
     else:
         told = {"recording": [{"file": [str(path)]} for path in given]} if given else {}
         base = Path()
@@ -99,7 +99,7 @@ def package_and_show(
     CannotPackage : lists what is missing or wrong.
     DataError : the folder cannot be written.
     """
-    description = description_of(dict(told), str(told.get("identifier", "the data set")))
+    description = parse_description(dict(told), str(told.get("identifier", "the data set")))
     if dry_run:
         with tempfile.TemporaryDirectory() as scratch:
             prepared = prepare(description, base, Path(scratch))

@@ -61,9 +61,11 @@ with _declared():
     import filelock
     import h5netcdf
     import h5py
+    import nibabel
     import numpy as np
     import pandas as pd
     import platformdirs
+    import pynwb
     import requests
     import scipy
     import torch
@@ -74,6 +76,6 @@ with _declared():
     from torch import nn
 
 __all__ = [
-    "Image", "filelock", "h5netcdf", "h5py", "nn", "np", "pd", "platformdirs", "requests", "rich_console",
-    "rich_progress", "scipy", "torch", "xr",
+    "Image", "filelock", "h5netcdf", "h5py", "nibabel", "nn", "np", "pd", "platformdirs", "pynwb", "requests",
+    "rich_console", "rich_progress", "scipy", "torch", "xr",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.metrics",
     "brainmark.studies",
     "brainmark.brainscore.metrics.published",
+    "brainmark.brainscore.recordings",
     "brainmark.brainscore.studies",
     "brainmark.models.zoo",
     "brainmark.models.subjects.pixels",

@@ -33,7 +33,7 @@ from brainmark.core import (
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
 from brainmark.core.study import record
-from brainmark.data.packaging.folder import PackageCard, dataset_card, fitting_of, load_package, read_card, verified
+from brainmark.data.packaging.folder import PackageCard, dataset_card, fitting_of, load_package, read_card, verify_package
 
 METRICS = {  # kind of measurement -> metrics that a bare path stands for, and further ones
     "recording": (("ridge", "pls"), ("ols", "single_unit", "rdm", "cka")),
@@ -71,7 +71,7 @@ def find_dataset(name: str) -> Entry[Dataset, DatasetCard] | None:
     def load() -> Dataset:
         return load_package(path, name)
 
-    return Entry("dataset", name, load, dataset_card(path), lambda: verified(path))
+    return Entry("dataset", name, load, dataset_card(path), lambda: verify_package(path))
 
 
 @benchmarks.add_finder

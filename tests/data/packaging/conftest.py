@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from brainmark.data.packaging import CannotPackage, Prepared, description_of, prepare
+from brainmark.data.packaging import CannotPackage, Prepared, parse_description, prepare
 
 CITE = "@misc{lovelace2026, title = {Rates}, author = {Lovelace, Ada}, year = {2026}}"
 SAID: dict[str, Any] = {
@@ -70,7 +70,7 @@ class Lab:
 
     def prepared(self, *recordings: dict[str, Any], **changes: Any) -> Prepared:
         """Read, check and put together."""
-        told = description_of(self.describe(*recordings, **changes), "lab.toml")
+        told = parse_description(self.describe(*recordings, **changes), "lab.toml")
         return prepare(told, self.folder, self.folder / "scratch")
 
     def refused(self, *recordings: dict[str, Any], **changes: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from brainmark.brainscore import brainio
-from brainmark.data.packaging import description_of, load_package, package
+from brainmark.data.packaging import load_package, package, parse_description
 
 
 @pytest.mark.parametrize("bins", [1, 3])
@@ -22,7 +22,7 @@ def test_there_and_back_again(lab: Any, bins: int) -> None:
     coords = {"stimulus_id": "ids", "region": "region"}
     windows = [[70 + 100 * k, 170 + 100 * k] for k in range(bins)]
     source = {"file": "r.npz", "dims": dims, "coords": coords, "time_bins": windows, "units": "Hz", "subject": "Ada"}
-    package(description_of(lab.describe(source), "lab.toml"), lab.folder, lab.folder / "first")
+    package(parse_description(lab.describe(source), "lab.toml"), lab.folder, lab.folder / "first")
     first = load_package(lab.folder / "first")
     np.testing.assert_array_equal(first.measurement.values, values if bins > 1 else values[:, :, 0])
 
@@ -30,7 +30,7 @@ def test_there_and_back_again(lab: Any, bins: int) -> None:
     brainio.write_stimuli(first.stimuli, lab.folder / "stimulus.csv", lab.folder / "stimulus.zip")
     again = {"file": "assy.nc", "units": "Hz"}
     stimuli = {"table": "stimulus.csv", "archive": "stimulus.zip"}
-    package(description_of(lab.describe(again, stimuli=stimuli), "lab.toml"), lab.folder, lab.folder / "second")
+    package(parse_description(lab.describe(again, stimuli=stimuli), "lab.toml"), lab.folder, lab.folder / "second")
     second = load_package(lab.folder / "second")
     xr.testing.assert_identical(second.measurement, first.measurement)
     assert second.stimuli.digest == first.stimuli.digest

@@ -2,67 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.packaging.arrays import read_dissimilarities
-from brainmark.data.packaging.problems import Problems, some
-from brainmark.data.packaging.reading import source_files
-from brainmark.data.packaging.spec import ArraySource, Description, TableSource
-from brainmark.data.packaging.stimuli import Found, find_stimuli, ordered
-from brainmark.data.packaging.tables import read_answers
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from brainmark.data.packaging.arrays import ArraySource
+from brainmark.data.packaging.description import Description
+from brainmark.data.packaging.problems import Problems, Unusable, some
+from brainmark.data.packaging.stimuli import Found, StimuliFinder
+from brainmark.data.packaging.tables import as_names, as_numbers, columns_of, read_table
+from brainmark.data.packaging.trials import TableSource
 
 
-def measured_answers(
-    told: Description, base: Path, scratch: Path, problems: Problems
-) -> tuple[xr.DataArray, Found] | None:
-    """Return choices, ratings or dissimilarities, and their stimuli; None where something is missing."""
-    kind = told.recording[0].kind
-    if kind == "dissimilarity":
-        return _dissimilarities(told, base, scratch, problems)
-    return _answers(told, base, scratch, problems)
-
-
-def _answers(told: Description, base: Path, scratch: Path, problems: Problems) -> tuple[xr.DataArray, Found] | None:
+def read_answers(told: Description, base: Path, find: StimuliFinder, problems: Problems) -> tuple[xr.DataArray, Found]:
+    """Return choices or ratings, and their stimuli. Raises Unusable."""
     parts: list[pd.DataFrame] = []
     for source in told.recording:
         if not isinstance(source, TableSource):
-            problems.add(f"recording: {source.kind} are read from tables (CSV, TSV), not from {source.format}")
+            problems.add(f"recording: {source.kind} are read from tables (CSV, TSV), not from {source.file[0]}")
             continue
-        read = [read_answers(path, source, problems) for path in source_files(source, base, problems)]
+        read = [problems.attempt(_read_answers_of, path, source, problems) for path in source.files(base, problems)]
         parts += [part for part in read if part is not None]
-    if told.recording[0].kind == "ratings":
-        if told.question is None:
-            problems.add('question is missing: what was rated, such as "how pleasant is it?"')
-        if told.scale is None:
-            problems.add("scale is missing: the lowest and the highest rating, such as scale = [1, 7]")
-        if told.stimuli.fitting is None:
-            problems.add(
-                'stimuli.fitting is missing: rated stimuli (column "rating") from which models learn the scale'
-            )
+    rated = told.recording[0].kind == "ratings"
+    for lacking, words in (
+        (told.question, 'question is missing: what was rated, such as "how pleasant is it?"'),
+        (told.scale, "scale is missing: the lowest and the highest rating, such as scale = [1, 7]"),
+        (
+            told.stimuli.fitting,
+            'stimuli.fitting is missing: rated stimuli (column "rating") from which models learn the scale',
+        ),
+    ):
+        if rated and lacking is None:
+            problems.add(words)
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"stimulus_id": []})
-    found = find_stimuli(
-        told.stimuli, base, told.modality, problems, scratch, table["stimulus_id"].astype(str).unique().tolist()
-    )
-    if not parts or found is None:
-        return None
-    table = table.assign(stimulus_id=found.named(table["stimulus_id"]))
-    order = ordered(found, table["stimulus_id"].tolist(), problems)
-    if order is None:
-        return None
-    if told.recording[0].kind == "ratings":
-        return _ratings(table, order, told, problems), found
+    found = find(table["stimulus_id"].astype(str).unique().tolist())
+    if not parts:
+        raise Unusable
+    table = table.assign(stimulus_id=found.rename(table["stimulus_id"]))
+    order = found.order(table["stimulus_id"].tolist(), problems)
+    if rated:
+        return _average_ratings(table, order, told, problems), found
     counted = "label" not in found.table.columns
     if counted:
         problems.note("stimuli have no column 'label' with the right answer: choices are counted over subjects")
-    return choices(table, order, problems, counted), found
+    return arrange_choices(table, order, problems, counted), found
 
 
-def choices(table: pd.DataFrame, order: Sequence[str], problems: Problems, counted: bool = False) -> xr.DataArray:
+def _read_answers_of(path: Path, told: TableSource, problems: Problems) -> pd.DataFrame:
+    """Return the answers of one file: columns ``stimulus_id``, ``subject``, ``answer``, a row a trial."""
+    table = read_table(path, problems)
+    answer = {"choice": told.choice} if told.kind == "choices" else {"value": told.value}
+    ids, answers = columns_of(table, {"stimulus": told.stimulus} | answer, path, problems)
+    made = pd.DataFrame({"stimulus_id": as_names(ids), "answer": answers})
+    made["subject"] = table["subject"] if "subject" in table.columns else told.subject
+    if made["subject"].isna().any():
+        problems.fail(f'{path}: who answered is missing; add a column "subject", or say subject = "..."')
+    made["subject"] = as_names(made["subject"])
+    if told.kind == "ratings":
+        made["answer"] = as_numbers(made[["answer"]], path, problems)[:, 0]
+    return made[~made["stimulus_id"].isin(told.skip)]
+
+
+def arrange_choices(
+    table: pd.DataFrame, order: Sequence[str], problems: Problems, counted: bool = False
+) -> xr.DataArray:
     """Return choices of each subject, 1 and 0; or counts of choices, as where someone answered a stimulus twice.
 
     Parameters
@@ -94,7 +98,7 @@ def choices(table: pd.DataFrame, order: Sequence[str], problems: Problems, count
     return xr.DataArray(values, dims=("presentation", "choice", "subject"), coords=coords, attrs={"units": "choice"})
 
 
-def _ratings(table: pd.DataFrame, order: Sequence[str], told: Description, problems: Problems) -> xr.DataArray:
+def _average_ratings(table: pd.DataFrame, order: Sequence[str], told: Description, problems: Problems) -> xr.DataArray:
     if told.scale is not None:
         outside = table[(table["answer"] < told.scale[0]) | (table["answer"] > told.scale[1])]
         if len(outside):
@@ -117,35 +121,31 @@ def _ratings(table: pd.DataFrame, order: Sequence[str], told: Description, probl
     )
 
 
-def _dissimilarities(
-    told: Description, base: Path, scratch: Path, problems: Problems
-) -> tuple[xr.DataArray, Found] | None:
+def read_dissimilarities(
+    told: Description, base: Path, find: StimuliFinder, problems: Problems
+) -> tuple[xr.DataArray, Found]:
+    """Return dissimilarities of stimuli, and these. Raises Unusable."""
     source = told.recording[0]
     if len(told.recording) > 1 or not isinstance(source, ArraySource):
-        problems.add("recording: dissimilarities are one source, of arrays (.npy, .npz, .mat)")
-        return None
+        problems.fail("recording: dissimilarities are one source, of arrays (.npy, .npz, .mat)")
     if source.region is None:
         problems.add('recording: region is missing: "IT", ..., or "behavior" where people judged')
-    files = source_files(source, base, problems)
-    read = read_dissimilarities(files[0], source, base, problems) if files else None
-    ids = [] if read is None else read[1].tolist()
-    found = find_stimuli(told.stimuli, base, told.modality, problems, scratch, ids)
-    if read is None or found is None:
-        return None
-    cube, _, subjects = read
+    files = source.files(base, problems)
+    read = problems.attempt(source.read_dissimilarities, files[0], base, problems) if files else None
+    found = find([] if read is None else read[1])
+    if read is None:
+        raise Unusable
+    cube, ids, subjects = read
     if len(set(ids)) < len(ids):
-        problems.add(f"{files[0]}: stimulus_id {some([i for i in set(ids) if ids.count(i) > 1])} stands more than once")
-        return None
-    order = ordered(found, ids, problems)
-    if order is None:
-        return None
+        problems.fail(
+            f"{files[0]}: stimulus_id {some([i for i in set(ids) if ids.count(i) > 1])} stands more than once"
+        )
+    order = found.order(ids, problems)
     if not np.allclose(cube, cube.transpose(0, 2, 1), rtol=1e-5, atol=1e-8, equal_nan=True):
-        problems.add(f"{files[0]}: dissimilarities are not symmetric")
-        return None
+        problems.fail(f"{files[0]}: dissimilarities are not symmetric")
     place = [ids.index(one) for one in order]
-    cube = cube[:, place][:, :, place]
     coords: dict[str, Any] = {"stimulus_id": ("presentation", order), "other_id": ("other", order)}
-    array = xr.DataArray(cube, dims=("subject", "presentation", "other"), coords=coords)
+    array = xr.DataArray(cube[:, place][:, :, place], dims=("subject", "presentation", "other"), coords=coords)
     if subjects is None:
         return array.isel(subject=0, drop=True), found
     return array.assign_coords(subject=("subject", subjects)).transpose("presentation", "other", "subject"), found

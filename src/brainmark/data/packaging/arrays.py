@@ -1,112 +1,142 @@
 """Recordings and dissimilarities in NumPy and MATLAB files: arrays, and beside them what lies along each dimension.
 
 An array is named ``FILE#NAME`` (``responses.mat#data.rates``, ``ids.csv#image``), by a file that holds one array
-(``rates.npy``), or by a name in the file of the source. MATLAB files of all versions are read; those of version 7.3 are
-HDF5, in which dimensions stand in reverse.
+(``rates.npy``), or by a name in the file of the source. MATLAB files of all versions are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.errors import DataError, suggest
+from pydantic import Field
+
+from brainmark.core.errors import suggest
 from brainmark.core.libraries import np, pd
-from brainmark.data.packaging.problems import Problems
-from brainmark.data.packaging.sessions import Session
-from brainmark.data.packaging.spec import ArraySource
-from brainmark.data.packaging.stimuli import as_names, column_of, read_table
+from brainmark.data.packaging.description import Recordings, Window, add_format
+from brainmark.data.packaging.problems import Problems, Unusable
+from brainmark.data.packaging.sessions import NEUROID, Session
+from brainmark.data.packaging.tables import as_names, column_of, read_table
 from brainmark.data.readers.arrays import mat_variable
 
 DIMS = ("presentation", "neuroid", "time_bin", "repetition")
 _HOLDERS = frozenset({".npz", ".mat", ".csv", ".tsv"})
-_HDF5 = b"\x89HDF"
 
 
-def read_arrays(path: Path, told: ArraySource, base: Path, problems: Problems) -> Session | None:
-    """Return the trials of an array with named dimensions; what is missing goes to `problems`."""
-    values = array_named(told.values, path, base, problems)
-    dims = told.dims
-    if not dims:
-        problems.add(f'{path}: what lies along each dimension is missing; say dims = ["presentation", "neuroid", ...]')
-    unknown = [d for d in dims if d not in DIMS]
-    if unknown:
-        problems.add(f"{path}: dims has {unknown[0]!r}; use {', '.join(DIMS)}")
-    for dim in ("presentation", "neuroid"):
-        if dims and dim not in dims:
-            problems.add(f"{path}: dims lacks {dim!r}")
-    coords = {name: array_named(where, path, base, problems) for name, where in told.coords.items()}
-    if "stimulus_id" not in coords:
-        problems.add(f'{path}: which stimulus each presentation is, is missing; say coords.stimulus_id = "FILE#NAME"')
-    if values is None or unknown or not {"presentation", "neuroid"} <= set(dims) or coords.get("stimulus_id") is None:
-        return None
-    if values.dtype.kind not in "fiub" or values.ndim != len(dims):
-        problems.add(
-            f"{path}: {told.values} is {values.dtype} {values.shape}; expected numbers along {', '.join(dims)}"
-        )
-        return None
-    sizes = dict(zip(dims, values.shape, strict=True))
-    session = _session(values, path, told, coords, sizes, problems)
-    return session if session is not None and _windows_fit(session, told, sizes, problems) else None
+@add_format("arrays", ".npy", ".npz", ".mat")
+class ArraySource(Recordings):
+    """NumPy and MATLAB files: arrays by name, ``FILE#NAME`` or a name in `file`."""
+
+    values: str = "values"
+    dims: tuple[str, ...] = ()
+    coords: dict[str, str] = Field(default_factory=dict[str, str])
+    time_bins: tuple[Window, ...] = ()
+
+    def read(self, path: Path, base: Path, problems: Problems) -> Session:
+        """Return the trials of an array with named dimensions."""
+        values = problems.attempt(read_array, self.values, path, base, problems)
+        if not self.dims:
+            problems.add(
+                f'{path}: what lies along each dimension is missing; say dims = ["presentation", "neuroid", ...]'
+            )
+        unknown = [d for d in self.dims if d not in DIMS]
+        if unknown:
+            problems.add(f"{path}: dims has {unknown[0]!r}; use {', '.join(DIMS)}")
+        for dim in ("presentation", "neuroid"):
+            if self.dims and dim not in self.dims:
+                problems.add(f"{path}: dims lacks {dim!r}")
+        coords = {
+            name: array
+            for name, where in self.coords.items()
+            if (array := problems.attempt(read_array, where, path, base, problems)) is not None
+        }
+        if "stimulus_id" not in self.coords:
+            problems.add(
+                f'{path}: which stimulus each presentation is, is missing; say coords.stimulus_id = "FILE#NAME"'
+            )
+        whole = len(coords) == len(self.coords) and {"presentation", "neuroid"} <= set(self.dims) <= set(DIMS)
+        if values is None or not whole or "stimulus_id" not in coords:
+            raise Unusable
+        if values.dtype.kind not in "fiub" or values.ndim != len(self.dims):
+            problems.fail(
+                f"{path}: {self.values} is {values.dtype} {values.shape}; expected numbers along {', '.join(self.dims)}"
+            )
+        return self._arrange(values, coords, path, problems)
+
+    def describes(self, path: Path) -> Iterable[str]:
+        """Return the names of what is said to lie along the dimensions."""
+        return self.coords
+
+    def _arrange(self, values: np.ndarray, coords: dict[str, np.ndarray], path: Path, problems: Problems) -> Session:
+        """Bring an array into (trial, neuroid[, time_bin]); a trial that is NaN as a whole was not made."""
+        sizes = dict(zip(self.dims, values.shape, strict=True))
+        order = [d for d in ("presentation", "repetition", "neuroid", "time_bin") if d in sizes]
+        kind = values.dtype if values.dtype.str[1:] in ("f4", "f8") else np.dtype(float)
+        array = values.transpose([self.dims.index(d) for d in order]).astype(kind)
+        ids = as_names(coords.pop("stimulus_id").ravel())
+        if len(ids) != sizes["presentation"]:
+            problems.add(f"{path}: {len(ids)} values of stimulus_id for {sizes['presentation']} presentations")
+        neuroids = _list_neuroids(coords, sizes["neuroid"], path, problems)
+        bins = sizes.get("time_bin")
+        if bins is not None and not self.time_bins:
+            problems.fail(f"{path}: when each of {bins} time bins is, is missing; say time_bins = [[0, 10], ...] (ms)")
+        if self.time_bins and len(self.time_bins) != bins:
+            problems.fail(f"{path}: {len(self.time_bins)} time_bins are named, {bins or 'no'} are in the array")
+        if len(ids) != sizes["presentation"]:
+            raise Unusable
+        if "repetition" in sizes:
+            ids = np.repeat(ids, sizes["repetition"])
+            array = array.reshape(len(ids), *array.shape[2:])
+            made = ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
+            ids, array = ids[made], array[made]
+        shown = ~np.isin(ids, self.skip)
+        return Session(str(path), ids[shown], array[shown], neuroids, self.time_bins, self.units)
+
+    def read_dissimilarities(
+        self, path: Path, base: Path, problems: Problems
+    ) -> tuple[np.ndarray, list[str], np.ndarray | None]:
+        """Return dissimilarities (subject, stimulus, stimulus), identifiers, and names of subjects if there are any."""
+        values = problems.attempt(read_array, self.values, path, base, problems)
+        if "stimulus_id" not in self.coords:
+            problems.fail(f'{path}: which stimuli are compared is missing; say coords.stimulus_id = "FILE#NAME"')
+        names = as_names(read_array(self.coords["stimulus_id"], path, base, problems).ravel())
+        if values is None:
+            raise Unusable
+        axis = 0  # of subjects: as it is said, else the one whose size is not that of the other two
+        if "subject" in self.dims:
+            axis = self.dims.index("subject")
+        elif values.ndim == 3 and values.shape[0] == values.shape[1] != values.shape[2]:
+            axis = 2
+        cube = values[None] if values.ndim == 2 else np.moveaxis(values, axis, 0)
+        if cube.ndim != 3 or cube.shape[1:] != (len(names), len(names)) or cube.dtype.kind not in "fiu":
+            problems.fail(
+                f"{path}: {self.values} is {values.dtype} {values.shape}; expected dissimilarities of {len(names)} "
+                "stimuli, (stimulus, stimulus) or (subject, stimulus, stimulus)"
+            )
+        who = None if len(cube) == 1 else np.array([f"subject{k}" for k in range(1, len(cube) + 1)])
+        if "subject" in self.coords:
+            who = as_names(read_array(self.coords["subject"], path, base, problems).ravel())
+            if who.size != len(cube):
+                problems.fail(f"{path}: {who.size} names of subjects for {len(cube)} of them")
+        return cube.astype(float), names.tolist(), who
 
 
-def _session(
-    values: np.ndarray, path: Path, told: ArraySource, coords: dict[str, np.ndarray | None], sizes: dict[str, int],
-    problems: Problems,
-) -> Session | None:  # fmt: skip
-    """Bring an array into (trial, neuroid[, time_bin]); trials of one presentation that are all NaN were not made."""
-    order = [d for d in ("presentation", "repetition", "neuroid", "time_bin") if d in sizes]
-    kind = values.dtype if values.dtype.str[1:] in ("f4", "f8") else np.dtype(float)
-    array = values.transpose([told.dims.index(d) for d in order]).astype(kind)
-    ids = as_names(np.asarray(coords["stimulus_id"]).ravel())
-    neuroids = _neuroids(path, coords, sizes["neuroid"], problems)
-    if len(ids) != sizes["presentation"]:
-        problems.add(f"{path}: {len(ids)} values of stimulus_id for {sizes['presentation']} presentations")
-        return None
-    if neuroids is None:
-        return None
-    if "repetition" in sizes:
-        ids = np.repeat(ids, sizes["repetition"])
-        array = array.reshape(len(ids), *array.shape[2:])
-        made = ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
-        ids, array = ids[made], array[made]
-    shown = ~np.isin(ids, told.skip)
-    return Session(str(path), ids[shown], array[shown], neuroids, told.time_bins, told.units)
-
-
-def _neuroids(path: Path, coords: dict[str, np.ndarray | None], count: int, problems: Problems) -> pd.DataFrame | None:
-    named = {name: array for name, array in coords.items() if name != "stimulus_id"}
-    if "neuroid_id" not in named:
-        named["neuroid_id"] = np.arange(count)
+def _list_neuroids(coords: dict[str, np.ndarray], count: int, path: Path, problems: Problems) -> pd.DataFrame:
+    if "neuroid_id" not in coords:
+        coords = {**coords, "neuroid_id": np.arange(count)}
         problems.note(f"{path}: neuroids have no identifiers; they are numbered from 0")
     table: dict[str, Any] = {}
-    for name, array in named.items():
-        if array is None:
-            return None
+    for name, array in coords.items():
         if array.size != count:
-            problems.add(f"{path}: {array.size} values of {name} for {count} neuroids")
-            return None
-        numbers = array.dtype.kind in "fiu" and name not in ("neuroid_id", "region", "subject", "session")
+            problems.fail(f"{path}: {array.size} values of {name} for {count} neuroids")
+        numbers = array.dtype.kind in "fiu" and name not in NEUROID
         table[name] = array.ravel() if numbers else as_names(array.ravel())
     return pd.DataFrame(table)
 
 
-def _windows_fit(session: Session, told: ArraySource, sizes: dict[str, int], problems: Problems) -> bool:
-    bins = sizes.get("time_bin")
-    if bins is not None and not told.time_bins:
-        problems.add(
-            f"{session.where}: when each of {bins} time bins is, is missing; say time_bins = [[0, 10], ...] (ms)"
-        )
-        return False
-    if told.time_bins and len(told.time_bins) != bins:
-        problems.add(f"{session.where}: {len(told.time_bins)} time_bins are named, {bins or 'no'} are in the array")
-        return False
-    return True
-
-
-def array_named(where: str, own: Path, base: Path, problems: Problems) -> np.ndarray | None:
-    """Return the array that a name leads to; what is wrong goes to `problems`."""
+def read_array(where: str, own: Path, base: Path, problems: Problems) -> np.ndarray:
+    """Return the array that a name leads to. Raises Unusable, DataError."""
     name: str | None
     if "#" in where:
         file, _, name = where.rpartition("#")
@@ -116,28 +146,21 @@ def array_named(where: str, own: Path, base: Path, problems: Problems) -> np.nda
     else:
         path, name = own, None if own.suffix.lower() == ".npy" else where
     try:
-        return _loaded(path, name, problems)
-    except DataError as error:
-        problems.add(str(error))
+        return _load(path, name, problems)
     except (OSError, ValueError, EOFError) as error:
-        problems.add(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
-    return None
+        problems.fail(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
-def _loaded(path: Path, name: str | None, problems: Problems) -> np.ndarray | None:
+def _load(path: Path, name: str | None, problems: Problems) -> np.ndarray:
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         table = read_table(path, problems)
-        if table is None:
-            return None
-        column = table.iloc[:, 0] if name is None else column_of(table, name, path, problems)
-        return None if column is None else column.to_numpy()
+        return (table.iloc[:, 0] if name is None else column_of(table, name, path, problems)).to_numpy()
     if suffix == ".txt":
         return np.array(path.read_text("utf-8").removesuffix("\n").split("\n"), dtype=str)
     if suffix == ".mat":
         if name is None:
-            problems.add(f"{path}: say which variable is meant: {path.name}#NAME")
-            return None
+            problems.fail(f"{path}: say which variable is meant: {path.name}#NAME")
         return np.asarray(mat_variable(path, name))
     loaded: Any = np.load(path, allow_pickle=False)
     if isinstance(loaded, np.ndarray):
@@ -146,46 +169,8 @@ def _loaded(path: Path, name: str | None, problems: Problems) -> np.ndarray | No
         if name not in loaded.files:
             near = suggest(name or "", loaded.files)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            problems.add(f"{path}: has no array {name!r} among {', '.join(loaded.files)}{hint}")
-            return None
+            problems.fail(f"{path}: has no array {name!r} among {', '.join(loaded.files)}{hint}")
         return loaded[name]
 
 
-def read_dissimilarities(
-    path: Path, told: ArraySource, base: Path, problems: Problems
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Return dissimilarities (subject, stimulus, stimulus), identifiers, and the names of subjects if there are any."""
-    values = array_named(told.values, path, base, problems)
-    where = told.coords.get("stimulus_id")
-    if where is None:
-        problems.add(f'{path}: which stimuli are compared is missing; say coords.stimulus_id = "FILE#NAME"')
-    ids = None if where is None else array_named(where, path, base, problems)
-    who = array_named(told.coords["subject"], path, base, problems) if "subject" in told.coords else None
-    if values is None or ids is None:
-        return None
-    names = as_names(ids.ravel())
-    axis = _subject_axis(values.shape, told.dims)
-    cube = values[None] if values.ndim == 2 else np.moveaxis(values, axis, 0)
-    if cube.ndim != 3 or cube.shape[1:] != (len(names), len(names)) or cube.dtype.kind not in "fiu":
-        problems.add(
-            f"{path}: {told.values} is {values.dtype} {values.shape}; expected dissimilarities of {len(names)} "
-            "stimuli, (stimulus, stimulus) or (subject, stimulus, stimulus)"
-        )
-        return None
-    return cube.astype(float), names, _subjects(who, len(cube), path, problems)
-
-
-def _subject_axis(shape: Sequence[int], dims: tuple[str, ...]) -> int:
-    """Axis of subjects: as it is said, else the one whose size is not that of the other two."""
-    if "subject" in dims:
-        return dims.index("subject")
-    return 2 if len(shape) == 3 and shape[0] == shape[1] != shape[2] else 0
-
-
-def _subjects(who: np.ndarray | None, count: int, path: Path, problems: Problems) -> np.ndarray | None:
-    if who is None:
-        return None if count == 1 else np.array([f"subject{k}" for k in range(1, count + 1)])
-    if who.size != count:
-        problems.add(f"{path}: {who.size} names of subjects for {count} of them")
-        return None
-    return as_names(who.ravel())
+__all__ = ["ArraySource", "read_array"]

@@ -5,31 +5,24 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from brainmark.core.cards import BibTeX
 from brainmark.core.errors import DataError, InvalidMeasurement
 from brainmark.core.libraries import pd, xr
 from brainmark.core.measurement import check_measurement
 from brainmark.core.stimuli import decode_image
 from brainmark.data.fetch import file_digest
-from brainmark.data.packaging.answers import measured_answers
-from brainmark.data.packaging.folder import (
-    CARD,
-    FITTING,
-    MEASUREMENT,
-    STIMULI,
-    SUMS,
-    PackageCard,
-    sums,
-)  # fmt: skip
-from brainmark.data.packaging.problems import CannotPackage, Problems, some
-from brainmark.data.packaging.reading import files_of, read_sessions
-from brainmark.data.packaging.sessions import Session, check_session, check_together, distinct_neuroids, joined
-from brainmark.data.packaging.spec import Description
-from brainmark.data.packaging.stimuli import Found, find_stimuli, on_one_canvas, ordered, png_of
+from brainmark.data.packaging.answers import read_answers, read_dissimilarities
+from brainmark.data.packaging.description import Description, Recordings
+from brainmark.data.packaging.folder import CARD, FITTING, MEASUREMENT, STIMULI, SUMS, PackageCard, list_sums
+from brainmark.data.packaging.problems import CannotPackage, Problems, Unusable, some
+from brainmark.data.packaging.sessions import Session, check_session, check_together, join_sessions, name_neuroids
+from brainmark.data.packaging.stimuli import Found, StimuliFinder, find_stimuli, on_one_canvas, png_of
 from brainmark.data.readers.netcdf import encode_measurement
 from brainmark.data.writing import write_folder
 
@@ -107,37 +100,41 @@ def prepare(description: Description, base: Path, scratch: Path) -> Prepared:
     CannotPackage, MissingDependency
     """
     problems = Problems(description.identifier or "the data set")
-    told = _with_citation(description, base, problems)
+    told = _take_citation(description, base, problems)
     facts: dict[str, Any] = {}
+    find = partial(find_stimuli, told.stimuli, base, told.modality, problems, scratch)
     kinds = {source.kind for source in told.recording}
-    if not told.recording:
-        problems.add("recording is missing: [[recording]] with file = ..., the files that hold what was measured")
-    elif len(kinds) > 1:
+    made = None
+    if len(kinds) > 1:
         problems.add(f"recording: kinds {some(sorted(kinds))} cannot be one data set; package them apart")
-    made = _recording(told, base, scratch, problems, facts) if kinds <= {"recording"} else None
-    if len(kinds) == 1 and kinds != {"recording"}:
-        made = measured_answers(told, base, scratch, problems)
-    _check_said(told, facts, problems)
+    elif "dissimilarity" in kinds:
+        made = problems.attempt(read_dissimilarities, told, base, find, problems)
+    elif kinds & {"choices", "ratings"}:
+        made = problems.attempt(read_answers, told, base, find, problems)
+    else:
+        if not kinds:
+            problems.add("recording is missing: [[recording]] with file = ..., the files that hold what was measured")
+        made = problems.attempt(_read_recording, told, base, find, problems, facts)
+    _check_description(told, facts, problems)
     problems.check()
     assert made is not None
-    return _assembled(told, base, scratch, made, facts, problems)
+    return _put_together(told, base, scratch, made, facts, problems)
 
 
-def _with_citation(told: Description, base: Path, problems: Problems) -> Description:
+def _take_citation(told: Description, base: Path, problems: Problems) -> Description:
     """Take the citation from its file, where one is named."""
     if told.cite is not None or told.cite_file is None:
         return told
     try:
-        text = (base / told.cite_file).read_text("utf-8")
-        return Description.model_validate(told.model_copy(update={"cite": text.strip()}).model_dump())
-    except (OSError, UnicodeDecodeError) as error:
-        problems.add(f"cite_file: {base / told.cite_file}: {getattr(error, 'strerror', None) or error}")
-    except ValidationError as error:
-        problems.add(f"cite_file: {base / told.cite_file}: {error.errors(include_url=False)[0]['msg']}")
-    return told.model_copy(update={"cite": "given"})  # the problem is named, it is not missing besides
+        cite = TypeAdapter(BibTeX).validate_python((base / told.cite_file).read_text("utf-8").strip())
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else getattr(error, "strerror", error)
+        problems.add(f"cite_file: {base / told.cite_file}: {reason}")
+        cite = "given"  # the problem is named, the citation is not missing besides
+    return told.model_copy(update={"cite": cite})
 
 
-def _check_said(told: Description, facts: dict[str, Any], problems: Problems) -> None:
+def _check_description(told: Description, facts: dict[str, Any], problems: Problems) -> None:
     """Add what neither the description nor the files state."""
     for field, words in _NEEDED.items():
         if not getattr(told, field) and not facts.get(field):
@@ -156,41 +153,65 @@ def _check_said(told: Description, facts: dict[str, Any], problems: Problems) ->
         problems.add(f"duration is {told.duration:g} ms, shorter than a screen can show; it looks like seconds")
 
 
-def _recording(
-    told: Description, base: Path, scratch: Path, problems: Problems, facts: dict[str, Any]
-) -> tuple[xr.DataArray, Found] | None:
-    """Return a recording and its stimuli; None where something is missing."""
-    pairs = read_sessions(told, base, problems)
-    sessions = [session for session, _ in pairs]
-    for session in sessions:
-        check_session(session, problems)
-    _gather_facts(sessions, facts)
-    check_together(sessions, problems)
-    shown = list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids))
-    found = find_stimuli(told.stimuli, base, told.modality, problems, scratch, shown)
-    if not sessions or found is None or any("subject" not in s.neuroids for s in sessions):
-        return None
-    said = [source.across_sessions for _, source in pairs if source.across_sessions]
-    names = distinct_neuroids(sessions, said[0] if said else None, problems)
-    for session in sessions:
-        session.stimulus_ids = found.named(session.stimulus_ids)
-    order = ordered(found, [str(one) for s in sessions for one in s.stimulus_ids], problems)
-    if problems.found or order is None:
-        return None
-    return _measured(joined(sessions, names, order), problems), found
-
-
-def _gather_facts(sessions: Sequence[Session], facts: dict[str, Any]) -> None:
+def _read_recording(
+    told: Description, base: Path, find: StimuliFinder, problems: Problems, facts: dict[str, Any]
+) -> tuple[xr.DataArray, Found]:
+    """Return a recording and its stimuli; add to `facts` what the files state of species and licence."""
+    sessions: list[Session] = []
+    for source in told.recording:
+        for path in source.files(base, problems):
+            session = problems.attempt(source.read, path, base, problems)
+            if session is None:
+                _say_missing(path, source, problems)
+                continue
+            _describe_all(session, source, problems)
+            check_session(session, problems)
+            sessions.append(session)
     species = dict.fromkeys(s.facts["species"] for s in sessions if "species" in s.facts)
-    if species:
-        facts["species"] = tuple(species)
-    for name in ("licence",):
-        stated = {s.facts[name] for s in sessions if name in s.facts}
-        if len(stated) == 1:
-            facts[name] = stated.pop()
+    licences = {s.facts["licence"] for s in sessions if "licence" in s.facts}
+    facts |= {"species": tuple(species)} if species else {}
+    facts |= {"licence": licences.pop()} if len(licences) == 1 else {}
+    check_together(sessions, problems)
+    found = find(list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids)))
+    if not sessions or any("subject" not in s.neuroids for s in sessions):
+        raise Unusable
+    across = [source.across_sessions for source in told.recording if source.across_sessions]
+    names = name_neuroids(sessions, across[0] if across else None, problems)
+    for session in sessions:
+        session.stimulus_ids = found.rename(session.stimulus_ids)
+    order = found.order([str(one) for s in sessions for one in s.stimulus_ids], problems)
+    if problems.found:
+        raise Unusable
+    return _leave_empty_out(join_sessions(sessions, names, order), problems), found
 
 
-def _measured(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
+def _describe_all(session: Session, source: Recordings, problems: Problems) -> None:
+    """Add to the neuroids what is said of all of them, where the file says nothing."""
+    neuroids = session.neuroids
+    for column in ("region", "subject", "session"):
+        said = getattr(source, column)
+        if said is None:
+            continue
+        own = neuroids.get(column, pd.Series([None] * len(neuroids), dtype=object))
+        stated = sorted(set(own.astype(str)))
+        if own.notna().all() and stated != [said] and column != "session":
+            problems.add(f"{session.where}: {column} = {said!r} is said of all, but the file says {stated[:3]}")
+        neuroids[column] = own.where(own.notna(), said)
+
+
+def _say_missing(path: Path, source: Recordings, problems: Problems) -> None:
+    """Add what a file that cannot be read would lack besides, so that all is heard at once."""
+    known = source.describes(path)
+    if known is None:
+        return
+    if source.units is None:
+        problems.add(f'{path}: the units of the values are missing; say units = "spikes/s" (or "z", "percent", ...)')
+    for column, example in (("region", "V4"), ("subject", "monkey A")):
+        if getattr(source, column) is None and column not in known:
+            problems.add(f'{path}: neuroids have no {column}; say {column} = "{example}" for all, or one for each')
+
+
+def _leave_empty_out(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
     """Leave out neuroids and presentations without a single value, and say so."""
     for dim, coordinate in (("neuroid", "neuroid_id"), ("presentation", "stimulus_id")):
         others = [d for d in measurement.dims if d != dim]
@@ -205,7 +226,7 @@ def _measured(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
     return measurement
 
 
-def _assembled(
+def _put_together(
     told: Description,
     base: Path,
     scratch: Path,
@@ -225,16 +246,16 @@ def _assembled(
     degrees = _put_stimuli(files, STIMULI, table, told)
     if told.stimuli.fitting is not None:
         part = told.stimuli.model_copy(update={"table": told.stimuli.fitting, "fitting": None})
-        learnt = find_stimuli(part, base, told.modality, problems, scratch)
+        learnt = problems.attempt(find_stimuli, part, base, told.modality, problems, scratch)
         wanted = {"choices": "label", "ratings": "rating"}.get(told.recording[0].kind)
         if learnt is not None and wanted is not None and wanted not in learnt.table.columns:
             problems.add(f"{base / told.stimuli.fitting}: no column {wanted!r}, from which models learn what is asked")
         problems.check()
         assert learnt is not None
         _put_stimuli(files, FITTING, learnt.table, told)
-    card = _card(told, base, measurement, degrees, facts, problems)
+    card = _make_card(told, base, measurement, degrees, facts, problems)
     files[CARD] = card.as_toml()
-    files[SUMS] = sums(files)
+    files[SUMS] = list_sums(files)
     return Prepared(card, measurement, files, tuple(problems.notes))
 
 
@@ -259,7 +280,7 @@ def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame,
         folder = "stimuli" if name == STIMULI else "fitting"
         sources = [Path(p) for p in rows.pop("path")]
         scale = told.stimuli.pixels_per_degree
-        rows["filename"] = _file_names(rows["stimulus_id"].tolist(), sources, folder, ".png" if scale else None)
+        rows["filename"] = _name_files(rows["stimulus_id"].tolist(), sources, folder, ".png" if scale else None)
         contents: list[bytes | Path] = list(sources)
         if scale is not None:
             shown, degrees = on_one_canvas([decode_image(p) for p in sources], scale)
@@ -269,7 +290,7 @@ def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame,
     return degrees
 
 
-def _file_names(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix: str | None) -> list[str]:
+def _name_files(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix: str | None) -> list[str]:
     """Names of files in the package: identifiers as far as file systems allow, unique whatever their case."""
     names: list[str] = []
     taken: set[str] = set()
@@ -284,7 +305,7 @@ def _file_names(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix
     return names
 
 
-def _card(
+def _make_card(
     told: Description, base: Path, measurement: xr.DataArray, degrees: float | None, facts: dict[str, Any],
     problems: Problems,
 ) -> PackageCard:  # fmt: skip
@@ -307,17 +328,17 @@ def _card(
         duration=None if told.duration in (None, "unknown") else float(told.duration),
         question=told.question,
         scale=told.scale,
-        notes=tuple(_without_places(note, told, base) for note in problems.notes),
-        sources={_relative(path, base): file_digest(path) for path in files_of(told, base) if path.is_file()},
+        notes=tuple(_hide_places(note, told, base) for note in problems.notes),
+        sources={_name_from(path, base): file_digest(path) for path in told.files(base) if path.is_file()},
     )
 
 
-def _relative(path: Path, base: Path) -> str:
+def _name_from(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
 
 
-def _without_places(note: str, told: Description, base: Path) -> str:
+def _hide_places(note: str, told: Description, base: Path) -> str:
     """Return a note that names files as the description does, not where they lie on this machine."""
-    for path in files_of(told, base):
-        note = note.replace(str(path), _relative(path, base))
+    for path in told.files(base):
+        note = note.replace(str(path), _name_from(path, base))
     return note.replace(f"{base}/", "")

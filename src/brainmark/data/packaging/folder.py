@@ -84,11 +84,6 @@ def _toml(value: Any) -> str:
     return repr(value)
 
 
-def is_package(path: Path) -> bool:
-    """Whether a folder looks like a packaged data set."""
-    return (path / CARD).is_file() and (path / MEASUREMENT).is_file()
-
-
 def read_card(path: Path) -> PackageCard:
     """Return what a packaged data set says of itself.
 
@@ -130,14 +125,14 @@ def dataset_card(path: Path) -> DatasetCard:
     )
 
 
-def verified(path: Path) -> str:
+def verify_package(path: Path) -> str:
     """Return the sha256 of the list of files, after every file was found to be as it says.
 
     Raises
     ------
     DataError : a file is missing, was changed, or is not in the list.
     """
-    listed = _listed(path)
+    listed = _read_sums(path)
     wrong: list[str] = []
     for name, sha in listed.items():
         file = path / name
@@ -153,7 +148,7 @@ def verified(path: Path) -> str:
     return file_digest(path / SUMS)
 
 
-def _listed(path: Path) -> dict[str, str]:
+def _read_sums(path: Path) -> dict[str, str]:
     try:
         lines = (path / SUMS).read_text("utf-8").splitlines()
     except OSError as error:
@@ -164,7 +159,7 @@ def _listed(path: Path) -> dict[str, str]:
     return {name: sha for sha, name in pairs}
 
 
-def sums(files: Mapping[str, bytes | Path]) -> bytes:
+def list_sums(files: Mapping[str, bytes | Path]) -> bytes:
     """Return the list of the sha256 of files, as ``sha256sum`` writes it."""
     lines = [
         f"{file_digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()}  {name}"
@@ -181,7 +176,7 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
     DataError : a file is missing or was changed.
     InvalidMeasurement : the measurement breaks its contract.
     """
-    verified(path)
+    verify_package(path)
     told = read_card(path)
     identifier = name or told.identifier
     setting = Setting(degrees=told.degrees, duration=told.duration)

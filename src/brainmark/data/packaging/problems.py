@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn, TypeVar
 
-from brainmark.core.errors import BrainmarkError
+from brainmark.core.errors import BrainmarkError, DataError
+from brainmark.core.wording import plural
+
+T = TypeVar("T")
 
 
 class CannotPackage(BrainmarkError, ValueError):
@@ -19,8 +23,12 @@ class CannotPackage(BrainmarkError, ValueError):
 
     def __init__(self, what: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        count = f"{len(problems)} thing{'s' * (len(problems) != 1)} missing or wrong"
+        count = f"{len(problems)} {plural('thing', len(problems))} missing or wrong"
         super().__init__(f"{what} cannot be packaged, {count}:" + "".join(f"\n  - {p}" for p in problems))
+
+
+class Unusable(Exception):
+    """A part that cannot be read further; what is wrong with it is among the problems."""
 
 
 class Problems:
@@ -34,6 +42,21 @@ class Problems:
     def add(self, problem: str) -> None:
         """Keep a problem; the same one is kept once."""
         self.found[problem] = None
+
+    def fail(self, problem: str) -> NoReturn:
+        """Keep a problem, and give up what is read. Raises Unusable."""
+        self.add(problem)
+        raise Unusable
+
+    def attempt(self, read: Callable[..., T], *arguments: object) -> T | None:
+        """Return what a function reads, or None where that failed; its problem is kept, and others can be found."""
+        try:
+            return read(*arguments)
+        except Unusable:
+            return None
+        except DataError as error:
+            self.add(str(error))
+            return None
 
     def note(self, text: str) -> None:
         """Keep what was decided."""

@@ -114,7 +114,7 @@ def check_together(sessions: list[Session], problems: Problems) -> None:
             problems.add(f"{what} differ: {one!r} in {there}, {other!r} in {here}; package them apart, or convert them")
 
 
-def distinct_neuroids(sessions: list[Session], across: str | None, problems: Problems) -> list[list[str]]:
+def name_neuroids(sessions: list[Session], across: str | None, problems: Problems) -> list[list[str]]:
     """Return the identifier of each neuroid of each session, unique over all unless it is the same neuron.
 
     `across` is "same" or "different", as was said of neuroids that have one identifier in several files. What is needed
@@ -151,12 +151,12 @@ def _session_names(sessions: list[Session]) -> list[str]:
     return given if unique else [f"session{number}" for number in range(1, len(sessions) + 1)]
 
 
-def joined(sessions: list[Session], names: list[list[str]], order: list[str]) -> xr.DataArray:
+def join_sessions(sessions: list[Session], names: list[list[str]], order: list[str]) -> xr.DataArray:
     """Return one measurement: presentation x neuroid [x time_bin] [x repetition]; a single bin is no dimension.
 
     Parameters
     ----------
-    sessions, names : from `distinct_neuroids`.
+    sessions, names : from `name_neuroids`.
     order : stimulus identifiers in the order of presentations; every trial's stimulus is among them.
     """
     columns = {name: place for place, name in enumerate(dict.fromkeys(n for row in names for n in row))}

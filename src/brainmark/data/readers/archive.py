@@ -17,7 +17,7 @@ from brainmark.core.stimuli import decode_image
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
 """What reading a member of a zip file raises; RuntimeError: it is encrypted, or packed in a way that is not known."""
-_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
 class ZipImages:
@@ -92,7 +92,7 @@ def by_number(names: list[str], path: Path) -> tuple[str, ...]:
     position: dict[int, str] = {}
     for name in names:
         file = PurePosixPath(name)
-        if file.suffix.lower() not in _IMAGES or any(p.startswith((".", "__MACOSX")) for p in file.parts):
+        if file.suffix.lower() not in IMAGES or any(p.startswith((".", "__MACOSX")) for p in file.parts):
             continue
         digits = re.findall(r"\d+", file.stem)
         if not digits:

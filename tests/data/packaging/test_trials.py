@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmark.core import check_measurement
+from brainmark.data.packaging.description import parse_description
 from brainmark.data.packaging.problems import CannotPackage, Problems
-from brainmark.data.packaging.sessions import Session, distinct_neuroids, joined
-from brainmark.data.packaging.spec import description_of
+from brainmark.data.packaging.sessions import Session, join_sessions, name_neuroids
 
 
 def one(problems: tuple[str, ...], *words: str) -> str:
@@ -174,9 +174,9 @@ def test_no_value_is_lost_or_invented(drawn: list[tuple[list[int], int]], shared
         table = pd.DataFrame({"neuroid_id": [f"n{i}" for i in range(neuroids)], "region": "V1"})
         table["subject"] = "one" if shared else f"animal{k}"
         sessions.append(Session(f"file{k}", np.array([f"s{i}" for i in shown]), values, table, units="Hz"))
-    names = distinct_neuroids(sessions, "same", Problems("test"))
+    names = name_neuroids(sessions, "same", Problems("test"))
     order = sorted({f"s{i}" for shown, _ in drawn for i in shown})
-    made = joined(sessions, names, order)
+    made = join_sessions(sessions, names, order)
     measured = made.values[np.isfinite(made.values)]
     assert sorted(measured.tolist()) == list(range(count))
     for session, own in zip(sessions, names, strict=True):  # each value stands at its stimulus and its neuron
@@ -234,7 +234,7 @@ def test_a_field_that_cannot_be_used_is_named(lab: Any, wide: dict[str, Any], ch
         ({"neuroids": "v*"}, "no column fits 'v*'"),
         ({"file": "gone.csv"}, "there is no file"),
         ({"regoin": "V4"}, "did you mean 'region'"),
-        ({"format": "matlab5"}, "the format is 'matlab5'; use one of table, arrays, nwb"),
+        ({"format": "matlab5"}, "the format is 'matlab5'; use one of arrays, bids, nwb, table"),
         ({"units": None}, "units"),
     ],
 )
@@ -317,7 +317,7 @@ def test_a_neuroid_without_values_is_left_out_and_noted(lab: Any, wide: dict[str
 
 def test_a_description_is_a_table_of_known_fields() -> None:
     with pytest.raises(CannotPackage, match=r"recording\.0\.file is missing"):
-        description_of({"recording": [{"format": "nwb"}]}, "lab.toml")
+        parse_description({"recording": [{"format": "nwb"}]}, "lab.toml")
 
 
 def test_identifiers_with_leading_zeros_stay_as_they_are_written(lab: Any, wide: dict[str, Any]) -> None:

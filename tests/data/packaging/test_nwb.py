@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainmark.core import libraries
 from brainmark.core.errors import MissingDependency
-from brainmark.data.packaging import CannotPackage, description_of, load_package, package
+from brainmark.data.packaging import CannotPackage, load_package, package, parse_description
 from brainmark.data.packaging.nwb import spike_counts
 from brainmark.data.packaging.sessions import common_name
 
@@ -108,7 +109,7 @@ def by_stimulus(session: Recorded, values: np.ndarray, ids: list[str]) -> np.nda
 def test_spikes_come_back_as_counts(lab: Any, session: Recorded) -> None:
     session.write(lab.folder / "a.nwb")
     out = lab.folder / "out"
-    package(description_of(lab.describe(SOURCE, species=None), "lab.toml"), lab.folder, out)
+    package(parse_description(lab.describe(SOURCE, species=None), "lab.toml"), lab.folder, out)
     study = load_package(out)
     expected = by_stimulus(session, session.counts(0.070, 0.170), lab.ids)
     np.testing.assert_array_equal(study.measurement.transpose("presentation", "repetition", "neuroid").values, expected)
@@ -197,7 +198,7 @@ def test_images_inside_the_file(lab: Any, session: Recorded) -> None:
         io.write(file)
     out = lab.folder / "out"
     described = lab.describe(SOURCE, stimuli={"images": "a.nwb#photographs"})
-    package(description_of(described, "lab.toml"), lab.folder, out)
+    package(parse_description(described, "lab.toml"), lab.folder, out)
     stimuli = load_package(out).stimuli
     assert stimuli is not None
     for k, name in enumerate(lab.ids):
@@ -277,6 +278,7 @@ def test_a_file_that_is_no_nwb(lab: Any) -> None:
 def test_without_pynwb_the_extra_is_named(lab: Any, session: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     session.write(lab.folder / "a.nwb")
     monkeypatch.setitem(sys.modules, "pynwb", None)
+    monkeypatch.setattr(libraries.pynwb, "_module", None)  # it may have been loaded before
     with pytest.raises(MissingDependency, match=r"brainmark\[data\]"):
         lab.prepared(SOURCE)
 

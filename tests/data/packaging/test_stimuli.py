@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from brainmark.data.packaging import load_package, package
-from brainmark.data.packaging.spec import description_of
+from brainmark.data.packaging.description import parse_description
 
 
 def one(problems: tuple[str, ...], *words: str) -> str:
@@ -27,7 +27,7 @@ def table_of(lab: Any, **columns: Any) -> dict[str, Any]:
 
 def packaged(lab: Any, *recordings: dict[str, Any], **changes: Any) -> Any:
     """Package, and load what was written."""
-    told = description_of(lab.describe(*recordings, **changes), "lab.toml")
+    told = parse_description(lab.describe(*recordings, **changes), "lab.toml")
     package(told, lab.folder, lab.folder / "out")
     return load_package(lab.folder / "out")
 

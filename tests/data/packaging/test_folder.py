@@ -14,9 +14,9 @@ import brainmark
 from brainmark.core import DataError, datasets
 from brainmark.core.errors import UnknownName
 from brainmark.data import writing
-from brainmark.data.packaging import CannotPackage, load_package, package, verified
+from brainmark.data.packaging import CannotPackage, load_package, package, verify_package
+from brainmark.data.packaging.description import parse_description
 from brainmark.data.packaging.folder import PackageCard, read_card
-from brainmark.data.packaging.spec import description_of
 from brainmark.data.writing import write_folder
 
 
@@ -24,7 +24,7 @@ from brainmark.data.writing import write_folder
 def out(lab: Any, wide: dict[str, Any]) -> Path:
     """A packaged data set."""
     lab.trials()
-    package(description_of(lab.describe(wide), "lab.toml"), lab.folder, lab.folder / "out")
+    package(parse_description(lab.describe(wide), "lab.toml"), lab.folder, lab.folder / "out")
     return lab.folder / "out"
 
 
@@ -42,7 +42,7 @@ def test_what_was_packaged_is_loaded(lab: Any, wide: dict[str, Any], out: Path) 
 
 
 def test_the_same_data_are_the_same_bytes(lab: Any, wide: dict[str, Any], out: Path) -> None:
-    package(description_of(lab.describe(wide), "lab.toml"), lab.folder, lab.folder / "again")
+    package(parse_description(lab.describe(wide), "lab.toml"), lab.folder, lab.folder / "again")
     assert content(out) == content(lab.folder / "again")
 
 
@@ -66,10 +66,10 @@ def test_a_changed_file_is_noticed(out: Path, name: str) -> None:
 def test_missing_and_additional_files_are_noticed(out: Path) -> None:
     (out / "stimuli" / "new.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"stimuli/new.png is not in SHA256SUMS"):
-        verified(out)
+        verify_package(out)
     (out / "stimuli" / "im00.png").unlink()
     with pytest.raises(DataError, match=r"stimuli/im00.png is missing \(and 1 more\)"):
-        verified(out)
+        verify_package(out)
 
 
 def test_a_broken_card_names_its_field(out: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_package_names_no_place_on_the_machine(lab: Any) -> None:
     np.savez(lab.folder / "r.npz", values=np.random.default_rng(0).normal(size=(12, 3)), ids=lab.ids)
     said = {"units": "z", "region": "V4", "subject": "Ada", "coords": {"stimulus_id": "ids"}}
     source = {"file": str(lab.folder / "r.npz"), "dims": ["presentation", "neuroid"], **said}
-    package(description_of(lab.describe(source), "lab.toml"), lab.folder, lab.folder / "out")
+    package(parse_description(lab.describe(source), "lab.toml"), lab.folder, lab.folder / "out")
     card = read_card(lab.folder / "out")
     assert card.notes == ("r.npz: neuroids have no identifiers; they are numbered from 0",)
     assert list(card.sources) == ["r.npz"]
@@ -109,7 +109,7 @@ def test_a_package_names_no_place_on_the_machine(lab: Any) -> None:
 
 
 def test_a_package_is_replaced_only_if_that_is_said(lab: Any, wide: dict[str, Any], out: Path) -> None:
-    told = description_of(lab.describe(wide, licence="MIT"), "lab.toml")
+    told = parse_description(lab.describe(wide, licence="MIT"), "lab.toml")
     with pytest.raises(DataError, match="is there already; replace it"):
         package(told, lab.folder, out)
     package(told, lab.folder, out, replace=True)
@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_what_was_there(
             raise OSError(28, "No space left on device", target)
 
     monkeypatch.setattr(writing.shutil, "copyfile", full)
-    told = description_of(lab.describe(wide, licence="MIT"), "lab.toml")
+    told = parse_description(lab.describe(wide, licence="MIT"), "lab.toml")
     with pytest.raises(DataError, match="No space left"):
         package(told, lab.folder, out, replace=True)
     assert content(out) == before
@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_what_was_there(
 def test_refused_data_write_nothing(lab: Any, wide: dict[str, Any]) -> None:
     lab.trials()
     with pytest.raises(CannotPackage):
-        package(description_of(lab.describe(wide, licence=None), "lab.toml"), lab.folder, lab.folder / "out")
+        package(parse_description(lab.describe(wide, licence=None), "lab.toml"), lab.folder, lab.folder / "out")
     assert not (lab.folder / "out").exists()
 
 
@@ -206,7 +206,7 @@ def test_texts_that_look_like_numbers_come_back_as_they_were_written(lab: Any) -
     lab.table("rates.csv", [{"stimulus_id": k, "u0": float(k)} for k in range(4)])
     source = {"file": "rates.csv", "neuroids": "u0", "region": "language_system", "subject": "Ada", "units": "1"}
     said = {"stimuli": {"table": "texts.csv"}, "modality": "text", "domain": "language", "degrees": None}
-    description = description_of(lab.describe(source, **said, duration=None, species="human"), "lab.toml")
+    description = parse_description(lab.describe(source, **said, duration=None, species="human"), "lab.toml")
     package(description, lab.folder, lab.folder / "out")
     stimuli = load_package(lab.folder / "out").stimuli
     assert stimuli is not None

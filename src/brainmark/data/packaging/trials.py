@@ -1,0 +1,133 @@
+"""Recordings in CSV or TSV.
+
+A long table has a row a value (stimulus, neuroid, value, and time bins if there are any); a wide one a row a trial and
+a column a neuroid. Rows stand in the order in which trials were made, unless `repetition` names a column that says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import Field
+
+from brainmark.core.libraries import np, pd
+from brainmark.data.packaging.description import Recordings, Texts, add_format
+from brainmark.data.packaging.problems import Problems, Unusable, some
+from brainmark.data.packaging.sessions import NEUROID, Session
+from brainmark.data.packaging.tables import as_names, as_numbers, column_of, header, read_table
+
+TimeBins = tuple[tuple[float, float], ...]
+
+
+@add_format("table", ".csv", ".tsv")
+class TableSource(Recordings):
+    """CSV or TSV. Long: one row a value; wide: one row a trial, one column a neuroid (`neuroids`)."""
+
+    stimulus: str = "stimulus_id"
+    value: str = "value"
+    neuroid: str = "neuroid_id"
+    neuroids: Texts = Field((), description="names or patterns of the columns that are neuroids")
+    repetition: str | None = Field(None, description="column that orders the trials of a stimulus")
+    start: str = "time_bin_start"
+    end: str = "time_bin_end"
+    choice: str = "choice"
+    neuroid_table: str | None = Field(None, description="CSV with a row a neuroid: neuroid_id, region, subject, ...")
+
+    def read(self, path: Path, base: Path, problems: Problems) -> Session:
+        """Return the trials of a table."""
+        table = read_table(path, problems)
+        ids = column_of(table, self.stimulus, path, problems, '; say stimulus = "..."')
+        table = table.assign(**{self.stimulus: as_names(ids)})
+        table = table[~table[self.stimulus].isin(self.skip)]
+        if self.repetition is not None:
+            column_of(table, self.repetition, path, problems)
+            table = table.sort_values(self.repetition, kind="stable")
+        session = self._read_wide(table, path, problems) if self.neuroids else self._read_long(table, path, problems)
+        if self.neuroid_table is not None:
+            problems.attempt(_describe_neuroids, session, base / self.neuroid_table, problems)
+        return session
+
+    def describes(self, path: Path) -> Iterable[str]:
+        """Return the columns of the table, or of the table of neuroids."""
+        return header(path if self.neuroid_table is None else path.parent / self.neuroid_table)
+
+    def _read_wide(self, table: pd.DataFrame, path: Path, problems: Problems) -> Session:
+        chosen: dict[str, None] = {}
+        for pattern in self.neuroids:
+            hits = [c for c in map(str, table.columns) if c != self.stimulus and fnmatchcase(c, pattern)]
+            if not hits:
+                problems.add(f"{path}: no column fits {pattern!r}, which stands for neuroids")
+            chosen |= dict.fromkeys(hits)
+        if not chosen:
+            raise Unusable
+        numbers = as_numbers(table[list(chosen)], path, problems)
+        neuroids = pd.DataFrame({"neuroid_id": list(chosen)})
+        return Session(str(path), table[self.stimulus].to_numpy(str), numbers, neuroids, units=self.units)
+
+    def _read_long(self, table: pd.DataFrame, path: Path, problems: Problems) -> Session:
+        way = '; a table with a column for each neuroid says neuroids = "unit_*"'
+        neuroid = problems.attempt(column_of, table, self.neuroid, path, problems, way)
+        value = problems.attempt(column_of, table, self.value, path, problems, way)
+        if neuroid is None or value is None:
+            raise Unusable
+        numbers = as_numbers(value.to_frame(), path, problems)
+        names = as_names(neuroid)
+        bins, bin_of = problems.attempt(self._read_bins, table, path, problems) or ((), np.zeros(len(table), int))
+        if self.repetition is None:  # how often its cell stood before
+            cell = [table[self.stimulus].to_numpy(), names, bin_of]
+            trial = pd.Series(0, index=pd.MultiIndex.from_arrays(cell)).groupby(level=[0, 1, 2]).cumcount().to_numpy()
+        else:
+            trial = pd.factorize(table[self.repetition], sort=True)[0]
+        stimulus, shown = pd.factorize(table[self.stimulus])
+        rows, place = np.unique(np.stack([trial, stimulus]), axis=1, return_inverse=True)
+        who, units = pd.factorize(names)
+        if (twice := pd.DataFrame({"t": place.reshape(-1), "n": who, "b": bin_of}).duplicated().to_numpy()).any():
+            row = table.loc[twice].iloc[0]
+            problems.fail(
+                f"{path}: {int(twice.sum())} values stand for one neuroid in one trial, e.g. of stimulus "
+                f"{row[self.stimulus]!r}, neuroid {row[self.neuroid]!r}, {self.repetition} {row[self.repetition]!r}"
+            )
+        values = np.full((rows.shape[1], len(units), max(len(bins), 1)), np.nan)
+        values[place.reshape(-1), who, bin_of] = numbers[:, 0]
+        neuroids = pd.DataFrame({"neuroid_id": units.astype(str)})
+        for column in (c for c in NEUROID[1:] if c in table.columns):
+            each = pd.Series(table[column].to_numpy(), index=who).groupby(level=0)
+            if each.nunique().max() > 1:
+                torn = units[int(each.nunique().to_numpy().argmax())]
+                problems.fail(f"{path}: neuroid {str(torn)!r} has several values of {column!r}")
+            neuroids[column] = each.first().reindex(range(len(units))).to_numpy()
+        cube = values if bins else values[:, :, 0]
+        return Session(str(path), np.asarray(shown, str)[rows[1]], cube, neuroids, bins, self.units)
+
+    def _read_bins(self, table: pd.DataFrame, path: Path, problems: Problems) -> tuple[TimeBins, np.ndarray]:
+        """Return the time bins in ms, in order, and the bin of each row."""
+        if self.start not in table.columns and self.end not in table.columns:
+            return (), np.zeros(len(table), int)
+        start, end = (column_of(table, c, path, problems) for c in (self.start, self.end))
+        if self.time_unit is None:
+            problems.fail(f'{path}: columns {self.start!r} and {self.end!r} hold times: say time_unit = "ms" or "s"')
+        edges = as_numbers(pd.concat([start, end], axis=1), path, problems)
+        if not (edges[:, 1] > edges[:, 0]).all():
+            row = int(np.flatnonzero(~(edges[:, 1] > edges[:, 0]))[0])
+            problems.fail(f"{path}: row {row} has a time bin that does not end after it starts")
+        edges = np.round(edges * (1000.0 if self.time_unit == "s" else 1.0), 6)
+        unique, place = np.unique(edges, axis=0, return_inverse=True)
+        return tuple((float(a), float(b)) for a, b in unique), place.reshape(-1)
+
+
+def _describe_neuroids(session: Session, path: Path, problems: Problems) -> None:
+    """Add what a table of neuroids knows."""
+    known = read_table(path, problems)
+    ids = column_of(known, "neuroid_id", path, problems)
+    known = known.assign(neuroid_id=as_names(ids)).drop_duplicates("neuroid_id").set_index("neuroid_id")
+    own = session.neuroids["neuroid_id"].astype(str)
+    lacking = sorted(set(own) - set(known.index))
+    if lacking:
+        problems.fail(f"{path}: {len(lacking)} of {len(own)} neuroids have no row: {some(lacking)}")
+    for column in known.columns:
+        session.neuroids[column] = known[column].reindex(own.tolist()).to_numpy()
+
+
+__all__ = ["TableSource"]
