@@ -33,7 +33,14 @@ from brainmark.core import (
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
 from brainmark.core.study import record
-from brainmark.data.packaging.folder import PackageCard, dataset_card, fitting_of, load_package, read_card, verify_package
+from brainmark.data.packaging.folder import (
+    PackageCard,
+    dataset_card,
+    fitting_of,
+    load_package,
+    read_card,
+    verify_package,
+)
 
 METRICS = {  # kind of measurement -> metrics that a bare path stands for, and further ones
     "recording": (("ridge", "pls"), ("ols", "single_unit", "rdm", "cka")),
