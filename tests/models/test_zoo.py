@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 import torch
 from torch import nn
 
 from brainmark.core import models
-from brainmark.models.zoo import ZOO
+from brainmark.core.errors import InvalidModel
+from brainmark.models.sources.toml_models import ZOO_FILE
+from brainmark.models.zoo import ZOO, register
 
 NETS = {name: m for name, m in ZOO.items() if "imagenet" in m.told.tags and m.told.family not in ("cornet", "vonenet")}
 PARAMETERS = {  # learnt; torchvision's and timm's tables, the papers' where these have the network
@@ -77,3 +81,28 @@ def test_each_card_says_licence_citation_and_field_of_view():
         assert card.degrees == 8.0
         assert card.cite.startswith("@")
         assert "imagenet" in card.tags
+
+
+def test_the_zoo_takes_four_lines_for_a_network():
+    tables = tomllib.loads(ZOO_FILE.read_text("utf-8"))
+    lines = {name: len(table) for name, table in tables.items() if name != "family" and "like" in table}
+    few = [name for name, count in lines.items() if count <= 4]
+    assert len(few) > 0.8 * len(lines)
+    assert max(lines.values()) <= 8
+
+
+def test_a_package_registers_a_file_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "_entries", dict(models._entries))
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[mine]\ndomain = "vision"\nsource = "torchvision/squeezenet1_1"\nregions = { IT = "features.12" }\n'
+        'summary = "A network."\nlicence = "MIT"\ncite = "he2016"\nfamily = "mine"\ndegrees = 6.0\n'
+    )
+    register(file, "my_package")
+    assert models["mine"].card.regions == ("IT",)
+    assert models["mine"].module == "my_package"
+    subject = models["mine:random=2"].load()
+    assert (subject.identifier, subject.degrees) == ("mine:random=2", 6.0)
+    file.write_text('[bare]\nsource = "torchvision/squeezenet1_1"\n')
+    with pytest.raises(InvalidModel, match=r"\[bare\]: a registered model states its domain"):
+        register(file)
