@@ -30,7 +30,7 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Bool, Float, Real, Shaped
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.resampling import resample
 
 ABSOLUTE, RELATIVE = 1e-3, 1e-5
 WHOLE = -1
@@ -258,10 +258,13 @@ def predictions_hold(
         holds = np.stack([formula(surprisals) for formula in read], axis=1).astype(float)
         every = holds.min(axis=1, keepdims=True)
         counted, names = (every, ["all"]) if joint else (holds, [formula.text for formula in read])
-        return Comparison(
-            xr.DataArray(counted.mean(axis=0), dims="prediction", coords={"prediction": names}),
-            replicates=draws(items, resamples, seed) @ counted / items if resamples else None,
-            center="mean",
+        return resample(
+            lambda counts: counts @ counted / items,
+            items,
+            resamples,
+            seed,
+            unit="prediction",
+            coords={"prediction": names},
             details={"items": float(items), "share with all predictions": float(every.mean())},
         )
 

@@ -11,7 +11,8 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_filled, check_same_stimuli
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.averages import divide
+from brainmark.metrics.statistics.resampling import resample
 
 _PUNCTUATION = ".,;:!?\"'()[]{}…“”‘’"
 
@@ -50,22 +51,18 @@ def text_probability(
         known = np.isfinite(bits)
         if not known.any() or not sizes[known].sum() > 0:
             raise InvalidMeasurement("no word has a surprisal and characters")
-        text = (
-            np.arange(len(bits))
-            if context is None
-            else np.unique(along_presentations(target, context), return_inverse=True)[1]
-        )
-        text = text.reshape(-1)
+        text = np.arange(len(bits))
+        if context is not None:
+            text = np.unique(along_presentations(target, context), return_inverse=True)[1].reshape(-1)
         sums = [np.bincount(text[known], w[known], int(text.max()) + 1) for w in (bits, sizes)]
         per_character = sums[0].sum() / sums[1].sum()
-        counts = draws(len(sums[0]), resamples, seed).astype(np.float32)
-        total = counts @ np.stack(sums, axis=1).astype(np.float32)
-        drawn = 2.0 ** -(total[:, :1] / np.where(total[:, 1:] > 0, total[:, 1:], np.nan))
         per_word = float(bits[known].mean())
-        return Comparison(
-            xr.DataArray([2.0**-per_character], dims=("judgement",), coords={"judgement": ["all"]}),
-            replicates=drawn.astype(float) if resamples else None,
-            center="mean",
+        return resample(
+            lambda counts: 2.0 ** -divide(*np.hsplit(counts @ np.stack(sums, axis=1), 2)),
+            len(sums[0]),
+            resamples,
+            seed,
+            unit="judgement",
             details={
                 "bits per character": float(per_character),
                 "bits per word": per_word,
@@ -110,15 +107,14 @@ def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: in
         asked = np.array([word != "" for word in came])
         if not asked.any():
             raise InvalidMeasurement(f"coordinate {truth!r} of the target names no word")
-        exact = np.array([a == b for a, b in zip(came, said, strict=True)], float)
+        exact = np.array([[a == b] for a, b in zip(came, said, strict=True)], float)
         plain = [a == b for a, b in zip(map(_plain, came), map(_plain, said), strict=True)]
-        counts = draws(len(came), resamples, seed)[:, asked].astype(np.float32)
-        number = counts.sum(axis=1)
-        drawn = np.where(number > 0, counts @ exact[asked].astype(np.float32) / np.maximum(number, 1), np.nan)
-        return Comparison(
-            xr.DataArray([exact[asked].mean()], dims=("judgement",), coords={"judgement": ["all"]}),
-            replicates=drawn[:, None].astype(float) if resamples else None,
-            center="mean",
+        return resample(
+            lambda counts: divide(counts[:, asked] @ exact[asked], counts[:, asked].sum(axis=1, keepdims=True)),
+            len(came),
+            resamples,
+            seed,
+            unit="judgement",
             details={"without punctuation and case": float(np.mean(np.array(plain)[asked]))},
         )
 
@@ -138,6 +134,3 @@ def _surprisals(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
     if (bits < -1e-6).any() or np.isinf(bits).any():
         raise InvalidMeasurement(f"surprisals are finite and not negative; the lowest is {np.nanmin(bits):.3g}")
     return bits
-
-
-__all__ = ["next_word_accuracy", "text_probability"]

@@ -19,7 +19,8 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.inputs import along_presentations, check_pair, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Float, Integer, Real, Shaped
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.averages import divide
+from brainmark.metrics.statistics.resampling import resample
 from brainmark.metrics.statistics.splits import Grouped
 
 Fit = Literal["correlation", "partial", "likelihood"]
@@ -57,17 +58,26 @@ def reliability_ceiling(
         columns = [_column(target, name) for name in nuisance]
         removed = [*columns, *(shifted(c, texts, k) for c in columns for k in range(1, spillover + 1))]
         known = np.isfinite(np.stack([y, error, *removed])).all(axis=0)
-        counts = np.vstack([np.ones(int(drawn.max()) + 1), draws(int(drawn.max()) + 1, resamples, seed)])
-        y, error, weights = y[known], error[known], counts[:, drawn[known]]
+        y, error, drawn, count = y[known], error[known], drawn[known], int(drawn.max()) + 1
         if removed:
             design = _design([c[known] for c in removed])
             y = y - design @ np.linalg.lstsq(design, y, rcond=1e-10)[0]
-        size = np.maximum(weights.sum(axis=1), 1)
         centred = y - y.mean()
-        variance = weights @ centred**2 / size - (weights @ centred / size) ** 2
-        reliable = 1 - (weights @ error) / size / np.where(variance > 0, variance, np.nan)
-        root = np.where(reliable > 0, np.sqrt(np.clip(reliable, 0, None)), np.nan)
-        return _judged(float(root[0]), root[1:], {"reliability": float(reliable[0])})
+
+        def reliability(counts: np.ndarray) -> np.ndarray:
+            weights = counts[:, drawn]
+            size = np.maximum(weights.sum(axis=1), 1)
+            variance = weights @ centred**2 / size - (weights @ centred / size) ** 2
+            return 1 - divide(weights @ error / size, variance)
+
+        return resample(
+            lambda counts: np.sqrt(np.where((r := reliability(counts)) > 0, r, np.nan))[:, None],
+            count,
+            resamples,
+            seed,
+            unit="judgement",
+            details={"reliability": float(reliability(np.ones((1, count)))[0])},
+        )
 
     return ceiling
 
@@ -129,21 +139,27 @@ class ReadingFit:
         known = np.isfinite(np.stack([x, y, *columns, *before])).all(axis=0)
         if known.sum() < len(columns) + len(before) + 3:
             raise InvalidMeasurement(f"{int(known.sum())} words have all of prediction, measurement and nuisance")
-        counts = draws(int(drawn.max()) + 1, self.resamples, self.seed).astype(float)
+        count = int(drawn.max()) + 1
         x, y, drawn = x[known], y[known], drawn[known]
         columns, before = [c[known] for c in columns], [c[known] for c in before]
-        few = f"the interval rests on {counts.shape[1]} texts: it is uncertain"
-        notes = (few,) if self.resamples and counts.shape[1] < FEW_TEXTS else ()
+        few = f"the interval rests on {count} texts: it is uncertain"
+        notes = (few,) if self.resamples and count < FEW_TEXTS else ()
         details = {"words": float(len(x))} | _single("r", [], x, y)
         if columns or before:
             details |= _single("partial r", [*columns, *before], x, y)
         if self.fit == "likelihood":
             gain = self._gain(x, y, columns, before, drawn)
-            sums, sizes = (np.bincount(drawn, w, counts.shape[1]) for w in (gain, np.ones(len(gain))))
-            return _judged(gain.mean(), counts @ sums / np.maximum(counts @ sizes, 1), details, notes)
-        removed = [*columns, *before] if self.fit == "partial" else []
-        values = partial_correlations(removed, x, y, drawn, np.vstack([np.ones(counts.shape[1]), counts]))
-        return _judged(self.sign * values[0], self.sign * values[1:], details, notes)
+            sums, sizes = (np.bincount(drawn, w, count)[:, None] for w in (gain, np.ones(len(gain))))
+
+            def statistic(counts: np.ndarray) -> np.ndarray:
+                return counts @ sums / np.maximum(counts @ sizes, 1)
+        else:
+            removed = [*columns, *before] if self.fit == "partial" else []
+
+            def statistic(counts: np.ndarray) -> np.ndarray:
+                return self.sign * partial_correlations(removed, x, y, drawn, counts)[:, None]
+
+        return resample(statistic, count, self.resamples, self.seed, unit="judgement", notes=notes, details=details)
 
     def _gain(
         self, x: np.ndarray, y: np.ndarray, columns: list[np.ndarray], before: list[np.ndarray], texts: np.ndarray
@@ -244,18 +260,6 @@ def _likelihood(design: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.n
     return -0.5 * (np.log2(2 * np.pi * variance) + missed**2 / variance / np.log(2))
 
 
-def _judged(
-    value: float, replicates: np.ndarray, details: dict[str, float] | None = None, notes: tuple[str, ...] = ()
-) -> Comparison:
-    return Comparison(
-        xr.DataArray([value], dims=("judgement",), coords={"judgement": ["all"]}),
-        replicates=replicates[:, None] if len(replicates) else None,
-        center="mean",
-        notes=notes,
-        details=details or {},
-    )
-
-
 def _paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     for name, side in (("prediction", prediction), ("target", target)):
         if side.dims != ("presentation",):
@@ -276,6 +280,3 @@ def _texts(target: xr.DataArray, context: str | None) -> tuple[np.ndarray, np.nd
         return np.zeros(count, int), np.arange(count)
     texts = np.unique(along_presentations(target, context), return_inverse=True)[1].reshape(-1)
     return texts, texts
-
-
-__all__ = ["Fit", "ReadingFit", "partial_correlations", "reliability_ceiling", "shifted"]

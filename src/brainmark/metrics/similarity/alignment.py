@@ -12,7 +12,8 @@ from brainmark.metrics._arrays.inputs import Recording, check_filled, check_numb
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
 from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.averages import divide
+from brainmark.metrics.statistics.resampling import resample
 
 Kernel = Literal["linear", "rbf"]
 
@@ -57,13 +58,16 @@ def cka_ceiling(
 
         def values(counts: np.ndarray) -> np.ndarray:
             signal = np.mean([resampled_hsic(a, b, counts) for a, b in pairs], axis=0)
-            return _root(signal, resampled_hsic(mean, mean, counts))
+            ratio = divide(signal, resampled_hsic(mean, mean, counts))
+            return np.sqrt(np.where(ratio > 0, ratio, np.nan))[:, None]
 
         left_out = int((~known).sum())
-        return Comparison(
-            _one(float(values(np.ones((1, len(mean))))[0])),
-            replicates=values(draws(len(mean), resamples, seed))[:, None] if resamples else None,
-            center="mean",
+        return resample(
+            values,
+            len(mean),
+            resamples,
+            seed,
+            unit="population",
             notes=(f"{left_out} neuroids lack two repetitions of some stimulus",) if left_out else (),
         )
 
@@ -99,15 +103,17 @@ def cka(
 
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
-        if kernel == "linear":
-            value, kernels = linear_cka(x, y, unbiased), (_kernel(x), _kernel(y)) if resamples else None
-        else:
-            kernels = gaussian_kernel(x, width), gaussian_kernel(y, width)
-            value = float(resampled_cka(*kernels, np.ones((1, len(x))), unbiased)[0])
-        replicates = None
-        if kernels and resamples:
-            replicates = resampled_cka(*kernels, draws(len(x), resamples, seed), unbiased)[:, None]
-        return Comparison(_one(value), replicates=replicates, center="mean", notes=notes)
+        linear = kernel == "linear"
+        kernels = [_kernel(side) if linear else gaussian_kernel(side, width) for side in (x, y)]
+        return resample(
+            lambda counts: resampled_cka(*kernels, counts, unbiased)[:, None],
+            len(x),
+            resamples,
+            seed,
+            unit="population",
+            value=np.array([linear_cka(x, y, unbiased)]) if linear else None,
+            notes=notes,
+        )
 
     return metric
 
@@ -129,10 +135,15 @@ def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metr
 
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target)
-        replicates = None
-        if resamples:
-            replicates = np.array([[_weighted_procrustes(x, y, c, whiten)] for c in draws(len(x), resamples, seed)])
-        return Comparison(_one(procrustes_similarity(x, y, whiten)), replicates=replicates, center="mean", notes=notes)
+        return resample(
+            lambda counts: np.array([[_weighted_procrustes(x, y, count, whiten)] for count in counts]),
+            len(x),
+            resamples,
+            seed,
+            unit="population",
+            value=np.array([procrustes_similarity(x, y, whiten)]),
+            notes=notes,
+        )
 
     return metric
 
@@ -145,8 +156,7 @@ def resampled_cka(
 ) -> Float[np.ndarray, " draw"]:
     """CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resampled_hsic`."""
     cross, own_k, own_m = (resampled_hsic(a, b, counts, unbiased) for a, b in ((k, m), (k, k), (m, m)))
-    defined = (own_k > 0) & (own_m > 0)
-    return np.where(defined, cross / np.sqrt(np.where(defined, own_k * own_m, 1)), np.nan)
+    return divide(cross, np.sqrt(np.where((own_k > 0) & (own_m > 0), own_k * own_m, 0)))
 
 
 def resampled_hsic(
@@ -170,9 +180,8 @@ def resampled_hsic(
     hollow = 1 - np.eye(len(k))
     ones = _tuples(hollow, hollow, c)
     sums = _tuples(k * hollow, m * hollow, c)
-    defined = ones[2] > 0
-    pairs, triples, quadruples = (s / np.where(defined, n, 1) for s, n in zip(sums, ones, strict=True))
-    return np.where(defined, pairs - 2 * triples + quadruples, np.nan)
+    pairs, triples, quadruples = (divide(s, np.where(ones[2] > 0, n, 0)) for s, n in zip(sums, ones, strict=True))
+    return pairs - 2 * triples + quadruples
 
 
 def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -234,12 +243,3 @@ def _pair(
 def _kernel(x: np.ndarray) -> np.ndarray:
     centred = x - x.mean(axis=0)
     return (centred @ centred.T).astype(float)
-
-
-def _root(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    defined = (above > 0) & (below > 0)
-    return np.where(defined, np.sqrt(np.where(defined, above, 1) / np.where(defined, below, 1)), np.nan)
-
-
-def _one(value: float) -> xr.DataArray:
-    return xr.DataArray([value], dims=("population",), coords={"population": ["all"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from brainmark.core.comparison import Ceiling, Comparison, Metric
@@ -21,7 +22,7 @@ from brainmark.metrics._arrays.shapes import Bool, Float, Real
 from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.statistics.ranks import midranks
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.resampling import draws, resample
 
 
 def rdm_ceiling(
@@ -66,16 +67,20 @@ def rdm_ceiling(
         rdms = _subject_rdms(mean)
         if len(rdms) < 2:
             raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
-        counts = draws(rdms.shape[1], resamples, seed)
-        whole = _true_model(rdms, np.ones((1, rdms.shape[1]), counts.dtype), compare)[0]
-        lower, upper_bound = nili_bounds(upper(rdms), compare)
-        return Comparison(
-            values=xr.DataArray(whole, dims=("subject",), coords=subject_names(mean)),
-            replicates=_true_model(rdms, counts, compare) if resamples else None,
-            center="mean",
-            bounds=(lower, upper_bound),
-            notes=() if np.isfinite(whole).all() else ("subjects do not agree more than by chance: no ceiling",),
-            details={"lower bound": lower, "upper bound": upper_bound},
+        found = resample(
+            lambda counts: _true_model(rdms, counts, compare),
+            rdms.shape[1],
+            resamples,
+            seed,
+            coords=subject_names(mean),
+        )
+        lower, above = nili_bounds(upper(rdms), compare)
+        agree = np.isfinite(found.values.values).all()
+        return replace(
+            found,
+            bounds=(lower, above),
+            notes=() if agree else ("subjects do not agree more than by chance: no ceiling",),
+            details={"lower bound": lower, "upper bound": above},
         )
 
     return ceiling
@@ -119,11 +124,13 @@ def rdm(
         others, left_out = _target_rdms(target, distance)
         vector = upper(model)
         values = [compare_rdms(vector, upper(other), compare) for other in others]
-        counts = draws(len(ids), resamples, seed)
-        return Comparison(
-            values=xr.DataArray(np.array(values), dims=("subject",), coords=subject_names(target)),
-            replicates=resampled_rdms(model, others, counts, compare) if resamples else None,
-            center="mean",
+        return resample(
+            lambda counts: resampled_rdms(model, others, counts, compare),
+            len(ids),
+            resamples,
+            seed,
+            coords=subject_names(target),
+            value=np.array(values),
             notes=notes + left_out,
         )
 

@@ -14,7 +14,7 @@ from brainmark.metrics._arrays.backend import as_numpy, plain
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.matching import transport
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.resampling import resample
 
 
 def fit_dynamics(
@@ -120,12 +120,12 @@ def dynamic_similarity(
         def value(weights: np.ndarray) -> float:
             return 1 - eigenvalue_distance(*(_map(s, weights, ridge) for s in states)) / 2
 
-        trials = len(states[0])
-        replicates = np.array([[value(c.astype(float))] for c in draws(trials, resamples, seed)])
-        return Comparison(
-            xr.DataArray([value(np.ones(trials))], dims=("population",), coords={"population": ["all"]}),
-            replicates=replicates if resamples else None,
-            center="mean",
+        return resample(
+            lambda counts: np.array([[value(count)] for count in counts]),
+            len(states[0]),
+            resamples,
+            seed,
+            unit="population",
             details={"components": float(size)},
         )
 

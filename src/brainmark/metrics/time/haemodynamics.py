@@ -24,7 +24,7 @@ from brainmark.metrics.language.reading import partial_correlations
 from brainmark.metrics.regression.banded import UniqueVariance
 from brainmark.metrics.regression.predictivity import Predictivity, measured_alike, ridge
 from brainmark.metrics.statistics.ceilings import split_half
-from brainmark.metrics.statistics.resampling import draws
+from brainmark.metrics.statistics.resampling import resample
 from brainmark.metrics.statistics.splits import Contiguous, Shuffled, Splitter
 
 BLOCK = 16
@@ -261,14 +261,22 @@ class PartialInVolumes:
         volumes = as_presentations(target).transpose("presentation", "neuroid").values
         check_numbers(volumes, "target", missing=True)
         removed = list(_nuisance(target, self.nuisance).T)
-        counts = np.vstack([np.ones(len(x)), draws(len(x), self.resamples, self.seed, min(self.block, len(x)))])
-        each = np.stack(
-            [partial_correlations(removed, x, y, np.arange(len(x)), counts) for y in volumes.T.astype(float)], axis=1
-        )
-        raw = [partial_correlations([], x, y, np.arange(len(x)), counts[:1])[0] for y in volumes.T.astype(float)]
-        return Comparison(
-            xr.DataArray(each[0], dims="neuroid", coords=unit_coordinates(target)),
-            replicates=each[1:] if self.resamples else None,
+        everyone = np.arange(len(x))
+
+        def partial(removed: list[np.ndarray], counts: np.ndarray) -> np.ndarray:
+            courses = volumes.T.astype(float)
+            return np.stack([partial_correlations(removed, x, y, everyone, counts) for y in courses], axis=1)
+
+        raw = partial([], np.ones((1, len(x))))
+        return resample(
+            lambda counts: partial(removed, counts),
+            len(x),
+            self.resamples,
+            self.seed,
+            unit="neuroid",
+            coords=unit_coordinates(target),
+            block=min(self.block, len(x)),
+            center="median",
             details={"r": float(np.nanmedian(raw))} if np.isfinite(raw).any() else {},
         )
 
@@ -330,9 +338,3 @@ def _nuisance(target: xr.DataArray, names: Sequence[str]) -> Float[np.ndarray, "
 def _standardised(columns: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
     spread = columns.std(axis=0)
     return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-
-
-__all__ = [
-    "BLOCK", "CANONICAL", "FIVE_BLOCKS", "Canonical", "Delays", "Haemodynamic", "PartialInVolumes", "Response",
-    "UniqueInVolumes", "as_presentations", "ceiling_in_volumes", "delayed",
-]  # fmt: skip
