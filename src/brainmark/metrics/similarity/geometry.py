@@ -5,7 +5,8 @@ All functions take arrays (stimulus, neuroid), NumPy or torch, and work in which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from array_api_compat import array_namespace, device
@@ -13,9 +14,11 @@ from array_api_compat import array_namespace, device
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import check_memory, plain
-from brainmark.metrics._arrays.products import Patterns, Subset, complement, cross, sum_of_squares
+from brainmark.metrics._arrays.products import cross, gram, sum_of_squares
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.similarity.rdm import rdm_matrix
+
+_EVEN = 20  # stimuli of equal length that weigh as much as theirs: below, single precision is not enough
 
 
 def linear_cka(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], unbiased: bool = True) -> float:
@@ -58,20 +61,109 @@ def linear_ckas(
         raise InvalidMeasurement(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
     if y.dtype != x.dtype:  # products are as precise as the less precise side
         x, y = (a.astype(np.float32) if isinstance(a, np.ndarray) else a.float() for a in (x, y))
-    one = Patterns(x)
-    other = one if y is x else Patterns(y)
-    if unbiased and (one.uneven or other.uneven):
-        same = other is one
-        one = one.widened()
-        other = one if same else other.widened()
-    criteria = [_linear_hsic(*pair, unbiased, subsets) for pair in ((one, other), (one, one), (other, other))]
-    found: list[float] = []
-    for rows in subsets:
-        a = Subset(one, rows)
-        b = a if other is one else Subset(other, rows)
-        pairs = (a, b), (a, a), (b, b)
-        found.append(_alignment(*(criterion(*pair) for criterion, pair in zip(criteria, pairs, strict=True))))
-    return found
+    xp = array_namespace(x, y)
+    if unbiased and (_uneven(x) or _uneven(y)):
+        x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
+    sides = x, y
+    kernel = cache(lambda side: gram(sides[side]))
+    lengths = cache(lambda side, k: _lengths(sides[side], subsets[k]))
+
+    def criteria(one: int, other: int) -> list[float]:
+        """HSIC of two sides for each subset, in whichever space is smaller."""
+        p, q, count = sides[one].shape[1], sides[other].shape[1], sides[one].shape[0]
+        by_neuroids = p * q <= count * (p + q) / 2
+        whole = cross(sides[one], sides[other]) if by_neuroids else None
+        found: list[float] = []
+        for k, rows in enumerate(subsets):
+            size = count if rows is None else len(rows)
+            if whole is not None:
+                squares = _squares_of_neuroids(sides[one], sides[other], whole, rows)
+            else:
+                parts = [_part_of_kernel(kernel(side), rows, hollow=unbiased) for side in {one, other}]
+                squares = _sum(xp, parts[0] * parts[-1])
+            if unbiased:
+                # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
+                a, b = lengths(one, k), lengths(other, k)
+                both = float(a @ b)
+                squares -= both if by_neuroids else 0
+                found.append(_song(size, squares, both, -float(a.sum()), -float(b.sum())))
+            else:
+                found.append(squares / size**2)
+        return found
+
+    cross_x_y, own_x = criteria(0, 1), criteria(0, 0)
+    own_y = own_x if y is x else criteria(1, 1)
+    return [
+        value / (a * b) ** 0.5 if a > 0 and b > 0 else float("nan")
+        for value, a, b in zip(cross_x_y, own_x, own_y, strict=True)
+    ]
+
+
+def _uneven(x: Float[Array, "stimulus neuroid"]) -> bool:
+    """Whether a few stimuli outweigh the others, so that sums without these few are small differences."""
+    lengths = _lengths(x, None)
+    return float(lengths.sum()) ** 2 < _EVEN * float(lengths @ lengths)
+
+
+def _mean_of(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"]) -> Float[Array, " neuroid"]:
+    """Mean pattern of a subset of centred patterns, from those left out: all together have the mean zero."""
+    xp = array_namespace(x)
+    return -xp.sum(x[_others(rows, x.shape[0])], axis=0, dtype=xp.float64) / len(rows)
+
+
+def _lengths(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"] | None) -> Float[Array, " row"]:
+    """Squared distances of stimuli from their mean, float64."""
+    xp = array_namespace(x)
+    lengths = xp.astype(xp.vecdot(x, x), xp.float64)
+    if rows is None:
+        return lengths
+    mean = _mean_of(x, rows)
+    return lengths[rows] - 2 * xp.astype(x @ xp.astype(mean, x.dtype), xp.float64)[rows] + mean @ mean
+
+
+def _squares_of_neuroids(x: Any, y: Any, whole: Any, rows: Integer[np.ndarray, " row"] | None) -> float:
+    """Sum of squares of X'Y after centring; of a subset, from the product of all less that of those left out."""
+    total = sum_of_squares(whole)
+    if rows is None:
+        return total
+    xp, left = array_namespace(x), _others(rows, x.shape[0])
+    means = _mean_of(x, rows), _mean_of(y, rows)
+    part = whole - cross(x[left], y[left])
+    part -= xp.astype(len(rows) * means[0], part.dtype)[:, None] * xp.astype(means[1], part.dtype)
+    found = sum_of_squares(part)
+    if found > total / 4:  # otherwise most of it is taken off, and digits with it
+        return found
+    return sum_of_squares(cross(*(a[rows] - xp.astype(mean, a.dtype) for a, mean in zip((x, y), means, strict=True))))
+
+
+def _part_of_kernel(kernel: Any, rows: Integer[np.ndarray, " row"] | None, hollow: bool) -> Any:
+    """Products of every two stimuli of a subset about their mean, without the diagonal if `hollow`."""
+    xp = array_namespace(kernel)
+    if rows is not None:
+        kernel = kernel[rows[:, None], rows[None, :]]
+        mean = xp.mean(kernel, axis=0)
+        kernel = kernel - mean[:, None] - mean[None, :] + xp.mean(mean)
+    if hollow:
+        kernel = kernel + 0 if rows is None else kernel  # other subsets need the diagonal
+        index = xp.arange(kernel.shape[0], device=device(kernel))
+        kernel[index, index] = 0
+    return kernel
+
+
+def _others(rows: Integer[np.ndarray, " row"], count: int) -> Integer[np.ndarray, " rest"]:
+    """The stimuli that do not belong to a subset."""
+    return np.setdiff1d(np.arange(count), rows)
+
+
+def _song(count: int, product: float, rows: float, total_k: float, total_m: float) -> float:
+    """Unbiased HSIC from the sums that it needs (Song et al. 2012, eq. 5)."""
+    pairs = total_k * total_m / ((count - 1) * (count - 2))
+    return (product + pairs - 2 / (count - 2) * rows) / (count * (count - 3))
+
+
+def _sum(xp: Any, values: Any) -> float:
+    """Sum in double precision: the terms of HSIC nearly cancel when neuroids outnumber stimuli."""
+    return float(xp.sum(values, dtype=xp.float64))
 
 
 def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> Float[Array, "stimulus stimulus"]:
@@ -87,103 +179,6 @@ def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> F
     pairs = count * (count - 1) // 2
     median = (above[(pairs - 1) // 2] ** 0.5 + above[pairs // 2] ** 0.5) / 2
     return xp.exp(-squared / (2 * (width * (median if float(median) > 0 else xp.nan)) ** 2))
-
-
-def _song(count: int, product: float, rows: float, total_k: float, total_m: float) -> float:
-    """Unbiased HSIC from the sums that it needs (Song et al. 2012, eq. 5)."""
-    pairs = total_k * total_m / ((count - 1) * (count - 2))
-    return (product + pairs - 2 / (count - 2) * rows) / (count * (count - 3))
-
-
-Criterion = Callable[[Subset, Subset], float]
-
-
-def _linear_hsic(x: Patterns, y: Patterns, unbiased: bool, subsets: Sequence[np.ndarray | None]) -> Criterion:
-    """Return HSIC of linear kernels as a function of the same stimuli on both sides, in whichever space is smaller."""
-    p, q, total = x.values.shape[1], y.values.shape[1], len(x.lengths)
-    by_neuroids = p * q <= total * (p + q) / 2
-    products = _products_of_neuroids(x, y, subsets) if by_neuroids else _products_of_stimuli(hollow=unbiased)
-
-    def criterion(a: Subset, b: Subset) -> float:
-        squares, count = products(a, b), len(a.lengths)
-        if not unbiased:
-            return squares / count**2
-        # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
-        both = float(a.lengths @ b.lengths)
-        squares -= both if by_neuroids else 0
-        return _song(count, squares, both, -float(a.lengths.sum()), -float(b.lengths.sum()))
-
-    return criterion
-
-
-def _products_of_neuroids(x: Patterns, y: Patterns, subsets: Sequence[np.ndarray | None]) -> Criterion:
-    """Sum of squares of X'Y after centring; of a subset, less what the stimuli left out add to it."""
-    xp, whole = x.xp, cross(x.values, y.values)
-    total, whole = sum_of_squares(whole), xp.astype(whole, x.values.dtype, copy=False)
-    shares = _shares(x, y, whole, subsets)
-
-    def less(a: Subset, b: Subset) -> float:
-        both = _sum(xp, a.kernel_of_others * b.kernel_of_others)
-        shift = _sum(xp, a.narrow_mean @ whole * b.narrow_mean) - a.shadow_of_others @ b.shadow_of_others
-        moved = len(a.lengths) * (a.mean @ a.mean) * (b.mean @ b.mean) - 2 * shift
-        return float(total - 2 * xp.sum(shares[a.left]) + both + len(a.lengths) * moved)
-
-    def squares(a: Subset, b: Subset) -> float:
-        if a.rows is None:
-            return total
-        found = less(a, b) if a.few else 0.0
-        if found > total / 4:  # otherwise most of it is taken off, and digits with it
-            return found
-        part = a.centred()
-        return sum_of_squares(cross(part, part if b is a else b.centred()))
-
-    return squares
-
-
-def _shares(x: Patterns, y: Patterns, products: Any, subsets: Sequence[np.ndarray | None]) -> Any:
-    """Product x_i' X'Y y_i (stimulus,) of each stimulus that some larger subset leaves out."""
-    xp, values, count = x.xp, x.values, len(x.lengths)
-    shares = xp.zeros(count, dtype=xp.float64, device=device(values))
-    left = [complement(rows, count) for rows in subsets if rows is not None and 2 * len(rows) > count]
-    if not left:
-        return shares
-    stimuli = np.unique(np.concatenate(left))
-    for some in np.array_split(stimuli, 1 + len(stimuli) // 4096):
-        shares[some] = xp.astype(xp.vecdot(values[some] @ products, y.values[some]), xp.float64)
-    return shares
-
-
-def _products_of_stimuli(hollow: bool) -> Criterion:
-    """Sum of the products of two centred kernels, without their diagonals if `hollow`."""
-
-    def part(side: Subset) -> Any:
-        xp, kernel, rows = side.whole.xp, side.whole.kernel, side.rows
-        if rows is not None:
-            kernel = kernel[rows[:, None], rows[None, :]]
-            mean = xp.mean(kernel, axis=0)
-            kernel = kernel - mean[:, None] - mean[None, :] + xp.mean(mean)
-        if hollow:
-            kernel = kernel + 0 if rows is None else kernel  # other subsets need the diagonal
-            index = xp.arange(kernel.shape[0], device=device(kernel))
-            kernel[index, index] = 0
-        return kernel
-
-    def squares(a: Subset, b: Subset) -> float:
-        kernel = part(a)
-        return _sum(a.whole.xp, kernel * (kernel if b is a else part(b)))
-
-    return squares
-
-
-def _sum(xp: Any, values: Any) -> float:
-    """Sum in double precision: the terms of HSIC nearly cancel when neuroids outnumber stimuli."""
-    return float(xp.sum(values, dtype=xp.float64))
-
-
-def _alignment(cross: float, own_x: float, own_y: float) -> float:
-    if not (own_x > 0 and own_y > 0):
-        return float("nan")
-    return cross / (own_x * own_y) ** 0.5
 
 
 def procrustes_similarity(
