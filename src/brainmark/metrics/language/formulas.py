@@ -17,11 +17,12 @@ stand where numbers belong, and truths where truths belong, is checked when a fo
 
 from __future__ import annotations
 
+import ast
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 from typing import TypeAlias
 
 from brainmark.core.comparison import Comparison, Metric
@@ -45,25 +46,30 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<region>\(\s*(?P<number>\d+|\*)\s*;\s*%(?P<condition>[^%]+)%\s*\))"
     r"|(?P<literal>\d+(?:\.\d*)?|\.\d+)|(?P<sign><=|>=|==|!=|[<>=&|+\-*/()\[\]]))"
 )
-_ARITHMETIC: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-}  # fmt: skip
+_PYTHON = {"=": "==", "&": "and", "|": "or"}
+"""Signs that Python writes otherwise; the order in which signs bind is Python's."""
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.isclose(a, b, rtol=RELATIVE, atol=ABSOLUTE)
 
 
-_COMPARISON: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": lambda a, b: (a < b) | _equal(a, b),
-    ">=": lambda a, b: (a > b) | _equal(a, b),
-    "=": _equal,
-    "==": _equal,
-    "!=": lambda a, b: ~_equal(a, b) & ~np.isnan(a - b),
+_Operation: TypeAlias = "Callable[[np.ndarray, np.ndarray], np.ndarray]"
+_ARITHMETIC: dict[type[ast.AST], _Operation] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
 }
-_TRUTH: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"&": operator.and_, "|": operator.or_}
+_COMPARISON: dict[type[ast.AST], _Operation] = {
+    ast.Lt: operator.lt,
+    ast.Gt: operator.gt,
+    ast.LtE: lambda a, b: (a < b) | _equal(a, b),
+    ast.GtE: lambda a, b: (a > b) | _equal(a, b),
+    ast.Eq: _equal,
+    ast.NotEq: lambda a, b: ~_equal(a, b) & ~np.isnan(a - b),
+}
+_TRUTH: dict[type[ast.AST], _Operation] = {ast.And: operator.and_, ast.Or: operator.or_}
 
 
 @dataclass(frozen=True)
@@ -100,114 +106,75 @@ def read_formula(text: str) -> Formula:
 
     Raises
     ------
-    InvalidMeasurement : it is no formula; says what was expected where.
+    InvalidMeasurement : it is no formula; says from where it cannot be read, or what does not belong together.
     """
-    reader = _Reader(text)
-    value, truth = reader.formula()
-    if reader.place < len(reader.tokens):
-        raise reader.error("the end")
+    words: list[str] = []
+    starts: list[int] = []  # where each word stands in the text
+    cells: list[Cell] = []
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        token = _TOKEN.match(text, position)
+        if token is None:
+            raise InvalidMeasurement(f"formula {text!r} cannot be read from position {position}")
+        starts.append(token.end() - len(token.group().lstrip()))
+        position = token.end()
+        if token["region"]:
+            words.append(f"r{len(cells)}")
+            cells.append((WHOLE if token["number"] == "*" else int(token["number"]), token["condition"]))
+        else:
+            words.append(token["literal"] or _PYTHON.get(token["sign"], token["sign"]))
+    try:
+        tree = ast.parse("\n".join(["(", *words, ")"]), mode="eval")  # one word a line: lines say where errors are
+    except SyntaxError as error:
+        where = (error.lineno or 0) - 2
+        position = starts[where] if 0 <= where < len(starts) else end
+        raise InvalidMeasurement(f"formula {text!r} cannot be read from position {position}") from None
+    value, truth = _Reader(text, cells).read(tree.body)
     if not truth:
         raise InvalidMeasurement(f"formula {text!r} has a number as its value; a prediction is true or false")
-    return Formula(text, tuple(dict.fromkeys(reader.cells)), value)
+    return Formula(text, tuple(dict.fromkeys(cells)), value)
 
 
 _Part: TypeAlias = "tuple[Callable[[Surprisals], np.ndarray], bool]"
 """What a part of a formula is worth, and whether that is a truth."""
 
 
+@dataclass(frozen=True)
 class _Reader:
-    """Recursive descent: one method for each rule of the grammar above."""
+    text: str
+    cells: list[Cell]
 
-    def __init__(self, text: str) -> None:
-        self.text, self.place = text, 0
-        self.cells: list[Cell] = []
-        self.tokens: list[re.Match[str]] = []
-        position, end = 0, len(text.rstrip())
-        while position < end:
-            match = _TOKEN.match(text, position)
-            if match is None:
-                raise InvalidMeasurement(f"formula {text!r}: cannot be read from position {position}")
-            self.tokens.append(match)
-            position = match.end()
+    def read(self, node: ast.expr) -> _Part:
+        """Return what a part of a formula is worth."""
+        match node:
+            case ast.Name(id=name):
+                cell = self.cells[int(name[1:])]
+                return (lambda surprisals: surprisals[cell]), False
+            case ast.Constant(value=number):
+                return (lambda _: np.asarray(float(number))), False
+            case ast.List(elts=[inside]):
+                return self.read(inside)
+            case ast.UnaryOp(op=ast.USub(), operand=inside):
+                return self._join([ast.Constant(0.0), inside], ast.Sub(), _ARITHMETIC, takes_truth=False)
+            case ast.BinOp(left=left, op=sign, right=right):
+                return self._join([left, right], sign, _ARITHMETIC, takes_truth=False)
+            case ast.Compare(left=left, ops=[sign], comparators=[right]):
+                return self._join([left, right], sign, _COMPARISON, takes_truth=False)
+            case ast.BoolOp(op=sign, values=parts):
+                return self._join(parts, sign, _TRUTH, takes_truth=True)
+            case _:
+                raise InvalidMeasurement(f"formula {self.text!r} holds what is no prediction, such as a < b < c")
 
-    def error(self, expected: str) -> InvalidMeasurement:
-        at = self.tokens[self.place] if self.place < len(self.tokens) else None
-        found = f"{at.group().strip()!r} at position {at.end() - len(at.group().lstrip())}" if at else "the end"
-        return InvalidMeasurement(f"formula {self.text!r}: expected {expected}, found {found}")
-
-    def sign(self, choices: Mapping[str, object] | Sequence[str]) -> str:
-        """Take the next token if it is one of these signs; empty: it is not."""
-        found = self.tokens[self.place]["sign"] if self.place < len(self.tokens) else None
-        if found is None or found not in choices:
-            return ""
-        self.place += 1
-        return found
-
-    def formula(self) -> _Part:
-        return self._joined("|", self._conjunction)
-
-    def _conjunction(self) -> _Part:
-        return self._joined("&", self._comparison)
-
-    def _joined(self, sign: str, rule: Callable[[], _Part]) -> _Part:
-        left = rule()
-        while self.sign(sign):
-            left = self._both(left, rule(), _TRUTH[sign], sign, takes_truth=True), True
-        return left
-
-    def _comparison(self) -> _Part:
-        left = self._sum()
-        sign = self.sign(_COMPARISON)
-        return (self._both(left, self._sum(), _COMPARISON[sign], sign), True) if sign else left
-
-    def _sum(self) -> _Part:
-        return self._chain("+-", self._product)
-
-    def _product(self) -> _Part:
-        return self._chain("*/", self._factor)
-
-    def _chain(self, signs: str, rule: Callable[[], _Part]) -> _Part:
-        left = rule()
-        while sign := self.sign(signs):
-            left = self._both(left, rule(), _ARITHMETIC[sign], sign), False
-        return left
-
-    def _factor(self) -> _Part:
-        if self.sign("-"):
-            value, truth = self._factor()
-            if truth:
-                raise self.error("a number after '-'")
-            return (lambda surprisals: -value(surprisals)), False
-        if opened := self.sign("[("):
-            inside = self.formula()
-            if not self.sign("]" if opened == "[" else ")"):
-                raise self.error("']'" if opened == "[" else "')'")
-            return inside
-        token = self.tokens[self.place] if self.place < len(self.tokens) else None
-        if token is None or not (token["region"] or token["literal"]):
-            raise self.error("a region, a number or a bracket")
-        self.place += 1
-        if token["literal"]:
-            number = np.asarray(float(token["literal"]))
-            return (lambda _: number), False
-        cell = (WHOLE if token["number"] == "*" else int(token["number"]), token["condition"])
-        self.cells.append(cell)
-        return (lambda surprisals: surprisals[cell]), False
-
-    def _both(
-        self,
-        left: _Part,
-        right: _Part,
-        what: Callable[[np.ndarray, np.ndarray], np.ndarray],
-        sign: str,
-        takes_truth: bool = False,
-    ) -> Callable[[Surprisals], np.ndarray]:
-        for _, truth in (left, right):
-            if truth != takes_truth:
-                kind = "comparisons" if takes_truth else "numbers"
-                raise InvalidMeasurement(f"formula {self.text!r}: {sign!r} joins {kind}")
-        a, b = left[0], right[0]
-        return lambda surprisals: what(a(surprisals), b(surprisals))
+    def _join(
+        self, nodes: Sequence[ast.expr], sign: ast.AST, known: Mapping[type[ast.AST], _Operation], takes_truth: bool
+    ) -> _Part:
+        parts = [self.read(node) for node in nodes]
+        if any(truth != takes_truth for _, truth in parts) or type(sign) not in known:
+            kinds = "'&' and '|' join comparisons" if takes_truth else "other signs join numbers"
+            raise InvalidMeasurement(f"formula {self.text!r}: {kinds}")
+        operation = known[type(sign)]
+        values = [value for value, _ in parts]
+        return (lambda surprisals: reduce(operation, [v(surprisals) for v in values])), known is not _ARITHMETIC
 
 
 @metric(
@@ -300,6 +267,3 @@ def by_cell(
             whole = whole + np.nan_to_num(column)
         cells[WHOLE, str(name)] = whole
     return cells, len(names)
-
-
-__all__ = ["Cell", "Formula", "Surprisals", "by_cell", "predictions_hold", "read_formula"]
