@@ -77,7 +77,7 @@ def test_studies_average_over_metrics_first_and_regions_over_studies():
     assert scores[(*V4[:2], "IT"), "m"].beaten
     assert not scores[V4, "m"].beaten
     assert scores[V4, "m"].complete
-    assert scores[V4, "m"].says() == "3 of 3 benchmarks"
+    assert scores[V4, "m"].describe() == "3 of 3 benchmarks"
 
 
 def test_errors_of_one_draw_go_together_as_far_as_they_do_in_the_data():
@@ -169,10 +169,10 @@ def test_what_is_missing_is_counted_by_reason_and_never_zero():
     ]
     scores = node_scores(ROOTS, outcomes, CARDS)
     assert scores[V4, "m"].value == pytest.approx(0.4)
-    assert scores[V4, "m"].says() == "1 of 3 benchmarks, 1 not applicable, 1 failed (resource)"
+    assert scores[V4, "m"].describe() == "1 of 3 benchmarks, 1 not applicable, 1 failed (resource)"
     assert not scores[V4, "m"].complete
     it = scores[(*V4[:2], "IT"), "m"]
-    assert (it.value, it.interval, it.control, it.says()) == (None, None, None, "0 of 1 benchmark, 1 not run")
+    assert (it.value, it.interval, it.control, it.describe()) == (None, None, None, "0 of 1 benchmark, 1 not run")
     assert scores[("average_vision",), "m"].to_dict()["missing"] == {
         "not applicable": 1, "failed (resource)": 1, "not run": 1,
     }  # fmt: skip

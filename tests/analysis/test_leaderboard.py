@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brainmark.analysis.leaderboard import NO_REGION, arrange, best_control
+from brainmark.analysis.leaderboard import NO_REGION, arrange
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.score import ControlScore, Failure, Score
 
@@ -67,8 +67,3 @@ def test_no_colour_without_a_place_between_control_and_ceiling():
     assert [c.heat for c in cells] == [None] * 4
     assert [c.mark for c in cells] == ["raw", "", "unusable ceiling", ""]
     assert [c.failed for c in cells] == [False, False, False, True]
-
-
-def test_best_control_ignores_what_is_no_number():
-    assert best_control(score("m", "b", 0.1, a=float("nan"), b=-0.5)) == -0.5
-    assert best_control(score("m", "b", 0.1)) is None

@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from brainmark.analysis.relation_figure import relation_figure, said, save_figure
+from brainmark.analysis.pages import save_figure
+from brainmark.analysis.relation_figure import HEAD, describe, make_cells, relation_figure
 from brainmark.analysis.relations import (
     Method,
-    cells,
-    corrected,
     p_by_families,
     p_of,
     relate,
@@ -196,7 +195,7 @@ def test_methods_and_corrections_that_are_not_known() -> None:
         relate(pairs(9, 0.5), "x", "y", method=method)
     correction: Any = "bonferroni"
     with pytest.raises(UnknownName, match="fdr or holm"):
-        corrected([], correction)
+        relate_all(pairs(9, 0.5), [("x", "y")], correction=correction)
 
 
 def test_a_relation_is_json_and_a_row() -> None:
@@ -204,8 +203,8 @@ def test_a_relation_is_json_and_a_row() -> None:
     plain = found.to_dict()
     assert (plain["n"], plain["q"]) == (9, None)
     assert plain["points"][0]["model"] == "m0"
-    assert cells(found)[-1] == "9 of 3 families"
-    assert said(found).startswith(f"r {found.r:.2f} [")
+    assert make_cells(found)[-1] == "9 of 3 families"
+    assert describe(found).startswith(f"r {found.r:.2f} [")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".html"])
@@ -213,7 +212,8 @@ def test_figures_are_written(suffix: str, tmp_path) -> None:
     table = pairs(9, 0.5).assign(z=range(9))
     relations = relate_all(table, [("x", "y"), ("x", "z"), ("y", "z"), ("z", "x")], resamples=200)
     path = tmp_path / f"figure{suffix}"
-    save_figure(relations, path, families_of(table, 3))
+    figure = relation_figure(relations, families_of(table, 3))
+    save_figure(figure, path, "Relations", [HEAD, *map(make_cells, relations)])
     content = path.read_bytes()
     assert len(content) > 5000
     if suffix == ".html":

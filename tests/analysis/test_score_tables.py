@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainmark.analysis.score_tables import columns_of, families_of, read_table, table_of
+from brainmark.analysis.score_tables import families_of, make_table, read_table, select_columns
 from brainmark.core import DataError, Failure, Score, UnknownName
 
 
@@ -17,14 +17,14 @@ def score(model: str, benchmark: str, value: float, **details: float) -> Score:
 
 
 def test_outcomes_become_a_table_with_details() -> None:
-    table = table_of([score("a", "B", 0.5, bits=2.0), score("b", "B", 0.6), Failure("C", "a", "model", "broke")])
+    table = make_table([score("a", "B", 0.5, bits=2.0), score("b", "B", 0.6), Failure("C", "a", "model", "broke")])
     assert table.loc["a", "B"] == 0.5
     assert table.loc["a", "B:bits"] == 2
     assert np.isnan(table.loc["a", "C"])
     assert np.isnan(table.loc["b", "B:bits"])
-    assert columns_of(table, ["*", "B:bits"]) == ["B", "C", "B:bits"]
+    assert select_columns(table, ["*", "B:bits"]) == ["B", "C", "B:bits"]
     with pytest.raises(UnknownName, match="unknown column 'D'"):
-        columns_of(table, ["D"])
+        select_columns(table, ["D"])
 
 
 def test_wide_and_long_files_are_the_same_table(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_files_that_are_no_tables(name: str, content: str | None, reason: str, t
 
 def test_families_are_stated_or_known() -> None:
     names = ["a", "checkpoint:runs/x@4", "checkpoint:runs/x", "ngram-2", "ngram-3@10%", "nobody"]
-    table = table_of(score(name, "B", 1.0) for name in names)
+    table = make_table(score(name, "B", 1.0) for name in names)
     assert families_of(table, {"a": "mine"}) == {
         "a": "mine", "checkpoint:runs/x@4": "checkpoint:runs/x", "checkpoint:runs/x": "checkpoint:runs/x",
         "ngram-2": "ngram", "ngram-3@10%": "ngram",

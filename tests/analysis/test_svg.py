@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from brainmark.analysis import figures
+from brainmark.analysis import figures, style
 from brainmark.analysis.svg import COLOURS, Sheet, inline_svg
 from brainmark.core.score import ControlScore, Score
 
@@ -42,7 +42,7 @@ def test_styles_are_classes_in_the_colours_of_the_page(figure):
     assert "<style" not in svg
     assert set(re.findall(r'class="(f\d+)"', svg)) == set(re.findall(r"^\.(f\d+)\{", css, re.MULTILINE))
     assert not re.search(r"#[0-9a-f]{6}", css), "a colour that does not follow light and dark"
-    for colour in (figures.MODEL, figures.CONTROL, figures.CEILING, figures.INK):
+    for colour in (style.MODEL, style.CONTROL, style.CEILING, style.INK):
         assert f"var({COLOURS[colour]})" in css
     assert "DejaVu" not in css
 

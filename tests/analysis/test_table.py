@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from brainmark.analysis.table import COLUMNS, comma_separated, markdown, write_table
+from brainmark.analysis.table import COLUMNS, make_csv, make_markdown, write_table
 from brainmark.core import BenchmarkCard, ResourceError
 from brainmark.core.score import ControlScore, Failure, Score
 from brainmark.core.tree import tree
@@ -52,7 +52,7 @@ def cells(text: str) -> dict[str, list[str]]:
 
 
 def test_markdown_has_every_outcome_in_its_place():
-    table = cells(markdown(ROOTS, OUTCOMES, CARDS))
+    table = cells(make_markdown(ROOTS, OUTCOMES, CARDS))
     assert table[""] == ["ceiling", "best control", "one", "two"]
     assert table["A2001.V4-pls"] == [
         "0.500", "0.100 shuffled", "0.400<br>0.35 to 0.50", "≤ 0.080<br>0.03 to 0.18",
@@ -63,11 +63,11 @@ def test_markdown_has_every_outcome_in_its_place():
 
 def test_an_end_that_rounds_to_zero_has_no_sign():
     low = Score("A2001.V4-pls", "one", 0.1, 0.1, 0.5, (-0.001, 0.2))
-    assert cells(markdown(ROOTS, [low], CARDS))["A2001.V4-pls"][2] == "0.100<br>0.00 to 0.20"
+    assert cells(make_markdown(ROOTS, [low], CARDS))["A2001.V4-pls"][2] == "0.100<br>0.00 to 0.20"
 
 
 def test_nodes_have_means_and_say_how_many_benchmarks_they_rest_on():
-    table = cells(markdown(ROOTS, OUTCOMES, CARDS))
+    table = cells(make_markdown(ROOTS, OUTCOMES, CARDS))
     assert table["V4"][2:] == ["**0.400**", "**≤ 0.080** 1/2"], "what no model can have, a ceiling, is not missing"
     assert table["IT"][2:] == ["0/1", "0/1"]
     assert table["average_vision"][2:] == ["**0.400** 1/3", "**≤ 0.080** 1/3"]
@@ -76,7 +76,7 @@ def test_nodes_have_means_and_say_how_many_benchmarks_they_rest_on():
 def test_reasons_stand_below_the_table_each_once():
     outcomes = [*OUTCOMES, Failure("A2001.V4-pls", "three", "not_applicable", "no V4")]
     outcomes.append(Failure("B2002.V4-pls", "three", "not_applicable", "no V4"))
-    below = markdown(ROOTS, outcomes, CARDS).split("\n\n")[1]
+    below = make_markdown(ROOTS, outcomes, CARDS).split("\n\n")[1]
     assert "- three: not applicable on A2001.V4-pls, B2002.V4-pls: no V4" in below
     assert "- two: failed (resource) on C2003.IT-pls: out of memory" in below
     assert below.count("- ") == 4
@@ -84,7 +84,7 @@ def test_reasons_stand_below_the_table_each_once():
 
 def test_benchmarks_below_no_node_stand_in_the_tree_of_their_own():
     v4 = next(node for node in ROOTS[0].walk() if node.name == "V4")
-    table = cells(markdown([v4], OUTCOMES, CARDS))
+    table = cells(make_markdown([v4], OUTCOMES, CARDS))
     names = list(table)
     assert (
         names.index("average_vision / neural_vision / V4") < names.index("A2001.V4-pls") < names.index("average_vision")
@@ -93,7 +93,7 @@ def test_benchmarks_below_no_node_stand_in_the_tree_of_their_own():
 
 
 def test_csv_has_a_line_for_each_place_and_model_in_full_precision():
-    rows = list(csv.DictReader(io.StringIO(comma_separated(ROOTS, OUTCOMES, CARDS))))
+    rows = list(csv.DictReader(io.StringIO(make_csv(ROOTS, OUTCOMES, CARDS))))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 2 * sum(1 + len(node.benchmarks) for node in ROOTS[0].walk())
     by = {(r["place"].rpartition("/")[2], r["model"]): r for r in rows}
@@ -111,10 +111,10 @@ def test_csv_has_a_line_for_each_place_and_model_in_full_precision():
 
 
 def test_the_ending_says_the_format_and_another_is_refused(tmp_path):
-    for name, written in (("a.md", markdown), ("a.csv", comma_separated)):
+    for name, written in (("a.md", make_markdown), ("a.csv", make_csv)):
         path = write_table(tmp_path / name, ROOTS, OUTCOMES, CARDS)
         assert path.read_text() == written(ROOTS, OUTCOMES, CARDS)
-    with pytest.raises(ResourceError, match=r"ends in \.md or \.csv"):
+    with pytest.raises(ResourceError, match=r"ends in none of \.md, \.csv"):
         write_table(tmp_path / "a.html", ROOTS, OUTCOMES, CARDS)
     with pytest.raises(ResourceError, match="cannot write the table"):
         write_table(tmp_path / "a.md" / "b.md", ROOTS, OUTCOMES, CARDS)

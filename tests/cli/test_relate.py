@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.cli import relating
 from brainmark.core import DataError, InvalidMeasurement, InvalidModel, Score, UnknownName
 
 runner = CliRunner()
@@ -97,7 +96,7 @@ def test_models_are_scored_and_related(monkeypatch: pytest.MonkeyPatch) -> None:
             for b in benchmarks
         ]
 
-    monkeypatch.setattr(relating, "run_and_show", scored)
+    monkeypatch.setattr("brainmark.cli.relate.score_and_show", scored)
     words = ["relate", "ngram-*", "word-frequency", "--with", "Wikitext-probability:bits per character"]
     words += ["-b", "Frank2015.N400-correlation", "-b", "Frank2015.P600-*tion"]
     result = runner.invoke(cli.app, [*words, "--json"])

@@ -14,7 +14,7 @@ import xarray as xr
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from brainmark import score
-from brainmark.cli.layers import toml_lines
+from brainmark.cli.layers import make_toml
 from brainmark.core import Benchmark, BenchmarkCard, Experiment, Record, Setting, Stimuli, registry
 from brainmark.core.errors import InvalidStimuli, NotApplicable, UnknownName
 from brainmark.metrics.regression.predictivity import Predictivity, ridge
@@ -23,7 +23,7 @@ from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.layered import LayeredSubject
 from brainmark.models.subjects.text_readout import TextReadout
-from brainmark.run.layers import choose_layers, keep, kept, with_chosen_layers
+from brainmark.run.layer_choice import choose_layers, keep, kept, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"
 WORDS = [f"w{i}" for i in range(60)]
@@ -221,7 +221,7 @@ def test_a_choice_is_written_as_a_model_with_all_that_its_other_regions_are_read
     name = f"{module.__name__}:make"
     keep(choose_layers(name, stories(reader)))
     file = tmp_path / "models.toml"
-    file.write_text(toml_lines(name), encoding="utf-8")
+    file.write_text(make_toml(name), encoding="utf-8")
     written, chosen = registry.models[f"{file}#{name}-chosen"].load(), with_chosen_layers(module.make(), name)
     assert isinstance(written, LanguageSubject)
     assert set(written.regions) == {"LATL", "LIFG", "LIPL"}

@@ -23,13 +23,11 @@ from brainmark.core import (
     NotApplicable,
     Record,
     Score,
-    Setting,
     Stimuli,
     UnknownName,
     registry,
 )  # fmt: skip
-from brainmark.run import answers as kept_answers
-from brainmark.run import stamp
+from brainmark.run import scoring, stamp
 from brainmark.run.scoring import score, score_all
 
 CITE = "@misc{a, title={b}}"
@@ -436,12 +434,14 @@ def test_any_file_of_the_package_that_scoring_reads_is_part_of_a_result(tmp_path
 
 
 def test_of_answers_that_are_kept_the_one_not_asked_for_longest_goes_first(registered):
-    subject, store = Answers("mine"), kept_answers.Answers(budget=2 * recording(np.zeros((6, 2))).nbytes)
-    first, second, third = (replace(make_benchmark().experiment, setting=Setting(seed=k)) for k in range(3))
-    asked = [(store.get(subject, experiment), subject.asked)[1] for experiment in (first, second, first, third, first)]
-    assert asked == [1, 2, 2, 3, 3]
-    store.get(subject, second)
-    assert subject.asked == 4
+    answer = recording(np.zeros((6, 2)))
+    store = scoring.Answers(budget=2 * answer.nbytes)
+    first, second, third = ((1, f"experiment {k}", ()) for k in range(3))
+    store.keep(first, answer)
+    store.keep(second, answer)
+    assert store.get(first) is answer
+    store.keep(third, answer)
+    assert [store.get(key) is answer for key in (first, second, third)] == [True, False, True]
 
 
 def test_another_version_of_an_outside_package_is_another_result(tmp_path, monkeypatch):

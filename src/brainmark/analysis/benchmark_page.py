@@ -5,24 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 from brainmark.analysis.bibtex import citations
-from brainmark.analysis.figures import CEILING, CEILING_SOFT, WIDTH, house_style
-from brainmark.analysis.svg import Sheet, inline_svg
+from brainmark.analysis.pages import embed, render
+from brainmark.analysis.style import CEILING, CEILING_SOFT, WIDTH, Figure, house_style
+from brainmark.analysis.svg import Sheet
 from brainmark.core.benchmark import Benchmark
-from brainmark.core.errors import MissingDependency
-from brainmark.core.libraries import Image, np
+from brainmark.core.libraries import Image, mpl_figure, np
 from brainmark.core.stimuli import Stimuli
-
-try:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise MissingDependency("jinja2", "report", "writing a page") from error
-
 
 SAMPLES = 12
 SIDE = 160  # pixels of a sample's longer side
@@ -36,23 +27,18 @@ def render_page(benchmark: Benchmark, facts: Mapping[str, Any]) -> str:
     facts : what else is known, by name, in the order of the page.
     """
     sheet = Sheet()
-    drawn = ceiling_figure(benchmark)
+    figure = ceiling_figure(benchmark)
     label = f"Histogram of the ceiling of {benchmark.identifier} over its units"
-    figure = Markup(inline_svg(drawn, "ceiling", label, sheet)) if drawn else None
-    environment = Environment(
-        loader=PackageLoader("brainmark.analysis"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = resources.files("brainmark.analysis").joinpath("templates/style.css").read_text(encoding="utf-8")
-    return environment.get_template("benchmark.html.j2").render(
+    return render(
+        "benchmark.html.j2",
+        sheet,
+        figure=embed(figure, "ceiling", label, sheet) if figure else None,
         name=benchmark.identifier,
         card=benchmark.card,
-        facts=[(name, _plain(value)) for name, value in facts.items()],
+        facts=[(name, _describe(value)) for name, value in facts.items()],
         samples=samples(benchmark.experiment.stimuli),
         count=len(benchmark.experiment.stimuli),
-        figure=figure,
         citations=citations([benchmark.card.cite]),
-        style=Markup(style + sheet.css()),
     )
 
 
@@ -63,7 +49,7 @@ def samples(stimuli: Stimuli, most: int = SAMPLES) -> list[tuple[str, str | None
     for position in positions:
         name, medium = str(stimuli.ids[position]), stimuli.media[int(position)]
         if isinstance(medium, np.ndarray) and stimuli.modality == "image":
-            made.append((name, _data_url(medium), ""))
+            made.append((name, _encode_image(medium), ""))
         elif isinstance(medium, str):
             made.append((name, None, medium))
         else:
@@ -71,8 +57,7 @@ def samples(stimuli: Stimuli, most: int = SAMPLES) -> list[tuple[str, str | None
     return made
 
 
-def _data_url(pixels: np.ndarray) -> str:
-
+def _encode_image(pixels: np.ndarray) -> str:
     small: Image.Image = Image.fromarray(pixels)
     small.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
@@ -90,7 +75,7 @@ def ceiling_figure(benchmark: Benchmark) -> Figure | None:
     if len(values) < 2:
         return None
     with house_style():
-        figure = Figure(figsize=(WIDTH, 2.4))
+        figure = mpl_figure.Figure(figsize=(WIDTH, 2.4))
         axes = figure.add_axes((0.08, 0.22, 0.9, 0.72))
         axes.hist(values, bins=min(30, max(5, len(values) // 3)), color=CEILING_SOFT, edgecolor=CEILING, linewidth=0.7)
         axes.axvline(ceiling.aggregate(), color=CEILING, linewidth=1.4)
@@ -101,10 +86,7 @@ def ceiling_figure(benchmark: Benchmark) -> Figure | None:
     return figure
 
 
-def _plain(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-__all__ = ["ceiling_figure", "render_page", "samples"]

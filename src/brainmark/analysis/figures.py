@@ -7,75 +7,35 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
-from brainmark.core.errors import MissingDependency
-from brainmark.core.libraries import np
+from brainmark.analysis.style import (
+    CEILING,
+    CEILING_SOFT,
+    CONTROL,
+    GRID,
+    MODEL,
+    MODEL_SOFT,
+    MUTED,
+    PAPER,
+    WIDTH,
+    Axes,
+    Figure,
+    house_style,
+)  # fmt: skip
+from brainmark.core.libraries import mpl_figure, mpl_lines, mpl_patches, np
 from brainmark.core.score import Interval, Score
 
-try:
-    import matplotlib as mpl
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-except ImportError as error:
-    raise MissingDependency("matplotlib", "report", "drawing figures") from error
+Line2D: TypeAlias = "mpl_lines.Line2D"
+Patch: TypeAlias = "mpl_patches.Patch"
 
-if TYPE_CHECKING:
-    from matplotlib.typing import RcKeyType
-
-# Okabe & Ito's hues, which people with any colour vision tell apart; text and lines keep 4.5:1 on white.
-INK = "#1b1f24"
-MUTED = "#59616b"
-GRID = "#dde2e8"
-MODEL = "#0072b2"
-MODEL_SOFT = "#c6dff0"
-CONTROL = "#b84a00"
-CEILING = "#00785a"
-CEILING_SOFT = "#d3ede3"
-PAPER = "#fefefe"
-
-STYLE: dict[RcKeyType, Any] = {
-    "font.size": 8.5,
-    "axes.labelsize": 8.5,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.6,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.formatter.use_mathtext": False,
-    "xtick.color": MUTED,
-    "ytick.color": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8.5,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "legend.handlelength": 1.6,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "brainmark",
-}
-
-WIDTH = 7.5  # inches
 LABEL_LENGTH = 30  # characters of a line of a model's name
 MOST_POINTS = 500  # of a figure; beyond, a density says the same in fewer bytes
 FEW_UNITS = 8  # below, quartiles and a density would say more than the units do
 _LINES: tuple[tuple[float, tuple[float, ...]], ...] = ((0, (4, 2)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (8, 2)))
 _MARKS = ("D", "s", "^", "v", "P", "X")
-
-
-@contextmanager
-def house_style() -> Generator[None]:
-    """Draw with our settings alone, whatever the user's matplotlibrc says; afterwards theirs are back."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
 
 
 def score_figure(scores: Sequence[Score]) -> Figure:
@@ -89,10 +49,10 @@ def score_figure(scores: Sequence[Score]) -> Figure:
     ------
     ValueError : no score, or scores of several benchmarks.
     """
-    ordered = _ordered(scores)
+    ordered = _sort_scores(scores)
     lines, points = _split_controls(ordered)
     handles = 1 + len(lines) + len(points) + any(map(has_ceiling, ordered))
-    ceiling = _ceiling(ordered)
+    ceiling = _share_ceiling(ordered)
     with house_style():
         above = 0.1 if ceiling is None else 0.5
         figure, axes = _frame([s.subject for s in ordered], above=above, legend_rows=math.ceil(handles / 3))
@@ -144,12 +104,12 @@ CEILING_ROW = "ceiling"
 def unit_rows(scores: Sequence[Score]) -> dict[str, np.ndarray]:
     """Return the defined raw values per unit of each subject, and of the ceiling; those with at least two units."""
     rows: dict[str, np.ndarray] = {}
-    for score in _ordered(scores):
+    for score in _sort_scores(scores):
         if score.units is None or "raw" not in score.units:
             continue
         if "ceiling" in score.units and CEILING_ROW not in rows:
-            rows = {CEILING_ROW: _defined(score.units["ceiling"].values), **rows}
-        rows[score.subject] = _defined(score.units["raw"].values)
+            rows = {CEILING_ROW: _keep_defined(score.units["ceiling"].values), **rows}
+        rows[score.subject] = _keep_defined(score.units["raw"].values)
     rows = {name: values for name, values in rows.items() if len(values) > 1}
     return rows if set(rows) - {CEILING_ROW} else {}
 
@@ -160,12 +120,12 @@ def unit_name(scores: Sequence[Score]) -> str:
     return names.pop().replace("_", " ") if len(names) == 1 else "unit"
 
 
-def _defined(values: np.ndarray) -> np.ndarray:
+def _keep_defined(values: np.ndarray) -> np.ndarray:
     flat = np.asarray(values, float).ravel()
     return np.sort(flat[np.isfinite(flat)])
 
 
-def _ordered(scores: Sequence[Score]) -> list[Score]:
+def _sort_scores(scores: Sequence[Score]) -> list[Score]:
     """Scores of one benchmark, best first; undefined ones last."""
     if len({s.benchmark for s in scores}) != 1:
         raise ValueError("a figure shows the scores of one benchmark, and at least one of them")
@@ -184,7 +144,7 @@ def intervals_cut(scores: Sequence[Score]) -> bool:
     return any(end < low or end > high for end in ends)
 
 
-def _ceiling(scores: Sequence[Score]) -> float | None:
+def _share_ceiling(scores: Sequence[Score]) -> float | None:
     """The ceiling that the scores share to within one per cent, or None."""
     ceilings = [s.ceiling for s in scores if has_ceiling(s) and s.ceiling]
     if len(ceilings) != len(scores):
@@ -227,17 +187,17 @@ def _limits(scores: Sequence[Score]) -> Interval:
     centres += [1.0] if any(map(has_ceiling, scores)) else []
     ends = [end for s in scores if s.interval for end in s.interval]
     ends += list(ceiling_band(scores) or ())
-    return _padded(centres, ends)
+    return _pad(centres, ends)
 
 
 def _unit_limits(rows: Mapping[str, np.ndarray]) -> Interval:
     """Range of the inner 98 per cent of each row, with room for the rest where it is not far out."""
     inner = [float(x) for values in rows.values() for x in np.percentile(values, [1, 99])]
     ends = [float(x) for values in rows.values() for x in (values[0], values[-1])]
-    return _padded([0.0, *inner], ends)
+    return _pad([0.0, *inner], ends)
 
 
-def _padded(centres: Sequence[float], ends: Sequence[float]) -> Interval:
+def _pad(centres: Sequence[float], ends: Sequence[float]) -> Interval:
     inner = [x for x in centres if math.isfinite(x)]
     low, high = min(inner), max(inner)
     span = (high - low) or 1.0
@@ -254,7 +214,7 @@ def _frame(names: Sequence[str], *, above: float, legend_rows: int, row: float =
     left, right, below = 0.25 + 0.078 * longest, 0.15, 0.5 + 0.19 * legend_rows
     height = row * len(names)
     total = above + height + below
-    figure = Figure(figsize=(WIDTH, total))
+    figure = mpl_figure.Figure(figsize=(WIDTH, total))
     axes = figure.add_axes((left / WIDTH, below / total, (WIDTH - left - right) / WIDTH, height / total))
     axes.set_yticks([])
     for i, label in enumerate(labels):
@@ -297,7 +257,7 @@ def _draw_values(axes: Axes, scores: Sequence[Score]) -> Line2D:
     where = [_finite(s.value) for s in scores]
     axes.plot(where, range(len(scores)), "o", color=MODEL, markersize=6, markeredgecolor=PAPER, zorder=5)
     label = "value, 95 % interval" if any(s.interval for s in scores) else "value (no interval)"
-    return Line2D([], [], color=MODEL, marker="o", markersize=5, linewidth=1.8, label=label)
+    return mpl_lines.Line2D([], [], color=MODEL, marker="o", markersize=5, linewidth=1.8, label=label)
 
 
 def _draw_ceiling(axes: Axes, scores: Sequence[Score]) -> list[Line2D | Patch]:
@@ -306,9 +266,9 @@ def _draw_ceiling(axes: Axes, scores: Sequence[Score]) -> list[Line2D | Patch]:
     axes.axvline(1.0, color=CEILING, linewidth=1.2, zorder=2)
     band = ceiling_band(scores)
     if band is None:
-        return [Line2D([], [], color=CEILING, linewidth=1.2, label="ceiling")]
+        return [mpl_lines.Line2D([], [], color=CEILING, linewidth=1.2, label="ceiling")]
     axes.axvspan(*band, color=CEILING_SOFT, linewidth=0, zorder=0)
-    return [Patch(facecolor=CEILING_SOFT, edgecolor=CEILING, linewidth=0.8, label="ceiling and its bounds")]
+    return [mpl_patches.Patch(facecolor=CEILING_SOFT, edgecolor=CEILING, linewidth=0.8, label="ceiling and its bounds")]
 
 
 def _draw_control_lines(axes: Axes, lines: Mapping[str, float]) -> list[Line2D]:

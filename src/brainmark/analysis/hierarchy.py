@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from brainmark.analysis.leaderboard import Outcome, best_control, normalised
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.libraries import np
-from brainmark.core.score import Interval, Score, interval_of
+from brainmark.core.score import Interval, Outcome, Score, interval_of
 from brainmark.core.tree import Node, study
 from brainmark.core.wording import plural
 
@@ -55,8 +54,8 @@ class NodeScore:
         """Whether the value is no better than that of the best controls."""
         return self.value is not None and self.control is not None and self.value <= self.control
 
-    def says(self) -> str:
-        """Return e.g. "3 of 5 benchmarks, 2 not applicable"."""
+    def describe(self) -> str:
+        """Return how much is known, e.g. "3 of 5 benchmarks, 2 not applicable"."""
         missing = "".join(f", {count} {reason}" for reason, count in self.missing.items())
         return f"{self.known} of {self.total} {plural('benchmark', self.total)}{missing}"
 
@@ -78,30 +77,25 @@ def node_scores(
     and units under the same k, where they have them in common), so their errors go together as far as they do in the
     data; of different data, draws are paired at random. Animals and people whom no draw replaces stay as they are.
     """
-    table = {(o.subject, o.benchmark): o for o in outcomes}
-    subjects = list(dict.fromkeys(subject for subject, _ in table))
-    sources = _sources([name for root in roots for name in root.leaves()], cards)
-    scores: dict[tuple[tuple[str, ...], str], NodeScore] = {}
-    for subject in subjects:
-        own = {benchmark: o for (of, benchmark), o in table.items() if of == subject}
-        for root in roots:
-            for node in root.walk():
-                scores[node.path, subject] = _score(node, subject, own, sources)
-    return scores
+    table: dict[str, dict[str, Outcome]] = {}
+    for outcome in outcomes:
+        table.setdefault(outcome.subject, {})[outcome.benchmark] = outcome
+    sources = _group_by_source([name for root in roots for name in root.leaves()], cards)
+    nodes = [node for root in roots for node in root.walk()]
+    return {(n.path, subject): _average(n, subject, own, sources) for subject, own in table.items() for n in nodes}
 
 
-def _score(node: Node, subject: str, own: Mapping[str, Outcome], sources: Mapping[str, str]) -> NodeScore:
+def _average(node: Node, subject: str, own: Mapping[str, Outcome], sources: Mapping[str, str]) -> NodeScore:
     leaves = node.leaves()
     why = {name: why_missing(own.get(name), node.raw) for name in leaves}
     known = {name: o for name in leaves if not why[name] and isinstance(o := own.get(name), Score)}
-    weights = _weights(node, set(known))
-    controls = {name: best_control(score) for name, score in known.items()}
-    floor = [weights[name] * c for name, c in controls.items() if c is not None]
+    weights = _weigh(node, set(known))
+    floor = [weights[name] * control[0] for name, score in known.items() if (control := best_control(score))]
     return NodeScore(
         node=node,
         subject=subject,
         value=math.fsum(w * known[name].value for name, w in weights.items()) if known else None,
-        interval=_interval(weights, known, sources),
+        interval=_find_interval(weights, known, sources),
         control=math.fsum(floor) if known and len(floor) == len(known) else None,
         known=len(known),
         total=len(leaves),
@@ -114,21 +108,34 @@ def why_missing(outcome: Outcome | None, raw: bool) -> str:
     if outcome is None:
         return "not run"
     if not isinstance(outcome, Score):
-        said = {"not_applicable": "not applicable", "no_data": "no data"}
-        return said.get(outcome.kind, f"failed ({outcome.kind})")
+        mild = {"not_applicable": "not applicable", "no_data": "no data"}
+        return mild.get(outcome.kind, f"failed ({outcome.kind})")
     if not math.isfinite(outcome.value):
         return "undefined"
-    return "" if raw or normalised(outcome) else NO_CEILING
+    return "" if raw or is_normalised(outcome) else NO_CEILING
 
 
-def _weights(node: Node, known: set[str]) -> dict[str, float]:
+def is_normalised(score: Score) -> bool:
+    """Return whether the value is a fraction of a ceiling: a positive one."""
+    return score.ceiling is not None and score.ceiling > 0 and math.isfinite(score.value)
+
+
+def best_control(score: Score) -> tuple[float, str] | None:
+    """Return the highest of its controls, of which it may be one itself, with its name; None: it has none."""
+    others = [(c.value, name) for name, c in score.controls.items() if name != score.subject]
+    return max((c for c in others if math.isfinite(c[0])), default=None)
+
+
+def _weigh(node: Node, known: set[str]) -> dict[str, float]:
     """Weight of each benchmark in the mean of means; they add up to 1."""
     parts = [{name: 1.0} for name in node.benchmarks if name in known]
-    parts += [below for child in node.children if (below := _weights(child, known))]
+    parts += [below for child in node.children if (below := _weigh(child, known))]
     return {name: weight / len(parts) for part in parts for name, weight in part.items()}
 
 
-def _interval(weights: Mapping[str, float], known: Mapping[str, Score], sources: Mapping[str, str]) -> Interval | None:
+def _find_interval(
+    weights: Mapping[str, float], known: Mapping[str, Score], sources: Mapping[str, str]
+) -> Interval | None:
     together: dict[str, list[np.ndarray]] = {}
     for name, weight in weights.items():
         draws = known[name].draws
@@ -137,21 +144,21 @@ def _interval(weights: Mapping[str, float], known: Mapping[str, Score], sources:
         together.setdefault(sources[name], []).append(weight * (draws - known[name].value))
     if not weights:
         return None
-    errors = [_sum(each) for each in together.values()]
+    errors = [_add_draws(each) for each in together.values()]
     if len(errors) > 1:
         generator = np.random.default_rng(len(errors))
         errors = [e[generator.integers(len(e), size=DRAWS)] for e in errors]
     mean = math.fsum(w * known[name].value for name, w in weights.items())
-    return interval_of(mean + _sum(errors), mean)
+    return interval_of(mean + _add_draws(errors), mean)
 
 
-def _sum(errors: Sequence[np.ndarray]) -> np.ndarray:
+def _add_draws(errors: Sequence[np.ndarray]) -> np.ndarray:
     """Draw by draw, as far as all have draws; NaN where one has none."""
     count = min(map(len, errors))
     return np.sum([e[:count] for e in errors], axis=0)
 
 
-def _sources(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[str, str]:
+def _group_by_source(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[str, str]:
     """Benchmark -> a name that it shares with all that have a study or a dataset in common with it."""
     first: dict[str, str] = {}
 
@@ -164,6 +171,3 @@ def _sources(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[
         for shared in (f"study {study(leaf)}", *(f"dataset {d}" for d in cards[leaf].datasets)):
             first[root(shared)] = root(leaf)
     return {leaf: root(leaf) for leaf in leaves}
-
-
-__all__ = ["NO_CEILING", "NodeScore", "node_scores", "why_missing"]

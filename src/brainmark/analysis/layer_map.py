@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from brainmark.analysis.figures import GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, house_style
-from brainmark.core.errors import MissingDependency
-from brainmark.core.libraries import np
-from brainmark.run.layers import Choice
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise MissingDependency("matplotlib", "report", "drawing figures") from error
-
+from brainmark.analysis.style import GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, Axes, Figure, house_style
+from brainmark.core.libraries import mpl_figure
+from brainmark.run.layer_choice import Choice
 
 _ROW, _HEAD, _FOOT = 0.185, 0.62, 0.55  # inches
 _LABEL = 34  # characters of a layer's name
@@ -32,10 +23,11 @@ def layer_figure(choices: Mapping[str, Choice]) -> Figure:
     """
     if len({c.model for c in choices.values()}) != 1:
         raise ValueError("a figure of layers shows the choices for one model")
-    names = layer_rows(choices.values())
+    longest_first = sorted(choices.values(), key=lambda c: -len(c.candidates))
+    names = list(dict.fromkeys(c.layer for choice in longest_first for c in choice.candidates))
     with house_style():
         height = _HEAD + _ROW * len(names) + _FOOT
-        figure = Figure(figsize=(WIDTH, height))
+        figure = mpl_figure.Figure(figsize=(WIDTH, height))
         left = 0.4 + 0.065 * min(_LABEL, max(map(len, names)))
         grid = figure.subplots(1, len(choices), sharey=True, squeeze=False)[0]
         figure.subplots_adjust(
@@ -43,7 +35,7 @@ def layer_figure(choices: Mapping[str, Choice]) -> Figure:
         )
         for axes, choice in zip(grid, choices.values(), strict=True):
             _draw(axes, choice, names)
-        grid[0].set_yticks(range(len(names)), [_short(name) for name in names])
+        grid[0].set_yticks(range(len(names)), [_shorten(name) for name in names])
         for label, name in zip(grid[0].get_yticklabels(), names, strict=True):
             if any(c.chosen.layer == name for c in choices.values()):
                 label.set_color(MODEL)
@@ -51,14 +43,6 @@ def layer_figure(choices: Mapping[str, Choice]) -> Figure:
         model = next(iter(choices.values())).model
         figure.text(0.15 / WIDTH, 1 - 0.2 / height, model, fontsize=10, fontweight="bold", va="center")
     return figure
-
-
-def layer_rows(choices: Any) -> list[str]:
-    """Return the layers of all choices, in the order they run."""
-    rows: dict[str, None] = {}
-    for choice in sorted(choices, key=lambda c: -len(c.candidates)):
-        rows |= dict.fromkeys(c.layer for c in choice.candidates)
-    return list(rows)
 
 
 def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
@@ -89,15 +73,11 @@ def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
     axes.set_xlabel("score (bars: on what layers were chosen by; dot: on other stimuli)", fontsize=7.5)
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     return name if len(name) <= _LABEL else "..." + name[3 - _LABEL :]
 
 
 def best_first(choice: Choice, most: int) -> list[tuple[str, float]]:
     """Return the `most` layers with the largest scores."""
     known = [(c.layer, c.value) for c in choice.candidates if c.value is not None]
-    order = np.argsort([-value for _, value in known], kind="stable")[:most]
-    return [known[i] for i in order]
-
-
-__all__ = ["best_first", "layer_figure", "layer_rows"]
+    return sorted(known, key=lambda c: -c[1])[:most]

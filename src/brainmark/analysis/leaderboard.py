@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from brainmark.analysis.hierarchy import best_control, is_normalised
 from brainmark.core.cards import BenchmarkCard, Card
-from brainmark.core.score import Failure, Score
+from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.tree import REGIONS
-
-Outcome = Score | Failure
 
 NO_REGION = "region not stated"
 
@@ -56,7 +55,7 @@ class Cell:
     @property
     def mark(self) -> str:
         """Why the value is not a fraction of a ceiling; "" where it is."""
-        if not isinstance(self.outcome, Score) or normalised(self.outcome):
+        if not isinstance(self.outcome, Score) or is_normalised(self.outcome):
             return ""
         return "raw" if self.outcome.ceiling is None else "unusable ceiling"
 
@@ -96,66 +95,43 @@ def arrange(outcomes: Sequence[Outcome], cards: Mapping[str, Card]) -> Leaderboa
         table[pair] = outcome
     if not table:
         raise ValueError("no outcomes: there is nothing to report")
-    columns = _columns(table, cards)
-    names = dict.fromkeys(model for model, _ in table)
-    rows = [_row(model, columns, table) for model in names]
+    names = dict.fromkeys(o.benchmark for o in outcomes)
+    columns = sorted((_make_column(name, cards.get(name), outcomes) for name in names), key=_sort_key)
+    rows: list[Row] = []
+    for model in dict.fromkeys(o.subject for o in outcomes):
+        cells = [_make_cell(table.get((model, column.name))) for column in columns]
+        pairs = [(c.outcome, column) for c, column in zip(cells, columns, strict=True) if column.counted]
+        values = [outcome.value for outcome, _ in pairs if isinstance(outcome, Score) and is_normalised(outcome)]
+        rows.append(Row(model, tuple(cells), math.fsum(values) / len(values) if values else None, len(values)))
     return Leaderboard(
-        columns=columns,
+        columns=tuple(columns),
         groups=tuple((group, len(list(same))) for group, same in groupby(columns, key=lambda c: c.group)),
         rows=tuple(sorted(rows, key=lambda r: (-r.known, -(r.mean or 0.0)))),
         counted=sum(c.counted for c in columns),
     )
 
 
-def normalised(score: Score) -> bool:
-    """Whether the value is a fraction of a ceiling: a positive one."""
-    return score.ceiling is not None and score.ceiling > 0 and math.isfinite(score.value)
+def _make_column(name: str, card: Card | None, outcomes: Sequence[Outcome]) -> Column:
+    card = card if isinstance(card, BenchmarkCard) else None
+    scores = [o for o in outcomes if o.benchmark == name and isinstance(o, Score)]
+    simulated = card is not None and card.simulated
+    region = card.region if card else NO_REGION
+    counted = not simulated and (not scores or any(map(is_normalised, scores)))
+    return Column(name, card, f"{region} (simulated)" if simulated else region, simulated, counted)
 
 
-def best_control(score: Score) -> float | None:
-    """Return the greatest value of its controls, of which it may be one itself; None: it has none."""
-    others = [c for name, c in score.controls.items() if name != score.subject]
-    values = [c.value for c in others if math.isfinite(c.value)]
-    return max(values) if values else None
-
-
-def _columns(table: Mapping[tuple[str, str], Outcome], cards: Mapping[str, Card]) -> tuple[Column, ...]:
-    columns: list[Column] = []
-    for name in dict.fromkeys(benchmark for _, benchmark in table):
-        card = cards.get(name)
-        card = card if isinstance(card, BenchmarkCard) else None
-        scores = [o for (_, b), o in table.items() if b == name and isinstance(o, Score)]
-        simulated = card is not None and card.simulated
-        unnormalised = any(not normalised(s) for s in scores) and not any(normalised(s) for s in scores)
-        region = card.region if card else NO_REGION
-        group = f"{region} (simulated)" if simulated else region
-        columns.append(Column(name, card, group, simulated, counted=not simulated and not unnormalised))
-    return tuple(sorted(columns, key=_place))
-
-
-def _place(column: Column) -> tuple[bool, int, str, str]:
+def _sort_key(column: Column) -> tuple[bool, int, str, str]:
     region = column.card.region if column.card else NO_REGION
     rank = REGIONS.index(region) if region in REGIONS else len(REGIONS) + (column.card is None)
     return column.simulated, rank, region.lower(), column.name.lower()
 
 
-def _row(model: str, columns: Sequence[Column], table: Mapping[tuple[str, str], Outcome]) -> Row:
-    outcomes = [table.get((model, column.name)) for column in columns]
-    values = [
-        outcome.value
-        for outcome, column in zip(outcomes, columns, strict=True)
-        if column.counted and isinstance(outcome, Score) and normalised(outcome)
-    ]
-    mean = math.fsum(values) / len(values) if values else None
-    return Row(model, tuple(_cell(outcome) for outcome in outcomes), mean, len(values))
-
-
-def _cell(outcome: Outcome | None) -> Cell:
+def _make_cell(outcome: Outcome | None) -> Cell:
     if not isinstance(outcome, Score) or not math.isfinite(outcome.value):
         return Cell(outcome)
-    floor = best_control(outcome)
-    beaten = floor is not None and outcome.value <= floor
-    bottom = floor or 0.0
-    if not normalised(outcome) or bottom >= 1:
+    control = best_control(outcome)
+    bottom = control[0] if control else 0.0
+    beaten = control is not None and outcome.value <= bottom
+    if not is_normalised(outcome) or bottom >= 1:
         return Cell(outcome, beaten=beaten)
     return Cell(outcome, min(max((outcome.value - bottom) / (1 - bottom), 0.0), 1.0), beaten)

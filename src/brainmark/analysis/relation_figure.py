@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from brainmark.analysis.figures import CEILING, CONTROL, GRID, INK, MODEL, MUTED, WIDTH, house_style, two_lines
-from brainmark.analysis.relations import Relation, cells
-from brainmark.analysis.svg import COLOURS, Sheet, inline_svg
-from brainmark.core.errors import MissingDependency
-from brainmark.core.libraries import np
+from brainmark.analysis.figures import two_lines
+from brainmark.analysis.relations import Relation
+from brainmark.analysis.style import CEILING, CONTROL, GRID, INK, MODEL, MUTED, WIDTH, Axes, Figure, house_style
+from brainmark.core.libraries import mpl_figure, mpl_ticker, np
 
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-except ImportError as error:
-    raise MissingDependency("matplotlib", "report", "drawing figures") from error
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
+HEAD = ("x", "y", "r", "95 %", "p", "corrected", "models")
+"""Names of the columns of `make_cells`."""
 COLUMNS = 3
 NAMED = 12  # models up to which each point carries its name
 _PANEL = 2.35  # inches
@@ -50,7 +39,9 @@ def relation_figure(relations: Sequence[Relation], families: Mapping[str, str] |
     rows = math.ceil(len(relations) / columns)
     legend = 0.25 * math.ceil(len(shown) / 3) if len(shown) > 1 else 0.0
     with house_style():
-        figure = Figure(figsize=(WIDTH * columns / COLUMNS + 0.2, _PANEL * rows + legend), layout="constrained")
+        figure = mpl_figure.Figure(
+            figsize=(WIDTH * columns / COLUMNS + 0.2, _PANEL * rows + legend), layout="constrained"
+        )
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, relation in zip(grid, relations, strict=False):
             _draw(axes, relation, given, shown)
@@ -80,60 +71,35 @@ def _draw(axes: Axes, relation: Relation, families: Mapping[str, str], shown: Se
         axes.plot(ends, slope * ends + middle, color=MUTED, linewidth=1, zorder=2)
     if len(x) <= NAMED:
         for name, a, b in zip(relation.models, x, y, strict=True):
-            axes.annotate(_short(name), (a, b), (3, 2), textcoords="offset points", fontsize=5.5, color=MUTED)
-    axes.set_title(said(relation).replace("], n", "],\nn"), fontsize=8, color=INK, loc="left")
+            axes.annotate(_shorten(name), (a, b), (3, 2), textcoords="offset points", fontsize=5.5, color=MUTED)
+    axes.set_title(describe(relation).replace("], n", "],\nn"), fontsize=8, color=INK, loc="left")
     axes.set_xlabel(two_lines(relation.x, 34), fontsize=7.5)
     axes.set_ylabel(two_lines(relation.y, 34), fontsize=7.5)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(mpl_ticker.MaxNLocator(5))
+    axes.yaxis.set_major_locator(mpl_ticker.MaxNLocator(5))
     axes.grid(color=GRID, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def said(relation: Relation) -> str:
+def describe(relation: Relation) -> str:
     """Return e.g. ``r -0.91 [-0.97, -0.74], n 12, p 0.0001``."""
     r = "r" if relation.method == "pearson" else "rank r"
     interval = "" if relation.interval is None else f" [{relation.interval[0]:.2f}, {relation.interval[1]:.2f}]"
     return f"{r} {relation.r:.2f}{interval}, n {len(relation.models)}, p {relation.p:.2g}"
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     """The end of a name, which tells checkpoints of a run apart."""
     tail = name.rpartition("/")[2] or name
     return tail if len(tail) <= 16 else f"…{tail[-15:]}"
 
 
-def save_figure(relations: Sequence[Relation], path: Path, families: Mapping[str, str] | None = None) -> None:
-    """Write the figure as an image, or with the table as a page (``.html``)."""
-    figure = relation_figure(relations, families)
-    if path.suffix.lower() == ".html":
-        path.write_text(_page(relations, figure), encoding="utf-8")
-        return
-    with house_style():
-        figure.savefig(path, dpi=200)
-
-
-def _page(relations: Sequence[Relation], figure: Figure) -> str:
-
-    sheet = Sheet()
-    svg = inline_svg(figure, "relations", "Scores of models against each other", sheet)
-    variables = "".join(f"{variable}:{colour};" for colour, variable in COLOURS.items())
-    head = "".join(f"<th>{name}</th>" for name in ("x", "y", "r", "95 %", "p", "corrected", "models"))
-    rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells(one))}</tr>" for one in relations)
-    style = (
-        f":root{{{variables}}} body{{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;"
-        "padding:0 1rem;color:var(--ink);background:var(--paper)}"
-        "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-        "td,th{padding:.2rem .7rem;border-bottom:1px solid var(--grid);text-align:left}"
-        "svg{width:100%;height:auto}"
-        f"{sheet.css()}"
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Relations between scores</title>'
-        f"<style>{style}</style></head><body><main><h1>Relations between scores</h1>{svg}"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></main></body></html>\n"
-    )
-
-
-__all__ = ["relation_figure", "said", "save_figure"]
+def make_cells(relation: Relation) -> tuple[str, ...]:
+    """Return the cells of a relation's row, see `HEAD`."""
+    interval = "" if relation.interval is None else f"{relation.interval[0]:.2f} to {relation.interval[1]:.2f}"
+    families = f" of {len(set(relation.families))} families" if relation.families else ""
+    left_out = f", {relation.left_out} left out" if relation.left_out else ""
+    corrected = "" if math.isnan(relation.q) else f"{relation.q:.2g}"
+    count = f"{len(relation.models)}{families}{left_out}"
+    return relation.x, relation.y, f"{relation.r:.3f}", interval, f"{relation.p:.2g}", corrected, count

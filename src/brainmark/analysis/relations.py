@@ -101,13 +101,13 @@ def relate(
     values = pair[known]
     groups = names if families is None else [families.get(name, name) for name in names]
     _check(x, y, values, groups, families is not None)
-    r = float(_correlations(values[None], method)[0])
+    r = float(_correlate(values[None], method)[0])
     return Relation(
         x=x,
         y=y,
         method=method,
         r=r,
-        interval=_interval(values, groups, method, resamples, seed) if resamples else None,
+        interval=_find_interval(values, groups, method, resamples, seed) if resamples else None,
         p=p_of(r, len(names)) if families is None else p_by_families(values, groups, method, seed),
         models=tuple(names),
         families=() if families is None else tuple(groups),
@@ -133,17 +133,12 @@ def relate_all(
     ----------
     correction : "fdr" (Benjamini & Hochberg 1995) or "holm" (Holm 1979: the chance of any false one).
     """
-    made = [relate(table, x, y, method=method, families=families, resamples=resamples, seed=seed) for x, y in pairs]
-    return corrected(made, correction)
-
-
-def corrected(relations: Sequence[Relation], correction: Correction = "fdr") -> list[Relation]:
-    """Return the relations with q: p corrected over all of them. Raises UnknownName."""
     if correction not in get_args(Correction):
         raise UnknownName("correction", correction, get_args(Correction), f" ({' or '.join(get_args(Correction))})")
-    p = np.array([relation.p for relation in relations])
+    made = [relate(table, x, y, method=method, families=families, resamples=resamples, seed=seed) for x, y in pairs]
+    p = np.array([relation.p for relation in made])
     q = false_discovery_rate(p) if correction == "fdr" else holm(p)
-    return [replace(one, q=float(value)) for one, value in zip(relations, q, strict=True)]
+    return [replace(one, q=float(value)) for one, value in zip(made, q, strict=True)]
 
 
 def p_of(r: float, models: int) -> float:
@@ -166,7 +161,7 @@ def p_by_families(values: np.ndarray, groups: Sequence[str], method: Method = "p
     values : (models, 2) x and y.
     groups : family of each.
     """
-    x, y = (ranked(values) if method == "spearman" else values).T
+    x, y = (scipy.stats.rankdata(values, axis=0) if method == "spearman" else values).T
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
     count = int(codes.max()) + 1
     if count <= _ALL_SIGNS:
@@ -191,11 +186,6 @@ def _cluster_t(x: np.ndarray, y: np.ndarray, codes: np.ndarray, count: int) -> n
     return np.divide(slope, spread, out=np.full(len(slope), np.inf), where=spread > 0)
 
 
-def ranked(values: np.ndarray) -> np.ndarray:
-    """Ranks (models, columns) of each column; equal values share their mean rank."""
-    return scipy.stats.rankdata(values, axis=0)
-
-
 def _check(x: str, y: str, values: np.ndarray, groups: Sequence[str], grouped: bool) -> None:
     if len(values) < FEWEST:
         raise InvalidMeasurement(f"{x} and {y}: {len(values)} models have both; a correlation needs at least {FEWEST}")
@@ -209,7 +199,7 @@ def _check(x: str, y: str, values: np.ndarray, groups: Sequence[str], grouped: b
             raise InvalidMeasurement(f"{name}: all {len(column)} models have the same value")
 
 
-def _correlations(values: np.ndarray, method: Method) -> np.ndarray:
+def _correlate(values: np.ndarray, method: Method) -> np.ndarray:
     """Correlations (draws,) of values (draws, models, 2); NaN without spread."""
     if method == "spearman":
         values = scipy.stats.rankdata(values, axis=1)
@@ -219,26 +209,28 @@ def _correlations(values: np.ndarray, method: Method) -> np.ndarray:
     return np.divide(xy, sizes, out=np.full(len(xy), np.nan), where=sizes > 1e-300).clip(-1, 1)
 
 
-def _interval(values: np.ndarray, groups: Sequence[str], method: Method, resamples: int, seed: int) -> Interval | None:
+def _find_interval(
+    values: np.ndarray, groups: Sequence[str], method: Method, resamples: int, seed: int
+) -> Interval | None:
     """Bias-corrected and accelerated bootstrap interval (Efron 1987) over groups of models; None where undefined."""
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
     members = [np.flatnonzero(codes == c) for c in range(int(codes.max()) + 1)]
-    drawn = _draws(values, members, method, resamples, seed)
-    whole = float(_correlations(values[None], method)[0])
+    drawn = _draw(values, members, method, resamples, seed)
+    whole = float(_correlate(values[None], method)[0])
     without = np.array(
         [
-            float(_correlations(values[codes != c][None], method)[0]) if (codes != c).sum() > 1 else np.nan
+            float(_correlate(values[codes != c][None], method)[0]) if (codes != c).sum() > 1 else np.nan
             for c in range(len(members))
         ]
     )
     without = without[np.isfinite(without)]
     if len(drawn) < 20 or len(without) < 2:
         return None
-    low, high = np.quantile(drawn, _levels(drawn, whole, without))
+    low, high = np.quantile(drawn, _find_levels(drawn, whole, without))
     return float(low), float(high)
 
 
-def _draws(values: np.ndarray, members: Sequence[np.ndarray], method: Method, resamples: int, seed: int) -> np.ndarray:
+def _draw(values: np.ndarray, members: Sequence[np.ndarray], method: Method, resamples: int, seed: int) -> np.ndarray:
     """Correlations of draws, with replacement, of as many groups as there are.
 
     Left out are draws without spread, and those of fewer than three different models, whose r is 1 or -1 whatever the
@@ -250,14 +242,14 @@ def _draws(values: np.ndarray, members: Sequence[np.ndarray], method: Method, re
     drawn[np.arange(resamples)[:, None], chosen] = True
     chosen = chosen[drawn @ sizes >= _FEWEST_DRAWN]
     if (sizes == 1).all():
-        found = _correlations(values[np.concatenate(members)[chosen]], method)
+        found = _correlate(values[np.concatenate(members)[chosen]], method)
     else:
         rows = [np.concatenate([members[g] for g in row]) for row in chosen]
-        found = np.array([_correlations(values[row][None], method)[0] for row in rows])
+        found = np.array([_correlate(values[row][None], method)[0] for row in rows])
     return found[np.isfinite(found)]
 
 
-def _levels(drawn: np.ndarray, whole: float, without: np.ndarray) -> tuple[float, float]:
+def _find_levels(drawn: np.ndarray, whole: float, without: np.ndarray) -> tuple[float, float]:
     """Quantiles of the draws that bound 95 %: corrected for bias, and for a spread that grows with the value."""
     share = ((drawn < whole).mean() + (drawn <= whole).mean()) / 2
     bias = scipy.special.ndtri(np.clip(share, 1 / (len(drawn) + 1), 1 - 1 / (len(drawn) + 1)))
@@ -267,18 +259,3 @@ def _levels(drawn: np.ndarray, whole: float, without: np.ndarray) -> tuple[float
     ends = [bias + scipy.special.ndtri(level) for level in (0.025, 0.975)]
     low, high = (float(scipy.special.ndtr(bias + end / (1 - acceleration * end))) for end in ends)
     return low, high
-
-
-def cells(relation: Relation) -> tuple[str, ...]:
-    """Return the cells of a relation's row: x, y, r, interval, p, corrected p, models."""
-    interval = "" if relation.interval is None else f"{relation.interval[0]:.2f} to {relation.interval[1]:.2f}"
-    families = f" of {len(set(relation.families))} families" if relation.families else ""
-    left_out = f", {relation.left_out} left out" if relation.left_out else ""
-    corrected = "" if math.isnan(relation.q) else f"{relation.q:.2g}"
-    count = f"{len(relation.models)}{families}{left_out}"
-    return relation.x, relation.y, f"{relation.r:.3f}", interval, f"{relation.p:.2g}", corrected, count
-
-
-__all__ = [
-    "Correction", "Method", "Relation", "cells", "corrected", "p_by_families", "p_of", "ranked", "relate", "relate_all",
-]  # fmt: skip

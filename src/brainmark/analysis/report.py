@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,79 +27,19 @@ from brainmark.analysis.figures import (
     unit_rows,
 )
 from brainmark.analysis.hierarchy import NodeScore, node_scores
-from brainmark.analysis.leaderboard import Column, Leaderboard, Outcome, arrange
-from brainmark.analysis.svg import Sheet, inline_svg
+from brainmark.analysis.leaderboard import Column, Leaderboard, arrange
+from brainmark.analysis.output import write_file
+from brainmark.analysis.pages import embed, render
+from brainmark.analysis.svg import Sheet
 from brainmark.core.cards import Card, DatasetCard, ModelCard
-from brainmark.core.errors import MissingDependency, ResourceError
-from brainmark.core.libraries import np
-from brainmark.core.score import Failure, Score, Stamp
+from brainmark.core.libraries import markupsafe, np
+from brainmark.core.score import Failure, Outcome, Score, Stamp
 from brainmark.core.tree import Node, tree
 from brainmark.core.wording import bytes_text, detail, duration, interval, number, plural
-from brainmark.data.writing import write_whole
-
-try:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup, escape
-except ImportError as error:
-    raise MissingDependency("jinja2", "report", "writing a report") from error
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A failure and its anchor in the page."""
-
-    anchor: str
-    failure: Failure
-
-
-@dataclass(frozen=True)
-class Section:
-    """What the page says about one benchmark; `notes` with the models they hold for (none named: all)."""
-
-    anchor: str
-    column: Column
-    scores: tuple[Score, ...]
-    problems: tuple[Problem, ...]
-    controls: tuple[str, ...]
-    details: tuple[str, ...]
-    notes: tuple[tuple[str, tuple[str, ...]], ...]
-    unit: str
-    figure: Markup | None
-    units_figure: Markup | None
-    units_ceiling: bool
-    units_few: bool
-
-    @property
-    def ceiling(self) -> bool:
-        """Whether there is a ceiling to be measured against."""
-        return any(map(has_ceiling, self.scores))
-
-    @property
-    def cut(self) -> bool:
-        """Whether intervals run out of the frame of the figure."""
-        return intervals_cut(self.scores)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a dataset's bytes came from."""
-
-    dataset: str
-    where_from: str
-    card: DatasetCard | None
-    benchmarks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Software and hardware that scores were computed with."""
-
-    software: tuple[tuple[str, str], ...]
-    packages: tuple[tuple[str, str], ...]
-    hardware: tuple[tuple[str, str], ...]
-    scores: tuple[tuple[Score, Stamp], ...]
+SOFTWARE = ("brainmark", "commit", "code", "python", "packages", "hardware")
+"""Fields of a stamp that are the same for scores of one place."""
 
 
 def write_report(
@@ -124,12 +65,7 @@ def write_report(
     ResourceError : the file cannot be written.
     """
     page = render_report(outcomes, title=title, cards=cards, where_from=where_from)
-    path = Path(path)
-    try:
-        write_whole(path, page.encode())
-    except OSError as problem:
-        raise ResourceError(f"cannot write the report {path}: {problem.strerror or problem}") from problem
-    return path
+    return write_file(Path(path), page, "report")
 
 
 def render_report(
@@ -141,31 +77,31 @@ def render_report(
 ) -> str:
     """Return the page of `write_report` as text."""
     board = arrange(outcomes, cards)
-    problems = {
-        (f.subject, f.benchmark): Problem(f"problem-{i}", f)
-        for i, f in enumerate((o for o in outcomes if isinstance(o, Failure)), 1)
-    }
-    sheet = Sheet()
-    sections = [_section(i, column, board, problems, sheet) for i, column in enumerate(board.columns, 1)]
+    scores = [o for o in outcomes if isinstance(o, Score)]
+    failures = [o for o in outcomes if isinstance(o, Failure)]
     names = [c.name for c in board.columns] + [r.model for r in board.rows]
-    page = _environment().get_template("report.html.j2").render(
+    sheet = Sheet()
+    page = render(
+        "report.html.j2",
+        sheet,
+        FILTERS,
+        sections=[_describe_benchmark(i, column, board, sheet) for i, column in enumerate(board.columns, 1)],
         title=title,
         board=board,
-        sections=sections,
-        levels=_levels(board, outcomes),
-        problems=problems,
-        scores=[o for o in outcomes if isinstance(o, Score)],
-        models=[(row.model, _model_card(cards, row.model)) for row in board.rows],
-        origins=_origins(board, where_from, cards, outcomes),
-        places=_places(board),
-        created=max((o.stamp.created for o in outcomes if isinstance(o, Score) and o.stamp), default=""),
+        levels=_average_levels(board, outcomes),
+        failures=failures,
+        anchors={(f.subject, f.benchmark): f"problem-{i}" for i, f in enumerate(failures, 1)},
+        scores=scores,
+        models=[(row.model, c if isinstance(c := cards.get(row.model), ModelCard) else None) for row in board.rows],
+        origins=_list_origins(board, where_from, cards, scores),
+        places=_group_by_place(board),
+        created=max((score.stamp.created for score in scores if score.stamp), default=""),
         citations=citations(cards[name].cite for name in names if name in cards),
-        figure_css=Markup(sheet.css()),
-    )  # fmt: skip
+    )
     return re.sub(r"\n\s*\n+", "\n", page)
 
 
-def _levels(board: Leaderboard, outcomes: Sequence[Outcome]) -> list[tuple[Node, tuple[NodeScore, ...]]]:
+def _average_levels(board: Leaderboard, outcomes: Sequence[Outcome]) -> list[tuple[Node, tuple[NodeScore, ...]]]:
     """Nodes over the benchmarks of this report, parents first, each with the models in the order of the leaderboard."""
     cards = {c.name: c.card for c in board.columns if c.card}
     roots = tree(cards)
@@ -173,135 +109,103 @@ def _levels(board: Leaderboard, outcomes: Sequence[Outcome]) -> list[tuple[Node,
     return [(n, tuple(scores[n.path, row.model] for row in board.rows)) for root in roots for n in root.walk()]
 
 
-def _section(
-    number: int, column: Column, board: Leaderboard, problems: Mapping[tuple[str, str], Problem], sheet: Sheet
-) -> Section:
-    outcomes = [row.cells[number - 1].outcome for row in board.rows]
-    scores = sorted(
-        (o for o in outcomes if isinstance(o, Score)),
-        key=lambda s: (not math.isfinite(s.value), -s.value, s.subject),
-    )
-    anchor = f"benchmark-{number}"
-    figure = units_figure = None
+def _describe_benchmark(number_: int, column: Column, board: Leaderboard, sheet: Sheet) -> dict[str, Any]:
+    """Return what the page says about one benchmark, by the names that the template uses."""
+    outcomes = [row.cells[number_ - 1].outcome for row in board.rows]
+    scores = [o for o in outcomes if isinstance(o, Score)]
+    scores.sort(key=lambda s: (not math.isfinite(s.value), -s.value, s.subject))
     rows = unit_rows(scores) if scores else {}
+    figure = units_figure = None
     if scores:
         label = f"Values of {len(scores)} models on {column.name}, with intervals, controls and ceiling; see the table"
-        figure = Markup(inline_svg(score_figure(scores), f"v{number}", label, sheet))
-        drawn = unit_figure(scores)
-        if drawn:
-            label = f"Distribution over units of raw values on {column.name}: {_medians(rows)}"
-            units_figure = Markup(inline_svg(drawn, f"u{number}", label, sheet))
-    return Section(
-        anchor=anchor,
-        column=column,
-        scores=tuple(scores),
-        problems=tuple(problems[o.subject, o.benchmark] for o in outcomes if isinstance(o, Failure)),
-        controls=tuple(dict.fromkeys(name for s in scores for name in s.controls)),
-        details=tuple(dict.fromkeys(name for s in scores for name in s.details)),
-        notes=_notes(scores),
-        unit=unit_name(scores),
-        figure=figure,
-        units_figure=units_figure,
-        units_ceiling=CEILING_ROW in rows,
-        units_few=all(len(values) < FEW_UNITS for values in rows.values()),
-    )
+        figure = embed(score_figure(scores), f"v{number_}", label, sheet)
+        if units := unit_figure(scores):
+            medians = "; ".join(f"{n} median {number(float(np.median(values)), 2)}" for n, values in rows.items())
+            label = f"Distribution over units of raw values on {column.name}: {medians}"
+            units_figure = embed(units, f"u{number_}", label, sheet)
+    notes = {note: [s.subject for s in scores if note in s.notes] for s in scores for note in s.notes}
+    return {
+        "anchor": f"benchmark-{number_}",
+        "column": column,
+        "scores": scores,
+        "failures": [o for o in outcomes if isinstance(o, Failure)],
+        "controls": list(dict.fromkeys(name for s in scores for name in s.controls)),
+        "details": list(dict.fromkeys(name for s in scores for name in s.details)),
+        "notes": [(note, [] if len(who) == len(scores) else who) for note, who in notes.items()],
+        "unit": unit_name(scores),
+        "figure": figure,
+        "ceiling": any(map(has_ceiling, scores)),
+        "cut": bool(scores) and intervals_cut(scores),
+        "units_figure": units_figure,
+        "units_ceiling": CEILING_ROW in rows,
+        "units_few": all(len(values) < FEW_UNITS for values in rows.values()),
+    }
 
 
-def _medians(rows: Mapping[str, np.ndarray]) -> str:
-    return "; ".join(f"{name} median {number(float(np.median(values)), 2)}" for name, values in rows.items())
-
-
-def _notes(scores: Sequence[Score]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Each note once, with the models that it holds for; no model is named where it holds for all."""
-    notes = dict.fromkeys(note for s in scores for note in s.notes)
-    holders = {note: tuple(s.subject for s in scores if note in s.notes) for note in notes}
-    return tuple((note, () if len(who) == len(scores) else who) for note, who in holders.items())
-
-
-def _model_card(cards: Mapping[str, Card], name: str) -> ModelCard | None:
-    card = cards.get(name)
-    return card if isinstance(card, ModelCard) else None
-
-
-def _origins(
-    board: Leaderboard, where_from: Mapping[str, str], cards: Mapping[str, Card], outcomes: Sequence[Outcome]
-) -> list[Origin]:
+def _list_origins(
+    board: Leaderboard, where_from: Mapping[str, str], cards: Mapping[str, Card], scores: Sequence[Score]
+) -> list[dict[str, Any]]:
+    """Return where the bytes of each dataset came from, and which benchmarks use it."""
     users: dict[str, list[str]] = {name: [] for name in where_from}
     for column in board.columns:
         for name in column.card.datasets if column.card else ():
             users.setdefault(name, []).append(column.name)
-    stamped: dict[str, set[str]] = {}
-    for outcome in outcomes:
-        if isinstance(outcome, Score) and outcome.stamp:
-            stamped.setdefault(outcome.benchmark, set()).add(outcome.stamp.data)
-    origins: list[Origin] = []
+    origins: list[dict[str, Any]] = []
     for name, benchmarks in sorted(users.items(), key=lambda item: item[0].lower()):
-        from_stamps = sorted(set[str]().union(*(stamped.get(b, set()) for b in benchmarks)))
+        stamped = {s.stamp.data for s in scores if s.stamp and s.benchmark in benchmarks}
         card = cards.get(name)
-        card = card if isinstance(card, DatasetCard) else None
-        origins.append(Origin(name, where_from.get(name) or ", ".join(from_stamps), card, tuple(benchmarks)))
+        origins.append({
+            "dataset": name,
+            "where_from": where_from.get(name) or ", ".join(sorted(stamped)),
+            "card": card if isinstance(card, DatasetCard) else None,
+            "benchmarks": benchmarks,
+        })  # fmt: skip
     return origins
 
 
-def _places(board: Leaderboard) -> list[Place]:
-    """Scores that have a stamp, by the software and hardware they were computed with."""
-    places: dict[str, list[tuple[Score, Stamp]]] = {}
-    for row in board.rows:
-        for cell in row.cells:
-            if isinstance(cell.outcome, Score) and cell.outcome.stamp:
-                stamp = cell.outcome.stamp
-                place = {k: asdict(stamp)[k] for k in ("brainmark", "commit", "code", "python", "packages", "hardware")}
-                places.setdefault(json.dumps(place, sort_keys=True, default=str), []).append((cell.outcome, stamp))
-    return [_place(scores) for scores in places.values()]
+def _group_by_place(board: Leaderboard) -> list[dict[str, Any]]:
+    """Return scores that have a stamp, by the software and hardware they were computed with."""
+    places: dict[str, list[tuple[Score, Stamp]]] = defaultdict(list)
+    for cell in (cell for row in board.rows for cell in row.cells):
+        if isinstance(cell.outcome, Score) and (stamp := cell.outcome.stamp):
+            place = {k: v for k, v in asdict(stamp).items() if k in SOFTWARE}
+            places[json.dumps(place, sort_keys=True, default=str)].append((cell.outcome, stamp))
+    described: list[dict[str, Any]] = []
+    for scores in places.values():
+        stamp = scores[0][1]
+        software = {"Brainmark": stamp.brainmark, "commit": stamp.commit or "not stated", "code": stamp.code}
+        described.append({
+            "software": [*software.items(), ("Python", stamp.python)],
+            "packages": sorted((k, str(v)) for k, v in stamp.packages.items()),
+            "hardware": [(k, str(v)) for k, v in stamp.hardware.items()],
+            "scores": scores,
+        })  # fmt: skip
+    return described
 
 
-def _place(scores: Sequence[tuple[Score, Stamp]]) -> Place:
-    stamp = scores[0][1]
-    software = {"Brainmark": stamp.brainmark, "commit": stamp.commit or "not stated", "code": stamp.code}
-    return Place(
-        software=tuple({**software, "Python": stamp.python}.items()),
-        packages=tuple(sorted((k, str(v)) for k, v in stamp.packages.items())),
-        hardware=tuple((k, str(v)) for k, v in stamp.hardware.items()),
-        scores=tuple(scores),
-    )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("brainmark.analysis"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["detail"] = detail
-    environment.filters["interval"] = interval
-    environment.filters["breakable"] = breakable
-    environment.filters["duration"] = duration
-    environment.filters["plural"] = plural
-    environment.filters["bytes"] = bytes_text
-    environment.filters["hash"] = short_hash
-    environment.filters["citekeys"] = _cite_keys
-    return environment
-
-
-def breakable(name: str) -> Markup:
+def breakable(name: str) -> markupsafe.Markup:
     """Return an escaped name that may break after its separators."""
     parts = re.split(r"(?<=[-_./:,])", str(name))
-    return Markup("<wbr>").join(escape(part) for part in parts)
+    return markupsafe.Markup("<wbr>").join(markupsafe.escape(part) for part in parts)
 
 
-def short_hash(text: str | None) -> Markup:
+def short_hash(text: str | None) -> markupsafe.Markup:
     """Return the first 12 letters of a hash, with the whole hash in the title."""
     if not text:
-        return Markup("not stated")
+        return markupsafe.Markup("not stated")
     shown = text if len(text) <= 16 else f"{text[:12]}…"
-    return Markup('<code title="{}">{}</code>').format(text, shown)
+    return markupsafe.Markup('<code title="{}">{}</code>').format(text, shown)
 
 
-def _cite_keys(text: str) -> str:
-    return ", ".join(c.key for c in citations([text]))
-
-
-__all__ = ["render_report", "write_report"]
+FILTERS = {
+    "number": number,
+    "detail": detail,
+    "interval": interval,
+    "breakable": breakable,
+    "duration": duration,
+    "plural": plural,
+    "bytes": bytes_text,
+    "hash": short_hash,
+    "citekeys": lambda text: ", ".join(c.key for c in citations([text])),
+}
+"""Functions that the templates use."""

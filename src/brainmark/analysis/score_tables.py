@@ -9,18 +9,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from brainmark.analysis.leaderboard import Outcome
 from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.libraries import pd
 from brainmark.core.registry import models
-from brainmark.core.score import Score
+from brainmark.core.score import Outcome, Score
 
 DETAIL = ":"
 """Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
 FAMILY, CATEGORY = "family", "category"
 
 
-def table_of(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+def make_table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """Return values (models, benchmarks and details) of outcomes; NaN where there is none.
 
     The column of a benchmark holds the value of its scores, ``<benchmark>:<detail>`` one of their details.
@@ -55,7 +54,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     """
     try:
         if path.suffix.lower() == ".json":
-            return _from_json(json.loads(path.read_text(encoding="utf-8")), path)
+            return _read_json(json.loads(path.read_text(encoding="utf-8")), path)
         plain = pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -64,27 +63,27 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     if "model" not in plain.columns:
         raise DataError(f"{path}: has no column 'model' among {', '.join(map(str, plain.columns))}")
     plain["model"] = plain["model"].astype(str)
-    families = _stated(plain, "model", FAMILY, path)
+    families = _read_groups(plain, "model", FAMILY, path)
     column = next((name for name in ("benchmark", "task") if name in plain.columns), None)
     value = next((name for name in ("value", "score") if name in plain.columns), None)
     if column is None or value is None:
         wide = plain.drop(columns=FAMILY, errors="ignore").set_index("model")
         _refuse_twice(wide.index.tolist(), path)
-        return _numbers(wide, path), families, {}
+        return _check_numbers(wide, path), families, {}
     _refuse_twice(list(zip(plain["model"], plain[column], strict=True)), path)
     long = plain.pivot(index="model", columns=column, values=value)
     order = list(dict.fromkeys(plain["model"])), list(dict.fromkeys(plain[column]))
-    return _numbers(long.loc[order[0], order[1]], path), families, _stated(plain, column, CATEGORY, path)
+    return _check_numbers(long.loc[order[0], order[1]], path), families, _read_groups(plain, column, CATEGORY, path)
 
 
-def _from_json(plain: Any, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+def _read_json(plain: Any, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
     scores = [one for one in plain if "raw" in one] if isinstance(plain, list) else []
     if not scores:
         raise DataError(f"{path}: holds no score of 'brainmark score --json'")
-    return table_of(Score.from_dict(one) for one in scores), {}, {}
+    return make_table(Score.from_dict(one) for one in scores), {}, {}
 
 
-def _stated(plain: pd.DataFrame, of: str, what: str, path: Path) -> dict[str, str]:
+def _read_groups(plain: pd.DataFrame, of: str, what: str, path: Path) -> dict[str, str]:
     """Return what a column says of each thing; each must be said to be one."""
     if what not in plain.columns:
         return {}
@@ -103,7 +102,7 @@ def _refuse_twice(cells: Sequence[Any], path: Path) -> None:
         seen.add(cell)
 
 
-def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _check_numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     for column in table.columns:
         if table[column].dtype.kind not in "fiub":
             wrong = next(v for v in table[column] if isinstance(v, str))
@@ -111,7 +110,7 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return table.astype(float).rename(columns=str).rename_axis(columns=None)
 
 
-def columns_of(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
+def select_columns(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
     """Return the columns that names and patterns choose, in order, each once. Raises UnknownName."""
     chosen: dict[str, None] = {}
     for name in wanted:
@@ -136,6 +135,3 @@ def families_of(table: pd.DataFrame, stated: Mapping[str, str]) -> dict[str, str
         elif entry := models.get(name):
             found[name] = entry.card.family
     return found
-
-
-__all__ = ["CATEGORY", "DETAIL", "FAMILY", "columns_of", "families_of", "read_table", "table_of"]

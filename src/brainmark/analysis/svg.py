@@ -8,19 +8,19 @@ import warnings
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-from brainmark.analysis import figures
-from brainmark.analysis.figures import Figure, house_style
+from brainmark.analysis import style
+from brainmark.analysis.style import Figure, house_style
 
 COLOURS: Mapping[str, str] = {
-    figures.INK: "--ink",
-    figures.MUTED: "--muted",
-    figures.GRID: "--grid",
-    figures.MODEL: "--model",
-    figures.MODEL_SOFT: "--model-soft",
-    figures.CONTROL: "--control",
-    figures.CEILING: "--ceiling",
-    figures.CEILING_SOFT: "--ceiling-soft",
-    figures.PAPER: "--paper",
+    style.INK: "--ink",
+    style.MUTED: "--muted",
+    style.GRID: "--grid",
+    style.MODEL: "--model",
+    style.MODEL_SOFT: "--model-soft",
+    style.CONTROL: "--control",
+    style.CEILING: "--ceiling",
+    style.CEILING_SOFT: "--ceiling-soft",
+    style.PAPER: "--paper",
 }
 """Colour of a figure -> CSS variable that stands for it in the page, so that a figure follows light and dark."""
 
@@ -95,7 +95,7 @@ def _attributes(given: Mapping[str, str], name: str, used: set[str], sheet: Shee
         elif key == "href":
             result["href"] = value.replace("#", f"#{name}-")
         elif key == "style":
-            result["class"] = sheet.class_of(_style(value))
+            result["class"] = sheet.class_of(_use_variables(value))
         elif key in _NUMBERS:
             if not value.startswith("rotate(-0 "):  # turns nothing
                 result[key] = re.sub(r"(\.\d)\d+", r"\1", re.sub(r"\s+", " ", value).strip())
@@ -104,10 +104,10 @@ def _attributes(given: Mapping[str, str], name: str, used: set[str], sheet: Shee
     return result
 
 
-def _style(style: str) -> str:
-    """The same style in the colours and the font of the page."""
-    style = re.sub(r"font: (?:[a-z]+ )*([\d.]+)px [^;]*", r"font-size: \1px", style)
-    style = re.sub(r"font-family: [^;]*;?", "", style)
+def _use_variables(text: str) -> str:
+    """Return a style in the colours and the font of the page."""
+    text = re.sub(r"font: (?:[a-z]+ )*([\d.]+)px [^;]*", r"font-size: \1px", text)
+    text = re.sub(r"font-family: [^;]*;?", "", text)
     for colour, variable in COLOURS.items():
-        style = style.replace(colour, f"var({variable})")
-    return style.replace("; ", ";").replace(": ", ":").strip("; ")
+        text = text.replace(colour, f"var({variable})")
+    return text.replace("; ", ";").replace(": ", ":").strip("; ")

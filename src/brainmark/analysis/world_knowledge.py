@@ -7,9 +7,10 @@ tasks; with all cells known that is the mean, up to a constant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from brainmark.analysis.relations import FEWEST, Correction, Method, Relation, p_of, relate_all
+from brainmark.analysis.relations import Correction, Method, Relation, relate_all
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, pd, scipy
 
@@ -17,7 +18,7 @@ OVERALL = "overall"
 ALIGNMENT = "alignment"
 
 
-def category_relations(
+def relate_categories(
     alignment: pd.DataFrame | pd.Series,
     tasks: pd.DataFrame,
     categories: Mapping[str, str],
@@ -46,14 +47,13 @@ def category_relations(
     ------
     InvalidMeasurement : too few models have both, or no task belongs to a category.
     """
-    table, names = category_table(alignment, tasks, categories)
-    options = {"method": method, "families": families, "resamples": resamples, "seed": seed}
-    overall = relate_all(table, [(OVERALL, ALIGNMENT)], **options)  # pyright: ignore[reportArgumentType]
-    each = relate_all(table, [(n, ALIGNMENT) for n in names], correction=correction, **options)  # pyright: ignore[reportArgumentType]
-    return overall + each
+    table, names = make_category_table(alignment, tasks, categories)
+    options: dict[str, Any] = {"method": method, "families": families, "resamples": resamples, "seed": seed}
+    overall = relate_all(table, [(OVERALL, ALIGNMENT)], **options)
+    return overall + relate_all(table, [(n, ALIGNMENT) for n in names], correction=correction, **options)
 
 
-def category_table(
+def make_category_table(
     alignment: pd.DataFrame | pd.Series, tasks: pd.DataFrame, categories: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return a table of models with their alignment and their score overall and by category, and the categories."""
@@ -78,16 +78,16 @@ def additive_means(table: pd.DataFrame) -> pd.Series:
     parts the largest is kept, the other rows are NaN.
     """
     cells = table.astype(float).to_numpy()
-    kept = _connected(np.isfinite(cells))
+    kept = _find_comparable(np.isfinite(cells))
     result = np.full(len(cells), np.nan)
     if kept.any():
         rows = cells[kept]
         columns = np.isfinite(rows).any(axis=0)
-        result[kept] = _row_means(rows[:, columns])
+        result[kept] = _average_rows(rows[:, columns])
     return pd.Series(result, index=table.index)
 
 
-def _row_means(cells: np.ndarray) -> np.ndarray:
+def _average_rows(cells: np.ndarray) -> np.ndarray:
     """Row means of cells (rows, columns), after NaN are filled by least squares of row and column effects."""
     known = np.isfinite(cells)
     if known.all():
@@ -100,7 +100,7 @@ def _row_means(cells: np.ndarray) -> np.ndarray:
     return effects[: len(cells)] + effects[len(cells) :].mean()
 
 
-def _connected(known: np.ndarray) -> np.ndarray:
+def _find_comparable(known: np.ndarray) -> np.ndarray:
     """Rows (mask) of the largest part of a table in which all rows can be compared."""
     rows, columns = known.shape
     links = np.zeros((rows + columns, rows + columns), bool)
@@ -110,13 +110,3 @@ def _connected(known: np.ndarray) -> np.ndarray:
     if not some.any():
         return some
     return some & (part == np.bincount(part[some]).argmax())
-
-
-def models_implied(r: float, p: float, most: int = 1000) -> int:
-    """Return over how many independent models a correlation has the two-sided p that is nearest to `p` (log scale)."""
-    counts: Sequence[int] = range(FEWEST, most + 1)
-    distance = [abs(np.log(max(p_of(r, n), 1e-300)) - np.log(p)) for n in counts]
-    return counts[int(np.argmin(distance))]
-
-
-__all__ = ["ALIGNMENT", "OVERALL", "additive_means", "category_relations", "category_table", "models_implied"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import platform
@@ -9,12 +10,19 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from brainmark.cli.fetching import status
+import typer
+from rich.markup import escape
+from rich.table import Table
+from threadpoolctl import threadpool_info
+
+from brainmark.cli.fetch import list_files
+from brainmark.cli.list import REGISTRIES
+from brainmark.cli.terminal import JsonFlag, out, print_json
 from brainmark.core import registry
 from brainmark.core.libraries import torch
 from brainmark.core.wording import bytes_text, plural
@@ -22,11 +30,13 @@ from brainmark.data.fetch.places import home, mirrors
 from brainmark.run.stamp import versions
 
 NAMED = 5  # data sets that are named when many are not at hand
+MARKS = {"fine": "[green]✓[/]", "note": "[yellow]–[/]", "broken": "[red]✗[/]"}
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """One thing looked at, and how to mend it where it is not fine."""
 
     topic: str
     state: Literal["fine", "note", "broken"]
@@ -34,16 +44,27 @@ class Finding:
     mend: str = ""
 
 
-def examine() -> list[Finding]:
-    """Look at everything; nothing is downloaded, and nothing is left behind."""
-    return [*_versions(), *_compute(), *_cache(), *_mirrors(), *_plugins(), *_data()]
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to mend it."""
+    # nothing is downloaded, and nothing is left behind
+    checks = (_check_versions, _check_compute, _check_cache, _check_mirrors, _check_plugins, _check_data)
+    findings = [finding for check in checks for finding in check()]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for finding in findings:
+            way_out = f"\n[bold]→[/] {escape(finding.mend)}" if finding.mend else ""
+            table.add_row(MARKS[finding.state], finding.topic, escape(finding.fact) + way_out)
+        out.print(table)
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(1)
 
 
-def _versions() -> Iterator[Finding]:
+def _check_versions() -> Iterator[Finding]:
     version = metadata.version("brainmark")
     yield Finding("brainmark", "fine", f"{version}, from {Path(__file__).resolve().parents[1]}")
     yield Finding("python", "fine", f"{platform.python_version()}, {sys.executable}")
-
     yield Finding("packages", "fine", ", ".join(f"{n} {v}" for n, v in versions().items()))
     for extra, library, use in (
         ("vision", "torch", "most models"),
@@ -54,40 +75,28 @@ def _versions() -> Iterator[Finding]:
             yield Finding(library, "note", f"not installed; needed by {use}", f"pip install 'brainmark[{extra}]'")
 
 
-def _compute() -> Iterator[Finding]:
+def _check_compute() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    from threadpoolctl import threadpool_info
-
+    importlib.import_module("numpy")  # whose threads are looked at
     pools = ", ".join(f"{p['internal_api']} {p['num_threads']}" for p in threadpool_info())
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    asked = "".join(f"; {name}={os.environ[name]}" for name in names if name in os.environ)
+    asked = "".join(f"; {name}={os.environ[name]}" for name in THREAD_SETTINGS if name in os.environ)
     yield Finding("threads", "fine", f"{cores} cores; {pools or 'no pools'}{asked}")
     if coretype := os.environ.get("OPENBLAS_CORETYPE"):
-        yield Finding(
-            "OPENBLAS_CORETYPE",
-            "note",
-            f"is set to {coretype}: OpenBLAS may use slower kernels",
-            "unset it if speed matters",
-        )
-    if importlib.util.find_spec("torch") is not None:
-        yield _devices()
-
-
-def _devices() -> Finding:
+        fact = f"is set to {coretype}: OpenBLAS may use slower kernels"
+        yield Finding("OPENBLAS_CORETYPE", "note", fact, "unset it if speed matters")
+    if importlib.util.find_spec("torch") is None:
+        return
     try:
-        pass
+        devices = ["CPU", *(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))]
+        devices += ["Apple MPS"] if torch.backends.mps.is_available() else []
+        yield Finding("devices", "fine", ", ".join(devices))
     except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
-        return Finding("torch", "broken", f"cannot be imported: {error}", "pip install --force-reinstall torch")
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        names.append("Apple MPS")
-    return Finding("devices", "fine", ", ".join(["CPU", *names]))
+        yield Finding("torch", "broken", f"cannot be used: {error}", "pip install --force-reinstall torch")
 
 
-def _cache() -> Iterator[Finding]:
-
-    folder = home()
+def _check_cache() -> Iterator[Finding]:
     source = "BRAINMARK_HOME" if os.environ.get("BRAINMARK_HOME") else "platform default"
+    folder = home()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -97,15 +106,11 @@ def _cache() -> Iterator[Finding]:
         reason = f"{folder} ({source}) cannot be written to: {error.strerror or error}"
         yield Finding("cache", "broken", reason, "set BRAINMARK_HOME to a writable folder")
         return
-    fact = f"{folder} ({source}), {bytes_text(free)} free"
-    if free < 1e9:
-        yield Finding("cache", "note", fact, "free some space, or set BRAINMARK_HOME to another disk")
-    else:
-        yield Finding("cache", "fine", fact)
+    mend = "free some space, or set BRAINMARK_HOME to another disk" if free < 1e9 else ""
+    yield Finding("cache", "note" if mend else "fine", f"{folder} ({source}), {bytes_text(free)} free", mend)
 
 
-def _mirrors() -> Iterator[Finding]:
-
+def _check_mirrors() -> Iterator[Finding]:
     if not mirrors():
         yield Finding("mirrors", "note", "none; files that are not cached come from the network")
     for mirror in mirrors():
@@ -116,25 +121,20 @@ def _mirrors() -> Iterator[Finding]:
             yield Finding("mirror", "fine", mirror.given)
 
 
-def _plugins() -> Iterator[Finding]:
-
-    registries = (registry.models, registry.benchmarks, registry.datasets, registry.metrics)
-    yield Finding("registered", "fine", ", ".join(f"{len(r)} {plural(r.kind, len(r))}" for r in registries))
+def _check_plugins() -> Iterator[Finding]:
+    counts = ", ".join(f"{len(r)} {plural(r.kind, len(r))}" for r in REGISTRIES.values())
+    yield Finding("registered", "fine", counts)
     for point, reason in registry.broken_plugins.items():
         yield Finding("plug-in", "broken", f"{point}: {reason}", "mend or uninstall that package")
 
 
-def _data() -> Iterator[Finding]:
-
-    rows = status([])
+def _check_data() -> Iterator[Finding]:
+    rows = list_files(list(registry.datasets))
     missing = [row["dataset"] for row in rows if {"missing", "damaged"} & {*row["states"]}]
-    if missing:
-        named = ", ".join(missing) if len(missing) <= NAMED else f"{', '.join(missing[:NAMED])}, ..."
-        yield Finding(
-            "data",
-            "note",
-            f"{len(missing)} of {len(rows)} data sets are neither cached nor mirrored: {named}",
-            "brainmark fetch NAME, or set BRAINMARK_MIRROR; 'brainmark fetch --list' says all",
-        )
-    else:
+    if not missing:
         yield Finding("data", "fine", "all registered data are at hand")
+        return
+    names = ", ".join(missing) if len(missing) <= NAMED else f"{', '.join(missing[:NAMED])}, ..."
+    fact = f"{len(missing)} of {len(rows)} data sets are neither cached nor mirrored: {names}"
+    mend = "brainmark fetch NAME, or set BRAINMARK_MIRROR; 'brainmark fetch --list' says all"
+    yield Finding("data", "note", fact, mend)

@@ -5,75 +5,89 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rich.console import Console, Group, RenderableType
+import typer
+from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from brainmark.analysis.layer_map import best_first, layer_figure
+from brainmark.analysis.output import check_place
+from brainmark.analysis.pages import FIGURES, check_page, save_figure
+from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain, show_progress
 from brainmark.core import registry
-from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
+from brainmark.core.errors import InvalidModel, NotApplicable, UnknownName
 from brainmark.core.lookup import load_model
 from brainmark.core.wording import interval, number
-from brainmark.run.layers import PUBLIC, Choice, choices_path, choose_layers, keep, kept, with_chosen_layers
+from brainmark.run.layer_choice import PUBLIC, Choice, choices_path, choose_layers, keep, kept, with_chosen_layers
 
 SHOWN = 5  # best layers of a region in the table
-SUFFIXES = (".png", ".svg", ".pdf", ".html")
 BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys of TOML that need no quotes
 
 
-def choose_and_show(
-    model: str,
-    regions: Sequence[str],
-    benchmarks: Sequence[str],
-    held_out: str | None,
-    layers: Sequence[str],
-    *,
-    share: float,
-    seed: int,
-    console: Console,
-) -> dict[str, Choice]:
-    """Choose a layer for each region, keep the choices, and print them.
+def layers(
+    model: Annotated[str, typer.Argument(help="A model by name.")],
+    region: Annotated[
+        list[str] | None, typer.Option("--region", "-r", help="Only this region; may be given several times.")
+    ] = None,
+    benchmark: Annotated[
+        list[str] | None, typer.Option("--benchmark", "-b", help="What chooses, instead of the public recordings.")
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="What tells how good the choice is; without it, stimuli are parted.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", "-l", help="Only this candidate; may be given several times.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="Share of the stimuli that choose, where they are parted.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the parting.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Draw the map of layers: a .png, .svg, .pdf or .html.")] = None,
+    toml: Annotated[Path | None, typer.Option(help="Write the choice as a model of a models.toml.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose the layer that stands for a region on some recordings, and tell how good it is on others.
 
-    Raises
-    ------
-    UnknownName, NotApplicable, DataError, ModelError : see `run.layers.choose_layers`.
+    Examples: [bold]brainmark layers gabor --region V4 --figure layers.png[/],
+    [bold]brainmark layers hmax -b Kriegeskorte2008.monkeyIT-rdm[/]
     """
-    check_share(share)
-    pairs = _pairs(model, regions, benchmarks, held_out)
+    if figure is not None:
+        check_page(figure, "figure", FIGURES)
+    if toml is not None:
+        check_place(toml, "description")
+    if not 0 < share < 1:
+        raise InvalidModel(f"--share is {share:g}; give a share of the stimuli that choose, between 0 and 1")
+    console = err if as_json else out
     choices: dict[str, Choice] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    pairs = pair_benchmarks(model, region or [], benchmark or [], held_out)
+    with show_progress(console) as progress:
         for public, telling in pairs:
             task = progress.add_task(escape(f"layers of {model} on {public}"), total=None)
-            choice = choose_layers(
-                model,
-                public,
-                telling,
-                layers=layers or "all",
-                share=share,
-                seed=seed,
-                progress=lambda done, total, task=task: progress.update(task, completed=done, total=total),
-            )
+
+            def show(done: int, total: int, task: Any = task) -> None:
+                progress.update(task, completed=done, total=total)
+
+            options: dict[str, Any] = {"layers": layer or "all", "share": share, "seed": seed, "progress": show}
+            choice = choose_layers(model, public, telling, **options)
             choices[choice.region] = choice
             keep(choice)
-    console.print(table(choices))
-    console.print(
-        f"kept in {choices_path(model)}; used by: brainmark score {model} --layers chosen",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
-    return choices
+    console.print(make_table(choices))
+    kept_in = f"kept in {choices_path(model)}; used by: brainmark score {model} --layers chosen"
+    print_plain(console, kept_in, markup=False)
+    if as_json:
+        print_json({name: asdict(choice) for name, choice in choices.items()})
+    if figure is not None:
+        save_figure(layer_figure(choices), figure, f"Layers of {model}")
+    if toml is not None:
+        toml.write_text(make_toml(model), encoding="utf-8")
 
 
-def _pairs(
+def pair_benchmarks(
     model: str, regions: Sequence[str], benchmarks: Sequence[str], held_out: str | None
 ) -> list[tuple[str, str | None]]:
-    """Benchmarks that choose, each with what tells; names are looked up before anything is computed."""
+    """Return benchmarks that choose, each with what tells; names are looked up before anything is computed."""
     for name in (*benchmarks, *([held_out] if held_out else [])):
         _ = registry.benchmarks[name]
     card = registry.models[model].card
@@ -92,7 +106,7 @@ def _pairs(
     return [PUBLIC[region] for region in wanted]
 
 
-def table(choices: Mapping[str, Choice]) -> RenderableType:
+def make_table(choices: Mapping[str, Choice]) -> RenderableType:
     """Return the choices with the next best layers, one table a region."""
     parts: list[RenderableType] = []
     for region, choice in choices.items():
@@ -109,66 +123,22 @@ def table(choices: Mapping[str, Choice]) -> RenderableType:
     return Group(*parts[:-1])
 
 
-def toml_lines(model: str) -> str:
+def make_toml(model: str) -> str:
     """Return a model with its chosen layers, and those it commits to for other regions, as part of a models.toml."""
     origin = ", ".join(f"{region} on {choice.public}" for region, choice in kept(model).items())
-    lines = [f"# layers chosen for {origin}", f"[{_key(f'{model}-chosen')}]", f"network = {_text(model)}"]
+    lines = [f"# layers chosen for {origin}", f"[{_write_key(f'{model}-chosen')}]", f"network = {_write_value(model)}"]
     for region, given in with_chosen_layers(load_model(model), model).regions.items():
-        said = _text(given) if isinstance(given, str) else _inline(given.as_table())
-        lines.append(f"regions.{_key(region)} = {said}")
+        value = given if isinstance(given, str) else given.as_table()
+        lines.append(f"regions.{_write_key(region)} = {_write_value(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _inline(fields: Mapping[str, Any]) -> str:
-    """Return a table of texts, numbers, lists and tables on one line."""
-    said = (f"{_key(k)} = {_inline(v) if isinstance(v, Mapping) else _text(v)}" for k, v in fields.items())
-    return f"{{ {', '.join(said)} }}"
+def _write_key(name: str) -> str:
+    return name if BARE.fullmatch(name) else _write_value(name)
 
 
-def _key(name: str) -> str:
-    return name if BARE.fullmatch(name) else _text(name)
-
-
-def _text(value: Any) -> str:
-    """Return a text, number, truth or list: JSON and TOML say them alike."""
+def _write_value(value: Any) -> str:
+    """Return a value on one line of TOML: texts, numbers, truths and lists are as in JSON, tables are not."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_write_key(k)} = {_write_value(v)}' for k, v in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)
-
-
-def check_share(share: float) -> None:
-    """Refuse a share that leaves none to choose or none to tell. Raises InvalidModel."""
-    if not 0 < share < 1:
-        raise InvalidModel(f"--share is {share:g}; give a share of the stimuli that choose, between 0 and 1")
-
-
-def check_figure_path(path: Path) -> None:
-    """Refuse a place for the figure that cannot be written to, before anything is computed.
-
-    Raises
-    ------
-    ResourceError
-    """
-    from brainmark.cli.scoring import check_report_path
-
-    if path.suffix.lower() not in SUFFIXES:
-        raise ResourceError(f"cannot draw {path}: its name ends in none of {', '.join(SUFFIXES)}")
-    check_report_path(path, "figure")
-
-
-def draw(choices: Mapping[str, Choice], path: Path) -> None:
-    """Write the figure as an image, or as a page of its own."""
-    figure = layer_figure(choices)
-    if path.suffix.lower() != ".html":
-        figure.savefig(path, dpi=200)
-        return
-    import html
-    import io
-
-    image = io.StringIO()
-    figure.savefig(image, format="svg")
-    title = html.escape(f"Layers of {next(iter(choices.values())).model}")
-    svg = image.getvalue()
-    page = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>\n'
-    path.write_text(f"{page}<main>{svg[svg.index('<svg') :]}</main></body></html>\n", encoding="utf-8")
-
-
-__all__ = ["check_figure_path", "check_share", "choose_and_show", "draw", "table", "toml_lines"]

@@ -1,10 +1,8 @@
-"""How things look in a terminal."""
+"""Outcomes as tables in a terminal: benchmark by benchmark, or down the tree of benchmarks with means at its nodes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, Group, JustifyMethod, RenderableType
@@ -13,17 +11,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from brainmark.core.registry import Entry
-from brainmark.core.score import Failure, Score
-from brainmark.core.wording import bytes_text, duration, number, plural
-from brainmark.run.layers import LAYER_NOTE
+from brainmark.analysis.hierarchy import NodeScore, best_control
+from brainmark.analysis.table import Line, describe_ceiling, describe_cell, find_control, tree_lines
+from brainmark.core.cards import BenchmarkCard
+from brainmark.core.score import Outcome, Score
+from brainmark.core.tree import Node
+from brainmark.core.wording import duration, number, plural
+from brainmark.run.layer_choice import LAYER_NOTE
 
-if TYPE_CHECKING:
-    from brainmark.cli.doctor import Finding
-
-
-NAME, SUMMARY, CELL = 40, 44, 20  # columns of a list: names (longer ones fold), summaries, at most in a cell
-GAP, EDGES = 3, 2  # between cells, and around a row
 NARROW = 110  # columns of a terminal that a leaderboard is made for
 BOARD: dict[str, tuple[JustifyMethod, int]] = {  # its columns: how they stand, and the fewest places they have
     "model": ("left", 5),
@@ -34,176 +29,139 @@ BOARD: dict[str, tuple[JustifyMethod, int]] = {  # its columns: how they stand, 
     "time": ("right", 6),
 }
 FOLDING = {"model", "highest control"}  # columns of names, which fold before one is cut
+LEFT, CELL = 64, 17  # of the table of a tree: columns left of the models, and of a model
+DIM = {"not run": "not run", "no data": "no data", "not applicable": "n/a"}
 
 
-def listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int | None) -> RenderableType:
-    """Return a table of registered things for a terminal of `width` columns, a line each; None: nothing is cut.
-
-    Names are never cut, but the longest may fold. Columns between name and summary are left out, from the last one,
-    where they leave the summary no room.
-    """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    columns = {
-        "models": ("family", "regions"),
-        "benchmarks": ("region", "metric", "species"),
-        "datasets": ("species", "modality", "regions"),
-        "metrics": ("compares",),
-    }[kind]
-    name = max((len(e.name) for e in entries), default=4)
-    name = name if width is None else min(name, NAME)
-    table.add_column("name", overflow="fold", style="bold", min_width=name, max_width=name)
-    cells: list[list[str]] = []
-    most, room = (math.inf, math.inf) if width is None else (CELL, width - EDGES - name - GAP)  # room: for a summary
-    for column in columns:
-        told = [_cell(getattr(e.card, column)) for e in entries]
-        needed = int(min(most, max(map(len, [column, *told]))))
-        if room - needed - GAP < SUMMARY:
-            break
-        room -= needed + GAP
-        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=needed, max_width=needed)
-        cells.append(told)
-    table.add_column("summary", no_wrap=True, overflow="ellipsis", width=None if width is None else max(8, int(room)))
-    for row, entry in enumerate(entries):
-        table.add_row(entry.name, *(escape(told[row]) for told in cells), escape(entry.card.summary))
-    return Group(table, Text(f"{len(entries)} {plural(kind[:-1], len(entries))}", style="dim"))
-
-
-def _cell(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def sheet(shown: Mapping[str, Any]) -> RenderableType:
-    """Return all that is known of one thing."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    card = dict(shown["card"])
-    cite = card.pop("cite")
-    sources = card.pop("sources", None)
-    for key, value in card.items():
-        if value not in (None, [], False, ""):
-            table.add_row(key, _plain(value))
-    for key, value in shown.get("facts", {}).items():
-        table.add_row(key, _plain(value))
-    for source in sources or []:
-        known = f"sha256 {source['sha256']}" if source["sha256"] else f"sha1 {source['sha1']}"
-        table.add_row("source", f"{escape(source['url'])}\n{known}, {bytes_text(source['size'])}")
-    head = Text.assemble((shown["name"], "bold"), f"  ({shown['kind']})")
-    return Group(head, table, Text(cite, style="dim"), Text(""))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return escape(", ".join(str(v) for v in value))
-    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
-
-
-def leaderboard(outcomes: Iterable[Score | Failure], terminal: int = NARROW) -> RenderableType:
+def make_leaderboard(outcomes: Iterable[Outcome], terminal: int = NARROW) -> RenderableType:
     """Return a table for each benchmark, best model first; chosen layers and reasons of failures at the end.
 
     Where a `terminal` has too few columns for one of them, ceilings, which stand above each as well, and then times
     are left out of all.
     """
-    outcomes = list(outcomes)
-    boards = {b: [o for o in outcomes if o.benchmark == b] for b in dict.fromkeys(o.benchmark for o in outcomes)}
-    left_out = _left_out(list(boards.values()), terminal)
-    parts: list[RenderableType] = []
-    for benchmark, rows in boards.items():
-        parts += [_headline(benchmark, [o for o in rows if isinstance(o, Score)]), _board(rows, left_out)]
+    boards: dict[str, list[Outcome]] = {}
     reasons: dict[str, list[str]] = {}
     for outcome in outcomes:
-        for reason in _reasons(outcome):
-            reasons.setdefault(reason, []).append(outcome.benchmark)
-    notes = Text(
+        boards.setdefault(outcome.benchmark, []).append(outcome)
+        notes = [n for n in outcome.notes if LAYER_NOTE in n] if isinstance(outcome, Score) else [outcome.reason]
+        for note in notes:  # some errors begin with the name
+            reasons.setdefault(f"{outcome.subject}: {note.removeprefix(f'{outcome.subject}: ')}", []).append(
+                outcome.benchmark
+            )
+    omitted = _omit_columns(list(boards.values()), terminal)
+    parts: list[RenderableType] = []
+    for benchmark, rows in boards.items():
+        parts += [_make_headline(benchmark, rows), _make_board(rows, omitted)]
+    how = Text(
         "score = raw / ceiling: 1 is what a perfect model could reach with these data. Controls should do badly: "
         "a score is worth what it has above them.",
         style="dim",
     )
-    causes = (Text(f"{reason} ({_counted(on)})") for reason, on in reasons.items())
-    return Group(*parts, notes, *causes)
+    causes = [
+        Text(f"{reason} ({', '.join(on) if len(on) < 3 else f'{len(on)} benchmarks'})")
+        for reason, on in reasons.items()
+    ]
+    return Group(*parts, how, *causes)
 
 
-def _board(rows: Sequence[Score | Failure], left_out: Collection[str] = ()) -> Table:
-    """Return the table of one benchmark, less the columns that are left out."""
+def _make_board(rows: Sequence[Outcome], omitted: Collection[str] = ()) -> Table:
+    """Return the table of one benchmark, less the columns that are omitted."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    shown = {column: look for column, look in BOARD.items() if column not in left_out}
-    for column, (justify, width) in shown.items():
-        table.add_column(column, justify=justify, no_wrap=column not in FOLDING, overflow="fold", min_width=width)
+    for column, (justify, width) in BOARD.items():
+        if column not in omitted:
+            table.add_column(column, justify=justify, no_wrap=column not in FOLDING, overflow="fold", min_width=width)
     for score in sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value):
-        cells = dict(zip(BOARD, _score_cells(score), strict=True))
-        table.add_row(*(cells[column] for column in shown))
+        control = best_control(score)
+        cells = {
+            "model": escape(score.subject),
+            "score": number(score.value),
+            "95 % interval": "" if score.interval is None else " – ".join(map(number, score.interval)),
+            "ceiling": number(score.ceiling),
+            "highest control": escape(f"{control[1]} {number(control[0])}") if control else "",
+            "time": "" if score.stamp is None else duration(score.stamp.seconds),
+        }
+        table.add_row(*(cell for column, cell in cells.items() if column not in omitted))
     for failure in (o for o in rows if not isinstance(o, Score)):
         mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
         table.add_row(escape(failure.subject), *mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind))))
     return table
 
 
-def _left_out(boards: Sequence[Sequence[Score | Failure]], terminal: int) -> tuple[str, ...]:
+def _omit_columns(boards: Sequence[Sequence[Outcome]], terminal: int) -> tuple[str, ...]:
     """Return the columns without which all tables fit a terminal, as far as that can be."""
     console = Console(width=10_000)
-    for left_out in ((), ("ceiling",)):
-        tables = [_board(rows, left_out) for rows in boards]
+    for omitted in ((), ("ceiling",)):
+        tables = [_make_board(rows, omitted) for rows in boards]
         if all(Measurement.get(console, console.options, table).maximum <= terminal for table in tables):
-            return left_out
+            return omitted
     return ("ceiling", "time")
 
 
-def _reasons(outcome: Score | Failure) -> list[str]:
-    """Return what is to be said below the tables: chosen layers of a score, or why there is none."""
-    if isinstance(outcome, Score):
-        return [f"{outcome.subject}: {note}" for note in outcome.notes if LAYER_NOTE in note]
-    why = outcome.reason.removeprefix(f"{outcome.subject}: ")  # some errors begin with the name
-    return [f"{outcome.subject}: {why}"]
-
-
-def _counted(benchmarks: Sequence[str]) -> str:
-    return ", ".join(benchmarks) if len(benchmarks) < 3 else f"{len(benchmarks)} benchmarks"
-
-
-def _headline(benchmark: str, scores: Sequence[Score]) -> Text:
+def _make_headline(benchmark: str, rows: Sequence[Outcome]) -> Text:
     """Return name, ceiling with its range, and where the data came from."""
-    facts: list[str] = []
+    scores = [o for o in rows if isinstance(o, Score)]
+    facts = sorted({f"data {s.stamp.data}" for s in scores if s.stamp})
     if scores and scores[0].ceiling is None:
-        facts.append("no ceiling: scores are raw")
+        facts.insert(0, "no ceiling: scores are raw")
     elif scores:
-        facts.append(f"ceiling {scores[0].ceiling:.3f}{_range(scores[0].ceiling_bounds)}")
-    facts += sorted({f"data {s.stamp.data}" for s in scores if s.stamp})
+        bounds = scores[0].ceiling_bounds
+        spread = "" if bounds is None else f" ({number(bounds[0], 2)}–{number(bounds[1], 2)})"
+        facts.insert(0, f"ceiling {number(scores[0].ceiling)}{spread}")
     return Text.assemble((benchmark, "bold"), ("   " + ", ".join(facts), "dim"))
 
 
-def _score_cells(score: Score) -> list[str]:
-    interval = "" if score.interval is None else " – ".join(number(end) for end in score.interval)
-    ceiling = "none" if score.ceiling is None else number(score.ceiling)
-    controls = sorted(((c.value, n) for n, c in score.controls.items() if n != score.subject), reverse=True)
-    highest = f"{controls[0][1]} {number(controls[0][0])}" if controls else ""
-    time = "" if score.stamp is None else duration(score.stamp.seconds)
-    return [escape(score.subject), number(score.value), interval, ceiling, escape(highest), time]
+def make_tree_table(
+    nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[str, BenchmarkCard], width: int
+) -> RenderableType:
+    """Return outcomes under the nodes that were asked for, with as many models beside each other as fit the width.
+
+    Below stand the reasons of what is missing, and how to read the table.
+    """
+    models = list(dict.fromkeys(o.subject for o in outcomes))
+    lines = list(tree_lines(nodes, outcomes, cards))
+    fit = max((width - LEFT) // (CELL + 2), 1)
+    tables = [_make_part(lines, models[i : i + fit]) for i in range(0, len(models), fit)]
+    reasons = [f"{o.subject}: {o.reason}" for o in outcomes if not isinstance(o, Score)]
+    counts = {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
+    causes = [Text(f"{reason} ({n} {plural('benchmark', n)})", style="dim") for reason, n in counts.items()]
+    how = Text(
+        "Values are raw / ceiling, with 95 % intervals below; a node is the mean of the nodes below it that have a "
+        "value. k/n: only k of n benchmarks have one, so it compares with no other. ≤: not above the best control. "
+        "raw: no ceiling, outside the mean (engineering is all raw).",
+        style="dim",
+    )
+    return Group(*tables, how, *causes)
 
 
-def _range(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f" ({bounds[0]:.2f}–{bounds[1]:.2f})"
-
-
-def fetch_status(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return the table of `brainmark fetch --list`."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("dataset", overflow="fold", min_width=20)
-    table.add_column("state", no_wrap=True)
-    for column, fewest in (("files", 5), ("size", max((len(bytes_text(row["size"])) for row in rows), default=4))):
-        table.add_column(column, justify="right", no_wrap=True, min_width=fewest)
-    table.add_column("licence", overflow="fold", min_width=12)
-    colour = {"missing": "red", "damaged": "red", "mirror?": "yellow"}
-    for row in rows:
-        state = " + ".join(f"[{colour.get(s, 'green')}]{s}[/]" for s in row["states"])
-        table.add_row(escape(row["dataset"]), state, str(row["files"]), bytes_text(row["size"]), escape(row["licence"]))
+def _make_part(lines: Sequence[Line], models: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("", overflow="fold", min_width=30, max_width=LEFT - 26)
+    table.add_column("ceiling", justify="right", no_wrap=True)
+    table.add_column("control", justify="right")
+    for model in models:
+        table.add_column(escape(model), justify="right", overflow="fold", max_width=CELL)
+    for line in lines:
+        name = "  " * line.depth + escape(line.path[-1] if line.depth else "/".join(line.path[-2:]))
+        if line.successor:
+            table.add_row(f"[dim]{name}: superseded by {escape(line.successor)}[/]")
+            continue
+        cells = [line.cells[model] for model in models]
+        value, of = find_control(cells) or (None, "")
+        floor = "" if value is None else number(value)
+        if line.is_node:
+            name, floor = f"[bold]{name}[/]", f"[dim]{floor}[/]"
+        elif of:
+            floor += f"\n[dim]{escape(of)}[/]"
+        table.add_row(name, describe_ceiling(cells), floor, *map(_make_cell, cells))
     return table
 
 
-def findings(found: Sequence[Finding]) -> RenderableType:
-    """Return the table of `brainmark doctor`."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    marks = {"fine": "[green]✓[/]", "note": "[yellow]–[/]", "broken": "[red]✗[/]"}
-    for finding in found:
-        way_out = f"\n[bold]→[/] {escape(finding.mend)}" if finding.mend else ""
-        table.add_row(marks[finding.state], finding.topic, escape(finding.fact) + way_out)
-    return table
+def _make_cell(cell: NodeScore | Outcome | None) -> str:
+    text, ends, share = describe_cell(cell)
+    if isinstance(cell, NodeScore):
+        share = share and f"[{'yellow' if text else 'dim'}]{share}[/]"
+        text = " ".join(filter(None, (text and f"[bold]{text}[/]", share)))
+    elif text in DIM:
+        text = f"[dim]{DIM[text]}[/]"
+    text = text.replace("failed", "[red]failed[/]")
+    return text if ends is None else f"{text}\n[dim]{number(ends[0], 2)} – {number(ends[1], 2)}[/]"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+BROKEN_PIPE = 141
 
 
 class Terminal(Console):
@@ -20,35 +26,29 @@ class Terminal(Console):
         raise SystemExit(BROKEN_PIPE)
 
 
-BROKEN_PIPE = 141
 out = Terminal(emoji=False)  # names may hold :x:
 err = Console(stderr=True, emoji=False)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def whole() -> Console:
-    """Return the console for tables that a program may read: as wide as they are where there is no terminal."""
-    return out if out.is_terminal else Terminal(width=10_000, emoji=False)
-
-
-def escaped(message: object) -> str:
-    """Return a message whose brackets are no markup."""
-    from rich.markup import escape
-
+def escape_markup(message: object) -> str:
+    """Return a message as text whose brackets are no markup."""
     return escape(str(message))
 
 
-def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+def show_progress(console: Console) -> Progress:
+    """Return a bar that counts finished tasks; it is disabled where there is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Print a warning as one line; stands in for `warnings.showwarning`."""
-    err.print(f"[yellow]warning[/]: {escaped(message)}", soft_wrap=True)
+    err.print(f"[yellow]warning[/]: {escape_markup(message)}", soft_wrap=True)
 
 
-def announce() -> None:
+def print_log() -> None:
     """Print what the package logs, such as plans of extractions, on standard error."""
-    import logging
-
-    from rich.logging import RichHandler
-
     log = logging.getLogger("brainmark")
     log.setLevel(logging.INFO)
     log.addHandler(RichHandler(console=err, show_path=False, show_level=False))
@@ -63,4 +63,6 @@ def print_json(value: Any) -> None:
         out.on_broken_pipe()
 
 
-__all__ = ["JsonFlag", "Terminal", "announce", "err", "escaped", "out", "print_json", "show_warning", "whole"]
+def print_plain(console: Console, text: str, **options: Any) -> None:
+    """Print lines as they are: not wrapped, and without colours for numbers and paths."""
+    console.print(text, soft_wrap=True, highlight=False, **options)

@@ -104,15 +104,22 @@ class Benchmark:
         return {c.name: c.compare(self, self.mean_target) for c in self.controls if not c.per_model}
 
     def answer(self, subject: Subject) -> xr.DataArray:
-        """Let the subject take part, check what it says, and average its trials.
+        """Let the subject take part, and check its answer; see `ask` and `accept`."""
+        return self.accept(self.ask(subject, subject.identifier), subject.identifier)
+
+    def ask(self, subject: Subject, name: str) -> xr.DataArray:
+        """Let the subject, which goes by `name`, take part. Raises NotApplicable, ModelError, ResourceError."""
+        with answering(f"{name} on {self.identifier}"):
+            return subject.perform(self.experiment)
+
+    def accept(self, answer: xr.DataArray, name: str) -> xr.DataArray:
+        """Check the answer of the subject called `name`, and average its trials.
 
         Raises
         ------
-        NotApplicable, InvalidMeasurement, ModelError, ResourceError
+        InvalidMeasurement, ModelError : it breaks the contract, or holds values that are not numbers.
         """
-        with answering(f"{subject.identifier} on {self.identifier}"):
-            answer = subject.perform(self.experiment)
-        answer = check_answer(answer, self.experiment, subject.identifier).assign_attrs(subject=subject.identifier)
+        answer = check_answer(answer, self.experiment, name).assign_attrs(subject=name)
         if "repetition" in answer.dims:
             answer = answer.mean("repetition", keep_attrs=True)
         return with_stimulus_columns(answer, self.experiment)
@@ -126,22 +133,22 @@ class Benchmark:
         InvalidMeasurement, ModelError : its answer breaks the contract or holds values that are not numbers.
         MethodError : the metric, the ceiling or a control failed.
         """
-        answer = self.answer(subject)
-        where = f"{subject.identifier} on {self.identifier}"
+        return self.score_answer(self.answer(subject))
+
+    def score_answer(self, answer: xr.DataArray) -> Score:
+        """Score an answer that was accepted. Raises MethodError: the metric, the ceiling or a control failed."""
+        name = str(answer.attrs["subject"])
+        where = f"{name} on {self.identifier}"
         self.prepare()
-        raw = self.compared(answer, subject.identifier)
+        with _named(f"{where}: the metric {self.card.metric!r} failed"):
+            raw = self.metric(answer, self.mean_target)
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
                 with _named(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
                     controls[control.name] = control.compare(self, answer)
-        top, names = self.ceiling_comparison, (self.identifier, subject.identifier)
+        top, names = self.ceiling_comparison, (self.identifier, name)
         return make_score(*names, raw, top, controls, self.seed, self.convention)
-
-    def compared(self, answer: xr.DataArray, subject: str) -> Comparison:
-        """Return what the metric says of an answer that was checked. Raises MethodError: the metric failed."""
-        with _named(f"{subject} on {self.identifier}: the metric {self.card.metric!r} failed"):
-            return self.metric(answer, self.mean_target)
 
     def prepare(self) -> None:
         """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""

@@ -12,7 +12,7 @@ EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are i
     **dict.fromkeys(("torch", "transformers", "safetensors", "sklearn"), ("vision", "language")),
     **dict.fromkeys(("torchvision", "timm"), ("vision",)),
     "tokenizers": ("language",),
-    **dict.fromkeys(("jinja2", "matplotlib"), ("report",)),
+    **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), ("report",)),
     **dict.fromkeys(("nibabel", "pynwb"), ("data",)),
 }
 

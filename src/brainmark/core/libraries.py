@@ -61,6 +61,9 @@ with _declared():
     import filelock
     import h5netcdf
     import h5py
+    import jinja2
+    import markupsafe
+    import matplotlib as mpl
     import nibabel
     import numpy as np
     import pandas as pd
@@ -70,12 +73,18 @@ with _declared():
     import scipy
     import torch
     import xarray as xr
+    from matplotlib import axes as mpl_axes
+    from matplotlib import figure as mpl_figure
+    from matplotlib import lines as mpl_lines
+    from matplotlib import patches as mpl_patches
+    from matplotlib import ticker as mpl_ticker
     from PIL import Image
     from rich import console as rich_console
     from rich import progress as rich_progress
     from torch import nn
 
 __all__ = [
-    "Image", "filelock", "h5netcdf", "h5py", "nibabel", "nn", "np", "pd", "platformdirs", "pynwb", "requests",
-    "rich_console", "rich_progress", "scipy", "torch", "xr",
+    "Image", "filelock", "h5netcdf", "h5py", "jinja2", "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines",
+    "mpl_patches", "mpl_ticker", "nibabel", "nn", "np", "pd", "platformdirs", "pynwb", "requests", "rich_console",
+    "rich_progress", "scipy", "torch", "xr",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ class Stamp:
     weights : sha256 over parameters and buffers; None: the model has none.
     seed : of the benchmark.
     seconds : that this score took; peak_memory : of the process until then, in bytes.
-    data : where the files came from, see `brainmark.run.origin`.
+    data : where the files came from, see `brainmark.run.stamp.data_origin`.
     """
 
     created: str
@@ -145,6 +145,10 @@ class Failure:
             "failure": self.kind,
             "reason": self.reason,
         }
+
+
+Outcome = Score | Failure
+"""What becomes of a model on a benchmark."""
 
 
 def make_score(

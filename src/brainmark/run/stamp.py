@@ -15,7 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import brainmark
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.errors import BrainmarkError, ModelError
@@ -25,6 +24,7 @@ from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
 from brainmark.core.subject import Subject
 from brainmark.core.wording import bytes_text
+from brainmark.data.fetch import where
 
 PACKAGES = (
     "numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn", "torchvision", "timm",
@@ -55,6 +55,17 @@ def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: floa
         sources=source_digests(benchmark.card.datasets),
         weights=getattr(subject, "weights_digest", None),
     )
+
+
+def data_origin(names: Iterable[str]) -> str:
+    """Return "simulated", "shipped", "cached", "mirrored" or "missing" (or several, joined by " + ")."""
+    return " + ".join(dict.fromkeys(state for name in names for state in locate_files(name)))
+
+
+def locate_files(name: str) -> list[str]:
+    """Return where the files of a dataset are, each state once; no network is used."""
+    card = registry.datasets[name].card
+    return sorted({str(where(source).state) for source in card.sources}) or ["simulated"]
 
 
 def source_digests(names: Iterable[str]) -> dict[str, str]:
@@ -141,28 +152,27 @@ def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
     """
     whole = hashlib.sha256(f"{entry.kind}:{entry.name}:{entry.card.model_dump_json()}".encode())
     if entry.content:
-        content = _content(entry.content, entry.name)
+        content = _read_content(entry.content, entry.name)
         if content is None:
             return None
         whole.update(content.encode())
-    top = entry.module.split(".")[0]
-    own = top == brainmark.__name__
     parts = entry.module.split(".")
+    own = parts[0] == PACKAGE_FOLDER.name
     names = [entry.module] if own else [".".join(parts[: i + 1]) for i in range(len(parts))]
     files = [file for name in names if (file := getattr(sys.modules.get(name), "__file__", None))]
     if not files:  # a notebook
         return None
     path = Path(files[0])
     package = path.name == "__init__.py" and not own
-    for source in sorted(path.parent.rglob("*.py")) if package else [path] if own else _with_local_imports(path):
+    for source in sorted(path.parent.rglob("*.py")) if package else [path] if own else _follow_imports(path):
         whole.update(source.name.encode() + source.read_bytes())
     if not own:
-        for package in metadata.packages_distributions().get(top, []):
+        for package in metadata.packages_distributions().get(parts[0], []):
             whole.update(f"{package}=={metadata.version(package)}".encode())
     return whole.hexdigest()
 
 
-def _content(content: Callable[[], str | None], name: str) -> str | None:
+def _read_content(content: Callable[[], str | None], name: str) -> str | None:
     """Return the digest of what a thing is made of; what somebody's code raises becomes a `ModelError`."""
     try:
         return content()
@@ -172,7 +182,7 @@ def _content(content: Callable[[], str | None], name: str) -> str | None:
         raise ModelError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
 
 
-def _with_local_imports(path: Path) -> list[Path]:
+def _follow_imports(path: Path) -> list[Path]:
     """Return a file of Python, and the files of its folder that it imports, as do these, and so on.
 
     Of an installed file it is the file alone: its folder holds all packages, whose versions are known.
@@ -186,13 +196,13 @@ def _with_local_imports(path: Path) -> list[Path]:
         if file in found:
             continue
         found.add(file)
-        for name in _imported_names(file):
+        for name in _list_imports(file):
             lone, package = path.parent / f"{name}.py", path.parent / name
             todo += [lone] if lone.is_file() else package.rglob("*.py") if (package / "__init__.py").is_file() else []
     return sorted(found)
 
 
-def _imported_names(file: Path) -> set[str]:
+def _list_imports(file: Path) -> set[str]:
     """Return the first parts of the names of the modules that a file imports."""
     try:
         tree = ast.parse(file.read_bytes())

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from brainmark.cli.app import app
 from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
-from brainmark.run.layers import kept
+from brainmark.run.layer_choice import kept
 
 BENCHMARK = "Simulated.IT-ridge"
 MODEL = "cifar-resnet:random"  # small: the images have 32 x 32 pixels
@@ -63,7 +63,7 @@ def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
 def test_what_cannot_be_done_is_said_before_anything_is_computed(
     words: list[str], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("brainmark.run.layers.choose_layers", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr("brainmark.cli.layers.choose_layers", lambda *_, **__: pytest.fail("computed"))
     done = run(*words)
     assert isinstance(done.exception, error)
     assert message in str(done.exception)

@@ -13,7 +13,7 @@ from brainmark.core.tree import Node, Visibility, find, names, tree
 from brainmark.studies.packaged import expand
 
 
-def selected(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[str]:
+def select_names(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[str]:
     """Return the names that names and patterns choose, in order, each once. Raises UnknownName."""
     chosen: dict[str, None] = {}
     for name in wanted:
@@ -28,7 +28,7 @@ def selected(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[
 
 
 def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[list[str], list[Node]]:
-    """Return the benchmarks that names, patterns and nodes choose, in order, each once; and the nodes among them.
+    """Return the benchmarks that names, patterns and nodes choose, in order, each once; and the outermost such nodes.
 
     The path of a packaged data set stands for its usual benchmarks. Of nodes, only the benchmarks of the `split`
     ("public" or "private") are chosen, if given. Raises UnknownName.
@@ -39,17 +39,22 @@ def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[
     nodes: dict[tuple[str, ...], Node] = {}
     for name in wanted:
         if _is_pattern(name) or name in registry.benchmarks:
-            chosen |= dict.fromkeys(selected(registry.benchmarks, [name]))
-            continue
-        found = nodes_named(name, cast("Visibility | None", split))
-        if not found and (packaged := _at_path(name)):
-            chosen |= dict.fromkeys(packaged)
-            continue
-        if not found:
-            raise _unknown(name, split)
-        nodes |= {node.path: node for node in found}
-        chosen |= dict.fromkeys(leaf for node in found for leaf in node.leaves())
-    return list(chosen), _outermost(nodes)
+            chosen |= dict.fromkeys(select_names(registry.benchmarks, [name]))
+        elif found := find_nodes(name, cast("Visibility | None", split)):
+            nodes |= {node.path: node for node in found}
+            chosen |= dict.fromkeys(leaf for node in found for leaf in node.leaves())
+        elif name not in registry.datasets and registry.datasets.find(name):  # the path of a packaged data set
+            chosen |= dict.fromkeys(expand(name))
+        elif registry.benchmarks.find(name):  # one of its benchmarks
+            chosen[name] = None
+        elif split and find_nodes(name):
+            raise UnknownName(f"{split} node", name, (), f": no benchmark below it is {split}")
+        else:
+            known = [*registry.benchmarks, *names(tree(benchmark_cards()))]
+            hint = " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree)"
+            raise UnknownName("benchmark", name, known, hint)
+    outermost = [n for path, n in nodes.items() if not any(path[:i] in nodes for i in range(1, len(path)))]
+    return list(chosen), outermost
 
 
 def benchmark_cards() -> dict[str, BenchmarkCard]:
@@ -57,29 +62,9 @@ def benchmark_cards() -> dict[str, BenchmarkCard]:
     return {e.name: e.card for e in registry.benchmarks.entries()}
 
 
-def nodes_named(name: str, split: Visibility | None = None) -> list[Node]:
+def find_nodes(name: str, split: Visibility | None = None) -> list[Node]:
     """Return the nodes of this name that hold a benchmark (of the split)."""
     return [node for node in find(tree(benchmark_cards(), split), name) if node.leaves()]
-
-
-def _outermost(nodes: dict[tuple[str, ...], Node]) -> list[Node]:
-    """Leave out nodes that stand below another one."""
-    return [node for path, node in nodes.items() if not any(path[:n] in nodes for n in range(1, len(path)))]
-
-
-def _unknown(name: str, split: str | None) -> UnknownName:
-    if split and nodes_named(name):
-        return UnknownName(f"{split} node", name, (), f": no benchmark below it is {split}")
-    known = [*registry.benchmarks, *names(tree(benchmark_cards()))]
-    hint = " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree)"
-    return UnknownName("benchmark", name, known, hint)
-
-
-def _at_path(name: str) -> list[str]:
-    """Return the benchmarks of the packaged data set that a path, or a path and a benchmark, leads to."""
-    if name not in registry.datasets and registry.datasets.find(name):
-        return expand(name)
-    return [name] if registry.benchmarks.find(name) else []
 
 
 def _is_pattern(name: str) -> bool:

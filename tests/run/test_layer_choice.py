@@ -16,7 +16,7 @@ from brainmark.core import Benchmark, BenchmarkCard, Choose, Experiment, Record,
 from brainmark.core.errors import DataError, InvalidModel, ModelError, NotApplicable, ResourceError, UnknownName
 from brainmark.metrics.regression.predictivity import ridge
 from brainmark.models.subjects.vision import Readout, VisionSubject
-from brainmark.run.layers import choices_path, choose_layers, keep, kept, part_of, with_chosen_layers
+from brainmark.run.layer_choice import choices_path, choose_layers, keep, kept, part_of, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"
 STIMULI = 60
@@ -144,7 +144,7 @@ def test_little_memory_takes_more_passes_and_changes_nothing(monkeypatch: pytest
         return plain(self, experiment, readouts)
 
     monkeypatch.setattr(VisionSubject, "record_from", counted)
-    monkeypatch.setattr("brainmark.run.layers._SHARE", 1e-12)
+    monkeypatch.setattr("brainmark.run.layer_choice._SHARE", 1e-12)
     few = choose_layers(subject(), benchmark())
     assert few.candidates == at_once.candidates
     assert passes > 3

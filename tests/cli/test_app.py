@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.cli.selecting import selected
+from brainmark.cli.list import REGISTRIES
+from brainmark.cli.selection import select_names
 from brainmark.core import UnknownName, registry
 
 runner = CliRunner()
@@ -34,7 +35,7 @@ def test_list_names_all_that_is_registered(kind):
     result = runner.invoke(cli.app, ["list", kind, "--json"])
     assert result.exit_code == 0
     names = [row["name"] for row in json.loads(result.stdout)]
-    assert names == list(cli.REGISTRIES[kind])
+    assert names == list(REGISTRIES[kind])
     assert names
     assert runner.invoke(cli.app, ["list", kind]).stdout.count("\n") > len(names)
 
@@ -66,10 +67,10 @@ def test_a_misspelled_name_gets_a_suggestion_and_exit_code_2():
 
 
 def test_patterns_choose_several_names_and_an_empty_one_is_refused():
-    chosen = selected(registry.benchmarks, ["Simulated.IT-rid*", "Simulated.IT-ridge"])
+    chosen = select_names(registry.benchmarks, ["Simulated.IT-rid*", "Simulated.IT-ridge"])
     assert chosen == ["Simulated.IT-ridge"]
     with pytest.raises(UnknownName, match="unknown benchmark pattern 'Nobody"):
-        selected(registry.benchmarks, ["Nobody*"])
+        select_names(registry.benchmarks, ["Nobody*"])
 
 
 def test_score_prints_json_and_remembers(tmp_path):
@@ -85,7 +86,7 @@ def test_score_prints_json_and_remembers(tmp_path):
 
 @pytest.mark.parametrize(("quiet", "lines"), [(-1.0, ["0 of 2 scores", "1 of 2 scores"]), (1e9, [])])
 def test_without_a_terminal_lines_tell_how_far_it_is(monkeypatch, quiet, lines):
-    monkeypatch.setattr("brainmark.cli.scoring.QUIET", quiet)
+    monkeypatch.setattr("brainmark.cli.score.QUIET", quiet)
     done = runner.invoke(cli.app, ["score", "pixels", "simulated-truth", "-b", "Simulated.IT-ridge"])
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == lines
     assert "scores:" not in done.stdout

@@ -17,7 +17,7 @@ runner = CliRunner()
 def scored(monkeypatch):
     """Names that the command would have scored."""
     names = []
-    monkeypatch.setattr("brainmark.cli.scoring.run_and_show", lambda models, *_, **__: names.extend(models) or [])
+    monkeypatch.setattr("brainmark.cli.score.score_and_show", lambda models, *_, **__: names.extend(models) or [])
     return names
 
 

@@ -15,9 +15,8 @@ from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark, answering
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import np, xr
-from brainmark.core.measurement import check_answer, with_stimulus_columns
 from brainmark.core.memory import available_memory
-from brainmark.core.score import Interval, Score, make_score
+from brainmark.core.score import Interval, Score
 from brainmark.core.subject import Subject
 from brainmark.data.fetch.places import home, short_name
 from brainmark.data.writing import write_whole
@@ -87,6 +86,14 @@ class Choice:
     split: str = ""
     stimuli: str = ""
 
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Choice:
+        """Inverse of `dataclasses.asdict`, also after JSON."""
+        interval = None if plain["interval"] is None else tuple(plain["interval"])
+        candidates = tuple(Candidate(**c) for c in plain["candidates"])
+        made: dict[str, Any] = {"chosen": Candidate(**plain["chosen"]), "candidates": candidates, "interval": interval}
+        return cls(**{**plain, **made})
+
 
 def choose_layers(
     model: str | LayeredSubject | Any,
@@ -122,20 +129,20 @@ def choose_layers(
     UnknownName : a layer, model or benchmark.
     ModelError : no candidate has a score.
     """
-    subject = _subject(model)
-    whole = _benchmark(benchmark)
-    public, told, split = _parts(whole, None if held_out is None else _benchmark(held_out), share, seed)
+    subject = _load_subject(model)
+    whole = _load_benchmark(benchmark)
+    public, told, split = _part(whole, None if held_out is None else _load_benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
     with answering(f"{subject.identifier} on {public.identifier}"):
         shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
-    pools = {name: subject.pool_for(region, shape, most_units) for name, shape in shapes.items()}
-    candidates = _tried(subject, public, pools, shapes, progress)
+    candidates = _try_layers(subject, public, shapes, most_units, progress)
     scored = [c for c in candidates if c.value is not None]
     if not scored:
         raise ModelError(f"{subject.identifier}: no layer has a score on {public.identifier}: {candidates[0].reason}")
     best = max(scored, key=lambda c: cast(float, c.value))
-    result = _score_of(subject, told, subject.readout(best.layer, best.pool))
     own = subject.regions.get(region)
+    readouts = [subject.readout(best.layer, best.pool), *([] if own is None else [own])]
+    result, *committed = [_compare(subject, told, *_record(subject, told, [readout])) for readout in readouts]
     return Choice(
         model=model if isinstance(model, str) else subject.identifier,
         weights=subject.weights_digest,
@@ -146,28 +153,29 @@ def choose_layers(
         held_out=told.identifier,
         value=result.value,
         interval=result.interval,
-        committed=None if own is None else _score_of(subject, told, own).value,
+        committed=committed[0].value if committed else None,
         split=split,
         stimuli=whole.experiment.stimuli.digest,
     )
 
 
-def _subject(model: Any) -> LayeredSubject:
+def _load_subject(model: Any) -> LayeredSubject:
     made: Subject = registry.models[model].load() if isinstance(model, str) else as_subject(model)
     if not isinstance(made, LayeredSubject):
         raise NotApplicable(f"{made.identifier} is a {type(made).__name__}, which has no layers to choose from")
     return made
 
 
-def _benchmark(given: str | Benchmark) -> Benchmark:
+def _load_benchmark(given: str | Benchmark) -> Benchmark:
+    """Return the benchmark without its controls, which choose nothing."""
     made = registry.benchmarks[given].load() if isinstance(given, str) else given
     if not isinstance(made.experiment.ask, Record):
         raise NotApplicable(f"{made.identifier} records from no region, so no layer can be chosen on it")
-    return made
+    return replace(made, controls=())
 
 
-def _parts(public: Benchmark, held_out: Benchmark | None, share: float, seed: int) -> tuple[Benchmark, Benchmark, str]:
-    """Benchmarks that choose and tell, and how the stimuli were parted."""
+def _part(public: Benchmark, held_out: Benchmark | None, share: float, seed: int) -> tuple[Benchmark, Benchmark, str]:
+    """Return the benchmarks that choose and tell, and how the stimuli were parted."""
     if held_out is not None:
         regions = {cast(Record, b.experiment.ask).region for b in (public, held_out)}
         if len(regions) > 1:
@@ -179,28 +187,31 @@ def _parts(public: Benchmark, held_out: Benchmark | None, share: float, seed: in
                 "to part them"
             )
         return public, held_out, ""
-    run = "time_bin" in public.target.dims and "presentation" not in public.target.dims
-    what, take = ("volumes", run_of) if run else ("stimuli", part_of)
+    run = _is_run(public)
+    what = "volumes" if run else "stimuli"
     count = public.target.sizes["time_bin"] if run else len(public.experiment.stimuli)
-    choosing, telling, how = _volumes(count, share) if run else _stimuli(public.experiment, share, seed)
+    choosing, telling, how = _split_run(count, share) if run else _split_stimuli(public.experiment, share, seed)
     if not 0 < share < 1 or min(len(choosing), len(telling)) < 2:
         raise ValueError(f"share = {share}: of {count} {what}, at least two have to choose and two to tell")
     split = f"{len(choosing)} of {count} {what} choose, {len(telling)} tell ({how})"
-    first, second = (
-        take(public, positions, f"{public.identifier} ({purpose} {len(positions)} of {count} {what})")
-        for positions, purpose in ((choosing, "choosing"), (telling, "telling"))
-    )
+    first = part_of(public, choosing, f"{public.identifier} (choosing {len(choosing)} of {count} {what})")
+    second = part_of(public, telling, f"{public.identifier} (telling {len(telling)} of {count} {what})")
     return first, second, split
 
 
-def _volumes(count: int, share: float) -> tuple[np.ndarray, np.ndarray, str]:
-    """Volumes of a run that choose, and later ones that tell: no word acts on both."""
+def _is_run(benchmark: Benchmark) -> bool:
+    """Return whether volumes of one run were measured in place of presentations."""
+    return "time_bin" in benchmark.target.dims and "presentation" not in benchmark.target.dims
+
+
+def _split_run(count: int, share: float) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return volumes of a run that choose, and later ones that tell: no word acts on both."""
     to_choose = round(share * (count - BLOCK))
     return np.arange(max(0, to_choose)), np.arange(max(0, to_choose) + BLOCK, count), f"later, after a gap of {BLOCK}"
 
 
-def _stimuli(experiment: Experiment, share: float, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Positions of stimuli that choose, and that tell: of texts in parts, all parts of each; the only text is cut."""
+def _split_stimuli(experiment: Experiment, share: float, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return positions that choose and that tell: of texts in parts, all parts of each; a single text is cut."""
     count = len(experiment.stimuli)
     contexts = [np.asarray(c, int) for c in experiment.contexts]
     to_choose = round(share * count)
@@ -215,40 +226,53 @@ def _stimuli(experiment: Experiment, share: float, seed: int) -> tuple[np.ndarra
     return first, second, f"seed {seed}"
 
 
-def run_of(benchmark: Benchmark, volumes: np.ndarray, identifier: str) -> Benchmark:
-    """Return the benchmark with these volumes of its run only, in that order; all stimuli are presented."""
-    return replace(benchmark, identifier=identifier, target=benchmark.target.isel(time_bin=volumes))
-
-
 def part_of(benchmark: Benchmark, positions: np.ndarray, identifier: str) -> Benchmark:
-    """Return the benchmark with the stimuli at `positions` only, in that order."""
-    taken = {str(d): positions for d in benchmark.target.dims if d in ("presentation", "other")}
+    """Return the benchmark with the stimuli, or the volumes of its run, at `positions` only, in that order.
+
+    All stimuli of a run are presented.
+    """
+    if _is_run(benchmark):
+        return replace(benchmark, identifier=identifier, target=benchmark.target.isel(time_bin=positions))
+    dims = {str(d): positions for d in benchmark.target.dims if d in ("presentation", "other")}
     experiment = replace(benchmark.experiment, stimuli=benchmark.experiment.stimuli.take(positions))
-    return replace(benchmark, identifier=identifier, experiment=experiment, target=benchmark.target.isel(taken))
+    return replace(benchmark, identifier=identifier, experiment=experiment, target=benchmark.target.isel(dims))
 
 
-def _tried(
+def _try_layers(
     subject: LayeredSubject,
     benchmark: Benchmark,
-    pools: Mapping[str, int | str | None],
     shapes: Mapping[str, tuple[int, ...]],
+    most_units: int,
     progress: Progress | None,
 ) -> list[Candidate]:
     """Score each layer, as many at a time as memory holds; without intervals, which choose nothing."""
     ceiling = benchmark.ceiling_comparison
     benchmark = replace(benchmark, metric=_without_draws(benchmark.metric), ceiling=ceiling and (lambda _: ceiling))
+    region = cast(Record, benchmark.experiment.ask).region
     budget = available_memory() * _SHARE
-    candidates: list[Candidate] = []
-    batch: list[tuple[str, int | str | None]] = []
+    batches: list[list[tuple[str, int | str | None]]] = [[]]
     held = 0.0
-    for name, pool in pools.items():
-        needed = 4.0 * len(benchmark.experiment.stimuli) * _units(pool, shapes[name])
-        if batch and held + needed > budget:
-            candidates += _scored(subject, benchmark, batch, len(candidates), len(pools), progress)
-            batch, held = [], 0.0
-        batch.append((name, pool))
+    for name, shape in shapes.items():
+        pool = subject.pool_for(region, shape, most_units)
+        needed = 4.0 * len(benchmark.experiment.stimuli) * _count_units(pool, shape)
+        if batches[-1] and held + needed > budget:
+            batches.append([])
+            held = 0.0
+        batches[-1].append((name, pool))
         held += needed
-    return candidates + _scored(subject, benchmark, batch, len(candidates), len(pools), progress)
+    candidates: list[Candidate] = []
+    for batch in batches:
+        answers = _record(subject, benchmark, [subject.readout(*where) for where in batch])
+        for number, (layer, pool) in enumerate(batch):
+            answer, answers[number] = answers[number], xr.DataArray()  # freed when it is scored
+            try:
+                value, reason = _compare(subject, benchmark, answer).value, ""
+            except BrainmarkError as error:  # constant activations, for one
+                value, reason = None, str(error)
+            candidates.append(Candidate(layer, pool, answer.sizes["neuroid"], value, reason))
+            if progress:
+                progress(len(candidates), len(shapes))
+    return candidates
 
 
 def _without_draws(metric: Any) -> Any:
@@ -261,47 +285,19 @@ def _without_draws(metric: Any) -> Any:
     return replace(cast(Any, metric), **changes)
 
 
-def _units(pool: int | str | None, shape: tuple[int, ...]) -> int:
+def _count_units(pool: int | str | None, shape: tuple[int, ...]) -> int:
     if not isinstance(pool, int):
         return math.prod(shape)
     return shape[0] * math.prod(min(side, pool) for side in shape[1:])
 
 
-def _scored(
-    subject: LayeredSubject,
-    benchmark: Benchmark,
-    batch: Sequence[tuple[str, int | str | None]],
-    done: int,
-    in_all: int,
-    progress: Progress | None,
-) -> list[Candidate]:
+def _record(subject: LayeredSubject, benchmark: Benchmark, readouts: Sequence[Any]) -> list[xr.DataArray]:
     with answering(f"{subject.identifier} on {benchmark.identifier}"):
-        answers = subject.record_from(benchmark.experiment, [subject.readout(*where) for where in batch])
-    found: list[Candidate] = []
-    for number, (layer, pool) in enumerate(batch):
-        answer, answers[number] = answers[number], xr.DataArray()  # freed when it is scored
-        units = answer.sizes["neuroid"]
-        try:
-            value, reason = _compared(subject, benchmark, answer).value, ""
-        except BrainmarkError as error:  # constant activations, for one
-            value, reason = None, str(error)
-        found.append(Candidate(layer, pool, units, value, reason))
-        if progress:
-            progress(done + number + 1, in_all)
-    return found
+        return subject.record_from(benchmark.experiment, readouts)
 
 
-def _compared(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
-    answer = with_stimulus_columns(check_answer(answer, benchmark.experiment, subject.identifier), benchmark.experiment)
-    raw = benchmark.compared(answer, subject.identifier)
-    names, top = (benchmark.identifier, subject.identifier), benchmark.ceiling_comparison
-    return make_score(*names, raw, top, {}, benchmark.seed, benchmark.convention)
-
-
-def _score_of(subject: LayeredSubject, benchmark: Benchmark, readout: Any) -> Score:
-    with answering(f"{subject.identifier} on {benchmark.identifier}"):
-        (answer,) = subject.record_from(benchmark.experiment, [readout])
-    return _compared(subject, benchmark, answer)
+def _compare(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:
+    return benchmark.score_answer(benchmark.accept(answer, subject.identifier))
 
 
 # --- choices that are kept -------------------------------------------------------------------------------------------
@@ -333,20 +329,13 @@ def kept(model: str) -> dict[str, Choice]:
     path = choices_path(model)
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-        return {region: _choice(fields) for region, fields in plain.items()}
+        return {region: Choice.from_dict(fields) for region, fields in plain.items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{path} is damaged ({error}); remove it, and choose again: brainmark layers {model}"
         ) from error
-
-
-def _choice(fields: dict[str, Any]) -> Choice:
-    made: dict[str, Any] = {k: tuple(v) if k == "interval" and v is not None else v for k, v in fields.items()}
-    made["chosen"] = Candidate(**fields["chosen"])
-    made["candidates"] = tuple(Candidate(**c) for c in fields["candidates"])
-    return Choice(**made)
 
 
 def with_chosen_layers(subject: Subject, model: str) -> LayeredSubject:
@@ -385,9 +374,3 @@ def note_on(model: str, benchmark: Benchmark) -> str:
     if any(control.name == UNTRAINED_TWIN for control in benchmark.controls):
         note += f"; the {UNTRAINED_TWIN} is read from the layer that the model commits to"
     return note
-
-
-__all__ = [
-    "LAYER_NOTE", "MOST_UNITS", "PUBLIC", "Candidate", "Choice", "choices_path", "choose_layers", "keep", "kept",
-    "note_on", "part_of", "run_of", "with_chosen_layers",
-]  # fmt: skip

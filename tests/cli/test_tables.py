@@ -10,8 +10,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.cli.selecting import benchmark_cards, nodes_named, select_benchmarks
-from brainmark.cli.trees import Board, sketch
+from brainmark.cli.selection import benchmark_cards, find_nodes, select_benchmarks
+from brainmark.cli.show import sketch_node
+from brainmark.cli.tables import make_tree_table
 from brainmark.core import BenchmarkCard, UnknownName
 from brainmark.core.score import ControlScore, Failure, Score
 from brainmark.core.tree import find, tree
@@ -33,7 +34,7 @@ def test_a_node_stands_for_all_benchmarks_below_it():
 
 
 def test_names_patterns_and_nodes_together_choose_each_benchmark_once():
-    inside = nodes_named("V1")[0].leaves()
+    inside = find_nodes("V1")[0].leaves()
     names, nodes = select_benchmarks([inside[2], "neural_vision", "V1", "DeValois*"])
     assert names[0] == inside[2]
     assert len(names) == len(set(names))
@@ -69,7 +70,7 @@ def test_score_of_a_node_has_means_in_table_and_json(monkeypatch):
     def scored(models, benchmarks, **_):
         return [Score(b, m, 0.2 + 0.1 * i, 0.2, 0.5, None) for i, b in enumerate(benchmarks) for m in models]
 
-    monkeypatch.setattr("brainmark.cli.scoring.score_all", scored)
+    monkeypatch.setattr("brainmark.cli.score.score_all", scored)
     words = ["score", "pixels", "-b", "DeValois1982"]
     table = runner.invoke(cli.app, words)
     assert table.exit_code == 0, table.output
@@ -109,8 +110,8 @@ def test_the_table_names_gaps_controls_and_successors():
         Score("A2001.V4-a", "blind", 0.2, 0.2, None, None),
         Failure("A2001.V4-b", "blind", "resource", "no memory left"),
     ]
-    board = Board(find(tree(CARDS), "V4"), outcomes, CARDS)
-    text = printed(board.render(120))
+    nodes = find(tree(CARDS), "V4")
+    text = printed(make_tree_table(nodes, outcomes, CARDS, 120))
     assert "0.400" in text, "mean of 0.5 and 0.3"
     assert "≤ 0.300" in text
     assert "0.41 – 0.62" in text
@@ -118,12 +119,12 @@ def test_the_table_names_gaps_controls_and_successors():
     assert "0/2" in text
     assert "A2001.V4-old: superseded by A2001.V4-a" in " ".join(text.split())
     assert "blind: no memory left (1 benchmark)" in text
-    narrow = printed(board.render(80), 80)
+    narrow = printed(make_tree_table(nodes, outcomes, CARDS, 80), 80)
     assert narrow.count("A2001.V4-a") > text.count("A2001.V4-a"), "models that do not fit get a table of their own"
 
 
 def test_a_sketch_marks_what_is_private_or_superseded():
-    text = printed(sketch(find(tree(CARDS), "V4")[0], CARDS))
+    text = printed(sketch_node(find(tree(CARDS), "V4")[0], CARDS))
     assert "A2001.V4-b  private" in text
     assert "A2001.V4-old  superseded by A2001.V4-a" in text
 
@@ -135,7 +136,7 @@ def test_score_writes_one_table_and_refuses_a_bad_place_before_it_computes(monke
         asked.append(benchmarks)
         return [Score(b, m, 0.2, 0.2, 0.5, None) for b in benchmarks for m in models]
 
-    monkeypatch.setattr("brainmark.cli.scoring.score_all", scored)
+    monkeypatch.setattr("brainmark.cli.score.score_all", scored)
     words = ["score", "pixels", "-b", "DeValois1982", "--table"]
     done = runner.invoke(cli.app, [*words, str(tmp_path / "all.md")])
     assert done.exit_code == 0, done.output

@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 
 from brainmark.analysis.benchmark_page import ceiling_figure, render_page, samples
 from brainmark.cli import app as cli
-from brainmark.cli import tables
-from brainmark.cli.showing import ceiling_spread, histogram
+from brainmark.cli.fetch import make_file_table
+from brainmark.cli.list import NAME, REGISTRIES, make_listing
+from brainmark.cli.show import describe_spread, draw_histogram
+from brainmark.cli.tables import make_leaderboard
 from brainmark.core import (
     Benchmark,
     BenchmarkCard,
@@ -61,16 +63,16 @@ def benchmark(units: int = 40, modality: str = "image") -> Benchmark:
 
 
 def test_a_histogram_counts_from_least_to_greatest():
-    assert histogram([0, 0, 0, 0, 1, 3, 3], bins=4) == "█▂ ▄"
-    assert histogram([2.0, 2.0], bins=3).strip() == "█"
+    assert draw_histogram([0, 0, 0, 0, 1, 3, 3], bins=4) == "█▂ ▄"
+    assert draw_histogram([2.0, 2.0], bins=3).strip() == "█"
 
 
 def test_the_spread_of_a_ceiling_leaves_out_what_is_undefined():
     values = xr.DataArray([np.nan, 0.2, 0.4, 0.6], dims="neuroid")
-    spread = ceiling_spread(Comparison(values))
+    spread = describe_spread(Comparison(values))
     assert spread["ceiling over"] == "3 neuroids, quartiles 0.300, 0.400, 0.500"
     assert spread["ceiling spread"].startswith("0.20 ")
-    assert ceiling_spread(Comparison(xr.DataArray([0.7], dims="subject"))) == {}
+    assert describe_spread(Comparison(xr.DataArray([0.7], dims="subject"))) == {}
 
 
 def test_the_page_shows_stimuli_ceiling_and_card_and_loads_nothing():
@@ -138,13 +140,13 @@ def test_show_with_a_page_computes_the_ceiling_once(monkeypatch, tmp_path):
 @pytest.mark.parametrize("kind", ["models", "benchmarks", "datasets", "metrics"])
 @pytest.mark.parametrize("width", [72, 80, 110, 200])
 def test_a_list_has_room_for_names_and_summaries_in_any_terminal(kind, width):
-    entries = cli.REGISTRIES[kind].entries()
+    entries = REGISTRIES[kind].entries()
     console = Console(width=width, file=io.StringIO())
-    console.print(tables.listing(kind, entries, width))
+    console.print(make_listing(kind, entries, width))
     head, _, *lines = console.file.getvalue().splitlines()[1:]
     assert max(map(len, [head, *lines])) <= width
     assert width - head.index("summary") >= 24
-    for entry in (e for e in entries if len(e.name) <= tables.NAME):
+    for entry in (e for e in entries if len(e.name) <= NAME):
         (row,) = (line for line in lines if line.split(" ")[1] == entry.name)
         shown = row[head.index("summary") :].rstrip(" …")
         assert shown
@@ -163,7 +165,7 @@ def test_the_list_of_files_shows_sizes_whole(width):
     row = {"dataset": "Geirhos2021_power-equalisation", "states": ["missing"], "files": 3, "size": None}
     rows = [{**row, "licence": "not stated; see the publication"}, {**row, "size": 3_465_488, "licence": "MIT"}]
     console = Console(width=width, file=io.StringIO())
-    console.print(tables.fetch_status(rows))
+    console.print(make_file_table(rows))
     text = console.file.getvalue()
     assert "unknown" in text
     assert "3.5 MB" in text
@@ -184,7 +186,7 @@ def test_a_leaderboard_leaves_out_columns_before_it_cuts_one(width, shown):
         Failure("Simulated.IT-ridge", "hmax", "not_applicable", "hmax: no layer"),
     ]
     console = Console(width=width, file=io.StringIO())
-    console.print(tables.leaderboard(outcomes, width))
+    console.print(make_leaderboard(outcomes, width))
     text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert max(map(len, text.splitlines())) <= width
     for whole in ("resnet-50_v1:random=3", "0.400 – 0.600", "pixels 0.291", "0.900 (0.85–0.95)"):

@@ -14,8 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from brainmark.cli.app import app
-from brainmark.cli.packaging import table_of, template
-from brainmark.cli.packaging_templates import TEMPLATES
+from brainmark.cli.package import TEMPLATES, merge_fields, read_template
 from brainmark.core.errors import UnknownName
 from brainmark.data.packaging import CannotPackage, parse_description
 
@@ -56,7 +55,7 @@ def test_flags_alone_are_a_description() -> None:
 
 
 def test_a_description_with_changes() -> None:
-    told = {k: v for k, v in tomllib.loads(template("table")).items() if k not in ("recording", "cite_file")}
+    told = {k: v for k, v in tomllib.loads(read_template("table")).items() if k not in ("recording", "cite_file")}
     lines = [f"{k} = {json.dumps(v)}" for k, v in told.items() if k != "stimuli"]
     lines += [f"cite = '{CITE}'", "[stimuli]", 'folder = "../images"', "[[recording]]", 'file = "../rates.csv"']
     lines += ['neuroids = "u*"', 'units = "Hz"', 'region = "V4"', 'subject = "Ada"']
@@ -141,13 +140,13 @@ def test_templates_are_descriptions(name: str) -> None:
 
 
 def test_an_unknown_template() -> None:
-    with pytest.raises(UnknownName, match="did you mean 'nwb'"):
-        template("nbw")
+    refused = run("package", "--template", "nbw").exception
+    assert isinstance(refused, UnknownName) and "did you mean 'nwb'" in str(refused)
 
 
 def test_settings_reach_every_recording() -> None:
     settings = ["recording.stimulus=image", "stimuli.same_width=true", "scale=[1, 7]"]
-    told, base = table_of([Path("a.csv"), Path("b.csv")], {"region": "V4", "units": None}, settings)
+    told, base = merge_fields([Path("a.csv"), Path("b.csv")], {"region": "V4", "units": None}, settings)
     assert told == {
         "recording": [{"file": [f"{n}.csv"], "region": "V4", "stimulus": "image"} for n in "ab"],
         "stimuli": {"same_width": True},
@@ -155,4 +154,4 @@ def test_settings_reach_every_recording() -> None:
     }
     assert base == Path()
     with pytest.raises(CannotPackage, match="field=value"):
-        table_of([], {}, ["region"])
+        merge_fields([], {}, ["region"])

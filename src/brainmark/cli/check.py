@@ -1,0 +1,38 @@
+"""``brainmark check``: the conformance suite at the prompt."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from brainmark.cli.terminal import JsonFlag, escape_markup, out, print_json
+from brainmark.testing import run_checks
+
+MARKS = {"passed": "[green]passed [/]", "failed": "[red]failed [/]", "skipped": "[yellow]skipped[/]"}
+
+
+def check(
+    names: Annotated[list[str], typer.Argument(help="An importable package, names, or paths of packaged data sets.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the conformance suite on all that a package registers, or on single names.
+
+    Examples: [bold]brainmark check my_package[/], [bold]brainmark check gabor Cowley2023.V4-pls[/]
+    """
+    outcomes: list[str] = []
+    results: list[dict[str, Any]] = []
+    for name in names:
+        for result in run_checks(name):
+            outcomes.append(result.outcome)
+            results.append(vars(result))
+            if not as_json:
+                line = f"{MARKS[result.outcome]} {escape_markup(f'{result.name}: {result.check}')}"
+                reason = f"\n        {escape_markup(result.message)}" if result.message else ""
+                out.print(f"{line}{reason}", highlight=False)
+    if as_json:
+        print_json(results)
+    else:
+        out.print(", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in MARKS), highlight=False)
+    if "failed" in outcomes:
+        raise typer.Exit(1)

@@ -1,0 +1,171 @@
+"""``brainmark score``: progress while it runs, then the table and the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from brainmark.analysis.hierarchy import node_scores
+from brainmark.analysis.output import check_place
+from brainmark.analysis.pages import check_page
+from brainmark.analysis.report import write_report
+from brainmark.analysis.table import FORMATS, write_table
+from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_names
+from brainmark.cli.tables import make_leaderboard, make_tree_table
+from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_log, show_progress
+from brainmark.core import registry
+from brainmark.core.errors import UnknownName
+from brainmark.core.score import Failure
+from brainmark.core.tree import Node
+from brainmark.run.scoring import Layers, Outcome, score_all
+from brainmark.run.stamp import data_origin
+
+QUIET = 20.0
+"""Seconds, at least, between two lines on progress where there is no terminal."""
+
+
+def score(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Models by name; patterns such as 'hm*' are allowed. Also timm/NAME, torchvision/NAME, "
+            "hf/OWNER/NAME, my_module:make_model, NETWORK.pt2, models.toml#NAME."
+        ),
+    ],
+    benchmark: Annotated[
+        list[str],
+        typer.Option(
+            "--benchmark",
+            "-b",
+            help="Benchmarks by name, pattern, node of their tree or path of a packaged data set (PATH, "
+            "PATH:V4-ridge); may be given several times.",
+        ),
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="public or private: of nodes, only the benchmarks of this split.")
+    ] = None,
+    as_json: JsonFlag = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Also write one table of all, with means at nodes: a .md or .csv file.")
+    ] = None,
+    cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Only show the scores that are remembered; compute nothing.")
+    ] = False,
+    layers: Annotated[
+        str, typer.Option(help="committed: those of the models; chosen: those that 'brainmark layers' chose.")
+    ] = "committed",
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="Score the untrained twins of the models (NAME:random).")
+    ] = False,
+    models_file: Annotated[
+        Path | None, typer.Option(help="A TOML file that describes models; they go by their names in it.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say before each run of a network how much memory it will need.")
+    ] = False,
+) -> None:
+    """Score models on benchmarks.
+
+    Examples: [bold]brainmark score gabor -b Cowley2023.V4-ridge[/],
+    [bold]brainmark score pixels gabor hmax -b 'Cowley2023.*' --html report.html[/],
+    [bold]brainmark score pixels gabor alexnet:random -b average_vision --table results.md[/]
+
+    A node of the tree (see [bold]brainmark show average_vision[/]) stands for all benchmarks below it; then the table
+    is the tree, with means at its nodes.
+
+    Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
+    """
+    if verbose:
+        print_log()
+    wanted = list(models)
+    if models_file is not None:
+        from brainmark.models.sources.toml_models import in_file  # it loads torch
+
+        wanted = in_file(models_file, wanted)
+    chosen = select_names(registry.models, wanted)
+    if random_weights:
+        chosen = select_names(registry.models, [n if ":random" in n else f"{n}:random" for n in chosen])
+    names, nodes = select_benchmarks(benchmark, split)
+    if html is not None:
+        check_page(html, "report")
+    if table is not None:
+        check_place(table, "table", FORMATS)
+    console = err if as_json else out
+    outcomes = score_and_show(
+        chosen, names, nodes=nodes, console=console, cache=cache, layers=layers, finished=finished
+    )
+    if finished and (left := len(chosen) * len(names) - len(outcomes)):
+        err.print(
+            f"{left} of {len(chosen) * len(names)} scores are not remembered for this version of code and data; "
+            "without --finished they are computed",
+            soft_wrap=True,
+        )
+    if as_json:
+        means = node_scores(nodes, outcomes, benchmark_cards()) if nodes else {}
+        print_json([one.to_dict() for one in (*outcomes, *means.values())])
+    if html is not None:
+        err.print(f"report: {write_outcomes(outcomes, html)}", soft_wrap=True)
+    if table is not None:
+        err.print(f"table: {write_table(table, nodes, outcomes, benchmark_cards())}", soft_wrap=True)
+    if any(isinstance(o, Failure) and o.kind != "not_applicable" for o in outcomes):
+        raise typer.Exit(1)
+
+
+def score_and_show(
+    models: Sequence[str],
+    benchmarks: Sequence[str],
+    *,
+    console: Console,
+    nodes: Sequence[Node] = (),
+    cache: bool = True,
+    layers: str = "committed",
+    finished: bool = False,
+) -> list[Outcome]:
+    """Score all, print the leaderboard, and return the outcomes.
+
+    What stands below one of `nodes` is printed as their tree, with means; the rest benchmark by benchmark.
+    Where there is no terminal for a bar, a line tells at times how far it is. Interrupted, it prints what is finished
+    and raises KeyboardInterrupt. Raises UnknownName for unknown `layers`.
+    """
+    if layers not in get_args(Layers):
+        raise UnknownName("layers", layers, get_args(Layers), f" ({' or '.join(get_args(Layers))})")
+    outcomes: list[Outcome] = []
+    total, last_line = len(models) * len(benchmarks), time.monotonic()
+    try:
+        with show_progress(console) as progress:
+            task = progress.add_task("starting", total=total)
+
+            def announce(model: str, benchmark: str) -> None:
+                nonlocal last_line
+                pair = escape(f"{model} on {benchmark}")
+                progress.update(task, description=pair, completed=len(outcomes))
+                if progress.disable and time.monotonic() - last_line > QUIET:
+                    last_line = time.monotonic()
+                    err.print(f"{len(outcomes)} of {total} scores: {pair}", soft_wrap=True)
+
+            options: dict[str, Any] = {"cache": cache, "layers": layers, "started": announce, "finished": finished}
+            outcomes.extend(score_all(models, benchmarks, **options))
+    finally:
+        below = {leaf for node in nodes for leaf in node.leaves()}
+        if alone := [o for o in outcomes if o.benchmark not in below]:
+            console.print(make_leaderboard(alone, console.width))
+        if len(alone) < len(outcomes):
+            console.print(make_tree_table(nodes, outcomes, benchmark_cards(), console.width))
+    return outcomes
+
+
+def write_outcomes(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") -> Path:
+    """Write the HTML report of these outcomes; return its path."""
+    benchmarks = [entry for o in outcomes if (entry := registry.benchmarks.get(o.benchmark))]
+    models = [entry for o in outcomes if (entry := registry.models.get(o.subject))]
+    cards = {e.name: e.card for e in (*benchmarks, *models)}
+    where_from = {d: data_origin([d]) for e in benchmarks for d in e.card.datasets}
+    return write_report(outcomes, path, title=title, cards=cards, where_from=where_from)
