@@ -11,7 +11,8 @@ from hypothesis import settings
 from brainmark.core import BenchmarkCard, DatasetCard, MetricCard, ModelCard, registry
 from brainmark.testing.shapes import check_shapes
 
-check_shapes("brainmark.metrics")  # before any of its modules is imported
+for package in ("brainmark.metrics", "brainmark.brainscore.metrics"):  # before any of their modules is imported
+    check_shapes(package)
 
 settings.register_profile("default", deadline=None)  # how busy the machine is, is no property of the code
 settings.load_profile("default")

@@ -16,7 +16,7 @@ import pytest
 from brainmark.metrics._arrays.shapes import Float
 from brainmark.metrics.similarity import crossnobis
 from brainmark.metrics.statistics.ceilings import spearman_brown
-from brainmark.testing.shapes import ShapeError, check_shapes, checked
+from brainmark.testing.shapes import ShapeError, check_calls, check_shapes
 
 MODULE = """
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_an_error_of_the_functions_own_comes_first(module: ModuleType) -> None:
 
 def test_a_function_that_says_no_shape_is_left_as_it_is(module: ModuleType) -> None:
     assert not hasattr(module.plain, "__wrapped__")
-    assert checked(module.plain) is module.plain
+    assert check_calls(module.plain) is module.plain
 
 
 def test_too_late_is_said() -> None:
@@ -163,6 +163,7 @@ def test_without_checks_an_annotation_is_that_of_the_array() -> None:
 
 
 def test_a_program_loads_no_type_checker_for_them() -> None:
-    code = "import sys, brainmark.metrics.similarity.crossnobis; print({'jaxtyping', 'beartype', 'brainmark'} & set(sys.modules))"
+    loaded = "{'jaxtyping', 'beartype', 'brainmark'} & set(sys.modules)"
+    code = f"import sys, brainmark.metrics.similarity.crossnobis; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "{'brainmark'}\n"

@@ -15,7 +15,7 @@ from brainmark.core.registry import Entry, benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.dataset_checks import DatasetUnderTest, content_digest
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, describe, fail_if
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
 _SCATTER = 3.0  # correlations of unrelated things over n stimuli scatter by 1 / sqrt(n)
@@ -60,7 +60,7 @@ class BenchmarkUnderTest:
     def score(self) -> Score:
         """The score of random answers; checks that need it are skipped if there is none."""
         if isinstance(self.outcome, Exception):
-            raise CheckSkipped(f"random answers get no score: {said(self.outcome)}")
+            raise CheckSkipped(f"random answers get no score: {describe(self.outcome)}")
         return self.outcome
 
 
@@ -87,7 +87,7 @@ def loads(benchmark: BenchmarkUnderTest) -> None:
     """The factory makes a Benchmark."""
     loaded = benchmark.loaded
     if isinstance(loaded, Exception):
-        raise CheckFailed(f"loading raises {said(loaded)}")
+        raise CheckFailed(f"loading raises {describe(loaded)}")
     fail_if(not isinstance(loaded, Benchmark), f"the factory makes a {type(loaded).__name__}, not a Benchmark")
 
 
@@ -116,7 +116,7 @@ def ceiling_is_plausible(benchmark: BenchmarkUnderTest) -> None:
     try:
         comparison = benchmark.benchmark.ceiling_comparison
     except Exception as error:
-        raise CheckFailed(f"the ceiling raises {said(error)}") from error
+        raise CheckFailed(f"the ceiling raises {describe(error)}") from error
     top = np.nan if comparison is None else comparison.aggregate()
     fail_if(not 0.0 < top <= _HIGHEST_CEILING, f"the ceiling is {top:.3g}; it should lie above 0 and at most at 1.2")
 
@@ -125,7 +125,7 @@ def scores_random_answers(benchmark: BenchmarkUnderTest) -> None:
     """A subject that answers at random gets a score, or a clear statement that it has none."""
     outcome = benchmark.outcome
     if isinstance(outcome, Exception) and not isinstance(outcome, ModelError):
-        raise CheckFailed(f"random answers raise {said(outcome)}")
+        raise CheckFailed(f"random answers raise {describe(outcome)}")
 
 
 def random_answers_score_low(benchmark: BenchmarkUnderTest) -> None:
@@ -177,7 +177,7 @@ def broken_answers_are_refused(benchmark: BenchmarkUnderTest) -> None:
         except (InvalidMeasurement, ModelError):
             continue
         except Exception as error:
-            raise CheckFailed(f"the {subject.identifier} subject raises {said(error)}") from error
+            raise CheckFailed(f"the {subject.identifier} subject raises {describe(error)}") from error
         raise CheckFailed(f"the {subject.identifier} subject is not refused")
 
 

@@ -16,7 +16,7 @@ from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli
 from brainmark.data.fetch import where
 from brainmark.testing.card_checks import card_is_complete
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, describe, fail_if
 
 _AT_HAND = ("shipped", "local", "cached", "mirrored")
 
@@ -78,7 +78,7 @@ def loads(dataset: DatasetUnderTest) -> None:
     """The dataset loads and has `measurement`, `stimuli` and `setting`."""
     loaded = dataset.loaded
     if isinstance(loaded, Exception):
-        raise CheckFailed(f"loading raises {said(loaded)}")
+        raise CheckFailed(f"loading raises {describe(loaded)}")
     for name, kind in (("measurement", xr.DataArray), ("stimuli", Stimuli | None), ("setting", Setting)):
         fail_if(not hasattr(loaded, name), f"what the factory makes ({type(loaded).__name__}) has no {name!r}")
         given = getattr(loaded, name)
@@ -129,7 +129,7 @@ def same_content_twice(dataset: DatasetUnderTest) -> None:
     try:
         again = dataset.entry.load()
     except BrainmarkError as error:
-        raise CheckFailed(f"the second load raises {said(error)}") from error
+        raise CheckFailed(f"the second load raises {describe(error)}") from error
     same = content_digest(study.measurement) == content_digest(again.measurement)
     fail_if(not same, "the measurement differs between two loads; seed what is random, sort what has no order")
     stimuli = getattr(study, "stimuli", None)

@@ -13,7 +13,7 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import MetricExample, metric_example
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, attempt_here, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, attempt_here, describe, fail_if
 
 _NAMES = {"neuroid": "neuroid_id"}  # coordinate that names the units, where it is not called like the dimension
 
@@ -34,7 +34,7 @@ class MetricUnderTest:
     def metric(self) -> Metric:
         """The metric; checks that need it are skipped if it cannot be made."""
         if isinstance(self._made, Exception):
-            raise CheckSkipped(f"the metric cannot be made: {said(self._made)}")
+            raise CheckSkipped(f"the metric cannot be made: {describe(self._made)}")
         return self._made
 
     @cached_property
@@ -84,10 +84,10 @@ def compares(metric: MetricUnderTest) -> None:
     """A prediction and a target give a Comparison with at least one finite value."""
     made = metric._made  # pyright: ignore[reportPrivateUsage]
     if isinstance(made, Exception):
-        raise CheckFailed(f"the factory raises {said(made)}")
+        raise CheckFailed(f"the factory raises {describe(made)}")
     found = metric.first
     if isinstance(found, Exception):
-        raise CheckFailed(f"comparing {metric.card.compares} raises {said(found)}")
+        raise CheckFailed(f"comparing {metric.card.compares} raises {describe(found)}")
     # foreign code may return anything
     is_one = isinstance(found, Comparison)  # pyright: ignore[reportUnnecessaryIsInstance]
     fail_if(not is_one, f"the metric returns a {type(found).__name__}, not a Comparison")
@@ -192,7 +192,7 @@ def missing_values_are_handled_or_refused(metric: MetricUnderTest) -> None:
         except BrainmarkError:
             continue
         except Exception as error:
-            raise CheckFailed(f"{where} in the target raises {said(error)}; raise a BrainmarkError") from error
+            raise CheckFailed(f"{where} in the target raises {describe(error)}; raise a BrainmarkError") from error
         fail_if(after.shape != before.shape, f"{where} in the target changes the number of values")
         whole = rows == slice(None)
         fail_if(whole and bool(np.isfinite(after[1])), f"{where} in the target gets the value {after[1]:.3f}, not NaN")
@@ -216,7 +216,7 @@ def constant_prediction_gets_no_value(metric: MetricUnderTest) -> None:
     except BrainmarkError:
         return
     except Exception as error:
-        raise CheckFailed(f"a constant prediction raises {said(error)}; raise a BrainmarkError") from error
+        raise CheckFailed(f"a constant prediction raises {describe(error)}; raise a BrainmarkError") from error
     if metric.card.compares == "choices" and metric.card.chance is not None:
         values = values[~np.isclose(values, metric.card.chance, atol=1e-6)]
     some = values[np.isfinite(values)]

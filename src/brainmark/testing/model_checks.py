@@ -30,7 +30,7 @@ from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import images, repeated, texts
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt_here, fail_if, said
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt_here, describe, fail_if
 
 _MODALITY: dict[str, Modality] = {"vision": "image", "language": "text"}
 _TIME_BINS = ((50.0, 100.0), (100.0, 150.0))
@@ -52,7 +52,7 @@ class ModelUnderTest:
     def subject(self) -> Subject:
         """The model; checks that need it are skipped if it cannot be made."""
         if isinstance(self._made, Exception):
-            raise CheckSkipped(f"the model cannot be made: {said(self._made)}")
+            raise CheckSkipped(f"the model cannot be made: {describe(self._made)}")
         if not isinstance(self._made, Subject):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise CheckSkipped("the factory makes no subject")
         return self._made
@@ -104,7 +104,7 @@ class ModelUnderTest:
 def factory_works(model: ModelUnderTest) -> None:
     """The factory makes something that has `identifier` and `perform`."""
     made = model._made  # pyright: ignore[reportPrivateUsage]
-    fail_if(isinstance(made, Exception), f"the factory raises {said(made)}" if isinstance(made, Exception) else "")
+    fail_if(isinstance(made, Exception), f"the factory raises {describe(made)}" if isinstance(made, Exception) else "")
     for name in ("identifier", "perform"):
         fail_if(not hasattr(made, name), f"what the factory makes ({type(made).__name__}) has no {name!r}")
 
@@ -123,7 +123,7 @@ def answers_for_its_regions(model: ModelUnderTest) -> None:
         if isinstance(answer, NotApplicable):
             raise CheckFailed(f"the card names region {region!r}, but the model refuses it: {answer}")
         if isinstance(answer, Exception) and not isinstance(answer, ModelError):
-            raise CheckFailed(f"region {region!r}: {said(answer)}")
+            raise CheckFailed(f"region {region!r}: {describe(answer)}")
 
 
 def answers_are_finite(model: ModelUnderTest) -> None:
@@ -254,7 +254,7 @@ def _answer_or_reason(
     except InvalidMeasurement as error:
         raise CheckFailed(f"{asked}: {error}") from error
     except Exception as error:
-        raise CheckFailed(f"{asked} should be answered or raise NotApplicable; it raises {said(error)}") from error
+        raise CheckFailed(f"{asked} should be answered or raise NotApplicable; it raises {describe(error)}") from error
     zeros = answer.dtype.kind in "fiu" and answer.size > 1 and not answer.values.any()
     fail_if(zeros and not isinstance(ask, OddOneOut), f"{subject.identifier} answers {asked} with zeros only")
     return answer

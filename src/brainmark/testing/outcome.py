@@ -25,7 +25,7 @@ def fail_if(condition: bool, message: str) -> None:
         raise CheckFailed(message)
 
 
-def said(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Type and text of an error, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
 

@@ -22,6 +22,10 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import FunctionType, ModuleType, UnionType
 from typing import Any, Union, get_args, get_origin
 
+import jaxtyping
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+
 from brainmark.testing.outcome import CheckFailed
 
 _KINDS = ("Bool", "Complex", "Float", "Integer", "Num", "Real", "Shaped")
@@ -47,15 +51,15 @@ def check_shapes(package: str) -> None:
     sys.meta_path.insert(0, _Finder(package))
 
 
-def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+def check_calls(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function`, checked at every call; as it is where no annotation says a shape.
 
     Raises
     ------
     ShapeError : (when called) it returned, and an argument or the result is not as annotated.
     """
-    said = {name: text for name, text in _annotations(function).items() if _SHAPED.search(text)}
-    if not said:
+    shapes = _shapes(function)
+    if not shapes:
         return function
     signature = inspect.signature(function)
 
@@ -63,34 +67,31 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         bound = signature.bind(*args, **kwargs)
-        _check(function, said, {**bound.arguments, "return": result})
+        _check(function, shapes, {**bound.arguments, "return": result})
         return result
 
     return call
 
 
-def _annotations(function: Callable[..., Any]) -> dict[str, str]:
-    return {name: text for name, text in function.__annotations__.items() if isinstance(text, str)}
+def _shapes(function: Callable[..., Any]) -> dict[str, str]:
+    """Annotations of shapes by name of the argument."""
+    annotations = function.__annotations__.items()
+    return {name: text for name, text in annotations if isinstance(text, str) and _SHAPED.search(text)}
 
 
-def _check(function: Callable[..., Any], said: dict[str, str], values: dict[str, Any]) -> None:
-    """Raise unless all `values` are as `said`, in the order of the signature, the result last."""
-    from jaxtyping import jaxtyped
-
+def _check(function: Callable[..., Any], shapes: dict[str, str], values: dict[str, Any]) -> None:
+    """Raise unless all values have their `shapes`, in the order of the signature, the result last."""
     hints = _hints(function)
-    with jaxtyped("context"):
+    with jaxtyping.jaxtyped("context"):
         for name, value in values.items():
-            if name in said and not _fits(value, hints[name]):
-                sizes = ", ".join(f"{other} {_size(it)}" for other, it in values.items() if other in said)
+            if name in shapes and not _fits(value, hints[name]):
+                sizes = ", ".join(f"{other} {_size(it)}" for other, it in values.items() if other in shapes)
                 where = f"{function.__module__}.{function.__qualname__}"
-                raise ShapeError(f"{where}: {name} is no {said[name]}; there are {sizes}")
+                raise ShapeError(f"{where}: {name} is no {shapes[name]}; there are {sizes}")
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value is as annotated; of a list, tuple or dictionary every entry (beartype looks at one of them)."""
-    from beartype import BeartypeConf
-    from beartype.door import is_bearable
-
     origin, of = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, one) for one in of)
@@ -105,11 +106,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 @functools.cache
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    import jaxtyping
-
     names = {**function.__globals__, **{kind: getattr(jaxtyping, kind) for kind in _KINDS}}
-    said = _annotations(function).items()
-    hints = {name: eval(text, names) for name, text in said if _SHAPED.search(text)}
+    hints = {name: eval(text, names) for name, text in _shapes(function).items()}
     several = inspect.getfullargspec(function).varargs
     return {name: tuple[hint, ...] if name == several else hint for name, hint in hints.items()}
 
@@ -148,6 +146,6 @@ class _Loader(SourceFileLoader):
         for owner in (module, *(it for it in vars(module).values() if isinstance(it, type))):
             for name, it in list(vars(owner).items()):
                 if isinstance(it, FunctionType) and it.__module__ == module.__name__:
-                    setattr(owner, name, checked(it))
+                    setattr(owner, name, check_calls(it))
                 elif isinstance(it, property) and it.fget and it.fget.__module__ == module.__name__:
-                    setattr(owner, name, it.getter(checked(it.fget)))
+                    setattr(owner, name, it.getter(check_calls(it.fget)))

@@ -6,22 +6,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from typing import Any, Literal
 
 from brainmark.core import registry
 from brainmark.core.errors import BrainmarkError, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.studies.packaged import expand
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, said
+from brainmark.testing import benchmark_checks, dataset_checks, metric_checks, model_checks
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, describe
 
+Check = Callable[[Any], None]
 Outcome = Literal["passed", "failed", "skipped"]
+Selected = list[Entry[Any, Any]]
 
-_UNDER_TEST = {
-    "model": ("model_checks", "ModelUnderTest"),
-    "dataset": ("dataset_checks", "DatasetUnderTest"),
-    "metric": ("metric_checks", "MetricUnderTest"),
-    "benchmark": ("benchmark_checks", "BenchmarkUnderTest"),
+_KINDS: dict[str, tuple[Callable[[Any], Any], tuple[Check, ...]]] = {
+    "model": (model_checks.ModelUnderTest, model_checks.CHECKS),
+    "dataset": (dataset_checks.DatasetUnderTest, dataset_checks.CHECKS),
+    "metric": (metric_checks.MetricUnderTest, metric_checks.CHECKS),
+    "benchmark": (benchmark_checks.BenchmarkUnderTest, benchmark_checks.CHECKS),
 }
 
 
@@ -61,7 +63,7 @@ class Case:
     """One check of one registered thing; `str` of it is a readable test id."""
 
     entry: Entry[Any, Any]
-    check: Callable[[Any], None]
+    check: Check
 
     def __str__(self) -> str:
         return f"{self.entry.kind}-{self.entry.name}-{self.check.__name__}"
@@ -80,11 +82,11 @@ class Case:
         CheckSkipped : a unittest.SkipTest, which pytest shows as skipped.
         """
         try:
-            self.check(_under_test(self.entry))
+            self.check(_prepare(self.entry))
         except (CheckFailed, CheckSkipped):
             raise
         except Exception as error:
-            raise CheckFailed(f"raises {said(error)}") from error
+            raise CheckFailed(f"raises {describe(error)}") from error
 
     def result(self) -> CheckResult:
         """Make the check and say how it ended."""
@@ -100,15 +102,14 @@ class Case:
 
 
 @lru_cache(maxsize=1)
-def _under_test(entry: Entry[Any, Any]) -> Any:
-    """The thing with all that its checks share; the checks of one thing follow each other, so one is kept."""
-    module, name = _UNDER_TEST[entry.kind]
-    return getattr(import_module(f"brainmark.testing.{module}"), name)(entry)
+def _prepare(entry: Entry[Any, Any]) -> Any:
+    """Return the thing with all that its checks share; the checks of one thing follow each other, so one is kept."""
+    return _KINDS[entry.kind][0](entry)
 
 
-def checks_of(kind: str) -> tuple[Callable[[Any], None], ...]:
+def checks_of(kind: str) -> tuple[Check, ...]:
     """Return the checks of a kind: "model", "dataset", "metric" or "benchmark"."""
-    return import_module(f"brainmark.testing.{_UNDER_TEST[kind][0]}").CHECKS
+    return _KINDS[kind][1]
 
 
 def cases(selection: str | None = None) -> list[Case]:
@@ -123,7 +124,7 @@ def cases(selection: str | None = None) -> list[Case]:
     ------
     UnknownName : nothing of that name is registered; a plug-in that could not be loaded is named with its reason.
     """
-    return _cases_of(_selected(selection))
+    return [Case(entry, check) for entry in _select(selection) for check in checks_of(entry.kind)]
 
 
 def run_checks(selection: str | None = None) -> Iterator[CheckResult]:
@@ -136,22 +137,22 @@ def run_checks(selection: str | None = None) -> Iterator[CheckResult]:
 
 def check_model(model: str | Entry[Any, Any]) -> tuple[CheckResult, ...]:
     """Check a registered model, by name or entry; raise `ConformanceError` if a check fails."""
-    return _check(registry.models[model] if isinstance(model, str) else model)
+    return _check(registry.models, model)
 
 
 def check_dataset(dataset: str | Entry[Any, Any]) -> tuple[CheckResult, ...]:
     """Check a registered dataset, by name or entry; raise `ConformanceError` if a check fails."""
-    return _check(registry.datasets[dataset] if isinstance(dataset, str) else dataset)
+    return _check(registry.datasets, dataset)
 
 
 def check_metric(metric: str | Entry[Any, Any]) -> tuple[CheckResult, ...]:
     """Check a registered metric, by name or entry; raise `ConformanceError` if a check fails."""
-    return _check(registry.metrics[metric] if isinstance(metric, str) else metric)
+    return _check(registry.metrics, metric)
 
 
 def check_benchmark(benchmark: str | Entry[Any, Any]) -> tuple[CheckResult, ...]:
     """Check a registered benchmark, by name or entry; raise `ConformanceError` if a check fails."""
-    return _check(registry.benchmarks[benchmark] if isinstance(benchmark, str) else benchmark)
+    return _check(registry.benchmarks, benchmark)
 
 
 def check_package(package: str) -> tuple[CheckResult, ...]:
@@ -159,8 +160,9 @@ def check_package(package: str) -> tuple[CheckResult, ...]:
     return _raise_failed(run_checks(package))
 
 
-def _check(entry: Entry[Any, Any]) -> tuple[CheckResult, ...]:
-    return _raise_failed(case.result() for case in _cases_of([entry]))
+def _check(registered: registry.Registry[Any, Any], thing: str | Entry[Any, Any]) -> tuple[CheckResult, ...]:
+    entry = registered[thing] if isinstance(thing, str) else thing
+    return _raise_failed(Case(entry, check).result() for check in checks_of(entry.kind))
 
 
 def _raise_failed(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
@@ -170,41 +172,27 @@ def _raise_failed(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
     return finished
 
 
-def _cases_of(entries: Iterable[Entry[Any, Any]]) -> list[Case]:
-    return [Case(entry, check) for entry in entries for check in checks_of(entry.kind)]
-
-
-def _selected(selection: str | None) -> list[Entry[Any, Any]]:
-    found: list[Entry[Any, Any]] = [
-        entry
-        for of_kind in (registry.models, registry.datasets, registry.metrics, registry.benchmarks)
-        for entry in of_kind.entries()
-    ]
+def _select(selection: str | None) -> Selected:
+    four = (registry.models, registry.datasets, registry.metrics, registry.benchmarks)
+    everything: Selected = [entry for registered in four for entry in registered.entries()]
     if selection is None:
-        return found
+        return everything
     package = selection.replace("-", "_")
-    chosen = [e for e in found if e.name == selection] or [e for e in found if f"{e.module}.".startswith(f"{package}.")]
-    chosen = chosen or _packaged(selection) or _found(selection)
-    if chosen:
-        return chosen
+    of_name = [e for e in everything if e.name == selection]
+    of_package = [e for e in everything if f"{e.module}.".startswith(f"{package}.")]
+    if selected := of_name or of_package or _find(selection):
+        return selected
     for point, reason in registry.broken_plugins.items():
         if point.split(" = ")[-1].partition(":")[0].split(".")[0] == package.split(".")[0]:
             raise BrainmarkError(f"the plug-in {point} could not be loaded: {reason}")
-    known = [e.name for e in found] + sorted({e.module.partition(".")[0] for e in found})
+    known = [e.name for e in everything] + sorted({e.module.partition(".")[0] for e in everything})
     hint = f" (a package is found through its entry points of the group {registry.ENTRY_POINT_GROUP!r})"
     raise UnknownName("name or package", selection, known, hint)
 
 
-def _found(name: str) -> list[Entry[Any, Any]]:
-    """Return the model of a name that nobody registered, such as ``my_module:make_model``."""
-    model = registry.models.find(name)
-    return [model] if model else []
-
-
-def _packaged(path: str) -> list[Entry[Any, Any]]:
-    """Return the packaged data set at a path with its usual benchmarks, or one of its benchmarks."""
-    dataset = registry.datasets.find(path)
-    if dataset is None:
-        benchmark = registry.benchmarks.find(path)
-        return [benchmark] if benchmark else []
-    return [dataset, *(registry.benchmarks[name] for name in expand(path))]
+def _find(name: str) -> Selected:
+    """Return what an unregistered name means: a packaged data set with its benchmarks, one of them, or a model."""
+    if dataset := registry.datasets.find(name):
+        return [dataset, *(registry.benchmarks[benchmark] for benchmark in expand(name))]
+    found = registry.benchmarks.find(name) or registry.models.find(name)
+    return [found] if found else []
