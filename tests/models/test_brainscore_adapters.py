@@ -32,7 +32,7 @@ from brainmark.core import (
     check_answer,
 )
 from brainmark.models.subjects.classes import imagenet_classes
-from brainmark.models.subjects.vision import as_subject
+from brainmark.models.subjects.coerce import as_subject
 
 rng = np.random.default_rng(0)
 PICTURES = tuple(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8) for _ in range(6))

@@ -22,7 +22,7 @@ from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.layered import LayeredSubject
-from brainmark.models.subjects.text_readout import TextReadout
+from brainmark.models.subjects.readout import Readout
 from brainmark.run.layer_choice import choose_layers, keep, kept, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"
@@ -172,7 +172,7 @@ def test_a_choice_is_kept_and_committed_to(reader: LanguageSubject):
     assert kept("reader") == {"LATL": choice}
     chosen = with_chosen_layers(reader, "reader")
     readout = chosen.regions["LATL"]
-    assert isinstance(readout, TextReadout)
+    assert isinstance(readout, Readout)
     assert (readout.layers, readout.pool) == ((READ,), "last")
     third = stories(reader, seed=2)
     assert score(reader, third, layers="chosen").value == pytest.approx(score(chosen, third).value)
@@ -192,7 +192,7 @@ def test_a_choice_is_kept_under_the_name_that_is_asked_for(reader: LanguageSubje
 
 
 def test_a_layer_is_pooled_as_the_region_is(reader: LanguageSubject):
-    mean = reader.with_regions({"LATL": TextReadout((READ,), "mean")})
+    mean = reader.with_regions({"LATL": Readout((READ,), "mean")})
     assert choose_layers(mean, stories(reader), layers=[READ]).chosen.pool == "mean"
 
 
@@ -212,8 +212,8 @@ def test_a_choice_is_written_as_a_model_with_all_that_its_other_regions_are_read
     reader: LanguageSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     others = {
-        "LIFG": TextReadout((READ, "transformer.h.0"), "mean", {READ: [7, 1], "transformer.h.0": [3]}),
-        "LIPL": TextReadout((READ,), unit_length=True),
+        "LIFG": Readout((READ, "transformer.h.0"), "mean", units={READ: [7, 1], "transformer.h.0": [3]}),
+        "LIPL": Readout((READ,), unit_length=True),
     }
     module = ModuleType("localized_readers_of_these_tests")
     module.make = lambda: reader.with_regions(others)  # pyright: ignore[reportAttributeAccessIssue]

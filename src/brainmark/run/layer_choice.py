@@ -21,8 +21,9 @@ from brainmark.core.subject import Subject
 from brainmark.data.fetch.places import home, short_name
 from brainmark.data.writing import write_whole
 from brainmark.metrics.time.haemodynamics import BLOCK
+from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.layered import LayeredSubject
-from brainmark.models.subjects.vision import as_subject
+from brainmark.models.subjects.readout import Pool, Readout
 
 PUBLIC: Mapping[str, tuple[str, str | None]] = {
     "V4": ("Cowley2023.V4.201025-ridge", "Cowley2023.V4-ridge"),
@@ -44,13 +45,13 @@ class Candidate:
 
     Attributes
     ----------
-    layer, pool : see `LayeredSubject.readout`.
+    layer, pool : see `subjects.readout.Readout`.
     units : that were compared.
     value : score on the stimuli that the choice was made on; None if there is none (`reason`).
     """
 
     layer: str
-    pool: int | str | None
+    pool: int | Pool | None
     units: int
     value: float | None
     reason: str = ""
@@ -141,7 +142,7 @@ def choose_layers(
         raise ModelError(f"{subject.identifier}: no layer has a score on {public.identifier}: {candidates[0].reason}")
     best = max(scored, key=lambda c: cast(float, c.value))
     own = subject.regions.get(region)
-    readouts = [subject.readout(best.layer, best.pool), *([] if own is None else [own])]
+    readouts = [Readout(best.layer, best.pool), *([] if own is None else [own])]
     result, *committed = [_compare(subject, told, *_record(subject, told, [readout])) for readout in readouts]
     return Choice(
         model=model if isinstance(model, str) else subject.identifier,
@@ -250,7 +251,7 @@ def _try_layers(
     benchmark = replace(benchmark, metric=_without_draws(benchmark.metric), ceiling=ceiling and (lambda _: ceiling))
     region = cast(Record, benchmark.experiment.ask).region
     budget = available_memory() * _SHARE
-    batches: list[list[tuple[str, int | str | None]]] = [[]]
+    batches: list[list[tuple[str, int | Pool | None]]] = [[]]
     held = 0.0
     for name, shape in shapes.items():
         pool = subject.pool_for(region, shape, most_units)
@@ -262,7 +263,7 @@ def _try_layers(
         held += needed
     candidates: list[Candidate] = []
     for batch in batches:
-        answers = _record(subject, benchmark, [subject.readout(*where) for where in batch])
+        answers = _record(subject, benchmark, [Readout(*where) for where in batch])
         for number, (layer, pool) in enumerate(batch):
             answer, answers[number] = answers[number], xr.DataArray()  # freed when it is scored
             try:
@@ -285,7 +286,7 @@ def _without_draws(metric: Any) -> Any:
     return replace(cast(Any, metric), **changes)
 
 
-def _count_units(pool: int | str | None, shape: tuple[int, ...]) -> int:
+def _count_units(pool: int | Pool | None, shape: tuple[int, ...]) -> int:
     if not isinstance(pool, int):
         return math.prod(shape)
     return shape[0] * math.prod(min(side, pool) for side in shape[1:])
@@ -356,7 +357,7 @@ def with_chosen_layers(subject: Subject, model: str) -> LayeredSubject:
                 f"{model}: its layer for {region} was chosen for other weights (sha256 {choice.weights[:12]}..., "
                 f"not {weights[:12]}...); choose again: brainmark layers {model} --region {region}"
             )
-    return subject.with_regions({r: subject.readout(c.chosen.layer, c.chosen.pool) for r, c in choices.items()})
+    return subject.with_regions({r: Readout(c.chosen.layer, c.chosen.pool) for r, c in choices.items()})
 
 
 def note_on(model: str, benchmark: Benchmark) -> str:

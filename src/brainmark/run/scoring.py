@@ -20,7 +20,7 @@ from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject
 from brainmark.data.fetch.places import home
-from brainmark.models.subjects.vision import as_subject
+from brainmark.models.subjects.coerce import as_subject
 from brainmark.run.layer_choice import kept, note_on, with_chosen_layers
 from brainmark.run.stamp import code_digest, data_origin, entry_fingerprint, make_stamp, versions
 from brainmark.store.results import ResultStore

@@ -15,7 +15,8 @@ from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
 from brainmark.models.activations.extract import Extractor
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources.depth import guess_layers
-from brainmark.models.subjects.vision import VisionSubject, as_subject
+from brainmark.models.subjects.coerce import as_subject
+from brainmark.models.subjects.vision import VisionSubject
 
 IMAGES = np.random.default_rng(0).random((7, 3, 16, 16), np.float32)
 

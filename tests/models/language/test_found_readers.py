@@ -13,10 +13,10 @@ import torch
 
 from brainmark.core import DataError, InvalidModel, MissingDependency, Read, Record, UnknownName, models
 from brainmark.models.sources.hub import Hub, package_folder
+from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.language import LanguageSubject
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import join_parts
-from brainmark.models.subjects.vision import as_subject
 from brainmark.testing import check_model, run_checks
 
 WORDS = ["the", "old", "dog", "ran", "over", "the", "hill"]

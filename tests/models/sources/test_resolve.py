@@ -18,7 +18,7 @@ from brainmark.models.sources.depth import guess_layers
 from brainmark.models.sources.published import PublishedWeights
 from brainmark.models.sources.timm import Timm
 from brainmark.models.sources.torchvision import Torchvision
-from brainmark.models.subjects.layers import Readout
+from brainmark.models.subjects.readout import Readout
 from brainmark.run.stamp import entry_fingerprint
 from brainmark.testing.examples import images
 

@@ -17,8 +17,8 @@ from brainmark.core.experiment import Choose, Experiment, NextWord, OddOneOut, R
 from brainmark.core.libraries import Image, np, pd, xr
 from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
-from brainmark.models.subjects.observer import answered
-from brainmark.models.subjects.text_parts import parts_of_contexts, placed
+from brainmark.models.subjects.observer import as_answer
+from brainmark.models.subjects.tokens import parts_of_contexts, restore_order
 
 RESPONSE = (70, 170)
 """Time bin (ms) that their models record when an experiment names none: that of their recordings of V4 and IT."""
@@ -101,7 +101,7 @@ class _Looking:
             if not given.any(1).all():
                 odd = words[~given.any(1)][0]
                 raise ModelError(f"{self.identifier} chose {str(odd)!r}, which is not among {list(ask.labels)}")
-            return answered(experiment, given.astype(np.float32), np.array(ask.labels))
+            return as_answer(experiment, given.astype(np.float32), np.array(ask.labels))
         if "label" not in ask.fitting.table.columns:
             raise ModelError(f"fitting stimuli {ask.fitting.identifier!r} have no column 'label'")
         fitting = self._on_screen(ask.fitting, experiment.setting.degrees, folder / "fitting")
@@ -109,7 +109,7 @@ class _Looking:
         self.model.start_task("probabilities", fitting)
         answer = _ours(self.model.look_at(shown, number_of_trials=trials), experiment.stimuli)
         answer = answer.transpose("presentation", "choice")
-        return answered(experiment, answer.values, answer.coords["choice"].values.astype(str))
+        return as_answer(experiment, answer.values, answer.coords["choice"].values.astype(str))
 
     def _on_screen(self, stimuli: Stimuli, degrees: float | None, folder: Path) -> Any:
         """Write the stimuli as PNG files whose width is the model's field of view: grey is put around, or cut off."""
@@ -173,9 +173,9 @@ class _Reading:
             values = np.concatenate([np.asarray(a.values).reshape(a.sizes["presentation"], -1)[:, 0] for a in told])
             if isinstance(experiment.ask, Read):
                 values = values.astype(np.float64)
-            return answered(experiment, placed(experiment, values))
+            return as_answer(experiment, restore_order(experiment, values))
         parts = [a.transpose("presentation", "neuroid") for a in told]
-        values = placed(experiment, np.concatenate([np.asarray(p.values, np.float32) for p in parts]))
+        values = restore_order(experiment, np.concatenate([np.asarray(p.values, np.float32) for p in parts]))
         answer = xr.DataArray(
             values,
             dims=("presentation", "neuroid"),

@@ -223,6 +223,7 @@ class Watch:
     module : the network.
     calls : name -> the call that is wanted.
     keep : is given the name and the tensor of each wanted call at once, before an in-place operation can rewrite it.
+    first : whether the first tensor counts, too, where the network itself returns several.
 
     Attributes
     ----------
@@ -230,8 +231,15 @@ class Watch:
     missing : names whose call has not come yet.
     """
 
-    def __init__(self, module: nn.Module, calls: Mapping[str, Call], keep: Callable[[str, torch.Tensor], None]) -> None:
-        self.module, self.calls, self.keep = module, calls, keep
+    def __init__(
+        self,
+        module: nn.Module,
+        calls: Mapping[str, Call],
+        keep: Callable[[str, torch.Tensor], None],
+        *,
+        first: bool = False,
+    ) -> None:
+        self.module, self.calls, self.keep, self.first = module, calls, keep, first
         self.begin(None)
 
     def begin(self, runs: Mapping[nn.Module, int] | None) -> None:
@@ -250,7 +258,7 @@ class Watch:
             if call.layer is layer and (
                 index == call.index or (call.index is None and (self.runs is None or index == self.runs[layer] - 1))
             ):
-                self.keep(name, one_tensor(output, name, only=layer is self.module).detach())
+                self.keep(name, one_tensor(output, name, only=layer is self.module and not self.first).detach())
                 self.missing.discard(name)
         if self.runs is not None and not self.missing:
             raise EnoughSeen

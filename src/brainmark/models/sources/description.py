@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.errors import InvalidModel
 from brainmark.models.sources.published import PublishedWeights
-from brainmark.models.subjects.text_readout import Pool, TextReadout
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
-from brainmark.models.subjects.vision import Head, Readout, Steps
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Pool, Readout
+from brainmark.models.subjects.vision import Head, Steps
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
@@ -63,7 +62,7 @@ class TimeTable(BaseModel):
 
 
 class ReadoutTable(BaseModel):
-    """`Readout` or `TextReadout`; a text alone is the layer."""
+    """`Readout`; a text alone is the layer."""
 
     model_config = _EXACT
     layer: Annotated[tuple[str, ...], BeforeValidator(_layers)]
@@ -75,23 +74,9 @@ class ReadoutTable(BaseModel):
     unit_length: bool = False
 
     def readout(self, pool: int | None = None) -> Readout:
-        """Return it as models that see take it; `pool` is used if the table has none."""
-        name = ", ".join(self.layer)
-        if isinstance(self.pool, str):
-            raise InvalidModel(f"{name}: pool is {self.pool!r}; of a network that sees, give rows and columns")
-        if len(self.layer) > 1 or self.units is not None or self.unit_length:
-            raise InvalidModel(f"{name}: a network that sees is read from all units of one layer, as they are")
+        """Return it as subjects take it; `pool` is used if the table has none."""
         time = Steps(**self.time.model_dump()) if self.time else None
-        return Readout(name, self.pool or pool, self.first, self.step, time)
-
-    def text_readout(self) -> TextReadout:
-        """Return it as models that read take it."""
-        if isinstance(self.pool, int) or any(v is not None for v in (self.first, self.step, self.time)):
-            raise InvalidModel(
-                f"{', '.join(self.layer)}: of a network that reads, pool is one of {', '.join(get_args(Pool))}, "
-                "no first, step or time"
-            )
-        return TextReadout(self.layer, self.pool or "last", self.units, self.unit_length)
+        return Readout(self.layer, self.pool or pool, self.first, self.step, time, self.units, self.unit_length)
 
 
 class HeadTable(BaseModel):
@@ -169,17 +154,10 @@ class Description(BaseModel):
             )
         names = reading[:3] if reads else seeing[:4]
         fields: dict[str, Any] = {n: v for n in names if (v := getattr(self, n)) is not None}
-        if reads:
-            if self.regions or self.layer:
-                everywhere = dict.fromkeys(LANGUAGE_REGIONS, self.layer) if self.layer else {}
-                fields["regions"] = everywhere | {
-                    region: where.text_readout() for region, where in self.regions.items()
-                }
-            if self.behavior:
-                fields["behavior"] = self.behavior.text_readout()
-            return fields
-        if self.regions:
-            fields["regions"] = {region: where.readout(self.pool) for region, where in self.regions.items()}
+        everywhere = dict.fromkeys(LANGUAGE_REGIONS, self.layer) if self.layer else {}
+        regions = everywhere | {region: where.readout(self.pool) for region, where in self.regions.items()}
+        if regions:
+            fields["regions"] = regions
         if self.behavior:
             fields["behavior"] = self.behavior.readout()
         if self.head is not None:

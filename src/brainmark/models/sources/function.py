@@ -22,7 +22,7 @@ from brainmark.models.networks.seeds import draws_from
 from brainmark.models.sources.arguments import is_finite
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over
 from brainmark.models.sources.torch_libraries import with_torchvision
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import digest_of_tokenizer
 
 

@@ -14,7 +14,7 @@ from brainmark.core.errors import DataError, MissingDependency
 from brainmark.core.libraries import nn, torch
 from brainmark.models.sources import torch_libraries
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over, fetching, not_published
-from brainmark.models.subjects.text_regions import DEPTH, LANGUAGE_REGIONS
+from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import digest_of_tokenizer
 from brainmark.models.subjects.vision import Head
 

@@ -21,10 +21,11 @@ from brainmark.models.sources.function import as_reader, performs
 from brainmark.models.sources.hub import Hub
 from brainmark.models.sources.source import USUAL, Maker, NetworkSource
 from brainmark.models.sources.torch_libraries import need_torch
+from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.language import LanguageSubject, block_at
-from brainmark.models.subjects.text_readout import TextReadout
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
-from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Readout, VisionSubject, as_subject
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Readout
+from brainmark.models.subjects.token_networks import as_token_network
+from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, VisionSubject
 
 DEGREES = 8.0
 POOL = 14
@@ -164,14 +165,11 @@ def _reading(
     A sentence encoder is read as it is trained: pooled over the tokens of its pass, brought to unit length, and with
     the window that it was trained with.
     """
-    # it derives from classes of torch
-    from brainmark.models.subjects.token_networks import as_token_network
-
     pooling = source.pooling() if isinstance(source, Hub) else {}
     reader = as_token_network(network, told.get("window") or pooling.get("window"))
     fields = dict(told)
     if "regions" not in fields:
-        encoder = TextReadout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
+        encoder = Readout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
         fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(reader.blocks()))
     return LanguageSubject(identifier, reader, tokenizer, **fields)
 

@@ -32,8 +32,8 @@ from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, Mode
 from brainmark.models.sources.source import Maker
 from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe_like, described
 from brainmark.models.sources.torch_libraries import need_torch
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
-from brainmark.models.subjects.word_vectors import WordVectorSubject, read_vectors
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
+from brainmark.models.subjects.word_vectors import read_vectors, vector_subject
 
 TWIN = re.compile(r"(?P<base>.+):random(?:=(?P<seed>\d+))?")
 
@@ -100,7 +100,7 @@ def _vectors(name: str, path: Path) -> ModelEntry:
         name, what=what, where=path.name, licence="not stated", domain="language", regions=LANGUAGE_REGIONS,
         summary=f"{what}: the mean over the words of a part.",
     )  # fmt: skip
-    make = factory(lambda _: WordVectorSubject(name, lambda: read_vectors(path)), {}, __name__)
+    make = factory(lambda _: vector_subject(name, lambda: read_vectors(path)), {}, __name__)
     return Entry("model", name, make, card, lambda: file_digest(path))
 
 

@@ -45,7 +45,7 @@ from brainmark.models.sources.description import Description, HeadTable, Readout
 from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
 from brainmark.models.subjects.language import LanguageSubject
-from brainmark.models.subjects.text_readout import TextReadout
+from brainmark.models.subjects.readout import Readout
 from brainmark.models.subjects.vision import VisionSubject
 
 ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
@@ -208,7 +208,7 @@ def _check_layers(path: Path, member: str, subject: VisionSubject | LanguageSubj
     read |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
     known = [*(name for name, _ in subject.module.named_modules() if name), "output"]
     for field, where in read.items():
-        names = where.layers if isinstance(where, TextReadout) else [getattr(where, "layer", where)]
+        names = where.layers if isinstance(where, Readout) else [getattr(where, "layer", where)]
         for layer in (str(name).partition("@")[0] for name in names):
             if layer not in known:
                 raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)

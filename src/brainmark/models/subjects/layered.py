@@ -1,23 +1,24 @@
-"""What a subject offers whose regions are read from layers that can be chosen. No array library."""
+"""What a subject offers whose regions are read from layers that can be chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import xr
+from brainmark.models.subjects.readout import Pool, Readout
 
 
 @runtime_checkable
 class LayeredSubject(Protocol):
     """A network that records from its layers: one that sees (`VisionSubject`) or one that reads (`LanguageSubject`).
 
-    Its readouts are its own; what is kept of a readout is a layer and a pool, of which it makes one again.
+    A layer stands for a region by its name or by a `Readout`.
     """
 
     identifier: str
-    regions: Mapping[str, Any]
+    regions: Mapping[str, str | Readout]
 
     @property
     def weights_digest(self) -> str:
@@ -32,19 +33,15 @@ class LayeredSubject(Protocol):
         """Return layers -> shapes of what they put out for a presentation. Raises UnknownName."""
         ...
 
-    def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> int | str | None:
+    def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> int | Pool | None:
         """Return how a layer whose output has `shape` is pooled to stand for a region with about `most` units."""
         ...
 
-    def readout(self, layer: str, pool: int | str | None) -> Any:
-        """Return the commitment to a layer, with a pool as `pool_for` returns it."""
-        ...
-
-    def record_from(self, experiment: Experiment, readouts: Sequence[Any]) -> list[xr.DataArray]:
+    def record_from(self, experiment: Experiment, readouts: Sequence[str | Readout]) -> list[xr.DataArray]:
         """Return what it would answer if the region were read from each of these: names of layers, or readouts."""
         ...
 
-    def with_regions(self, regions: Mapping[str, Any]) -> LayeredSubject:
+    def with_regions(self, regions: Mapping[str, str | Readout]) -> LayeredSubject:
         """Return the same network with other commitments for these regions."""
         ...
 

@@ -1,4 +1,4 @@
-"""What a network answers when it is asked to choose, match or rate: from the question to the readout that answers."""
+"""What a model answers when it is asked to choose, match, rate or read: from the question to the answer."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, NotApplicable
-from brainmark.core.experiment import Choose, Experiment, Match, OddOneOut, Rate, group_of
+from brainmark.core.experiment import Choose, Experiment, Match, OddOneOut, Prefer, Rate, Read, group_of
 from brainmark.core.libraries import np, xr
 from brainmark.core.stimuli import ImageFiles, Media, Selected, Stimuli
 from brainmark.models.readouts.answers import Similarity, alike, label_probabilities, match, odd_one_out, ratings
-from brainmark.models.readouts.logistic import probabilities
+from brainmark.models.readouts.logistic import probabilities, softmax
 from brainmark.models.subjects.classes import class_count, positions_of
-from brainmark.models.subjects.vision import Head
+from brainmark.models.subjects.readout import Head, Readout
 
-Activations = Callable[[Media], np.ndarray]
-"""Media -> float32 (stimuli, units)."""
+RATED = ("plausibility", "acceptability", "grammaticality", "well-formedness", "predictability")
+"""Questions that are answered by the probability of a text."""
+HALF_BITS = 10.0
+"""Bits for each word at which a rating is in the middle of its scale: what words cost that are known by frequency."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +27,16 @@ class Observer:
     Attributes
     ----------
     identifier : of the subject.
-    head : None: there are no logits.
-    logits, features : activations of the head and of the layer that is read for all else (None: there is none).
+    read : media and what is read -> float32 (stimuli, units).
+    head : the logits; None: there are none.
+    behavior : what is read for all questions that logits do not answer; None: nothing stands for it.
     similarity : how stimuli are compared.
     """
 
     identifier: str
-    head: Head | None
-    logits: Activations
-    features: Activations | None
+    read: Callable[[Media, Readout], np.ndarray]
+    head: Head | None = None
+    behavior: Readout | None = None
     similarity: Similarity = "cosine"
 
     def answer(self, experiment: Experiment) -> xr.DataArray:
@@ -53,20 +56,20 @@ class Observer:
             )
         match ask:
             case Choose(labels=labels, fitting=None) if labels:
-                return answered(experiment, self._named(labels, stimuli.media), np.array(labels))
+                return as_answer(experiment, self._choose_class(labels, stimuli.media), np.array(labels))
             case Choose(fitting=Stimuli() as fitting):
-                return self._learnt(experiment, fitting, ask.labels)
+                return self._choose_learnt(experiment, fitting, ask.labels)
             case Match():
                 chosen = match(*self._groups(stimuli, ask.group), self.similarity)
-                return answered(experiment, chosen, np.arange(ask.group - 1))
+                return as_answer(experiment, chosen, np.arange(ask.group - 1))
             case OddOneOut():
-                return answered(experiment, odd_one_out(*self._groups(stimuli, 3), self.similarity))
+                return as_answer(experiment, odd_one_out(*self._groups(stimuli, 3), self.similarity))
             case Rate(group=2):
-                return answered(experiment, alike(*self._groups(stimuli, 2), ask.low, ask.high))
+                return as_answer(experiment, alike(*self._groups(stimuli, 2), ask.low, ask.high))
             case Rate(fitting=Stimuli() as fitting):
                 given = _column(fitting, "rating").astype(float)
                 known, asked = self._both(fitting, stimuli)
-                return answered(experiment, ratings(known, given, asked, ask.low, ask.high))
+                return as_answer(experiment, ratings(known, given, asked, ask.low, ask.high))
             case Rate():
                 raise NotApplicable(
                     f"{self.identifier} cannot know what {ask.question!r} means without fitting stimuli"
@@ -76,14 +79,14 @@ class Observer:
             case _:
                 raise NotApplicable(f"{self.identifier} cannot answer {type(ask).__name__}")
 
-    def _named(self, labels: tuple[str, ...], media: Media) -> np.ndarray:
+    def _choose_class(self, labels: tuple[str, ...], media: Media) -> np.ndarray:
         if self.head is None:
             raise NotApplicable(
                 f"{self.identifier} has no head that names classes, so it cannot choose among {_few(labels)}; "
                 "let it learn them from fitting stimuli, or give it a Head"
             )
         positions = positions_of(labels, self.head.classes, self.identifier)
-        logits = self.logits(media)
+        logits = self.read(media, Readout(self.head.layer))
         if logits.shape[1] != class_count(self.head.classes):
             raise InvalidModel(
                 f"{self.identifier}: its head {self.head.layer!r} puts out {logits.shape[1]} numbers for a stimulus, "
@@ -91,7 +94,7 @@ class Observer:
             )
         return label_probabilities(logits, positions)
 
-    def _learnt(self, experiment: Experiment, fitting: Stimuli, labels: tuple[str, ...]) -> xr.DataArray:
+    def _choose_learnt(self, experiment: Experiment, fitting: Stimuli, labels: tuple[str, ...]) -> xr.DataArray:
         """Probabilities by logistic regression; with labels given, in their order."""
         given = _column(fitting, "label").astype(str)
         known = np.array(labels) if labels else np.unique(given)
@@ -107,27 +110,46 @@ class Observer:
             raise InvalidStimuli(f"fitting stimuli {fitting.identifier!r}: {what}")
         learnt, asked = self._both(fitting, experiment.stimuli)
         chosen = probabilities(learnt, codes, asked)
-        return answered(experiment, chosen[:, np.argsort(np.argsort(known))], known)
+        return as_answer(experiment, chosen[:, np.argsort(np.argsort(known))], known)
 
     def _both(self, fitting: Stimuli, stimuli: Stimuli) -> tuple[np.ndarray, np.ndarray]:
         if fitting.modality != stimuli.modality:
             raise NotApplicable(
                 f"{self.identifier} cannot learn from {fitting.modality} what to say to {stimuli.modality}s"
             )
-        features = self._features()
-        return features(fitting.media), features(stimuli.media)
+        return self._features(fitting.media), self._features(stimuli.media)
 
     def _groups(self, stimuli: Stimuli, group: int) -> tuple[np.ndarray, np.ndarray]:
         """Features of different stimuli, and the groups (groups, group) as rows of them."""
         media, rows = distinct(stimuli.media)
-        return self._features()(media), rows.reshape(-1, group)
+        return self._features(media), rows.reshape(-1, group)
 
-    def _features(self) -> Activations:
-        if self.features is None:
+    def _features(self, media: Media) -> np.ndarray:
+        if self.behavior is None:
             raise NotApplicable(
-                f"{self.identifier} has no layer that behaviour is read from: it commits none to IT; give it `behavior`"
+                f"{self.identifier} has no layer that behaviour is read from: none stands for the region that would "
+                "be (IT, or the language system); give it `behavior`"
             )
-        return self.features
+        return self.read(media, self.behavior)
+
+
+def answer_from_bits(experiment: Experiment, bits: np.ndarray, link: tuple[float, float] = (0.0, 1.0)) -> xr.DataArray:
+    """Answer Read, Prefer, or a rating among `RATED`, by the surprisal (presentations,) of texts in bits.
+
+    A reading time is ``link[0] + link[1] * bits``. Alternatives are preferred in proportion to the probabilities of
+    their texts. A text that is certain is rated at the top of the scale, one of `HALF_BITS` a word in the middle.
+    A text of which nothing can be predicted (NaN) costs nothing where texts are compared.
+    """
+    ask = experiment.ask
+    if isinstance(ask, Read):
+        return as_answer(experiment, bits if ask.measure == "surprisal" else link[0] + link[1] * bits)
+    bits = np.nan_to_num(bits, nan=0.0)
+    if isinstance(ask, Prefer):
+        return as_answer(experiment, softmax(-bits.reshape(-1, ask.group) * np.log(2)), np.arange(ask.group))
+    assert isinstance(ask, Rate)
+    media = experiment.stimuli.media
+    words = np.array([max(1, len(str(media[i]).split())) for i in range(len(media))])
+    return as_answer(experiment, ask.low + (ask.high - ask.low) / (1 + bits / words / HALF_BITS))
 
 
 def distinct(media: Media) -> tuple[Media, np.ndarray]:
@@ -149,7 +171,7 @@ def distinct(media: Media) -> tuple[Media, np.ndarray]:
     return Selected(media, tuple(first.tolist())), rows
 
 
-def answered(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
+def as_answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
     """Return values (groups of presentations [, choices]) as the answer to an experiment."""
     coords: dict[str, tuple[str, np.ndarray]] = {
         "stimulus_id": ("presentation", experiment.stimuli.ids[:: group_of(experiment.ask)])
@@ -174,4 +196,4 @@ def _few(labels: tuple[str, ...] | list[str]) -> str:
     return ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
 
 
-__all__ = ["Activations", "Observer", "answered", "distinct"]
+__all__ = ["HALF_BITS", "RATED", "Observer", "answer_from_bits", "as_answer", "distinct"]

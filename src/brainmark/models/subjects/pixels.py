@@ -9,9 +9,10 @@ from brainmark.core.registry import models
 from brainmark.core.stimuli import Media
 from brainmark.core.subject import Subject
 from brainmark.models.subjects.observer import Observer
+from brainmark.models.subjects.readout import REGIONS, Readout
 from brainmark.models.subjects.screen import Screen
 from brainmark.models.subjects.units import Units, grid, near_fixation, recording, tiles
-from brainmark.models.subjects.vision import REGIONS, asked_record
+from brainmark.models.subjects.vision import check_record
 
 DEGREES = 8.0
 SIZE = 32  # 3072 values: enough to see layout and colour, few enough for a regression on hundreds of stimuli
@@ -26,10 +27,9 @@ class Pixels:
         """Record: presentation x neuroid [x time_bin], float32. Choices are learnt from the pixels of examples."""
         degrees = experiment.setting.degrees
         if experiment.stimuli.modality == "image" and not isinstance(experiment.ask, Record):
-            return Observer(self.identifier, None, self._see, lambda media: self._see(media, degrees)).answer(
-                experiment
-            )
-        ask = asked_record(experiment, self.identifier, REGIONS)
+            read, everything = (lambda media, _: self._see(media, degrees)), Readout("pixels")
+            return Observer(self.identifier, read, behavior=everything).answer(experiment)
+        ask = check_record(experiment, self.identifier, REGIONS)
         x, y = grid(tiles(SIZE, DEGREES), -tiles(SIZE, DEGREES))
         kept = slice(None) if ask.eccentricity is None else near_fixation(x, y, ask.eccentricity)
         values = self._see(experiment.stimuli.media, degrees, kept)

@@ -1,20 +1,27 @@
-"""Texts of any length through a network that reads tokens: windows, batches, and what is made of each token."""
+"""Texts of any length through a network that reads tokens: representations, surprisal and next words of their parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 
-import torch
-from torch import Tensor
-
-from brainmark.core.libraries import np
-from brainmark.models.subjects.token_networks import Silenced, TokenNetwork, padded
+from brainmark.core.errors import InvalidModel, NotApplicable
+from brainmark.core.libraries import nn, np, torch
+from brainmark.models.subjects.readout import Readout
+from brainmark.models.subjects.token_networks import TOP, TokenNetwork
+from brainmark.models.subjects.tokens import TokenReader, Tokens, word_tokens
 
 BUDGET = 1024
 """Tokens in a batch: as many as the caches of a processor hold the activations of."""
 ROWS = 256
 """Tokens whose logits are held at a time."""
+_TOGETHER = 512  # parts whose passes are prepared at a time, where each needs one: each holds a window of tokens
+_LONGEST = 8  # tokens of a word at most
+_BEFORE = 64  # tokens from which the rest of a word is predicted, whose first token all of the context has chosen
+
+
+# --- windows of sequences --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,7 @@ def windows(sequence: int, length: int, limit: int | None, overlap: int) -> list
     """
     if limit is None or length <= limit:
         return [Window(sequence, 0, 0, length)]
-    step = limit - overlap
-    starts = range(0, length - overlap, step)
+    starts = range(0, length - overlap, limit - overlap)
     return [Window(sequence, s, s + overlap if s else 0, min(s + limit, length)) for s in starts]
 
 
@@ -68,186 +74,384 @@ class Piece:
     Attributes
     ----------
     sequence : which one.
-    first : position of the first token in it.
+    first, stop : positions in it of the first token, and after the last.
     layers : layer -> (tokens, units).
-    top : (tokens, units) what the head reads, or None.
     """
 
     sequence: int
     first: int
-    layers: Mapping[str, Tensor]
-    top: Tensor | None
+    stop: int
+    layers: Mapping[str, torch.Tensor]
+
+
+# --- passes for parts ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How sequences of tokens pass a network.
+class Frame:
+    """What stands around a text in each pass: tokens of the beginning and of the end, and the one that masks."""
 
-    Attributes
-    ----------
-    network : what reads.
-    overlap : tokens that consecutive windows share; None: half a window.
-    budget : tokens in a batch.
-    silenced : layer -> units that are set to zero.
-    """
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    mask: int | None = None
 
-    network: TokenNetwork
-    overlap: int | None = None
-    budget: int = BUDGET
-    silenced: Silenced = field(default_factory=dict[str, Sequence[int]])
+    def around(self, ids: np.ndarray) -> np.ndarray:
+        """Return the framed sequence."""
+        return np.concatenate([np.array(self.before, np.int64), ids, np.array(self.after, np.int64)])
 
-    def pieces(self, sequences: Sequence[np.ndarray], layers: Sequence[str], top: bool) -> Iterator[Piece]:
-        """Yield, for every token of every sequence once, what it led to; sequences come in any order.
-
-        Parameters
-        ----------
-        sequences : (tokens,) ids; empty ones yield nothing.
-        layers : names.
-        top : whether the input of the head is wanted.
-        """
-        limit = self.network.window
-        overlap = (limit or 0) // 2 if self.overlap is None else self.overlap
-        plan = [w for i, s in enumerate(sequences) if len(s) for w in windows(i, len(s), limit, overlap)]
-        for batch in batches(plan, self.budget):
-            ids, lengths = padded([sequences[w.sequence][w.start : w.stop] for w in batch])
-            for chunk in self.network.run(ids, lengths, layers, top, self.silenced):
-                yield from _of_chunk(batch, chunk.start, chunk.layers, chunk.top)
-
-
-def _of_chunk(batch: Sequence[Window], start: int, layers: Mapping[str, Tensor], top: Tensor | None) -> Iterator[Piece]:
-    """Cut a chunk of a batch into the new tokens of each window."""
-    size = next(t.shape[1] for t in [*layers.values(), *([] if top is None else [top])])
-    for row, window in enumerate(batch):
-        first = max(window.first - window.start, start)
-        stop = min(len(window), start + size)
-        if first < stop:
-            here = slice(first - start, stop - start)
-            taken = {name: tensor[row, here] for name, tensor in layers.items()}
-            yield Piece(window.sequence, window.start + first, taken, None if top is None else top[row, here])
-
-
-def token_bits(reading: Reading, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Surprisal (tokens,) of each token in bits, given all before it; NaN for the first. Float64."""
-    bits = [np.full(len(s), np.nan) for s in sequences]
-    waiting: list[tuple[int, int, Tensor]] = []  # sequence, position of what is predicted, top
-    rows = 0
-
-    def settle() -> None:
-        if not waiting:
-            return
-        tops = torch.cat([top for _, _, top in waiting])
-        wanted = np.concatenate([sequences[s][p : p + len(top)] for s, p, top in waiting])
-        found = surprisals(reading.network, tops, wanted)
-        place = 0
-        for s, p, top in waiting:
-            bits[s][p : p + len(top)] = found[place : place + len(top)]
-            place += len(top)
-        waiting.clear()
-
-    with torch.inference_mode():
-        for piece in reading.pieces(sequences, (), True):
-            assert piece.top is not None
-            count = min(len(piece.top), len(sequences[piece.sequence]) - piece.first - 1)
-            if count > 0:
-                waiting.append((piece.sequence, piece.first + 1, piece.top[:count]))
-                rows += count
-            if rows >= ROWS:
-                settle()
-                rows = 0
-        settle()
-    return bits
-
-
-def surprisals(network: TokenNetwork, top: Tensor, wanted: np.ndarray) -> np.ndarray:
-    """Bits (tokens,) of the tokens `wanted`, each predicted by a row of `top`; never more than `ROWS` logits rows."""
-    found: list[Tensor] = []
-    for start in range(0, len(top), ROWS):
-        logits = network.logits(top[start : start + ROWS])
-        targets = torch.from_numpy(wanted[start : start + ROWS]).to(logits.device)
-        found.append(torch.nn.functional.cross_entropy(logits, targets, reduction="none").double().cpu())
-    return torch.cat(found).numpy() / np.log(2)
-
-
-def bits_of_parts(bits: np.ndarray, part: np.ndarray, parts: int) -> np.ndarray:
-    """Sum (parts,) of the known bits of each part's tokens; 0 without tokens, NaN if no token's is known."""
-    known = ~np.isnan(bits)
-    sums = np.bincount(part[known], bits[known], minlength=parts).astype(float)  # of nothing it counts in integers
-    unknown = np.bincount(part[~known], minlength=parts) > 0
-    sums[unknown & (np.bincount(part[known], minlength=parts) == 0)] = np.nan
-    return sums
-
-
-def representations(
-    reading: Reading, sequences: Sequence[np.ndarray], layers: Sequence[str], weights: Sequence[Weights]
-) -> tuple[np.ndarray, list[int]]:
-    """Weighted sums of what tokens led to (rows, units of all layers), float32; and the units of each layer.
-
-    Parameters
-    ----------
-    sequences : (tokens,) ids.
-    layers : put side by side.
-    weights : for each sequence, which tokens make which row.
-    """
-    rows = sum(w.rows for w in weights)
-    firsts = np.cumsum([0, *(w.rows for w in weights)])
-    made: Tensor | None = None
-    sizes: list[int] = []
-    with torch.inference_mode():
-        for piece in reading.pieces(sequences, layers, False):
-            mine = weights[piece.sequence]
-            count = len(next(iter(piece.layers.values())))
-            a, b = np.searchsorted(mine.token, [piece.first, piece.first + count])
-            if a == b:
-                continue
-            tokens = torch.from_numpy(mine.token[a:b] - piece.first)
-            share = torch.from_numpy(mine.weight[a:b])[:, None]
-            values = torch.cat([piece.layers[n][tokens].float().cpu() for n in layers], 1) * share
-            if made is None:
-                made = torch.zeros(rows, values.shape[1])
-                sizes = [piece.layers[n].shape[1] for n in layers]
-            made.index_add_(0, torch.from_numpy(mine.row[a:b] + firsts[piece.sequence]), values)
-    assert made is not None, "no sequence has a token"
-    return made.numpy(), sizes
+    def room(self, window: int | None) -> int:
+        """Tokens of a text that fit into a pass."""
+        return 2**62 if window is None else window - len(self.before) - len(self.after)
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
-    """Which tokens of a sequence make which row.
+class Pass:
+    """A sequence of tokens, and which of them, weighted, make the rows that are wanted.
 
     Attributes
     ----------
+    ids : (tokens,).
     token, row, weight : (entries,) tokens ascending; float32 weights.
     rows : how many rows there are.
     """
 
+    ids: np.ndarray
     token: np.ndarray
     row: np.ndarray
     weight: np.ndarray
     rows: int
 
+    @property
+    def key(self) -> tuple[bytes, ...]:
+        """Equal for passes that yield the same."""
+        return self.ids.tobytes(), self.token.tobytes(), self.row.tobytes()
 
-def last_tokens(ends: np.ndarray, before: int) -> Weights:
-    """Return the last token up to the end of each part, `before` tokens coming first.
 
-    A part without tokens is what came before it.
+def _causal_passes(texts: Sequence[Tokens], frame: Frame, mean: bool) -> Iterator[Pass]:
+    """One pass for each text: a part is its last token or the mean of its tokens; without any, what came before it."""
+    before = len(frame.before)
+    for text in texts:
+        ends, ids = text.ends + before, frame.around(text.ids)
+        if not mean:
+            yield Pass(ids, ends - 1, np.arange(text.parts), np.ones(text.parts, np.float32), text.parts)
+            continue
+        counts = np.bincount(text.part, minlength=text.parts)
+        empty = np.flatnonzero(counts == 0)
+        token = np.concatenate([np.arange(len(text.part)) + before, ends[empty] - 1])
+        row = np.concatenate([text.part, empty])
+        weight = np.concatenate([1 / counts[text.part], np.ones(len(empty))]).astype(np.float32)
+        order = np.argsort(token, kind="stable")
+        yield Pass(ids, token[order], row[order], weight[order], text.parts)
+
+
+def _part_passes(texts: Sequence[Tokens], frame: Frame, window: int | None, pool: str) -> Iterator[Pass]:
+    """One pass for each part of a network that sees both sides, with as much of the text before it as fits.
+
+    Nothing that comes after the part is seen, as a reader would not see it; so the work grows with parts times window.
     """
-    token = ends + before - 1
-    count = len(ends)
-    return Weights(token, np.arange(count), np.ones(count, np.float32), count)
+    room, before = frame.room(window), len(frame.before)
+    for text in texts:
+        ends = text.ends
+        for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+            first = max(0, end - room)
+            ids = frame.around(text.ids[first:end])
+            last = before + end - first - 1
+            begin = min(before + max(start - first, 0), last)
+            low, high = {"mean": (begin, last), "all": (0, len(ids) - 1), "first": (0, 0)}.get(pool, (last, last))
+            token = np.arange(low, high + 1)
+            weight = np.full(len(token), 1 / len(token), np.float32)
+            yield Pass(ids, token, np.zeros(len(token), np.int64), weight, 1)
 
 
-def mean_tokens(part: np.ndarray, ends: np.ndarray, before: int) -> Weights:
-    """Return the mean over the tokens of each part; of a part without tokens, the last one before it."""
-    counts = np.bincount(part, minlength=len(ends))
-    empty = np.flatnonzero(counts == 0)
-    token = np.concatenate([np.arange(len(part)) + before, ends[empty] + before - 1])
-    row = np.concatenate([part, empty])
-    weight = np.concatenate([1 / counts[part], np.ones(len(empty))]).astype(np.float32)
-    order = np.argsort(token, kind="stable")
-    return Weights(token[order], row[order], weight[order], len(ends))
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A sequence of tokens, and which tokens are to be predicted, in order.
+
+    Attributes
+    ----------
+    ids : (tokens,).
+    after : positions whose logits predict them.
+    targets : the tokens that came.
+    """
+
+    ids: np.ndarray
+    after: np.ndarray
+    targets: np.ndarray
 
 
-__all__ = [
-    "BUDGET", "ROWS", "Piece", "Reading", "Weights", "Window", "batches", "bits_of_parts", "last_tokens",
-    "mean_tokens", "representations", "surprisals", "token_bits", "windows",
-]  # fmt: skip
+def _next_tokens(texts: Sequence[Tokens], frame: Frame) -> Iterator[Question]:
+    """Ask for all tokens of each text, each after those before it; without any, the first is left out."""
+    before = len(frame.before)
+    for text in texts:
+        after = np.arange(max(before - 1, 0), before + len(text) - 1)
+        yield Question(frame.around(text.ids), after, text.ids[len(text) - len(after) :])
+
+
+def _masked_tokens(
+    texts: Sequence[Tokens], frame: Frame, network: TokenNetwork, both_sides: bool
+) -> Iterator[Question]:
+    """Ask for each token of each text, masked with the rest of its part.
+
+    The pass holds as much as fits of what came before the end of the part, or of what stands on both sides.
+    """
+    room = frame.room(network.window)
+    for text in texts:
+        for token, end in enumerate(text.ends[text.part].tolist()):
+            if both_sides:
+                first = max(0, min(token - room // 2, len(text) - room))
+                stop = first + room
+            else:
+                first = max(0, min(end, token + room) - room)
+                stop = min(end, first + room)
+            ids = text.ids[first:stop].copy()
+            ids[token - first : end - first] = frame.mask
+            after = np.array([token - first + len(frame.before)])
+            yield Question(frame.around(ids), after, text.ids[token : token + 1])
+
+
+class _Heads:
+    """Turns what the head reads into logits after wanted tokens of each sequence, `ROWS` tokens at a time.
+
+    Rows count the wanted tokens of all sequences, one sequence after another.
+    """
+
+    def __init__(self, network: TokenNetwork, wanted: Sequence[np.ndarray]) -> None:
+        self.network, self.wanted = network, wanted
+        self.firsts = np.cumsum([0, *map(len, wanted)])
+        self.rows: list[np.ndarray] = []
+        self.tops: list[torch.Tensor] = []
+
+    def add(self, piece: Piece) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Take what is wanted of a piece, and yield rows and their logits (rows, vocabulary) once there are many."""
+        at = self.wanted[piece.sequence]
+        a, b = np.searchsorted(at, [piece.first, piece.stop]).tolist()
+        if a < b:
+            self.rows.append(self.firsts[piece.sequence] + np.arange(a, b))
+            self.tops.append(piece.layers[TOP][torch.from_numpy(at[a:b] - piece.first)])
+        if sum(map(len, self.rows)) >= ROWS:
+            yield from self.settle()
+
+    def settle(self) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Yield the rows and logits that are left."""
+        if self.rows:
+            rows, top = np.concatenate(self.rows), torch.cat(self.tops)
+            self.rows, self.tops = [], []
+            for start in range(0, len(top), ROWS):
+                yield rows[start : start + ROWS], self.network.logits(top[start : start + ROWS])
+
+
+@dataclass(frozen=True, eq=False)
+class TextReader:
+    """A network with its tokenizer; it knows no experiment.
+
+    Attributes
+    ----------
+    identifier : of the model, for messages.
+    network : what reads.
+    tokens : how texts become tokens.
+    begin : whether a token of the beginning stands before each text; None: see `language.LanguageSubject`.
+    overlap : tokens that consecutive windows share; None: half a window.
+    budget : tokens in a batch.
+    """
+
+    identifier: str
+    network: TokenNetwork
+    tokens: TokenReader
+    begin: bool | None = None
+    overlap: int | None = None
+    budget: int = BUDGET
+
+    def frame(self, probable: bool) -> Frame:
+        """Return what stands around a text, for probabilities or for recordings.
+
+        Raises
+        ------
+        NotApplicable : probabilities are asked of a network that sees both sides, whose tokenizer has no mask.
+        """
+        own, after = self.tokens.frame
+        first = getattr(self.tokens.tokenizer, "bos_token_id", None)
+        begin = probable if self.begin is None else self.begin
+        before = own or ((int(first),) if first is not None and begin else ())
+        if self.network.causal:
+            return Frame(() if self.begin is False else before)
+        mask = getattr(self.tokens.tokenizer, "mask_token_id", None)
+        if probable and mask is None:
+            raise NotApplicable(
+                f"{self.identifier} sees both sides of a word, and its tokenizer has no mask to hide it"
+            )
+        return Frame(own, after, mask)
+
+    def represent(self, texts: Sequence[Tokens], readout: Readout) -> tuple[np.ndarray, list[int]]:
+        """Representations (parts of all texts, units of its layers), float32, and the units of each layer.
+
+        Equal texts, and equal passes of a network that sees both sides, are read once.
+
+        Raises
+        ------
+        InvalidModel : a pool that a causal network has not.
+        """
+        network, frame, pool = self.network, self.frame(False), str(readout.pool or "last")
+        if network.causal and pool not in ("last", "mean"):
+            raise InvalidModel(f"{self.identifier}: pool is {pool!r}; a causal network takes 'last' or 'mean'")
+        passes = (
+            _causal_passes(texts, frame, pool == "mean")
+            if network.causal
+            else _part_passes(texts, frame, network.window, pool)
+        )
+        rows: list[np.ndarray] = []
+        sizes: list[int] = []
+        while group := list(islice(passes, None if network.causal else _TOGETHER)):
+            distinct = {one.key: one for one in group}
+            chosen = list(distinct.values())
+            firsts = np.cumsum([0, *(one.rows for one in chosen)])
+            made: torch.Tensor | None = None
+            with torch.inference_mode():
+                for piece in self.pieces([one.ids for one in chosen], readout.layers):
+                    mine = chosen[piece.sequence]
+                    a, b = np.searchsorted(mine.token, [piece.first, piece.stop])
+                    if a == b:
+                        continue
+                    tokens = torch.from_numpy(mine.token[a:b] - piece.first)
+                    share = torch.from_numpy(mine.weight[a:b])[:, None]
+                    values = torch.cat([piece.layers[n][tokens].float().cpu() for n in readout.layers], 1) * share
+                    if made is None:
+                        made = torch.zeros(int(firsts[-1]), values.shape[1])
+                        sizes = [piece.layers[n].shape[1] for n in readout.layers]
+                    made.index_add_(0, torch.from_numpy(mine.row[a:b] + firsts[piece.sequence]), values)
+            assert made is not None, "no sequence has a token"
+            place = dict(zip(distinct, firsts[:-1].tolist(), strict=True))
+            rows.append(made.numpy()[np.concatenate([place[one.key] + np.arange(one.rows) for one in group])])
+        return np.concatenate(rows), sizes
+
+    def bits(self, texts: Sequence[Tokens], *, both_sides: bool = False) -> list[np.ndarray]:
+        """Surprisal (parts,) of the parts of each text, in bits. Float64. Raises what `check_head` raises.
+
+        It is the sum over the tokens of a part, each given all before it. A token that stands at the very beginning of
+        a pass has no probability: a part of that token alone is NaN, one without tokens 0. A network that sees both
+        sides is shown each token masked, with the rest of its part.
+
+        Parameters
+        ----------
+        both_sides : show a masked token what comes after its part, too: the pseudo-log-likelihood of Salazar et al.
+            2020 (ACL), with words that are split into tokens scored from left to right (Kauf & Ivanova 2023, ACL), so
+            that the rest of a word does not give its beginning away.
+        """
+        self.check_head()
+        causal, frame = self.network.causal, self.frame(True)
+        questions = _next_tokens(texts, frame) if causal else _masked_tokens(texts, frame, self.network, both_sides)
+        found: list[np.ndarray] = []
+        while group := list(islice(questions, None if causal else _TOGETHER)):
+            targets = np.concatenate([one.targets for one in group])
+            bits = np.empty(len(targets))
+            heads = _Heads(self.network, [one.after for one in group])
+            with torch.inference_mode():
+                for piece in self.pieces([one.ids for one in group], [TOP]):
+                    for rows, logits in heads.add(piece):
+                        bits[rows] = _surprisal(logits, targets[rows])
+                for rows, logits in heads.settle():
+                    bits[rows] = _surprisal(logits, targets[rows])
+            found.append(bits)
+        begun = not causal or bool(frame.before)
+        counts = [len(text) if begun else max(0, len(text) - 1) for text in texts]
+        of_texts = np.split(np.concatenate(found), np.cumsum(counts)[:-1])
+        return [_bits_of_parts(bits, text) for bits, text in zip(of_texts, texts, strict=True)]
+
+    def next_words(self, texts: Sequence[Tokens]) -> np.ndarray:
+        """Most probable next word after each part: (parts of all texts,) str, without white space around it.
+
+        The first token is the most probable one that begins a word or is punctuation, given all before it; most
+        probable tokens that go on with the word follow, given the last 64 tokens, until one begins another. So the
+        work grows with the length of a text, not with its square.
+        """
+        self.check_head(ahead=True)
+        frame, tokenizer = self.frame(True), self.tokens.tokenizer
+        begins, goes_on = word_tokens(tokenizer)
+        whole = [frame.around(text.ids) for text in texts]
+        ends = [text.ends + len(frame.before) for text in texts]
+        made = [[token] for token in self._best(whole, ends, begins).tolist()]
+        last = [ids[max(0, e - _BEFORE) : e] for ids, at in zip(whole, ends, strict=True) for e in at.tolist()]
+        going = list(range(len(made)))
+        # networks may have more tokens than their tokenizers, to fill a matrix up
+        anything = np.ones(len(begins), bool)
+        for _ in range(_LONGEST - 1):
+            if not going or not goes_on.any():
+                break
+            longer = [np.concatenate([last[i], made[i]]) for i in going]
+            following = self._best(longer, [np.array([len(one)]) for one in longer], anything).tolist()
+            kept = [(i, token) for i, token in zip(going, following, strict=True) if goes_on[token]]
+            going = [i for i, _ in kept]
+            for i, token in kept:
+                made[i].append(token)
+        return np.array([tokenizer.decode(one, clean_up_tokenization_spaces=False).strip() for one in made])
+
+    def check_head(self, ahead: bool = False) -> None:
+        """Refuse a network that gives words no probabilities, or (`ahead`) none before they have begun."""
+        if not self.network.has_head:
+            raise NotApplicable(
+                f"{self.identifier} has no head that gives words probabilities; it records representations"
+            )
+        if ahead and not self.network.causal:
+            raise NotApplicable(f"{self.identifier} sees both sides of a word: it predicts none that has not begun")
+
+    # --- sequences of tokens -----------------------------------------------------------------------------------------
+
+    def pieces(self, sequences: Sequence[np.ndarray], layers: Sequence[str]) -> Iterator[Piece]:
+        """Yield, for every token of every sequence once, what it led to; sequences come in any order.
+
+        Parameters
+        ----------
+        sequences : (tokens,) ids; empty ones yield nothing.
+        layers : names, or `token_networks.TOP`.
+        """
+        limit = self.network.window
+        overlap = (limit or 0) // 2 if self.overlap is None else self.overlap
+        plan = [w for i, s in enumerate(sequences) if len(s) for w in windows(i, len(s), limit, overlap)]
+        for batch in batches(plan, self.budget):
+            stretches = [torch.from_numpy(sequences[w.sequence][w.start : w.stop]) for w in batch]
+            ids = nn.utils.rnn.pad_sequence(stretches, batch_first=True)
+            for chunk in self.network.run(ids, [len(w) for w in batch], layers):
+                size = next(iter(chunk.layers.values())).shape[1]
+                for row, window in enumerate(batch):  # the new tokens of each window
+                    first = max(window.first - window.start, chunk.start)
+                    stop = min(len(window), chunk.start + size)
+                    if first < stop:
+                        here = slice(first - chunk.start, stop - chunk.start)
+                        found = {name: tensor[row, here] for name, tensor in chunk.layers.items()}
+                        yield Piece(window.sequence, window.start + first, window.start + stop, found)
+
+    def _best(self, sequences: Sequence[np.ndarray], ends: Sequence[np.ndarray], allowed: np.ndarray) -> np.ndarray:
+        """Most probable of the tokens `allowed` (vocabulary,) after each sequence up to each of its ends."""
+        best = np.zeros(sum(map(len, ends)), np.int64)
+        heads = _Heads(self.network, [end - 1 for end in ends])
+        with torch.inference_mode():
+            for piece in self.pieces(sequences, [TOP]):
+                for rows, logits in heads.add(piece):
+                    best[rows] = _most_probable(logits, allowed)
+            for rows, logits in heads.settle():
+                best[rows] = _most_probable(logits, allowed)
+        return best
+
+
+def _surprisal(logits: torch.Tensor, targets: np.ndarray) -> np.ndarray:
+    """Bits (tokens,) of the tokens that came, by their logits (tokens, vocabulary)."""
+    answers = torch.from_numpy(targets).to(logits.device)
+    return nn.functional.cross_entropy(logits, answers, reduction="none").double().cpu().numpy() / np.log(2)
+
+
+def _most_probable(logits: torch.Tensor, allowed: np.ndarray) -> np.ndarray:
+    shut = torch.ones(logits.shape[1], dtype=torch.bool)
+    shut[: len(allowed)] = torch.from_numpy(~allowed)[: logits.shape[1]]
+    return logits.masked_fill(shut.to(logits.device), -torch.inf).argmax(1).cpu().numpy()
+
+
+def _bits_of_parts(bits: np.ndarray, text: Tokens) -> np.ndarray:
+    """Sum (parts,) of the bits of each part's tokens, of which the first may be unknown."""
+    unknown = len(text) - len(bits)
+    sums = np.bincount(text.part[unknown:], bits, minlength=text.parts).astype(float)  # of nothing it counts integers
+    for part in text.part[:unknown].tolist():
+        if part not in text.part[unknown:]:
+            sums[part] = np.nan
+    return sums
+
+
+__all__ = ["BUDGET", "ROWS", "Frame", "Pass", "Piece", "TextReader", "Window", "batches", "windows"]

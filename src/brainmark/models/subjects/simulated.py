@@ -8,7 +8,7 @@ from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import xr
 from brainmark.data.generated.simulated import network_features
 from brainmark.data.generated.simulated_time import BINS, units_over_time
-from brainmark.models.subjects.units import recorded
+from brainmark.models.subjects.units import as_recording
 
 
 class SimulatedTruth:
@@ -21,7 +21,7 @@ class SimulatedTruth:
         ask = experiment.ask
         if experiment.stimuli.modality != "image" or not isinstance(ask, Record) or ask.region != "IT" or ask.time_bins:
             raise NotApplicable("simulated-truth only answers recordings of IT, without time bins, to images")
-        return recorded(network_features(experiment.stimuli.media), {}, experiment)
+        return as_recording(network_features(experiment.stimuli.media), {}, experiment)
 
 
 class SimulatedTruthOverTime:
@@ -36,8 +36,8 @@ class SimulatedTruthOverTime:
             raise NotApplicable(f"{self.identifier} only answers recordings of IT to images")
         units = units_over_time(stimuli.media, ask.time_bins or BINS)
         if not ask.time_bins:
-            return recorded(units.mean(axis=2), {}, experiment)
-        return recorded(units, {}, experiment, ("presentation", "neuroid", "time_bin"))
+            return as_recording(units.mean(axis=2), {}, experiment)
+        return as_recording(units, {}, experiment, ("presentation", "neuroid", "time_bin"))
 
 
 @models.add(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, cast, runtime_checkable
 
-import torch
-from torch import Tensor, nn
-
 from brainmark.core.errors import InvalidModel, ModelError
-from brainmark.core.libraries import np
-from brainmark.models.activations.hooks import Call, EnoughSeen, check_ran, find_calls, one_tensor
+from brainmark.core.libraries import nn, torch
+from brainmark.models.activations.hooks import EnoughSeen, Watch, check_ran, find_calls
 from brainmark.models.activations.passes import evaluation_mode
 from brainmark.models.sources.torch_libraries import transformers
 
@@ -21,6 +19,8 @@ CHUNK = 2048
 """Tokens that pass at a time; what came before is in the cache of keys and values, or in the state."""
 UNLIMITED = 2048
 """Window of a network that names none."""
+TOP = ""
+"""Stands among names of layers for what the head reads."""
 _SAME = 1e-4  # of the largest logit: what two orders of summation may differ by
 
 
@@ -32,12 +32,10 @@ class Chunk:
     ----------
     start : position of the first of them.
     layers : layer -> (batch, tokens, units).
-    top : (batch, tokens, units) what the head reads; None if it was not asked for.
     """
 
     start: int
-    layers: Mapping[str, Tensor]
-    top: Tensor | None
+    layers: Mapping[str, torch.Tensor]
 
 
 @runtime_checkable
@@ -64,23 +62,17 @@ class TokenNetwork(Protocol):
         """Whether it gives words probabilities."""
         ...
 
-    def run(
-        self, ids: Tensor, lengths: Sequence[int], layers: Sequence[str], top: bool, silenced: Silenced
-    ) -> Iterator[Chunk]:
-        """Read ids (batch, tokens), of which the first `lengths` of each row count."""
+    def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
+        """Read ids (batch, tokens), of which the first `lengths` of each row count, and yield layers, or `TOP`."""
         ...
 
-    def logits(self, top: Tensor) -> Tensor:
-        """Logits (tokens, vocabulary), float32, of some rows of `top`."""
+    def logits(self, top: torch.Tensor) -> torch.Tensor:
+        """Logits (tokens, vocabulary), float32, of some rows of `TOP`."""
         ...
 
     def blocks(self) -> list[str]:
         """Names of the layers that follow one another, from first to last."""
         ...
-
-
-Silenced = Mapping[str, Sequence[int]]
-"""Layer -> units whose output is set to zero."""
 
 
 class TransformersNetwork:
@@ -100,11 +92,11 @@ class TransformersNetwork:
         encoder_decoder = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
         module: Any = cast(Any, model).get_encoder() if encoder_decoder else model
         self.module: nn.Module = module
-        config: Any = getattr(model, "config", None)
-        self._limit = _limit(self.module, config)
-        self.window = min(window or UNLIMITED if self._limit is None else self._limit, window or 2**62)
+        limit = _limit(self.module, getattr(model, "config", None))
+        self.window = min(window or UNLIMITED if limit is None else limit, window or 2**62)
         self._head: nn.Module | None = None if encoder_decoder else _head_of(module)
-        self._whole = False  # logits are what the model puts out, not its head's answer to `top`
+        self._whole = False  # logits are what the model puts out, not its head's answer to `TOP`
+        self._runs: dict[tuple[str, ...], dict[nn.Module, int]] = {}
         with evaluation_mode(self.module):
             self.causal = self._sees_no_future()
             self._check_head()
@@ -127,92 +119,89 @@ class TransformersNetwork:
         name, longest = max(lists, key=lambda pair: len(pair[1]))
         return [f"{name}.{i}" for i in range(len(longest))]
 
-    def logits(self, top: Tensor) -> Tensor:
+    def logits(self, top: torch.Tensor) -> torch.Tensor:
         """Logits (tokens, vocabulary), float32."""
         if self._whole or self._head is None:
             return top.float()
         with evaluation_mode(self._head):
             return self._head(top).float()
 
-    def run(
-        self, ids: Tensor, lengths: Sequence[int], layers: Sequence[str], top: bool, silenced: Silenced
-    ) -> Iterator[Chunk]:
+    def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
         """Read ids (batch, tokens), whose rows are filled up at their ends; causal ones in chunks, with a cache."""
-        calls, muted = find_calls(self.module, layers), find_calls(self.module, list(silenced))
-        silence = {muted[name].layer: torch.as_tensor(list(units)) for name, units in silenced.items()}
+        names = [name for name in layers if name != TOP]
+        found: dict[str, torch.Tensor] = {}
+        watch = Watch(self.module, find_calls(self.module, names), found.__setitem__, first=True)
+        runs = None if TOP in layers else self._count_runs(watch, tuple(names))
+        for start, part, options in self._chunks(ids, lengths):
+            found.clear()
+            watch.begin(runs)
+            answer: Any = None
+            with evaluation_mode(self.module), watch.attach(), self._catch_top(found, TOP in layers):
+                try:
+                    answer = self.module(input_ids=part.to(self.device), **options)
+                except EnoughSeen:
+                    pass
+                except (RuntimeError, IndexError, ValueError, TypeError) as error:
+                    name = type(self.module).__name__
+                    raise ModelError(f"{name} failed on {tuple(part.shape)} tokens: {error}") from error
+            if TOP in layers and self._whole:
+                found[TOP] = answer.logits
+            for name in names:
+                if found[name].ndim != 3:
+                    raise ModelError(f"layer {name!r} puts out {tuple(found[name].shape)}, not (texts, tokens, units)")
+            yield Chunk(start, dict(found))
+
+    def _chunks(self, ids: torch.Tensor, lengths: Sequence[int]) -> Iterator[tuple[int, torch.Tensor, dict[str, Any]]]:
+        """Yield the first position, the tokens and the options of each pass."""
         count = ids.shape[1]
-        if not self.causal or count <= CHUNK or not getattr(self.module, "_supports_cache_class", True):
-            mask = None
-            if not self.causal:
-                mask = (torch.arange(count)[None] < torch.tensor(list(lengths))[:, None]).long()
-            yield self._pass(ids, calls, top, silence, 0, attention_mask=mask)
+        usual = {"use_cache": False} if self._takes_cache else {}
+        if not self.causal:
+            mask = (torch.arange(count)[None] < torch.tensor(list(lengths))[:, None]).long()
+            yield 0, ids, {**usual, "attention_mask": mask.to(self.device)}
+        elif count <= CHUNK or not getattr(self.module, "_supports_cache_class", True):
+            yield 0, ids, usual
+        else:
+            cache = {"past_key_values": transformers().DynamicCache(), **({"use_cache": True} if usual else {})}
+            for start in range(0, count, CHUNK):
+                yield start, ids[:, start : start + CHUNK], cache
+
+    @contextlib.contextmanager
+    def _catch_top(self, found: dict[str, torch.Tensor], wanted: bool) -> Generator[None]:
+        """Catch what the head reads, and end the pass there, unless logits are those of whole passes."""
+
+        def catch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            found[TOP] = inputs[0]
+            raise EnoughSeen
+
+        if not wanted or self._whole or self._head is None:
+            yield
             return
-
-        cache = transformers().DynamicCache()
-        for start in range(0, count, CHUNK):
-            part = ids[:, start : start + CHUNK]
-            yield self._pass(part, calls, top, silence, start, past_key_values=cache, use_cache=True)
-
-    def _pass(
-        self,
-        ids: Tensor,
-        calls: Mapping[str, Call],
-        top: bool,
-        silence: Mapping[nn.Module, Tensor],
-        start: int,
-        **more: Any,
-    ) -> Chunk:
-        options = {"use_cache": False, **{n: v for n, v in more.items() if v is not None}}
-        options = {n: v.to(self.device) if isinstance(v, Tensor) else v for n, v in options.items()}
-        if not self._takes_cache:
-            options.pop("use_cache", None)
-        seen = _Seen(calls, self._counts(tuple(calls)) if calls else {}, None if self._whole else self._head, top)
-        answer: Any = None
-        with evaluation_mode(self.module), seen.watching(silence):
-            try:
-                answer = self.module(input_ids=ids.to(self.device), **options)
-            except EnoughSeen:
-                pass
-            except (RuntimeError, IndexError, ValueError, TypeError) as error:
-                raise ModelError(
-                    f"{type(self.module).__name__} failed on {tuple(ids.shape)} tokens: {error}"
-                ) from error
-        above = answer.logits if top and self._whole else seen.top
-        return Chunk(start, seen.outputs, above)
+        handle = self._head.register_forward_pre_hook(catch)
+        try:
+            yield
+        finally:
+            handle.remove()
 
     @property
-    def _some(self) -> Tensor:
+    def _some(self) -> torch.Tensor:
         """Four tokens (1, 4) of its vocabulary, none of them special if it is large."""
         size = int(getattr(getattr(self.module, "config", None), "vocab_size", 0) or 5)
         return (size // 2 + torch.arange(4)[None]) % size
 
     @cached_property
     def _takes_cache(self) -> bool:
-        import inspect
-
         taken = inspect.signature(self.module.forward).parameters
         return "use_cache" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values())
 
-    def _counts(self, names: tuple[str, ...]) -> dict[nn.Module, int]:
-        """How often layers run in a pass of two tokens."""
-        known = self.__dict__.setdefault("_known_counts", {})
-        if names not in known:
-            calls = find_calls(self.module, names)
-            counts: dict[nn.Module, int] = {}
-
-            def count(layer: nn.Module, *_: Any) -> None:
-                counts[layer] = counts.get(layer, 0) + 1
-
-            handles = [layer.register_forward_hook(count) for layer in {c.layer for c in calls.values()}]
-            try:
-                with evaluation_mode(self.module):
-                    self.module(input_ids=self._some[:, :2].to(self.device))
-            finally:
-                for handle in handles:
-                    handle.remove()
-            check_ran(self.module, calls, counts)
-            known[names] = counts
-        return known[names]
+    def _count_runs(self, watch: Watch, names: tuple[str, ...]) -> dict[nn.Module, int]:
+        """Return how often layers run in a pass, as one of two tokens shows."""
+        if names not in self._runs:
+            watch.begin(None)
+            with evaluation_mode(self.module), watch.attach():
+                self.module(input_ids=self._some[:, :2].to(self.device))
+            check_ran(self.module, watch.calls, watch.counts)
+            self._runs[names] = watch.counts
+        return self._runs[names]
 
     def _sees_no_future(self) -> bool:
         """Whether another third token leaves what was made of the first two as it was."""
@@ -220,10 +209,10 @@ class TransformersNetwork:
         changed = (first - second).abs()
         return bool(changed[:, :2].max() <= _SAME * max(float(changed[:, 2].max()), 1e-6))
 
-    def _last(self, ids: Tensor) -> Tensor:
+    def _last(self, ids: torch.Tensor) -> torch.Tensor:
         answer: Any = self.module(input_ids=ids.to(self.device))
         found = next((getattr(answer, n) for n in ("logits", "last_hidden_state") if hasattr(answer, n)), None)
-        if not isinstance(found, Tensor) or found.ndim != 3:
+        if not isinstance(found, torch.Tensor) or found.ndim != 3:
             raise InvalidModel(
                 f"{type(self.module).__name__} puts out neither logits nor hidden states for each token; "
                 "give a causal or masked language model, or an encoder"
@@ -241,7 +230,7 @@ class TransformersNetwork:
             return
         wanted = answer.logits.float()
         try:
-            top = self._pass(ids, {}, True, {}, 0).top
+            top = next(self.run(ids, [3], [TOP])).layers.get(TOP)
             given = None if top is None else self.logits(top)
         except (RuntimeError, ModelError):
             given = None
@@ -249,44 +238,44 @@ class TransformersNetwork:
         self._whole = not (same and bool((given - wanted).abs().max() <= _SAME * wanted.abs().max()))
 
 
-class _Seen:
-    """What hooks catch in one pass; ends it after the last of it."""
+class RecurrentNetwork:
+    """A module called with (ids, state) that returns (hidden, state), and whose `head` turns hidden into logits.
 
-    def __init__(
-        self, calls: Mapping[str, Call], counts: Mapping[nn.Module, int], head: nn.Module | None, wanted: bool
-    ) -> None:
-        self.calls, self.counts, self.head, self.wanted = calls, counts, head, wanted
-        self.outputs: dict[str, Tensor] = {}
-        self.top: Tensor | None = None
-        self._runs: dict[nn.Module, int] = {}
+    Hidden is (texts, tokens, units); state is whatever the module takes back, None at the beginning. State is carried
+    over a whole text, however long. Layers whose output is (texts, tokens, units), or a tuple that begins with it as
+    that of `nn.LSTM`, can be read. Between passes the module is as it was given, in training if it was.
+    """
 
-    @contextlib.contextmanager
-    def watching(self, silence: Mapping[nn.Module, Tensor]) -> Generator[None]:
-        """Catch, within the context; units to be silenced are set to zero before they are seen."""
-        handles = [layer.register_forward_hook(silencer(units)) for layer, units in silence.items()]
-        handles += [layer.register_forward_hook(self._caught) for layer in {c.layer for c in self.calls.values()}]
-        if self.wanted and self.head is not None:
-            handles.append(self.head.register_forward_pre_hook(self._at_head))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    causal = True
+    window = None
+    has_head = True
 
-    def _caught(self, layer: nn.Module, _: Any, output: Any) -> None:
-        run = self._runs[layer] = self._runs.get(layer, 0) + 1
-        for name, call in self.calls.items():
-            if call.layer is layer and run - 1 == (self.counts[layer] - 1 if call.index is None else call.index):
-                tensor = one_tensor(output, name, only=False)
-                if tensor.ndim != 3:
-                    raise ModelError(f"layer {name!r} puts out {tuple(tensor.shape)}, not (texts, tokens, units)")
-                self.outputs[name] = tensor
-        if not self.wanted and len(self.outputs) == len(self.calls):
-            raise EnoughSeen
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
 
-    def _at_head(self, _: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self.top = inputs[0]
-        raise EnoughSeen
+    def blocks(self) -> list[str]:
+        """Names of its recurrent layers."""
+        return [name for name, layer in self.module.named_modules() if isinstance(layer, nn.RNNBase | nn.RNNCellBase)]
+
+    def logits(self, top: torch.Tensor) -> torch.Tensor:
+        """Logits (tokens, vocabulary), float32."""
+        head: Any = self.module.head
+        with evaluation_mode(head):
+            return head(top).float()
+
+    def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
+        """Read ids (batch, tokens) in chunks, carrying the state on."""
+        found: dict[str, torch.Tensor] = {}
+        calls = find_calls(self.module, [name for name in layers if name != TOP])
+        watch = Watch(self.module, calls, found.__setitem__, first=True)
+        device, state = next(self.module.parameters()).device, None
+        for start in range(0, ids.shape[1], CHUNK):
+            found.clear()
+            watch.begin(None)
+            with evaluation_mode(self.module), watch.attach():
+                hidden, state = self.module(ids[:, start : start + CHUNK].to(device), state)
+            check_ran(self.module, calls, watch.counts)
+            yield Chunk(start, {**found, TOP: hidden} if TOP in layers else dict(found))
 
 
 def as_token_network(network: nn.Module | TokenNetwork, window: int | None = None) -> TokenNetwork:
@@ -301,25 +290,11 @@ def as_token_network(network: nn.Module | TokenNetwork, window: int | None = Non
     if hasattr(network, "config"):
         return TransformersNetwork(network, window)
     if isinstance(getattr(network, "head", None), nn.Module):
-        from brainmark.models.subjects.recurrent_reading import RecurrentNetwork
-
         return RecurrentNetwork(network)
     raise InvalidModel(
         f"a {type(network).__name__} is no model of transformers, and has no `head` as a recurrent network has; "
         "put it behind the interface TokenNetwork"
     )
-
-
-def silencer(units: Tensor) -> Callable[..., Any]:
-    """Return a forward hook that sets units of an output to zero, at every token."""
-
-    def silence(_: nn.Module, __: Any, output: Any) -> Any:
-        first = output[0] if isinstance(output, tuple | list) else output
-        muted = first.clone()
-        muted[..., units.to(first.device)] = 0
-        return muted if first is output else type(output)([muted, *output[1:]])
-
-    return silence
 
 
 def _head_of(model: Any) -> nn.Module | None:
@@ -338,23 +313,7 @@ def _limit(module: nn.Module, config: Any) -> int | None:
     return found
 
 
-def padded(sequences: Sequence[np.ndarray]) -> tuple[Tensor, list[int]]:
-    """Return ids (sequences, tokens), filled up with 0 at the ends, and the lengths."""
-    lengths = [len(s) for s in sequences]
-    ids = torch.zeros(len(sequences), max(lengths), dtype=torch.long)
-    for row, sequence in zip(ids, sequences, strict=True):
-        row[: len(sequence)] = torch.from_numpy(sequence)
-    return ids, lengths
-
-
 __all__ = [
-    "CHUNK",
-    "UNLIMITED",
-    "Chunk",
-    "Silenced",
-    "TokenNetwork",
-    "TransformersNetwork",
+    "CHUNK", "TOP", "UNLIMITED", "Chunk", "RecurrentNetwork", "TokenNetwork", "TransformersNetwork",
     "as_token_network",
-    "padded",
-    "silencer",
-]
+]  # fmt: skip

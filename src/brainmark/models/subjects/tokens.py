@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from brainmark.core.errors import ModelError
+from brainmark.core.experiment import SPACE_BEFORE, Experiment
 from brainmark.core.libraries import np
 
 Span = tuple[int, int]
@@ -154,7 +155,7 @@ class TokenReader:
                 -1, 2
             )
         ids = np.asarray(self.tokenizer(text, **options)["input_ids"], np.int64)
-        return ids, spelled(ids.tolist(), text, self._decode, type(self.tokenizer).__name__)
+        return ids, spell(ids.tolist(), text, self._decode, type(self.tokenizer).__name__)
 
     def _decode(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -168,7 +169,7 @@ def digest_of_tokenizer(tokenizer: Any) -> str:
     return hashlib.sha256(json.dumps([rules, special], sort_keys=True).encode()).hexdigest()
 
 
-def spelled(ids: Sequence[int], text: str, decode: Callable[[Sequence[int]], str], name: str) -> np.ndarray:
+def spell(ids: Sequence[int], text: str, decode: Callable[[Sequence[int]], str], name: str) -> np.ndarray:
     """Return the characters (tokens, 2) that each token stands for, by decoding them one after another.
 
     Tokens that are pieces of one character (bytes) all stand for it. A single space that decoding adds or leaves out
@@ -209,4 +210,54 @@ def _matches(piece: str, text: str, place: int) -> int | None:
     return None
 
 
-__all__ = ["Span", "TokenReader", "Tokens", "digest_of_tokenizer", "join_parts", "parts_of_tokens", "spelled"]
+# --- texts of an experiment ------------------------------------------------------------------------------------------
+
+
+def parts_of_contexts(experiment: Experiment) -> list[tuple[list[str], list[bool] | None]]:
+    """Return the parts of each context, and whether a space stands before each, where the stimuli say it."""
+    media, table = experiment.stimuli.media, experiment.stimuli.table
+    spaces = table[SPACE_BEFORE].astype(bool).tolist() if SPACE_BEFORE in table.columns else None
+    return [
+        ([str(media[i]) for i in context], None if spaces is None else [spaces[i] for i in context])
+        for context in experiment.contexts
+    ]
+
+
+def restore_order(experiment: Experiment, values: np.ndarray) -> np.ndarray:
+    """Put values (parts of one context after another, ...) into the order of the presentations."""
+    made = np.empty_like(values)
+    made[np.concatenate([np.asarray(context) for context in experiment.contexts])] = values
+    return made
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+_SPACES = ("Ġ", "▁", " ")
+
+
+def word_tokens(tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return which tokens (vocabulary,) begin a word or are punctuation, and which go on with a word.
+
+    Tokenizers that do not mark white space (nor what goes on) begin a word with any token, and none goes on.
+    """
+    size = len(tokenizer)
+    names = tokenizer.convert_ids_to_tokens(list(range(size)))
+    special = set(tokenizer.all_special_ids)
+    spaced = np.array([bool(n) and n.startswith(_SPACES) and len(n) > 1 for n in names])
+    hashed = np.array([bool(n) and n.startswith("##") for n in names])
+    usual = np.array([n is not None and i not in special for i, n in enumerate(names)])
+    inked = np.array([any(c.isalnum() for c in n or "") for n in names])
+    for token in np.flatnonzero(usual & ~inked & ~spaced).tolist():  # a byte that is no sign by itself is no word
+        usual[token] = "\ufffd" not in tokenizer.decode([token])
+    if hashed.any():
+        return usual & ~hashed, usual & hashed
+    if spaced.any():
+        blank = np.array([not (n or "").strip("".join(_SPACES) + "ĊčĉĠ\n\t") for n in names])
+        return usual & ~blank & (spaced | ~inked), usual & ~spaced & inked
+    return usual, np.zeros(size, bool)
+
+
+__all__ = [
+    "Span", "TokenReader", "Tokens", "digest_of_tokenizer", "join_parts", "parts_of_contexts", "parts_of_tokens",
+    "restore_order", "spell", "word_tokens",
+]  # fmt: skip

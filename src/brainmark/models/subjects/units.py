@@ -48,12 +48,10 @@ def near_fixation(x: np.ndarray, y: np.ndarray, eccentricity: float) -> np.ndarr
     return kept if len(kept) else np.array([int(np.argmin(distance))])
 
 
-def recording(
-    values: np.ndarray, units: Units, experiment: Experiment, dims: Sequence[str] = ("presentation", "neuroid")
-) -> xr.DataArray:
+def recording(values: np.ndarray, units: Units, experiment: Experiment) -> xr.DataArray:
     """Return activations as a recording, with region, layer, channel, x and y of each unit, and its number as id.
 
-    `values` has the dimensions `dims`; see `recorded`.
+    `values` is (presentation, neuroid) or (presentation, neuroid, time_bin); see `as_recording`.
     """
     positions = len(units.x)
     of_units = {
@@ -62,10 +60,10 @@ def recording(
         "x": np.tile(units.x, units.channels),
         "y": np.tile(units.y, units.channels),
     }
-    return recorded(values, of_units, experiment, dims)
+    return as_recording(values, of_units, experiment, ("presentation", "neuroid", "time_bin")[: values.ndim])
 
 
-def recorded(
+def as_recording(
     values: np.ndarray,
     of_units: Mapping[str, np.ndarray],
     experiment: Experiment,

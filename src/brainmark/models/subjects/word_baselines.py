@@ -16,7 +16,7 @@ from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
 from brainmark.data.readers.corpora import books, brown, wikitext
 from brainmark.models.networks.kneser_ney import KneserNey
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.word_models import (
     EMBEDDED,
     WORD,
@@ -122,7 +122,7 @@ def find_share(name: str) -> Entry[Subject, ModelCard] | None:
 )
 def word_length() -> Subject:
     """Return the subject."""
-    return WordSubject("word-length", ("characters",), lengths, typing_bits)
+    return WordSubject("word-length", lengths, ("characters",), typing_bits)
 
 
 @models.add(
@@ -133,7 +133,7 @@ def word_length() -> Subject:
 )
 def word_position() -> Subject:
     """Return the subject."""
-    return WordSubject("word-position", ("in text", "in sentence"), positions)
+    return WordSubject("word-position", positions, ("in text", "in sentence"))
 
 
 @models.add(
@@ -142,7 +142,7 @@ def word_position() -> Subject:
 )
 def word_rate() -> Subject:
     """Return the subject."""
-    return WordSubject("word-rate", ("words",), counts)
+    return WordSubject("word-rate", counts, ("words",))
 
 
 @models.add(
@@ -160,4 +160,4 @@ def random_embedding(seed: int = 0) -> Subject:
     def features(texts: Sequence[WordText]) -> list[np.ndarray]:
         return random_vectors(texts, seed)
 
-    return WordSubject("random-embedding", tuple(f"dimension {i}" for i in range(EMBEDDED)), features)
+    return WordSubject("random-embedding", features, tuple(f"dimension {i}" for i in range(EMBEDDED)))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from brainmark.core.cards import Domain
-from brainmark.core.errors import NotApplicable
+from brainmark.core.errors import InvalidModel, NotApplicable
 from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, Record
 from brainmark.core.libraries import np, xr
 from brainmark.models.networks.kneser_ney import KneserNey
-from brainmark.models.subjects.observer import answered
-from brainmark.models.subjects.text_parts import HALF_BITS, RATED, parts_of_contexts, placed, word_counts
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
-from brainmark.models.subjects.tokens import join_parts, parts_of_tokens
-from brainmark.models.subjects.units import recorded
+from brainmark.models.subjects.observer import RATED, answer_from_bits, as_answer
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
+from brainmark.models.subjects.tokens import join_parts, parts_of_contexts, parts_of_tokens, restore_order
+from brainmark.models.subjects.units import as_recording
 
 WORD = re.compile(r"\w+(?:[-'’.,]\w+)*|[^\w\s]")
 """A word with what is inside it (well-known, don't, 2.5), or one sign of punctuation."""
 SENTENCE_ENDS = frozenset(".!?")
-LETTER_BITS = float(np.log2(27))  # of 26 letters and the space, all equally probable
+LETTER_BITS = math.log2(27)  # of 26 letters and the space, all equally probable
 EMBEDDED = 300  # units of random vectors
 
 
@@ -70,20 +70,30 @@ class WordSubject:
     Attributes
     ----------
     identifier : name.
-    units : what its units stand for.
     features : see `Features`; what it records, for every region.
+    units : what its units stand for; none: nobody has named them.
     bits : see `Bits`; None: it predicts nothing.
     best : the most probable next word after the words of a text; None: it predicts none.
     digest : of what it learnt from; called when it has learnt.
+    regions : that it stands for.
+
+    Raises
+    ------
+    InvalidModel : no region.
     """
 
     domain: ClassVar[Domain] = "language"
     identifier: str
-    units: tuple[str, ...]
     features: Features
+    units: tuple[str, ...] = ()
     bits: Bits | None = None
     best: Callable[[Sequence[str]], str] | None = None
     digest: Callable[[], str] | None = None
+    regions: tuple[str, ...] = LANGUAGE_REGIONS
+
+    def __post_init__(self) -> None:
+        if not self.regions:
+            raise InvalidModel(f"{self.identifier}: regions is empty; name what its units stand for")
 
     @property
     def weights_digest(self) -> str | None:
@@ -92,6 +102,8 @@ class WordSubject:
 
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Record: presentation x neuroid [x time_bin]. Prefer: x choice. Read, Rate: values; NextWord: words.
+
+        How long a part is read grows with its bits; correlations do not depend on how much.
 
         Raises
         ------
@@ -102,58 +114,47 @@ class WordSubject:
             raise NotApplicable(f"{self.identifier} knows words, it cannot take stimuli of modality {stimuli.modality}")
         match ask:
             case Record():
-                return self._record(experiment, ask)
-            case Read():  # how long a part is read grows with its bits; correlations do not depend on how much
-                return answered(experiment, self._bits(experiment))
+                self._check_record(ask)
+                values = self._of_parts(experiment, self.features).astype(np.float32)
+                return as_recording(values, {"unit": np.array(self.units)} if self.units else {}, experiment)
             case NextWord():
-                return answered(experiment, self._next_words(experiment))
-            case Prefer():
-                bits = self._bits(experiment).reshape(-1, ask.group)
-                odds = np.exp2(bits.min(axis=1, keepdims=True) - bits)
-                return answered(experiment, odds / odds.sum(axis=1, keepdims=True), np.arange(ask.group))
+                return as_answer(experiment, self._of_parts(experiment, self._next_words).astype(str))
+            case Read() | Prefer():
+                return answer_from_bits(experiment, self._of_parts(experiment, self._predict))
             case Rate(fitting=None, group=1) if ask.question in RATED:
-                share = 1 / (1 + self._bits(experiment) / word_counts(stimuli) / HALF_BITS)
-                return answered(experiment, ask.low + (ask.high - ask.low) * share)
+                return answer_from_bits(experiment, self._of_parts(experiment, self._predict))
             case _:
                 raise NotApplicable(
                     f"{self.identifier} knows words by themselves; it cannot answer {type(ask).__name__}"
                 )
 
-    def _record(self, experiment: Experiment, ask: Record) -> xr.DataArray:
-        if ask.region not in LANGUAGE_REGIONS:
+    def _check_record(self, ask: Record) -> None:
+        if ask.region not in self.regions:
             raise NotApplicable(
-                f"{self.identifier} stands for no region {ask.region!r}; it can record {', '.join(LANGUAGE_REGIONS)}"
+                f"{self.identifier} stands for no region {ask.region!r}; it can record {', '.join(self.regions)}"
             )
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields")
-        values = _of_parts(experiment, self.features).astype(np.float32)
-        return recorded(values, {"unit": np.array(self.units)}, experiment)
 
-    def _bits(self, experiment: Experiment) -> np.ndarray:
-        """Surprisal (presentations,) of the parts."""
+    def _predict(self, texts: Sequence[WordText]) -> list[np.ndarray]:
         if self.bits is None:
             raise NotApplicable(f"{self.identifier} predicts no words, so it has no surprisal; it records")
-        return _of_parts(experiment, self.bits)
+        return self.bits(texts)
 
-    def _next_words(self, experiment: Experiment) -> np.ndarray:
+    def _next_words(self, texts: Sequence[WordText]) -> list[np.ndarray]:
         best = self.best
         if best is None:
             raise NotApplicable(f"{self.identifier} predicts no next word")
+        ends = [np.searchsorted(t.part, np.arange(len(t.parts)), side="right") for t in texts]
+        return [
+            np.array([best(text.words[:end]) for end in some.tolist()], dtype=object)
+            for text, some in zip(texts, ends, strict=True)
+        ]
 
-        def of_texts(texts: Sequence[WordText]) -> list[np.ndarray]:
-            ends = [np.searchsorted(t.part, np.arange(len(t.parts)), side="right") for t in texts]
-            return [
-                np.array([best(t.words[:end]) for end in some.tolist()], dtype=object)
-                for t, some in zip(texts, ends, strict=True)
-            ]
-
-        return _of_parts(experiment, of_texts).astype(str)
-
-
-def _of_parts(experiment: Experiment, values: Callable[[Sequence[WordText]], list[np.ndarray]]) -> np.ndarray:
-    """Compute the values of all contexts, in the order of the presentations."""
-    texts = [word_text(parts, spaces) for parts, spaces in parts_of_contexts(experiment)]
-    return placed(experiment, np.concatenate(values(texts)))
+    def _of_parts(self, experiment: Experiment, values: Features) -> np.ndarray:
+        """Compute the values of the parts of all contexts, in the order of the presentations."""
+        texts = [word_text(parts, spaces) for parts, spaces in parts_of_contexts(experiment)]
+        return restore_order(experiment, np.concatenate(values(texts)))
 
 
 # --- what they know --------------------------------------------------------------------------------------------------
@@ -169,8 +170,8 @@ def ngram_subject(identifier: str, make: Callable[[], KneserNey]) -> WordSubject
 
     return WordSubject(
         identifier,
-        ("surprisal",),
         lambda texts: [values[:, None] for values in bits(texts)],
+        ("surprisal",),
         bits,
         lambda words: made().best(words),
         lambda: made().digest,
@@ -189,15 +190,15 @@ def typing_bits(texts: Sequence[WordText]) -> list[np.ndarray]:
 
 def counts(texts: Sequence[WordText]) -> list[np.ndarray]:
     """Words of each part, 1 where it is one: convolved with a haemodynamic response, the rate at which words come."""
-    return [_counted(text)[:, None] for text in texts]
+    return [_count_words(text)[:, None] for text in texts]
 
 
 def positions(texts: Sequence[WordText]) -> list[np.ndarray]:
     """Words up to the end of each part, in its text and in its sentence: (parts, 2)."""
-    return [np.stack([np.cumsum(_counted(text)), _within_sentences(text)], axis=1) for text in texts]
+    return [np.stack([np.cumsum(_count_words(text)), _within_sentences(text)], axis=1) for text in texts]
 
 
-def _counted(text: WordText) -> np.ndarray:
+def _count_words(text: WordText) -> np.ndarray:
     """Words (parts,) of each part; punctuation is none."""
     return text.per_part(np.array([float(any(map(str.isalnum, word))) for word in text.words]))
 
@@ -205,7 +206,7 @@ def _counted(text: WordText) -> np.ndarray:
 def _within_sentences(text: WordText) -> np.ndarray:
     places: list[float] = []
     place = 0.0
-    for part, count in zip(text.parts, _counted(text), strict=True):
+    for part, count in zip(text.parts, _count_words(text), strict=True):
         place += count
         places.append(place)
         if part.rstrip("\"'”’)] ")[-1:] in SENTENCE_ENDS and part.strip():

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
-from brainmark.core.cards import Domain
-from brainmark.core.errors import DataError, InvalidModel, NotApplicable
-from brainmark.core.experiment import Experiment, Record
-from brainmark.core.libraries import np, xr
-from brainmark.models.subjects.text_regions import LANGUAGE_REGIONS
-from brainmark.models.subjects.units import recorded
+from brainmark.core.errors import DataError
+from brainmark.core.libraries import np
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
+from brainmark.models.subjects.word_models import WordSubject, WordText
 
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _POSSESSIVE = re.compile(r"['’]s$")
@@ -42,15 +39,9 @@ class WordVectors:
         found: list[int] = []
         for word in text.split():
             bare = _EDGES.sub("", word)
-            forms = (
-                word,
-                word.lower(),
-                bare,
-                bare.lower(),
-                _POSSESSIVE.sub("", bare),
-                _POSSESSIVE.sub("", bare.lower()),
-            )
-            found += [next(self.row[f] for f in forms if f in self.row)] if any(f in self.row for f in forms) else []
+            owner = _POSSESSIVE.sub("", bare)
+            forms = (word, word.lower(), bare, bare.lower(), owner, owner.lower())
+            found += [self.row[form] for form in forms if form in self.row][:1]
         return found
 
 
@@ -106,61 +97,27 @@ def _lines(file: Iterable[bytes]) -> Iterator[str]:
             yield text
 
 
-@dataclass(frozen=True, eq=False)
-class WordVectorSubject:
-    """Reads each part as the mean of the vectors of its words; what came before changes nothing.
+def vector_subject(
+    identifier: str, table: Callable[[], WordVectors], regions: tuple[str, ...] = LANGUAGE_REGIONS
+) -> WordSubject:
+    """Return a subject that reads each part as the mean of the vectors of its words; what came before changes nothing.
 
     Words that are not in the table do not count; a part without any known word is the mean of the whole table, which
     is what a word is expected to be of which nothing is known.
 
-    Attributes
+    Parameters
     ----------
-    identifier : name.
-    table : the vectors, or a function that reads them when they are first needed.
-    regions : what they stand for.
-
-    Raises
-    ------
-    InvalidModel : no region.
+    table : reads the vectors; called once, when they are first needed.
     """
+    read = functools.cache(table)
 
-    domain: ClassVar[Domain] = "language"
-    identifier: str
-    table: WordVectors | Callable[[], WordVectors] = field(repr=False)
-    regions: tuple[str, ...] = LANGUAGE_REGIONS
+    def means(texts: Sequence[WordText]) -> list[np.ndarray]:
+        known = read()
+        unknown = known.vectors.mean(axis=0)
+        rows = [[known.of(part) for part in text.parts] for text in texts]
+        return [np.stack([known.vectors[r].mean(axis=0) if r else unknown for r in some]) for some in rows]
 
-    def __post_init__(self) -> None:
-        if not self.regions:
-            raise InvalidModel(f"{self.identifier}: regions is empty; name what the vectors stand for")
-
-    @cached_property
-    def vectors(self) -> WordVectors:
-        """The table, read once."""
-        return self.table if isinstance(self.table, WordVectors) else self.table()
-
-    def perform(self, experiment: Experiment) -> xr.DataArray:
-        """Record: presentation x neuroid, float32.
-
-        Raises
-        ------
-        NotApplicable : another question, region or kind of stimuli.
-        """
-        ask, stimuli = experiment.ask, experiment.stimuli
-        if stimuli.modality != "text":
-            raise NotApplicable(
-                f"{self.identifier} knows words, it cannot take stimuli of modality {stimuli.modality!r}"
-            )
-        if not isinstance(ask, Record):
-            raise NotApplicable(f"{self.identifier} gives words vectors and no probabilities: no {type(ask).__name__}")
-        if ask.region not in self.regions or ask.time_bins or ask.eccentricity is not None:
-            raise NotApplicable(
-                f"{self.identifier} has one value for each part, in {', '.join(self.regions)}; not {ask}"
-            )
-        table = self.vectors
-        unknown = table.vectors.mean(axis=0)
-        rows = [table.of(str(stimuli.media[i])) for i in range(len(stimuli))]
-        values = np.stack([table.vectors[r].mean(axis=0) if r else unknown for r in rows])
-        return recorded(values, {}, experiment)
+    return WordSubject(identifier, means, regions=regions)
 
 
-__all__ = ["WordVectorSubject", "WordVectors", "read_vectors"]
+__all__ = ["WordVectors", "read_vectors", "vector_subject"]

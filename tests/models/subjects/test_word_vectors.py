@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainmark.core import DataError, InvalidModel, NotApplicable, Read, Record, check_answer, models
-from brainmark.models.subjects.word_vectors import WordVectorSubject, read_vectors
+from brainmark.models.subjects.word_vectors import read_vectors, vector_subject
 
 GLOVE = "the 1 2 3\ncat 0.5 -1e-2 4\n. 7 7 7\nJohn 1 1 1\nNew York 2 2 2\nthe 9 9 9\n"
 
@@ -17,7 +17,7 @@ GLOVE = "the 1 2 3\ncat 0.5 -1e-2 4\n. 7 7 7\nJohn 1 1 1\nNew York 2 2 2\nthe 9 
 def subject(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text(GLOVE, "utf-8")
-    return WordVectorSubject("glove", lambda: read_vectors(path))
+    return vector_subject("glove", lambda: read_vectors(path))
 
 
 def test_a_part_is_the_mean_of_its_words(subject, asked):
@@ -55,14 +55,14 @@ def test_damaged_tables_are_refused(tmp_path, text, reason):
 
 
 def test_what_it_cannot_do_it_says(subject, asked, tmp_path):
-    with pytest.raises(NotApplicable, match="no probabilities"):
+    with pytest.raises(NotApplicable, match="predicts no words"):
         subject.perform(asked([["a"]], Read("surprisal")))
-    with pytest.raises(NotApplicable, match="one value for each part"):
+    with pytest.raises(NotApplicable, match="stands for no region 'V1'"):
         subject.perform(asked([["a"]], Record("V1")))
     with pytest.raises(DataError, match="No such file"):
         read_vectors(tmp_path / "none.txt")
     with pytest.raises(InvalidModel, match="regions is empty"):
-        WordVectorSubject("x", lambda: read_vectors(tmp_path), ())
+        vector_subject("x", lambda: read_vectors(tmp_path), ())
 
 
 def test_by_name(tmp_path, monkeypatch, asked):

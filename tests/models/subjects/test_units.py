@@ -6,9 +6,9 @@ import pytest
 
 from brainmark.core import Experiment, Record, Setting, Stimuli
 from brainmark.core.measurement import check_answer
-from brainmark.models.subjects.units import near_fixation, recorded
+from brainmark.models.subjects.units import as_recording, near_fixation
 from brainmark.models.subjects.word_models import WordSubject, lengths
-from brainmark.models.subjects.word_vectors import WordVectors, WordVectorSubject
+from brainmark.models.subjects.word_vectors import WordVectors, vector_subject
 
 BINS = ((0.0, 50.0), (50.0, 120.0))
 WORDS = ["a", "bcd", "ef"]
@@ -21,7 +21,7 @@ def experiment(time_bins: tuple[tuple[float, float], ...] = ()) -> Experiment:
 
 def test_values_become_the_recording_that_is_asked_for():
     values = np.arange(6.0).reshape(3, 2)
-    answer = recorded(values, {"unit": np.array(["p", "q"])}, experiment())
+    answer = as_recording(values, {"unit": np.array(["p", "q"])}, experiment())
     assert check_answer(answer, experiment(), "it") is not None
     assert answer.dims == ("presentation", "neuroid")
     np.testing.assert_array_equal(answer.values, values)
@@ -33,19 +33,19 @@ def test_values_become_the_recording_that_is_asked_for():
 
 def test_what_has_no_course_of_time_holds_the_same_in_every_bin():
     values = np.arange(6.0).reshape(3, 2)
-    still = recorded(values, {}, experiment(BINS))
+    still = as_recording(values, {}, experiment(BINS))
     assert check_answer(still, experiment(BINS), "it") is not None
     for each in range(2):
         np.testing.assert_array_equal(still.isel(time_bin=each).values, values)
     assert list(zip(still["time_bin_start"].values, still["time_bin_end"].values, strict=True)) == list(BINS)
     moving = np.stack([values, values + 1], axis=2)
     dims = ("presentation", "neuroid", "time_bin")
-    np.testing.assert_array_equal(recorded(moving, {}, experiment(BINS), dims).values, moving)
+    np.testing.assert_array_equal(as_recording(moving, {}, experiment(BINS), dims).values, moving)
 
 
 @pytest.mark.parametrize("bins", [(), BINS])
 def test_subjects_of_words_answer_by_it(bins: tuple[tuple[float, float], ...]):
-    counted = WordSubject("length", ("characters",), lengths).perform(experiment(bins))
+    counted = WordSubject("length", lengths, ("characters",)).perform(experiment(bins))
     first = counted.isel(time_bin=-1) if bins else counted
     assert first.values[:, 0].tolist() == [1, 3, 2]
     assert counted["unit"].values.tolist() == ["characters"]
@@ -54,7 +54,7 @@ def test_subjects_of_words_answer_by_it(bins: tuple[tuple[float, float], ...]):
 
 def test_tables_of_vectors_answer_by_it():
     table = WordVectors({"a": 0, "bcd": 1}, np.array([[1.0, 2.0], [3.0, 4.0]], np.float32))
-    answer = WordVectorSubject("table", table).perform(experiment())
+    answer = vector_subject("table", lambda: table).perform(experiment())
     np.testing.assert_array_equal(answer.values, [[1, 2], [3, 4], [2, 3]])  # of a word unknown: the mean
     assert answer["region"].values.tolist() == ["LIFG", "LIFG"]
 

@@ -1,10 +1,10 @@
-"""What the layers of a network stand for: regions, times, classes. NumPy only."""
+"""What the layers of a network stand for: regions, times, classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from brainmark.core.experiment import TimeBin
 from brainmark.core.libraries import np
@@ -14,6 +14,23 @@ from brainmark.models.subjects.units import tiles
 
 REGIONS = ("V1", "V2", "V4", "IT")
 """Of the ventral stream, in the order in which signals reach them."""
+LANGUAGE_REGIONS: tuple[str, ...] = (
+    "language_system",
+    "language_system_left_hemisphere",
+    "language_system_right_hemisphere",
+    "LATL",
+    "RATL",
+    "LPTL",
+    "LIPL",
+    "LIFG",
+    "LPreM",
+)
+"""Regions that data sets of language name: the language network as a whole, and areas of it (anterior and posterior
+temporal, inferior parietal, inferior frontal, premotor)."""
+DEPTH = 2 / 3
+"""Share of the blocks that have run, past the middle, where maps found on recordings usually lie: not fitted."""
+Pool = Literal["last", "mean", "all", "first"]
+"""How the tokens of a part are pooled, see `Readout`."""
 
 
 @dataclass(frozen=True)
@@ -92,32 +109,44 @@ class Head:
 
 @dataclass(frozen=True)
 class Readout:
-    """Where a region is read from.
+    """Where a region is read from: a layer of a network that sees, one or several of a network that reads.
 
     Attributes
     ----------
-    layer : dotted name of a layer, or ``output``.
-    pool : maps larger than this many rows and columns are averaged to them (unless single units near fixation are
-        asked for); None: every unit.
+    layer : dotted name of a layer, or ``output``; several stand side by side.
+    pool : of maps, rows and columns to which larger ones are averaged (unless single units near fixation are asked
+        for); None: every unit. Of texts, the ``last`` token of a part (so does None) or the ``mean`` of its tokens; of
+        networks that see both sides also the mean of all tokens of the pass with those of its frame (``all``, as
+        sentence encoders are trained), or the ``first``.
     first, step : centre of the first unit and distance of its neighbours, in pixels from the left (top) edge of the
         field of view; None: the map tiles the field evenly.
     time : when each call of a layer stands for that runs several times in a pass; None: its last call, at all times.
+    units : layer -> its units that are read; None: all.
+    unit_length : whether each representation is divided by its length, as sentence encoders are trained.
 
     Raises
     ------
     InvalidModel : a field that describes no readout.
     """
 
-    layer: str
-    pool: int | None = None
+    layer: str | tuple[str, ...]
+    pool: int | Pool | None = None
     first: float | None = None
     step: float | None = None
     time: Steps | None = None
+    units: Mapping[str, Sequence[int]] | None = None
+    unit_length: bool = False
 
     def __post_init__(self) -> None:
-        check_name("Readout", "layer", self.layer, "name a layer of the network, or 'output'")
-        if self.pool is not None:
-            check_count("Readout", "pool", self.pool, "give rows and columns to keep, or None for every unit")
+        layers = self.layers
+        for name in layers:
+            check_name("Readout", "layer", name, "name a layer of the network, or 'output'")
+        if not layers or len(set(layers)) < len(layers):
+            raise refuse("Readout", "layer", self.layer, "name at least one layer, each once")
+        object.__setattr__(self, "layer", layers[0] if len(layers) == 1 else layers)
+        if self.pool is not None and self.pool not in get_args(Pool):
+            way_out = f"give rows and columns to keep, one of {', '.join(get_args(Pool))}, or None"
+            check_count("Readout", "pool", self.pool, way_out)
         if (self.first is None) != (self.step is None):
             missing = "first" if self.first is None else "step"
             raise refuse("Readout", missing, None, "give first and step together, or neither for an even tiling")
@@ -127,15 +156,28 @@ class Readout:
             raise refuse("Readout", "step", self.step, "give a positive number of pixels")
         if self.time is not None and not isinstance(self.time, Steps):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise refuse("Readout", "time", self.time, "give Steps(start, step, count) in ms, or None")
+        if self.units is not None and not any(len(self.units.get(n, ())) for n in layers):
+            raise refuse("Readout", "units", self.units, "name at least one unit of its layers, or None for all")
 
-    def as_table(self) -> dict[str, Any]:
-        """Return it as a file of descriptions says it; what is as usual is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of its layers."""
+        return (self.layer,) if isinstance(self.layer, str) else tuple(self.layer)
 
     @property
     def calls(self) -> list[str]:
-        """What is read of the layer: its last call, or each of its steps."""
-        return [self.layer] if self.time is None else [f"{self.layer}@{k}" for k in range(self.time.count)]
+        """What is read of its layers: their last call, or each of the steps."""
+        if self.time is None:
+            return list(self.layers)
+        return [f"{name}@{k}" for name in self.layers for k in range(self.time.count)]
+
+    def as_table(self) -> dict[str, Any]:
+        """Return it as a file of descriptions says it; what is as usual is left out."""
+        told = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
+        told["layer"] = self.layer if isinstance(self.layer, str) else list(self.layer)
+        if self.units is not None:
+            told["units"] = {n: [int(u) for u in self.units[n]] for n in self.layers if n in self.units}
+        return told
 
     def centres(self, count: int, screen: Screen) -> np.ndarray:
         """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
@@ -149,14 +191,29 @@ def as_readout(given: str | Readout) -> Readout:
     return given if isinstance(given, Readout) else Readout(given)
 
 
-def check_regions(owner: str, regions: Any) -> None:
-    """Refuse what does not map names of regions to layers or readouts."""
+def check_regions(owner: str, regions: Any, *, reads: bool = False) -> None:
+    """Refuse what does not map names of regions to layers or readouts of a network that sees, or `reads`."""
+    example = "{'language_system': 'h.8'}" if reads else "{'IT': 'output'}"
     if not isinstance(regions, Mapping) or not regions:
-        raise refuse(owner, "regions", regions, "map each region to a layer, e.g. {'IT': 'output'}")
+        raise refuse(owner, "regions", regions, f"map each region to a layer, e.g. {example}")
     for region, readout in cast("Mapping[Any, Any]", regions).items():
         check_name(owner, "a key of regions", region, "regions are named by text, e.g. 'IT'")
-        if not isinstance(readout, Readout):
-            check_name(owner, f"regions[{region!r}]", readout, "name a layer ('output' is the last), or give a Readout")
+        check_readout(owner, f"regions[{region!r}]", readout, reads=reads)
 
 
-__all__ = ["REGIONS", "Head", "Readout", "Steps", "as_readout", "check_regions"]
+def check_readout(owner: str, field: str, given: Any, *, reads: bool = False) -> None:
+    """Refuse what is neither a layer nor a readout of a network that sees, or `reads`."""
+    if not isinstance(given, Readout):
+        check_name(owner, field, given, "name a layer ('output' is the last), or give a Readout")
+    elif reads and (isinstance(given.pool, int) or given.first is not None or given.time):
+        way_out = f"of a network that reads, pool is one of {', '.join(get_args(Pool))}; give no first, step or time"
+        raise refuse(owner, field, given, way_out)
+    elif not reads and (isinstance(given.pool, str) or len(given.layers) > 1 or given.units or given.unit_length):
+        way_out = "a network that sees is read from all units of one layer, as they are, and pool is a number"
+        raise refuse(owner, field, given, way_out)
+
+
+__all__ = [
+    "DEPTH", "LANGUAGE_REGIONS", "REGIONS", "Head", "Pool", "Readout", "Steps", "as_readout", "check_readout",
+    "check_regions",
+]  # fmt: skip

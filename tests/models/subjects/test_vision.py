@@ -13,8 +13,9 @@ from brainmark.core.errors import InvalidModel, ModelError, NotApplicable, Unkno
 from brainmark.core.experiment import Ask, Choose, Experiment, Read, Record, Setting
 from brainmark.core.measurement import check_answer
 from brainmark.core.stimuli import Stimuli
+from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.screen import Screen
-from brainmark.models.subjects.vision import Head, Readout, Steps, VisionSubject, as_subject
+from brainmark.models.subjects.vision import Head, Readout, Steps, VisionSubject
 
 
 def pictures(count: int = 4, pixels: int = 32) -> Stimuli:

@@ -27,8 +27,8 @@ from brainmark.core import (
 from brainmark.models.subjects import token_networks
 from brainmark.models.subjects.language import LanguageSubject, as_language_subject, block_at
 from brainmark.models.subjects.reading import windows
-from brainmark.models.subjects.text_readout import TextReadout
-from brainmark.models.subjects.token_networks import TransformersNetwork
+from brainmark.models.subjects.readout import Readout
+from brainmark.models.subjects.token_networks import TOP, TransformersNetwork
 
 LAYER = {"language_system": "transformer.h.1"}
 RECORD = Record("language_system")
@@ -81,7 +81,7 @@ def test_representations_are_those_of_each_prefix_alone(tokenizers, gpt, odd_tex
 def test_the_mean_over_the_tokens_of_a_part(subject, asked, odd_texts):
     parts = odd_texts["emoji"]
     mean = LanguageSubject(
-        "gpt", subject.reader, subject.tokenizer, {"language_system": TextReadout(("transformer.h.1",), "mean")}
+        "gpt", subject.reader, subject.tokenizer, {"language_system": Readout(("transformer.h.1",), "mean")}
     )
     tokens = subject.tokens(parts)
     with torch.no_grad():
@@ -354,7 +354,7 @@ def test_a_recurrent_network_carries_its_state(tokenizers, asked, monkeypatch, l
         )
     tokens = subject.tokens(contexts[0])
     for chunk in (2048, 3):
-        monkeypatch.setattr("brainmark.models.subjects.recurrent_reading.CHUNK", chunk)
+        monkeypatch.setattr("brainmark.models.subjects.token_networks.CHUNK", chunk)
         given = subject.perform(asked(contexts, Read("surprisal"))).values[:7]
         np.testing.assert_allclose(given, np.bincount(tokens.part, bits.numpy()), atol=1e-5)
         recorded = subject.perform(asked(contexts, RECORD)).values[:7]
@@ -403,8 +403,10 @@ def test_heads_that_do_more_than_their_last_layer(transformers, tokenizers, aske
 def test_the_head_reads_what_the_model_gives_it(subject):
     ids = torch.tensor([[1, 2, 3, 4]])
     with torch.inference_mode():
-        chunk = next(iter(subject.reader.run(ids, [4], (), True, {})))
-        np.testing.assert_allclose(subject.reader.logits(chunk.top[0]), subject.module(ids).logits[0], atol=1e-5)
+        chunk = next(iter(subject.reader.run(ids, [4], [TOP])))
+        np.testing.assert_allclose(
+            subject.reader.logits(chunk.layers[TOP][0]), subject.module(ids).logits[0], atol=1e-5
+        )
 
 
 def test_a_network_is_left_as_it_was(tokenizers, gpt, asked):
@@ -449,10 +451,10 @@ def test_a_network_that_trains_is_read_without_chance_and_trains_on(tokenizers, 
     [
         ({"identifier": " "}, "identifier is ' '"),
         ({"regions": {}}, "map each region to a layer"),
-        ({"regions": {"language_system": ""}}, "name layers of the network"),
+        ({"regions": {"language_system": ""}}, "name a layer"),
         ({"window": 0}, "window is 0; give a number of tokens"),
         ({"overlap": -1}, "overlap is -1"),
-        ({"regions": {"language_system": TextReadout(("a",), "last")}, "budget": 0}, "budget is 0"),
+        ({"regions": {"language_system": Readout(("a",), "last")}, "budget": 0}, "budget is 0"),
     ],
 )
 def test_descriptions_of_no_network_are_refused(subject, changes, reason):
@@ -469,15 +471,15 @@ def test_an_overlap_of_the_whole_window_is_refused(tokenizers, gpt):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"layers": ()}, "name at least one layer"),
-        ({"layers": ("a", "a")}, "each once"),
-        ({"layers": "a", "pool": "best"}, "give one of last"),
-        ({"layers": "a", "units": {"b": [1]}}, "name at least one unit"),
+        ({"layer": ()}, "name at least one layer"),
+        ({"layer": ("a", "a")}, "each once"),
+        ({"layer": "a", "pool": "best"}, "one of last, mean, all, first"),
+        ({"layer": "a", "units": {"b": [1]}}, "name at least one unit"),
     ],
 )
 def test_readouts_of_nothing_are_refused(fields, reason):
     with pytest.raises(InvalidModel, match=reason):
-        TextReadout(**fields)
+        Readout(**fields)
 
 
 def test_layers_by_depth(tokenizers, gpt):
@@ -489,7 +491,7 @@ def test_layers_by_depth(tokenizers, gpt):
 
 def test_several_layers_stand_side_by_side(subject, asked):
     both = {
-        "language_system": TextReadout(
+        "language_system": Readout(
             ("transformer.h.2", "transformer.h.0"), units={"transformer.h.2": [3, 1], "transformer.h.0": [0]}
         )
     }
@@ -503,7 +505,7 @@ def test_several_layers_stand_side_by_side(subject, asked):
 
 def test_recordings_from_several_readouts_at_once(subject, asked, odd_texts):
     experiment = asked([odd_texts["sentence"], odd_texts["numbers"]], RECORD)
-    readouts = [TextReadout("transformer.h.0"), TextReadout("transformer.h.2", "mean"), TextReadout("transformer.h.2")]
+    readouts = [Readout("transformer.h.0"), Readout("transformer.h.2", "mean"), Readout("transformer.h.2")]
     for readout, answer in zip(readouts, subject.record_from(experiment, readouts), strict=True):
         alone = LanguageSubject("x", subject.reader, subject.tokenizer, {"language_system": readout})
         np.testing.assert_allclose(answer.values, alone.perform(experiment).values, atol=1e-6)

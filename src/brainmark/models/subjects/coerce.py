@@ -1,0 +1,79 @@
+"""Anything that a user may hand in, as a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, cast, runtime_checkable
+
+from brainmark.core.libraries import nn
+from brainmark.core.subject import Subject
+from brainmark.models.sources.arguments import a_module_of, lacks_tokenizer
+from brainmark.models.subjects.language import as_language_subject
+from brainmark.models.subjects.readout import REGIONS, Readout
+from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, VisionSubject
+
+
+@runtime_checkable
+class _Network(Protocol):
+    """What a torch.nn.Module has, without loading torch."""
+
+    def named_modules(self) -> Any: ...
+    def forward(self, *inputs: Any) -> Any: ...
+
+
+def as_subject(
+    thing: object,
+    identifier: str | None = None,
+    *,
+    regions: Mapping[str, str | Readout] | None = None,
+    degrees: float = 8.0,
+    size: int = 224,
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    std: tuple[float, ...] = IMAGENET_STD,
+) -> Subject:
+    """Return anything with `perform` as it is, a torch module as a `VisionSubject`, a subject of Brain-Score as ours.
+
+    A network that reads comes with its tokenizer: ``(network, tokenizer)``.
+    Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
+
+    Raises
+    ------
+    TypeError : neither a subject nor a module.
+    InvalidModel : see `VisionSubject`.
+    """
+    if callable(getattr(thing, "perform", None)) and not isinstance(thing, type):
+        if not isinstance(getattr(thing, "identifier", None), str):
+            raise TypeError(f"{_describe(thing)} has `perform` but no `identifier` (a string); give it a name")
+        return cast(Subject, thing)
+    if not isinstance(thing, type) and any(callable(getattr(thing, name, None)) for name in ("look_at", "digest_text")):
+        from brainmark.brainscore.subjects import from_brainscore
+
+        return from_brainscore(thing, identifier)
+    if isinstance(thing, tuple) and len(pair := cast("tuple[Any, ...]", thing)) == 2 and isinstance(pair[0], _Network):
+        return as_language_subject(
+            identifier or type(pair[0]).__name__, cast(Any, pair[0]), pair[1], cast(Any, regions)
+        )
+    if lacks := lacks_tokenizer(thing):
+        raise TypeError(lacks)
+    if not isinstance(thing, _Network) or isinstance(thing, type):
+        hint = "; call it first" if isinstance(thing, type) else a_module_of(thing)
+        raise TypeError(
+            f"{_describe(thing)} is no subject: pass a torch.nn.Module, or an object with `identifier` and "
+            f"`perform(experiment)`{hint}"
+        )
+    return VisionSubject(
+        identifier or type(thing).__name__,
+        cast("nn.Module", thing),
+        dict.fromkeys(REGIONS, "output") if regions is None else regions,
+        degrees=degrees,
+        size=size,
+        mean=mean,
+        std=std,
+    )
+
+
+def _describe(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
+
+
+__all__ = ["as_subject"]
