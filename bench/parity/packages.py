@@ -27,7 +27,7 @@ SAID = {
 def packages(both: Both, bins: int) -> None:
     """Both directions, trial by trial."""
     from brainmark.brainscore import brainio
-    from brainmark.data.packaging import parse_description, load_package, package
+    from brainmark.data.packaging import load_package, package, parse_description
 
     name, table = f"theirs{bins}", stimulus_table(60)
     features = np.random.default_rng(3).normal(size=(len(table), 40))

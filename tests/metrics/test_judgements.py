@@ -6,13 +6,7 @@ import xarray as xr
 from scipy.stats import pearsonr, spearmanr
 
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.metrics.behavior.judgements import (
-    judgement_ceiling,
-    judgement_correlation,
-    odd_of_three,
-    odd_one_out,
-    odd_one_out_ceiling,
-)
+from brainmark.metrics.behavior.judgements import judgement_ceiling, judgement_correlation
 from brainmark.metrics.statistics.resampling import draws
 
 
@@ -74,37 +68,6 @@ def test_constant_judgements_are_undefined(truth: np.ndarray) -> None:
     assert np.isnan(comparison.aggregate())
 
 
-def triplets(counts: np.ndarray) -> xr.DataArray:
-    return xr.DataArray(counts, dims=("presentation", "choice"))
-
-
-def test_odd_one_out_is_the_share_of_agreement() -> None:
-    target = triplets(np.array([[1, 0, 0], [0, 3, 1], [0.0, 0, 5]]))
-    comparison = odd_one_out(resamples=4)(ratings(np.array([0, 1, 0])), target)
-    assert comparison.aggregate() == pytest.approx((1 + 0.75 + 0) / 3)
-    assert comparison.replicates is not None
-    values = np.array([1, 0.75, 0])
-    np.testing.assert_allclose(comparison.replicates[:, 0], draws(3, 4, 0) @ values / 3)
-
-
-def test_people_reach_the_ceiling_of_the_odd_one_out() -> None:
-    generator = np.random.default_rng(4)
-    shares = generator.dirichlet(np.full(3, 0.5), size=5000)
-    target = triplets(generator.multinomial(4, shares))
-    ceiling = odd_one_out_ceiling(resamples=5)(target).aggregate()
-    further = np.array([generator.choice(3, p=p) for p in shares])
-    assert odd_one_out(resamples=0)(ratings(further), target).aggregate() == pytest.approx(ceiling, abs=0.02)
-    assert ceiling == pytest.approx((shares**2).sum(axis=1).mean(), abs=0.02)
-    guessed = generator.integers(0, 3, 5000)
-    assert odd_one_out(resamples=0)(ratings(guessed), target).aggregate() == pytest.approx(1 / 3, abs=0.02)
-
-
-def test_the_odd_one_lies_outside_the_most_similar_pair() -> None:
-    similarity = np.array([[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.1], [0.1, 0.3, 1, 0.8], [0.2, 0.1, 0.8, 1]])
-    found = odd_of_three(similarity, np.array([[0, 1, 2], [2, 0, 1], [0, 2, 3], [2, 1, 3]]))
-    assert found.tolist() == [2, 0, 0, 1]
-
-
 def test_refusals(truth: np.ndarray) -> None:
     with pytest.raises(ValueError, match="unknown method"):
         judgement_correlation("kendall")  # type: ignore[arg-type]
@@ -114,14 +77,6 @@ def test_refusals(truth: np.ndarray) -> None:
         judgement_ceiling()(ratings(truth))
     with pytest.raises(InvalidMeasurement, match="subject or repetition"):
         judgement_correlation()(ratings(truth), xr.DataArray(np.ones((120, 2)), dims=("presentation", "choice")))
-    with pytest.raises(InvalidMeasurement, match="position: 0, 1 or 2"):
-        odd_one_out()(ratings(np.array([3])), triplets(np.ones((1, 3))))
-    with pytest.raises(InvalidMeasurement, match="with 3"):
-        odd_one_out()(ratings(np.array([0])), triplets(np.ones((1, 4))))
-    with pytest.raises(InvalidMeasurement, match="more than one for some triplet"):
-        odd_one_out_ceiling()(triplets(np.eye(3)))
-    with pytest.raises(InvalidMeasurement, match="every triplet needs a choice"):
-        odd_one_out()(ratings(np.array([0])), triplets(np.zeros((1, 3))))
 
 
 @pytest.mark.parametrize("people", [3, 5])

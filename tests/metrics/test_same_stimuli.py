@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import Comparison, InvalidMeasurement
-from brainmark.metrics.behavior.judgements import odd_one_out
+from brainmark.metrics.behavior.odd_one_out import odd_one_out
 from brainmark.metrics.statistics.subjects import leave_one_subject_out
 from brainmark.metrics.time.dynamics import dynamic_similarity
 from brainmark.metrics.time.temporal import solution_times

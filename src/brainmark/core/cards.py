@@ -15,7 +15,7 @@ Modality = Literal["image", "text", "audio", "kinematics", "dots", "video"]
 
 Compared = Literal[
     "recordings", "series", "timed judgements", "dissimilarities", "choices", "shares", "judgements", "distributions",
-    "surprisals", "words", "solution times",
+    "surprisals", "words", "solution times", "triplets", "trajectories",
 ]  # fmt: skip
 """What a metric compares; `brainmark.testing.metric_example` shows a pair of each kind."""
 

@@ -97,6 +97,8 @@ def metric_example(
     distributions : 48 orientation-tuned units answering to gratings, and the circular variances of their tuning.
     surprisals : one number a region of a sentence, lower in condition "a" than in "b"; the same with its coordinates.
     words : a word a stimulus; its target names the words as the coordinate ``next_word``.
+    triplets : the position (0, 1, 2) of the odd one of three, and the shares of people who chose each of them.
+    trajectories : 8 units and 8 neuroids over 12 time bins, which follow the same four damped oscillations.
     solution times : 20 units over time that tell five objects, faint ones later; when each image is solved, in ms.
     """
     make = {
@@ -111,6 +113,8 @@ def metric_example(
         "judgements": _judgements,
         "distributions": _distributions,
         "solution times": _solution_times,
+        "triplets": _triplets,
+        "trajectories": _trajectories,
     }
     return make[compares](count, np.random.default_rng([seed, 11]))
 
@@ -147,6 +151,29 @@ def _solution_times(count: int, generator: np.random.Generator) -> MetricExample
         },
     )
     return MetricExample(prediction.copy(data=units), target)
+
+
+def _triplets(count: int, generator: np.random.Generator) -> MetricExample:
+    odd = generator.integers(3, size=count)
+    known = {"stimulus_id": ("presentation", _numbered(count).ids)}
+    target = xr.DataArray(0.1 + 0.7 * np.eye(3)[odd], dims=("presentation", "choice"), coords=known)
+    return MetricExample(xr.DataArray(odd, dims="presentation", coords=known), target)
+
+
+def _trajectories(count: int, generator: np.random.Generator) -> MetricExample:
+    stimuli, angles = _numbered(count), np.array([0.3, 0.6, 0.9, 1.2])
+    rates = 0.95 * np.exp(1j * angles)
+    latent = generator.standard_normal((count, 4)) * rates ** np.arange(12)[:, None, None]  # (time, stimulus, signal)
+    signals = np.concatenate([latent.real, latent.imag], axis=2).transpose(1, 2, 0)
+    bins = {f"time_bin_{edge}": ("time_bin", 20.0 * (np.arange(12) + k)) for k, edge in enumerate(("start", "end"))}
+    sides = [
+        recording(stimuli, signals[:, :width, 0] * 0, name=name)
+        .expand_dims(time_bin=12, axis=-1)
+        .copy(data=np.einsum("psi,sn->pni", signals, generator.standard_normal((8, width))))
+        .assign_coords(bins)
+        for name, width in (("unit", 8), ("neuroid", 8))
+    ]
+    return MetricExample(*sides)
 
 
 def _series(count: int, generator: np.random.Generator) -> MetricExample:

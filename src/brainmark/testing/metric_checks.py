@@ -49,6 +49,9 @@ class MetricUnderTest:
         if self.card.compares == "words":
             wrong = generator.random(prediction.shape) < level / (1 + level)
             return prediction.copy(data=np.where(wrong, "something else", prediction.values))
+        if self.card.compares == "triplets":
+            moved = generator.random(prediction.shape) < level / (1 + level)
+            return prediction.copy(data=(prediction.values + moved) % 3)
         noise = prediction.copy(data=generator.standard_normal(prediction.shape))
         noisy = prediction + level * prediction.std("presentation") * noise
         if self.card.compares == "choices":

@@ -1,4 +1,4 @@
-"""Judgements with one number a stimulus (ratings, reading times), and choices of the odd one out of three.
+"""Judgements with one number a stimulus: ratings, reading times.
 
 Judgements are (presentation,) or, with the people kept apart, (presentation, subject); NaN where someone gave none.
 """
@@ -12,9 +12,9 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import check_filled, check_pair, check_same_stimuli
-from brainmark.metrics._arrays.shapes import Float, Integer, Real
-from brainmark.metrics.statistics.averages import divide, known_mean
+from brainmark.metrics._arrays.inputs import check_pair, check_same_stimuli
+from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics.statistics.averages import known_mean
 from brainmark.metrics.statistics.ceilings import harmonic_mean, spearman_brown
 from brainmark.metrics.statistics.correlation import weighted_pearson
 from brainmark.metrics.statistics.ranks import midranks
@@ -101,65 +101,6 @@ def judgement_correlation(method: Method = "pearson", resamples: int = 1000, see
     return metric
 
 
-def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
-    """Share of people's choices of the odd one out of three that a model makes too; chance is 1/3.
-
-    The prediction is the position (0, 1, 2) that the model finds odd, (presentation,); the target holds shares (or
-    counts) of people's choices (presentation, choice), three choices in the order of the stimuli.
-
-    Parameters
-    ----------
-    resamples : bootstrap draws of triplets; 0: no replicates.
-    seed : of the draws.
-    """
-
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        shares = _triplets(target)
-        check_filled(prediction, "prediction")
-        position = prediction.values
-        if prediction.dims != ("presentation",) or len(position) != len(shares):
-            raise InvalidMeasurement(
-                f"the odd one of {len(shares)} triplets is asked for, not {dict(prediction.sizes)}"
-            )
-        check_same_stimuli(prediction, target)
-        if not np.isin(position, (0, 1, 2)).all():
-            raise InvalidMeasurement("the odd one is given by its position: 0, 1 or 2")
-        return _mean_of(shares[np.arange(len(shares)), position.astype(int)], resamples, seed)
-
-    return metric
-
-
-def odd_one_out_ceiling(resamples: int = 1000, seed: int = 0) -> Ceiling:
-    """Return how often two people who judge the same triplet agree, from counts of choices.
-
-    The mean over triplets with at least two choices of sum n (n - 1) / (N (N - 1)): unbiased, and what a model that
-    answers like a further person reaches. A model that always takes the majority's choice may exceed it.
-    """
-
-    def ceiling(target: xr.DataArray) -> Comparison:
-        counts = target.transpose("presentation", "choice").values.astype(float)
-        number = counts.sum(axis=1)
-        if not np.array_equal(counts, np.rint(counts)) or not (number > 1).any():
-            raise InvalidMeasurement("a ceiling needs whole counts of choices, more than one for some triplet")
-        repeated = number > 1
-        room = np.where(repeated, number * (number - 1), 1)
-        agree = np.where(repeated, (counts * (counts - 1)).sum(axis=1) / room, np.nan)
-        return _mean_of(agree, resamples, seed)
-
-    return ceiling
-
-
-def odd_of_three(
-    similarity: Real[np.ndarray, "stimulus stimulus"], triplets: Integer[np.ndarray, "triplet 3"]
-) -> Integer[np.ndarray, " triplet"]:
-    """Position (triplet,) of the odd one: the member outside the most similar pair (Hebart et al. 2020).
-
-    `similarity` is (stimulus, stimulus), `triplets` (triplet, 3) indices into it; ties go to the first.
-    """
-    a, b, c = np.asarray(triplets).T
-    return np.stack([similarity[b, c], similarity[a, c], similarity[a, b]], axis=1).argmax(axis=1)
-
-
 def _correlate(
     one: Float[np.ndarray, " presentation"], other: Float[np.ndarray, " presentation"], method: Method
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -189,15 +130,6 @@ def _ranks(
     return result
 
 
-def _mean_of(values: Float[np.ndarray, " triplet"], resamples: int, seed: int) -> Comparison:
-    """Mean over triplets of what is not NaN."""
-    known = np.isfinite(values)
-    filled = np.where(known, values, 0)[:, None]
-    return resample(
-        lambda counts: divide(counts @ filled, counts @ known[:, None]), len(values), resamples, seed, unit="judgement"
-    )
-
-
 def _judgements(target: xr.DataArray) -> Float[np.ndarray, "presentation subject"]:
     """Judgements (presentation, person)."""
     kept = [d for d in ("subject", "repetition") if d in target.dims]
@@ -205,16 +137,6 @@ def _judgements(target: xr.DataArray) -> Float[np.ndarray, "presentation subject
         raise InvalidMeasurement(f"judgements have (presentation[, subject or repetition]), not {tuple(target.dims)}")
     target = target if kept else target.expand_dims(subject=1, axis=1)
     return target.transpose("presentation", ...).values.astype(float)
-
-
-def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:
-    if set(target.dims) != {"presentation", "choice"} or target.sizes["choice"] != 3:
-        raise InvalidMeasurement(f"choices of the odd one have (presentation, choice) with 3, not {dict(target.sizes)}")
-    counts = target.transpose("presentation", "choice").values.astype(float)
-    total = counts.sum(axis=1, keepdims=True)
-    if not (total > 0).all() or (counts < 0).any():
-        raise InvalidMeasurement("every triplet needs a choice, and no negative share")
-    return counts / total
 
 
 def _check(method: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import as_numpy, check_memory, plain
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Real
+from brainmark.metrics.statistics.averages import divide
 
 
 def noise_precision(
@@ -30,7 +31,7 @@ def noise_precision(
     ------
     ValueError : no condition has two repetitions, or nothing varies between repetitions.
     """
-    repeats = _measured(repeats)
+    repeats = plain(as_numpy(repeats))
     present = _present(repeats)
     number = present.sum(axis=0)
     if not (number > 1).any():
@@ -93,9 +94,11 @@ def crossnobis_rdm(
     """
     if repeats.ndim != 3:
         raise ValueError(f"repeats have {repeats.ndim} dimensions; expected (repetition, condition, neuroid)")
-    repeats = _measured(repeats)
+    repeats = plain(as_numpy(repeats))
     precision = None if precision is None else plain(as_numpy(precision))
-    _check_room(repeats.shape[1], repeats.size, 0 if precision is None else repeats.size)
+    conditions, copies = repeats.shape[1], 2 if precision is None else 3
+    needed = 8 * (6 * conditions**2 + copies * repeats.size)
+    check_memory(needed, np.empty(0), f"an RDM of {conditions} conditions")
     present = _present(repeats)
     filled = np.where(present[..., None], repeats, 0.0)
     if present.all():  # a common pattern then changes no difference but its rounding
@@ -104,24 +107,10 @@ def crossnobis_rdm(
     seen = present.astype(float)
     total, number = projected.sum(axis=0) @ filled.sum(axis=0).T, seen.sum(axis=0)[:, None] * seen.sum(axis=0)
     same = sum(a @ b.T for a, b in zip(projected, filled, strict=True))
-    products, pairs = total - same, number - seen.T @ seen
-    gram = np.where(pairs > 0, products / np.where(pairs > 0, pairs, 1), np.nan)
-    return _distances((gram + gram.T) / 2)
-
-
-def _measured(repeats: Array) -> np.ndarray:
-    return plain(as_numpy(repeats))
-
-
-def _check_room(conditions: int, values: int, more: int) -> None:
-    """Refuse before it is begun what would not fit: matrices of all pairs, and patterns once more."""
-    needed = 8 * (6 * conditions**2 + 2 * values + more)
-    check_memory(needed, np.empty(0), f"an RDM of {conditions} conditions")
-
-
-def _distances(gram: Float[np.ndarray, "condition condition"]) -> Float[np.ndarray, "condition condition"]:
-    square = np.diagonal(gram)
-    distances = square[:, None] + square[None, :] - 2 * gram
+    products = divide(total - same, number - seen.T @ seen)
+    products = (products + products.T) / 2
+    square = np.diagonal(products)
+    distances = square[:, None] + square[None, :] - 2 * products
     np.fill_diagonal(distances, 0.0)
     return distances
 

@@ -19,6 +19,7 @@ from brainmark.metrics._arrays.inputs import (
     subject_names,
 )  # fmt: skip
 from brainmark.metrics._arrays.shapes import Bool, Float, Real
+from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, noise_precision
 from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
 from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
 from brainmark.metrics.statistics.ranks import midranks
@@ -29,9 +30,9 @@ def rdm_ceiling(
     compare: Compare = "spearman",
     resamples: int = 1000,
     seed: int = 0,
-    distance: Distance = "correlation",
+    distance: Distance | Literal["crossnobis"] = "correlation",
     halvings: int = 10,
-) -> Ceiling:
+) -> Ceiling | None:
     """Return the ceiling of `rdm`: the similarity that the true model would have with each subject.
 
     A subject's value is the similarity of its RDM with the mean of the others (standardised first, so that none
@@ -51,12 +52,14 @@ def rdm_ceiling(
     Parameters
     ----------
     compare, resamples, seed : as in `rdm`; the same seed gives the same draws.
-    distance, halvings : of a recording.
+    distance, halvings : of a recording; crossnobis distances have no ceiling.
 
     Raises
     ------
     InvalidMeasurement : fewer than two subjects; a recording without repetitions.
     """
+    if distance == "crossnobis":
+        return None
 
     def ceiling(target: xr.DataArray) -> Comparison:
         check_filled(target, "target")
@@ -95,7 +98,10 @@ def rdm_ceiling(
     tags=("similarity",),
 )
 def rdm(
-    distance: Distance = "correlation", compare: Compare = "spearman", resamples: int = 1000, seed: int = 0
+    distance: Distance | Literal["crossnobis"] = "correlation",
+    compare: Compare = "spearman",
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Metric:
     """Compare the RDM of a population with the RDM of each subject (Kriegeskorte et al. 2008).
 
@@ -105,7 +111,9 @@ def rdm(
 
     Parameters
     ----------
-    distance : of two patterns, see `brainmark.metrics.similarity.rdm.rdm_matrix`.
+    distance : of two patterns, see `brainmark.metrics.similarity.rdm.rdm_matrix`; ``crossnobis``, of a target that is a
+        recording with its repetitions, is unbiased by their noise and in its units (`crossnobis_rdm`), and compared
+        with squared Euclidean distances of the model.
     compare : of two RDMs, see `brainmark.metrics.similarity.rdm.compare_rdms`.
     resamples : bootstrap draws of conditions; 0: no replicates.
     seed : of the draws.
@@ -120,7 +128,7 @@ def rdm(
         check_pair(prediction, target)
         prediction, target = _named(prediction, target)
         ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
-        model, notes = _model_rdm(prediction, ids, distance)
+        model, notes = _model_rdm(prediction, ids, "squared_euclidean" if distance == "crossnobis" else distance)
         others, left_out = _target_rdms(target, distance)
         vector = upper(model)
         values = [compare_rdms(vector, upper(other), compare) for other in others]
@@ -346,17 +354,25 @@ def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) 
     return {dim: np.array([place[name] for name in ids])}
 
 
-def _target_rdms(target: xr.DataArray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
+def _target_rdms(
+    target: xr.DataArray, distance: Distance | Literal["crossnobis"]
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """RDMs (subject, condition, condition) of a dissimilarity, or of a recording; what to note about it."""
-    if set(target.dims) != {"presentation", "neuroid"}:
+    dims = ("repetition", "presentation", "neuroid") if distance == "crossnobis" else ("presentation", "neuroid")
+    if "neuroid" not in target.dims:
         return _subject_rdms(target), ()
-    values = target.transpose("presentation", "neuroid").values.astype(float)
-    known = np.isfinite(values).all(axis=0)
+    if set(target.dims) != set(dims):
+        raise InvalidMeasurement(f"distances ({distance}) need {dims}, not {tuple(target.dims)}")
+    values = target.transpose(*dims).values.astype(float)
+    known = np.isfinite(values).all(axis=tuple(range(values.ndim - 1)))
     if not known.any():
         raise InvalidMeasurement("every neuroid of the target lacks some presentation")
     lost = int((~known).sum())
     notes = (f"target: {lost} of {known.size} neuroids lack a stimulus and are left out",) if lost else ()
-    return np.asarray(rdm_matrix(values[:, known], distance))[None], notes
+    values = values[..., known]
+    if distance == "crossnobis":
+        return crossnobis_rdm(values, noise_precision(values))[None], notes
+    return np.asarray(rdm_matrix(values, distance))[None], notes
 
 
 def _subject_rdms(target: xr.DataArray) -> np.ndarray:

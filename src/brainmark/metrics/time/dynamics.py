@@ -10,6 +10,7 @@ from __future__ import annotations
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_numpy, plain
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Array, Float, Real
@@ -86,6 +87,14 @@ def eigenvalue_distance(one: Float[np.ndarray, "a a"], other: Float[np.ndarray, 
     return float((transport(-distance) * distance).sum())
 
 
+@metric(
+    "dynamic_similarity",
+    summary="Compares how two populations move, by the eigenvalues of linear maps of one time step.",
+    cite="ostrow2023",
+    compares="trajectories",
+    chance=None,
+    tags=("similarity", "temporal"),
+)
 def dynamic_similarity(
     delays: int = 1, rank: int = 10, ridge: float = 1e-3, resamples: int = 100, seed: int = 0
 ) -> Metric:
