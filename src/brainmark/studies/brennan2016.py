@@ -39,7 +39,7 @@ from brainmark.core import (
 )
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import GitFolder, read_list
-from brainmark.data.readers.frequency import log_frequency
+from brainmark.data.readers.corpora import log_frequency
 from brainmark.data.readers.textgrid import read_intervals
 from brainmark.metrics.language.nuisances import autocorrelation
 from brainmark.metrics.regression.predictivity import Predictivity

@@ -7,7 +7,7 @@ from typing import Literal
 
 from brainmark.core import Benchmark, Comparison, Control, Dataset, Read, register_benchmark, shuffled, untrained_twin
 from brainmark.core.libraries import xr
-from brainmark.data.readers.frequency import log_frequency
+from brainmark.data.readers.corpora import log_frequency
 
 FITS = {
     "correlation": "correlated with how unexpected each word is",

@@ -13,8 +13,8 @@ from PIL import Image
 
 from brainmark.core import DataError
 from brainmark.data.fetch.folders import NumberedFiles, digest_in_order
-from brainmark.data.readers import decoded as decoded_module
-from brainmark.data.readers.decoded import decoded
+from brainmark.data.readers import image_folders
+from brainmark.data.readers.image_folders import decode_folders
 
 URL = "https://raw.example.org/set/train/cat"
 PLACE = Path("raw.example.org/set/train/cat")
@@ -116,22 +116,22 @@ def test_a_wrong_download_names_the_cache_to_remove(server, home: Path) -> None:
 def test_images_are_decoded_once(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(tmp_path / "mirror")
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    pixels = decoded("toy", [registered(), registered()], (4, 4, 3))
+    pixels = decode_folders("toy", [registered(), registered()], (4, 4, 3))
     assert pixels.shape == (6, 4, 4, 3)
     assert pixels[:, 0, 0, 0].tolist() == [10, 20, 30, 10, 20, 30]
-    monkeypatch.setattr(decoded_module, "_decode", lambda *_: pytest.fail("decoded again"))
-    np.testing.assert_array_equal(decoded("toy", [registered(), registered()], (4, 4, 3)), pixels)
+    monkeypatch.setattr(image_folders, "_decode_all", lambda *_: pytest.fail("decoded again"))
+    np.testing.assert_array_equal(decode_folders("toy", [registered(), registered()], (4, 4, 3)), pixels)
 
 
 def test_a_damaged_array_is_made_again(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(tmp_path / "mirror")
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    pixels = decoded("toy", [registered()], (4, 4, 3))
+    pixels = decode_folders("toy", [registered()], (4, 4, 3))
     (kept,) = (home / "arrays").iterdir()
     content = bytearray(kept.read_bytes())
     content[5] ^= 1
     kept.write_bytes(bytes(content))
-    np.testing.assert_array_equal(decoded("toy", [registered()], (4, 4, 3)), pixels)
+    np.testing.assert_array_equal(decode_folders("toy", [registered()], (4, 4, 3)), pixels)
     assert len(list((home / "arrays").iterdir())) == 1
 
 
@@ -145,7 +145,7 @@ def test_a_file_that_is_no_such_image_is_named(
     lay_out(tmp_path / "mirror", contents)
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
     with pytest.raises(DataError, match=reason):
-        decoded("toy", [registered(contents)], (4, 4, 3))
+        decode_folders("toy", [registered(contents)], (4, 4, 3))
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_images(
@@ -156,7 +156,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_images(
     home.mkdir()
     (home / "arrays").write_text("a file in the place of the folder")
     with pytest.warns(UserWarning, match="are not kept at .* set BRAINMARK_HOME"):
-        pixels = decoded("toy", [registered()], (4, 4, 3))
+        pixels = decode_folders("toy", [registered()], (4, 4, 3))
     assert pixels[:, 0, 0, 0].tolist() == [10, 20, 30]
 
 

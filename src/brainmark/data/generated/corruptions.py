@@ -77,19 +77,19 @@ def _defocus_blur(images: Floats, generator: np.random.Generator, c: tuple[float
 def _glass_blur(images: Floats, generator: np.random.Generator, c: tuple[float, int, int]) -> Floats:
     """Blur, let each pixel show a neighbour up to c[1] up or left of it, c[2] times over, and blur again."""
     deviation, reach, times = c
-    found = _blurred(images, deviation)
+    found = _blur(images, deviation)
     inner = np.arange(reach, images.shape[1] - reach)
     for _ in range(times):
         dy, dx = generator.integers(-reach, reach, (2, len(images), len(inner), len(inner)))
-        found[:, reach:-reach, reach:-reach] = _at(found, inner[:, None] + dy, inner + dx)
-    return _blurred(found, deviation)
+        found[:, reach:-reach, reach:-reach] = _take_pixels(found, inner[:, None] + dy, inner + dx)
+    return _blur(found, deviation)
 
 
 def _motion_blur(images: Floats, generator: np.random.Generator, c: tuple[int, float]) -> Floats:
-    return _moved(images, c, np.deg2rad(generator.uniform(-45, 45, len(images))))
+    return _smear(images, c, np.deg2rad(generator.uniform(-45, 45, len(images))))
 
 
-def _moved(images: Floats, c: tuple[int, float], angle: np.ndarray) -> Floats:
+def _smear(images: Floats, c: tuple[int, float], angle: np.ndarray) -> Floats:
     """Smear each image along its own angle (images,), to one side, with the half of a Gaussian of deviation c[1]."""
     radius, deviation = c
     steps = np.arange(2 * radius + 1)
@@ -101,7 +101,7 @@ def _moved(images: Floats, c: tuple[int, float], angle: np.ndarray) -> Floats:
         if weight < 1e-4:
             break
         down, across = (np.rint(step * f(angle)).astype(int)[:, None, None] for f in (np.sin, np.cos))
-        shifted = _at(images, np.clip(y + down, 0, y.max()), np.clip(x + across, 0, x.max()))
+        shifted = _take_pixels(images, np.clip(y + down, 0, y.max()), np.clip(x + across, 0, x.max()))
         found += np.float32(weight) * shifted
     return found
 
@@ -109,7 +109,7 @@ def _moved(images: Floats, c: tuple[int, float], angle: np.ndarray) -> Floats:
 def _zoom_blur(images: Floats, generator: np.random.Generator, largest: float) -> Floats:
     """Mean of the image and its magnifications from 1 to `largest` in steps of 0.01."""
     factors = np.arange(1, largest + 0.005, 0.01)
-    return (images + sum(_zoomed(images, factor) for factor in factors)) / np.float32(len(factors) + 1)
+    return (images + sum(_zoom(images, factor) for factor in factors)) / np.float32(len(factors) + 1)
 
 
 # --- weather ---------------------------------------------------------------------------------------------------------
@@ -119,9 +119,9 @@ def _snow(images: Floats, generator: np.random.Generator, c: tuple[float, ...]) 
     """Flakes (mean, deviation, size, threshold) that fall (radius, deviation of the smear) over a whitened image."""
     mean, deviation, zoom, threshold, radius, smear, kept = c
     flakes = mean + deviation * generator.standard_normal((*images.shape[:3], 1), np.float32)
-    flakes = _zoomed(flakes, zoom)
+    flakes = _zoom(flakes, zoom)
     flakes = np.clip(np.where(flakes < threshold, 0, flakes), 0, 1).astype(np.float32)
-    flakes = _moved(flakes, (int(radius), smear), np.deg2rad(generator.uniform(-135, -45, len(images))))
+    flakes = _smear(flakes, (int(radius), smear), np.deg2rad(generator.uniform(-135, -45, len(images))))
     white = np.maximum(images, 1.5 * _grey(images) + 0.5)
     return kept * images + (1 - kept) * white + flakes + flakes[:, ::-1, ::-1]
 
@@ -169,12 +169,12 @@ def _elastic_transform(images: Floats, generator: np.random.Generator, c: tuple[
     affine = np.linalg.solve(source, np.broadcast_to(corners, (count, 3, 2)))  # where a pixel comes from
     y, x = np.mgrid[:size, :size].astype(float)
     place = np.stack([x, y, np.ones_like(x)], axis=-1) @ affine[:, None]
-    warped = _sampled(images, place[..., 1], place[..., 0])
+    warped = _sample(images, place[..., 1], place[..., 0])
     if not amount:
         return warped
     noise = generator.uniform(-1, 1, (2, count, size, size))
     dx, dy = amount * scipy.ndimage.gaussian_filter(noise, (0, 0, smooth, smooth), mode="reflect", truncate=3)
-    return _sampled(warped, y + dy, x + dx)
+    return _sample(warped, y + dy, x + dx)
 
 
 def _pixelate(images: Floats, generator: np.random.Generator, share: float) -> Floats:
@@ -184,7 +184,7 @@ def _pixelate(images: Floats, generator: np.random.Generator, share: float) -> F
     def coarse(image: Image.Image) -> Image.Image:
         return image.resize((small, small), Image.Resampling.BOX).resize((size, size), Image.Resampling.BOX)
 
-    return _each(images, coarse)
+    return _change_each(images, coarse)
 
 
 def _jpeg_compression(images: Floats, generator: np.random.Generator, quality: int) -> Floats:
@@ -193,13 +193,13 @@ def _jpeg_compression(images: Floats, generator: np.random.Generator, quality: i
         image.save(buffer, "JPEG", quality=quality)
         return Image.open(buffer)
 
-    return _each(images, compressed)
+    return _change_each(images, compressed)
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
 
 
-def _blurred(images: Floats, deviation: float) -> Floats:
+def _blur(images: Floats, deviation: float) -> Floats:
     return scipy.ndimage.gaussian_filter(images, (0, deviation, deviation, 0), mode="nearest")
 
 
@@ -207,23 +207,23 @@ def _grey(images: Floats) -> Floats:
     return (images @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
 
 
-def _at(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
+def _take_pixels(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
     """Pixels at integer positions (images, rows, columns)."""
     return images[np.arange(len(images))[:, None, None], y, x]
 
 
-def _sampled(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
+def _sample(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
     """Bilinear samples at positions (images, rows, columns); images are mirrored at their borders."""
     last = images.shape[1] - 1
     y, x = (last - np.abs(last - np.abs(v) % (2 * last)) for v in (y, x))
     top, left = (np.clip(np.floor(v).astype(int), 0, last - 1) for v in (y, x))
     down, across = ((v - w)[..., None].astype(np.float32) for v, w in ((y, top), (x, left)))
-    upper = _at(images, top, left) * (1 - across) + _at(images, top, left + 1) * across
-    lower = _at(images, top + 1, left) * (1 - across) + _at(images, top + 1, left + 1) * across
+    upper = _take_pixels(images, top, left) * (1 - across) + _take_pixels(images, top, left + 1) * across
+    lower = _take_pixels(images, top + 1, left) * (1 - across) + _take_pixels(images, top + 1, left + 1) * across
     return upper * (1 - down) + lower * down
 
 
-def _zoomed(images: Floats, factor: float) -> Floats:
+def _zoom(images: Floats, factor: float) -> Floats:
     """Magnified around the centre, bilinear, cut to the same size."""
     size = images.shape[1]
     place = (np.arange(size) - (size - 1) / 2) / factor + (size - 1) / 2
@@ -263,7 +263,7 @@ def _plasma(images: Floats, generator: np.random.Generator, decay: float) -> np.
     return ((map_ - low) / np.maximum(high - low, 1e-6))[:, :size, :size]
 
 
-def _each(images: Floats, change: Callable[[Image.Image], Image.Image]) -> Floats:
+def _change_each(images: Floats, change: Callable[[Image.Image], Image.Image]) -> Floats:
     pixels = np.rint(images * 255).astype(np.uint8)
     return np.stack([np.asarray(change(Image.fromarray(one)), np.float32) for one in pixels]) / 255
 

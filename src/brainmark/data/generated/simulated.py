@@ -27,12 +27,12 @@ def network_features(media: Media, seed: int = 0) -> np.ndarray:
     filters /= np.linalg.norm(filters, axis=0)
     mix = random.normal(size=(GRID * GRID * CHANNELS, FEATURES)).astype(np.float32)
     mix -= mix.mean(axis=0)
-    pooled = np.stack([_pooled(sized(media[i]), filters) for i in range(len(media))])
+    pooled = np.stack([_pool(resize(media[i]), filters) for i in range(len(media))])
     drive = (pooled - pooled.mean(axis=1, keepdims=True)) @ mix
     return np.maximum(drive, 0.0) ** 1.5
 
 
-def _pooled(image: np.ndarray, filters: np.ndarray) -> np.ndarray:
+def _pool(image: np.ndarray, filters: np.ndarray) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(image, (KERNEL, KERNEL), axis=(0, 1))[::STRIDE, ::STRIDE]
     side = windows.shape[0]
     patches = windows.reshape(side * side, -1)
@@ -44,7 +44,7 @@ def _pooled(image: np.ndarray, filters: np.ndarray) -> np.ndarray:
     return np.concatenate(cells)
 
 
-def sized(image: np.ndarray) -> np.ndarray:
+def resize(image: np.ndarray) -> np.ndarray:
     """Return a uint8 image as float32 (64, 64, 3), 0 to 1, resampled if it has another size."""
     if image.shape[:2] != (PIXELS, PIXELS):
         image = np.asarray(Image.fromarray(image).resize((PIXELS, PIXELS), Image.Resampling.BILINEAR))

@@ -12,7 +12,7 @@ from brainmark.core.experiment import TimeBin
 from brainmark.core.libraries import np
 from brainmark.core.stimuli import Media
 from brainmark.data.generated.leaves import dead_leaves
-from brainmark.data.generated.simulated import FEATURES, PIXELS, network_features, sized
+from brainmark.data.generated.simulated import FEATURES, PIXELS, network_features, resize
 
 OBJECTS = ("bear", "car", "dog", "elk", "fox")
 BINS: tuple[TimeBin, ...] = tuple((float(t), float(t + 10)) for t in range(70, 250, 10))
@@ -76,5 +76,5 @@ def _blind() -> np.ndarray:
 
 def _fast(media: Media) -> np.ndarray:
     """What the noise of an image, and its contrast, drive, (image, 20)."""
-    seen = np.stack([255.0 * sized(media[i]).reshape(-1) for i in range(len(media))])
+    seen = np.stack([255.0 * resize(media[i]).reshape(-1) for i in range(len(media))])
     return (seen - GREY) @ _blind() + _contrast(media)[:, None]

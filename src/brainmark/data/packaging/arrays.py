@@ -19,6 +19,7 @@ from brainmark.data.packaging.problems import Problems, Unusable
 from brainmark.data.packaging.sessions import NEUROID, Session
 from brainmark.data.packaging.tables import as_names, column_of, read_table
 from brainmark.data.readers.arrays import mat_variable
+from brainmark.data.readers.damage import explain_damage
 
 DIMS = ("presentation", "neuroid", "time_bin", "repetition")
 _HOLDERS = frozenset({".npz", ".mat", ".csv", ".tsv"})
@@ -145,10 +146,8 @@ def read_array(where: str, own: Path, base: Path, problems: Problems) -> np.ndar
         path, name = base / where, None
     else:
         path, name = own, None if own.suffix.lower() == ".npy" else where
-    try:
+    with explain_damage(path, "cannot be read"):
         return _load(path, name, problems)
-    except (OSError, ValueError, EOFError) as error:
-        problems.fail(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def _load(path: Path, name: str | None, problems: Problems) -> np.ndarray:

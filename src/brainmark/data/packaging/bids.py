@@ -20,6 +20,7 @@ from brainmark.data.packaging.description import Recordings, Window, add_format,
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, column_of, read_table
+from brainmark.data.readers.damage import explain_damage
 
 _LINKED = ("sub", "ses", "task", "run")
 _ENTITY = re.compile(r"(?:^|_)([A-Za-z]+)-([A-Za-z0-9]+)")
@@ -83,7 +84,7 @@ class BidsSource(Recordings):
             problems.fail(
                 f'{path}: which voxels belong to which region is missing; say regions.V1 = "pattern of its mask"'
             )
-        image = _read_nifti(path, problems)
+        image = _read_nifti(path)
         if image.ndim != 4:
             problems.fail(f"{path}: is {image.shape}; expected a volume for each trial, (x, y, z, trial)")
         parts: list[np.ndarray] = []
@@ -94,7 +95,7 @@ class BidsSource(Recordings):
                 problems.fail(
                     f"{path}: {len(files)} masks of {region} fit {pattern!r}; name one ({{sub}} is the subject)"
                 )
-            mask = _read_nifti(files[0], problems)
+            mask = _read_nifti(files[0])
             if mask.shape != image.shape[:3]:
                 problems.fail(
                     f"{files[0]}: is {mask.shape}, but the betas are {image.shape[:3]}; put both into one space"
@@ -169,12 +170,10 @@ def _fill(pattern: str, own: Mapping[str, str]) -> str:
     return pattern
 
 
-def _read_nifti(path: Path, problems: Problems) -> np.ndarray:
+def _read_nifti(path: Path) -> np.ndarray:
     """Return the scaled values of an image."""
-    try:
+    with explain_damage(path, "cannot be read as NIfTI"):
         return np.asarray(nibabel.load(path).get_fdata(dtype=np.float32))
-    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-        problems.fail(f"{path} cannot be read as NIfTI: {' '.join(str(error).split())}")
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:

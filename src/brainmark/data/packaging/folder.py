@@ -31,6 +31,7 @@ from brainmark.core.experiment import Setting
 from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
 from brainmark.data.fetch import file_digest
+from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.netcdf import read_measurement
 
 CARD, MEASUREMENT, STIMULI, FITTING, SUMS = "card.toml", "measurement.nc", "stimuli.csv", "fitting.csv", "SHA256SUMS"
@@ -92,11 +93,9 @@ def read_card(path: Path) -> PackageCard:
     DataError : the card is missing or broken; names the field.
     """
     try:
-        return PackageCard.model_validate(tomllib.loads((path / CARD).read_text("utf-8")))
-    except OSError as error:
-        raise DataError(f"{path / CARD}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path / CARD}: {error}") from error
+        with explain_damage(path / CARD, "cannot be read"):
+            told = tomllib.loads((path / CARD).read_text("utf-8"))
+        return PackageCard.model_validate(told)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise DataError(f"{path / CARD}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
@@ -149,10 +148,8 @@ def verify_package(path: Path) -> str:
 
 
 def _read_sums(path: Path) -> dict[str, str]:
-    try:
+    with explain_damage(path / SUMS, "cannot be read"):
         lines = (path / SUMS).read_text("utf-8").splitlines()
-    except OSError as error:
-        raise DataError(f"{path / SUMS}: {error.strerror or error}") from error
     pairs = [line.split("  ", 1) for line in lines if line]
     if any(len(pair) != 2 or len(pair[0]) != 64 for pair in pairs):
         raise DataError(f"{path / SUMS}: is no list of sha256 and names")
@@ -186,12 +183,9 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
 
 def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["image", "text"]) -> Stimuli:
     """Return the stimuli of a table in a package. Raises DataError."""
-    try:
-        rows = pd.read_csv(
-            path / table, dtype={"stimulus_id": str, "label": str, "text": str}, keep_default_na=False, na_values=[""]
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path / table}: cannot be read: {error}") from error
+    texts = {"stimulus_id": str, "label": str, "text": str}
+    with explain_damage(path / table, "cannot be read"):
+        rows = pd.read_csv(path / table, dtype=texts, keep_default_na=False, na_values=[""])
     rows = rows.set_index("stimulus_id")
     if modality == "image":
         rows = rows.assign(path=[str(path / PurePosixPath(name)) for name in rows.pop("filename")])

@@ -20,6 +20,7 @@ from brainmark.data.packaging.description import Recordings, Window, add_format
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, columns_of
+from brainmark.data.readers.damage import explain_damage
 
 _FAR_APART = 10.0  # s between presentations, more than any experiment waits
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class NwbSource(Recordings):
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return spike counts (trial, unit[, window]). Raises MissingDependency where pynwb is not installed."""
-        return _read_file(path, problems, lambda file: self._read(file, path, problems))
+        return _read_file(path, lambda file: self._read(file, path, problems))
 
     def _read(self, file: Any, path: Path, problems: Problems) -> Session:
         shown = problems.attempt(self._read_presentations, file, path, problems)
@@ -130,16 +131,13 @@ class NwbSource(Recordings):
             )
 
 
-def _read_file(path: Path, problems: Problems, use: Callable[[Any], T]) -> T:
+def _read_file(path: Path, use: Callable[[Any], T]) -> T:
     """Return what `use` makes of the content of a file."""
     reader: Any = pynwb.NWBHDF5IO
-    with warnings.catch_warnings():
+    with explain_damage(path, "cannot be read as NWB"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pynwb warns of every deviation of a file from its schema
-        try:
-            with reader(str(path), "r") as io:
-                return use(io.read())
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            problems.fail(f"{path} cannot be read as NWB: {type(error).__name__}: {' '.join(str(error).split())}")
+        with reader(str(path), "r") as io:
+            return use(io.read())
 
 
 def spike_counts(
@@ -214,7 +212,7 @@ def read_images(path: Path, container: str, problems: Problems) -> dict[str, np.
             problems.fail(f"{path}: no container of images {container!r} among {some(held) or 'none'}")
         return {str(name): _pixels_of(np.asarray(image.data)) for name, image in held[container].images.items()}
 
-    return _read_file(path, problems, images)
+    return _read_file(path, images)
 
 
 def _pixels_of(image: np.ndarray) -> np.ndarray:

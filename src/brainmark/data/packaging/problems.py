@@ -27,7 +27,7 @@ class CannotPackage(BrainmarkError, ValueError):
         super().__init__(f"{what} cannot be packaged, {count}:" + "".join(f"\n  - {p}" for p in problems))
 
 
-class Unusable(Exception):
+class Unusable(DataError):
     """A part that cannot be read further; what is wrong with it is among the problems."""
 
 

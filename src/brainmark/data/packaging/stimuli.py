@@ -23,7 +23,8 @@ from brainmark.data.packaging.description import StimulusPart
 from brainmark.data.packaging.nwb import read_images
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.tables import as_names, column_of, read_table
-from brainmark.data.readers.archive import IMAGES, UNREADABLE
+from brainmark.data.readers.archive import IMAGES
+from brainmark.data.readers.damage import explain_damage
 
 _THREADS = 4
 
@@ -107,11 +108,8 @@ def find_stimuli(
 def _unpack(told: StimulusPart, base: Path, folder: Path, problems: Problems) -> Path:
     """Put the files of a ZIP archive, or the images of an NWB file, into a folder."""
     if told.archive is not None:
-        try:
-            with zipfile.ZipFile(base / told.archive) as packed:
-                packed.extractall(folder)
-        except UNREADABLE as error:
-            problems.fail(f"stimuli.archive: {base / told.archive}: {getattr(error, 'strerror', None) or error}")
+        with explain_damage(f"stimuli.archive: {base / told.archive}", "cannot be unpacked"):
+            zipfile.ZipFile(base / told.archive).extractall(folder)
         return folder
     file, _, container = str(told.images).rpartition("#")
     if not file or not (base / file).is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from brainmark.core.errors import suggest
 from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.problems import Problems, Unusable
+from brainmark.data.readers.damage import explain_damage
 
 
 def read_table(path: Path, problems: Problems, as_written: Sequence[str] = ()) -> pd.DataFrame:
@@ -22,12 +22,10 @@ def read_table(path: Path, problems: Problems, as_written: Sequence[str] = ()) -
         pd.read_csv, path, sep="\t" if path.suffix.lower() == ".tsv" else ",", encoding="utf-8-sig",
         keep_default_na=False, na_values=["", "n/a"],
     )  # fmt: skip
-    try:
+    with explain_damage(path, "cannot be read as a table"):
         table = read()
         whole = [k for k, name in enumerate(table.columns) if name in as_written or _holds_integers(table[name])]
         written = read(usecols=whole, dtype=str) if whole else table.iloc[:, :0]
-    except (OSError, ValueError, csv.Error) as error:
-        problems.fail(f"{path} cannot be read as a table: {getattr(error, 'strerror', None) or error}")
     if table.empty:
         problems.fail(f"{path} has no rows")
     for place, name in zip(whole, written.columns, strict=True):

@@ -7,16 +7,14 @@ import os
 import re
 import threading
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from brainmark.core import DataError, InvalidStimuli
+from brainmark.core import DataError
 from brainmark.core.libraries import np
 from brainmark.core.stimuli import decode_image
+from brainmark.data.readers.damage import explain_damage
 
-UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
-"""What reading a member of a zip file raises; RuntimeError: it is encrypted, or packed in a way that is not known."""
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
@@ -40,7 +38,7 @@ class ZipImages:
     def __init__(self, path: Path, members: tuple[str, ...] | None = None) -> None:
         self.path = Path(path)
         self._handles = threading.local()
-        names = self._zip().namelist()
+        names = self._open().namelist()
         self.members = by_number(names, self.path) if members is None else tuple(members)
         missing = set(self.members) - set(names)
         if missing:
@@ -48,17 +46,15 @@ class ZipImages:
 
     def names(self) -> list[str]:
         """Names of all files inside, whether they are among the members or not."""
-        return [name for name in self._zip().namelist() if not name.endswith("/")]
+        return [name for name in self._open().namelist() if not name.endswith("/")]
 
     def __len__(self) -> int:
         return len(self.members)
 
     def __getitem__(self, index: int) -> np.ndarray:
         member = self.members[index]
-        try:
-            return decode_image(io.BytesIO(self._zip().read(member)))
-        except (*UNREADABLE, InvalidStimuli) as error:
-            raise DataError(f"{self.path}: cannot read image {member!r}: {error}") from error
+        with explain_damage(self.path, f"cannot read image {member!r}"):
+            return decode_image(io.BytesIO(self._open().read(member)))
 
     def __repr__(self) -> str:
         return f"ZipImages({str(self.path)!r}, {len(self)} images)"
@@ -70,14 +66,12 @@ class ZipImages:
         self.path, self.members = state["path"], state["members"]
         self._handles = threading.local()
 
-    def _zip(self) -> zipfile.ZipFile:
+    def _open(self) -> zipfile.ZipFile:
         """Return this thread's handle; a forked process must not share the file position of its parent."""
         owner, handle = getattr(self._handles, "open", (None, None))
         if handle is None or owner != os.getpid():
-            try:
+            with explain_damage(self.path, "cannot be read as a zip file"):
                 handle = zipfile.ZipFile(self.path)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(f"{self.path}: cannot be read as a zip file: {error}") from error
             self._handles.open = (os.getpid(), handle)
         return handle
 

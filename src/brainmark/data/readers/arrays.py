@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from brainmark.core import DataError
 from brainmark.core.libraries import h5py, np, pd, scipy
-
-_DAMAGED_HDF5 = (OSError, LookupError, ValueError, RuntimeError)
+from brainmark.data.readers.damage import explain_damage
 
 
 def array_of(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -20,11 +18,8 @@ def array_of(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     ------
     DataError : it cannot be read, or has another shape or type.
     """
-    try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as .npy: {error}") from error
+    with explain_damage(path, "cannot be read as .npy"), path.open("rb") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
     if array.shape != shape or array.dtype.kind not in "fiu":
         raise DataError(f"{path}: holds {array.dtype} {array.shape}; expected numbers of shape {shape}")
     return array
@@ -37,28 +32,15 @@ def mat_of(path: Path, variable: str) -> Any:
     ------
     DataError : it cannot be read, or has no such variable.
     """
-    content = _content_of_mat(path, squeeze_me=True, variable_names=[variable])
+    content = _load_mat(path, squeeze_me=True, variable_names=[variable])
     if variable not in content:
         raise DataError(f"{path}: has no variable {variable!r}")
     return content[variable]
 
 
-def _content_of_mat(path: Path, *, squeeze_me: bool, variable_names: Sequence[str] | None = None) -> dict[str, Any]:
-
-    damaged = (
-        OSError,
-        ValueError,
-        TypeError,
-        NotImplementedError,
-        scipy.io.matlab.MatReadError,
-        EOFError,
-        LookupError,
-        zlib.error,
-    )
-    try:
+def _load_mat(path: Path, *, squeeze_me: bool, variable_names: Sequence[str] | None = None) -> dict[str, Any]:
+    with explain_damage(path, "cannot be read as a MATLAB file"):
         return scipy.io.loadmat(path, squeeze_me=squeeze_me, struct_as_record=False, variable_names=variable_names)
-    except damaged as error:
-        raise DataError(f"{path}: cannot be read as a MATLAB file: {error}") from error
 
 
 def fields_of(struct: Any, names: Sequence[str], path: Path, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -100,12 +82,9 @@ def matlab_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     ------
     DataError : it cannot be read, holds no table, or lacks a column.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            objects: Any = file["#subsystem#/MCOS"]
-            cells = [_cells(file, reference) for reference in np.ravel(objects[()])]
-    except _DAMAGED_HDF5 as error:
-        raise DataError(f"{path}: cannot be read as a MATLAB 7.3 file with a table: {error}") from error
+    with explain_damage(path, "cannot be read as a MATLAB 7.3 file with a table"), h5py.File(path, "r") as file:
+        objects: Any = file["#subsystem#/MCOS"]
+        cells = [_read_cells(file, reference) for reference in np.ravel(objects[()])]
     names = next((c for c in cells if c and all(isinstance(x, str) for x in c)), None)
     values = next((c for c in cells if names and len(c) == len(names) and c is not names), None)
     if names is None or values is None:
@@ -116,23 +95,22 @@ def matlab_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: values[names.index(name)] for name in columns})
 
 
-def _cells(file: Any, reference: Any) -> list[Any]:
+def _read_cells(file: Any, reference: Any) -> list[Any]:
     """Content of a MATLAB cell array: texts and columns; empty for what is no cell array."""
     found = file[reference]
     if not isinstance(found, h5py.Dataset) or found.attrs.get("MATLAB_class") != b"cell" or found.dtype != object:
         return []
-    return _content(file, reference)
+    return _read_content(file, reference)
 
 
-def _content(file: Any, reference: Any) -> Any:
-
+def _read_content(file: Any, reference: Any) -> Any:
     found = file[reference]
     if not isinstance(found, h5py.Dataset):
         return None
     if found.attrs.get("MATLAB_class") == b"char":
         return "".join(map(chr, np.ravel(found[()])))
     if found.attrs.get("MATLAB_class") == b"cell" and found.dtype == object:
-        return [_content(file, inner) for inner in np.ravel(found[()])]
+        return [_read_content(file, inner) for inner in np.ravel(found[()])]
     return np.ravel(found[()])
 
 
@@ -145,25 +123,22 @@ def mat_variable(path: Path, name: str) -> np.ndarray:
     ------
     DataError : it cannot be read, has no such variable or field, or it is something else.
     """
-    try:
-        with path.open("rb") as file:
-            first = file.read(128)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+    with explain_damage(path, "cannot be read"), path.open("rb") as file:
+        first = file.read(128)
     if first[:4] == b"\x89HDF" or b"MATLAB 7.3" in first:
-        return _of_hdf5(path, name)
+        return _read_hdf5(path, name)
     top, *fields = name.split(".")
-    content = _content_of_mat(path, squeeze_me=False)
+    content = _load_mat(path, squeeze_me=False)
     if top not in content:
         known = ", ".join(k for k in content if not k.startswith("__"))
         raise DataError(f"{path}: has no variable {top!r} among {known}")
     found: Any = content[top]
     for field in fields:
         found = field_of(found.item() if isinstance(found, np.ndarray) and found.size == 1 else found, field, path)
-    return _plain_array(np.asarray(found), f"{path}: {name}")
+    return _unwrap(np.asarray(found), f"{path}: {name}")
 
 
-def _plain_array(found: np.ndarray, what: str) -> np.ndarray:
+def _unwrap(found: np.ndarray, what: str) -> np.ndarray:
     """Unwrap cells of text; refuse what is neither numbers nor text."""
     if found.dtype.kind in "fiubU":
         return found
@@ -175,22 +150,18 @@ def _plain_array(found: np.ndarray, what: str) -> np.ndarray:
     raise DataError(f"{what} is a {type(found.ravel()[0]).__name__} array, neither numbers nor texts")
 
 
-def _of_hdf5(path: Path, name: str) -> np.ndarray:
+def _read_hdf5(path: Path, name: str) -> np.ndarray:
     """A variable of a MATLAB 7.3 file: HDF5, in which dimensions stand in reverse and text is numbers."""
-    try:
-        with h5py.File(path, "r") as file:
-            if name.replace(".", "/") not in file:
-                known = ", ".join(k for k in map(str, file) if not k.startswith("#"))
-                raise DataError(f"{path}: has no variable {name!r} among {known}")
-            found: Any = file[name.replace(".", "/")]
-            if not isinstance(found, h5py.Dataset):
-                raise DataError(
-                    f"{path}: {name!r} is a struct; name a field of it: {name}.{next(iter(found), 'field')}"
-                )
-            if found.dtype == object:
-                return np.array([_content(file, inner) for inner in np.ravel(found[()].T)]).reshape(found.shape[::-1])
-            kind = found.attrs.get("MATLAB_class")
-            values = np.asarray(found[()]).T
-            return np.array(["".join(map(chr, row)) for row in values]) if kind == b"char" else values
-    except _DAMAGED_HDF5 as error:
-        raise DataError(f"{path}: cannot be read as a MATLAB 7.3 file: {error}") from error
+    with explain_damage(path, "cannot be read as a MATLAB 7.3 file"), h5py.File(path, "r") as file:
+        if name.replace(".", "/") not in file:
+            known = ", ".join(k for k in map(str, file) if not k.startswith("#"))
+            raise DataError(f"{path}: has no variable {name!r} among {known}")
+        found: Any = file[name.replace(".", "/")]
+        if not isinstance(found, h5py.Dataset):
+            raise DataError(f"{path}: {name!r} is a struct; name a field of it: {name}.{next(iter(found), 'field')}")
+        if found.dtype == object:
+            cells = [_read_content(file, inner) for inner in np.ravel(found[()].T)]
+            return np.array(cells).reshape(found.shape[::-1])
+        values = np.asarray(found[()]).T
+        is_text = found.attrs.get("MATLAB_class") == b"char"
+        return np.array(["".join(map(chr, row)) for row in values]) if is_text else values

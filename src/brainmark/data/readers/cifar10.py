@@ -13,7 +13,7 @@ from brainmark.core.libraries import np
 from brainmark.data.fetch import GitFolder
 from brainmark.data.fetch.folders import NumberedFiles
 from brainmark.data.readers.arrays import array_of
-from brainmark.data.readers.decoded import decoded
+from brainmark.data.readers.image_folders import decode_folders
 from brainmark.data.tables import read_table
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -61,7 +61,7 @@ def arrays(split: Split) -> tuple[np.ndarray, np.ndarray]:
     DataError : the files cannot be had, or are others than those registered.
     """
     folders = {label: _files(f"{split}/{label}") for label in LABELS}
-    by_label = decoded(f"CIFAR10-{split}", list(folders.values()), (SIZE, SIZE, 3))
+    by_label = decode_folders(f"CIFAR10-{split}", list(folders.values()), (SIZE, SIZE, 3))
     given = np.repeat(np.arange(len(LABELS)), [files.count for files in folders.values()])
     order = _order(given) if split == "test" else np.arange(len(given))
     pixels = by_label[order]

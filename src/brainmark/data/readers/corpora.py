@@ -8,17 +8,21 @@ Brown corpus   nine files of ten                                           every
 classic books  all six (none is "Alice's Adventures in Wonderland")
 =============  ==========================================================  =================================
 
-The corpora were published with spaces around punctuation and marks of their own; `detokenised` undoes that, so that
+The corpora were published with spaces around punctuation and marks of their own; `detokenise` undoes that, so that
 words look as they do to readers in experiments.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal
+from zipfile import ZipFile
 
+from brainmark.core.libraries import np
 from brainmark.data.fetch import GitFolder
 
 WIKITEXT = GitFolder(
@@ -32,10 +36,6 @@ WIKITEXT = GitFolder(
     },
 )
 WIKITEXT_LICENCE = "CC-BY-SA-3.0"
-WIKITEXT_CITE = """@inproceedings{merity2017,
-  title = {Pointer sentinel mixture models},
-  author = {Merity, Stephen and Xiong, Caiming and Bradbury, James and Socher, Richard},
-  booktitle = {ICLR}, year = {2017}}"""
 
 BROWN = GitFolder(
     owner="nltk",
@@ -45,9 +45,6 @@ BROWN = GitFolder(
     files={"brown.zip": ("9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6", 3314357)},
 )
 BROWN_LICENCE = "non-commercial use"
-BROWN_CITE = """@techreport{francis1979,
-  title = {Manual of information to accompany a standard corpus of present-day edited {American} {English}},
-  author = {Francis, W. Nelson and Ku{\\v c}era, Henry}, institution = {Brown University}, year = {1979}}"""
 
 BOOKS = GitFolder(
     owner="mlschmitt",
@@ -76,11 +73,9 @@ BOOKS = GitFolder(
     },
 )
 BOOKS_LICENCE = "public domain"
-BOOKS_CITE = """@misc{classic-books-markdown,
-  title = {Classic books in {Markdown}: {Aesop}, {Austen}, {Baum}, {Grahame}, {Potter}, {Twain}},
-  author = {Schmitt, Michael}, howpublished = {github.com/mlschmitt/classic-books-markdown}, year = {2020}}"""
 
 Part = Literal["train", "held out"]
+_AROUND = ".,;:!?\"'()[]{}-`“”‘’…"  # punctuation that is no part of a word
 _NTH = 10  # one of so many files of the Brown corpus is held out
 
 
@@ -89,7 +84,7 @@ def wikitext(part: Part) -> list[str]:
     name = {"train": "val.txt", "held out": "test.txt"}[part]
     lines = WIKITEXT.fetch(name).read_text(encoding="utf-8").splitlines()
     stripped = (line.strip() for line in lines)
-    return [detokenised(line) for line in stripped if line and not re.fullmatch(r"=.*=", line)]
+    return [detokenise(line) for line in stripped if line and not re.fullmatch(r"=.*=", line)]
 
 
 def brown(part: Part) -> list[str]:
@@ -99,21 +94,19 @@ def brown(part: Part) -> list[str]:
 
 def brown_files(part: Part) -> dict[str, list[list[str]]]:
     """Return the Brown corpus as file -> paragraphs -> sentences, by the files' names (``ca01`` ...)."""
-    from zipfile import ZipFile
-
     with ZipFile(BROWN.fetch("brown.zip")) as archive:
         names = sorted(n for n in archive.namelist() if re.fullmatch(r"brown/c[a-r]\d\d", n))
         held_out = set(names[_NTH - 1 :: _NTH])
         kept = [name for name in names if (name in held_out) == (part == "held out")]
-        return {name.removeprefix("brown/"): list(_tagged(archive.read(name).decode("ascii"))) for name in kept}
+        return {name.removeprefix("brown/"): list(_read_tagged(archive.read(name).decode("ascii"))) for name in kept}
 
 
-def _tagged(content: str) -> Iterator[list[str]]:
+def _read_tagged(content: str) -> Iterator[list[str]]:
     """Yield paragraphs of sentences: a sentence is a line of word/tag, a paragraph ends where two lines are empty."""
     for block in re.split(r"\n\s*\n\s*\n", content):
         sentences = [[token.rpartition("/")[0] for token in line.split()] for line in block.splitlines()]
         lines = (re.sub(r"([?!;:])\1", r"\1", " ".join(words)) for words in sentences)  # "??" is typed for "?"
-        if found := [detokenised(line) for line in lines if line]:
+        if found := [detokenise(line) for line in lines if line]:
             yield found
 
 
@@ -124,10 +117,10 @@ def books() -> list[str]:
 
 def each_book() -> dict[str, list[str]]:
     """Return the six books as title -> paragraphs."""
-    return {Path(name).stem: list(_prose(path.read_text("utf-8"))) for name, path in BOOKS.fetch_all().items()}
+    return {Path(name).stem: list(_read_prose(path.read_text("utf-8"))) for name, path in BOOKS.fetch_all().items()}
 
 
-def _prose(markdown: str) -> Iterator[str]:
+def _read_prose(markdown: str) -> Iterator[str]:
     body = markdown.split("\n-------\n", 1)[-1]
     for block in re.split(r"\n\s*\n", body):
         text = " ".join(block.replace("_", "").split())
@@ -135,20 +128,43 @@ def _prose(markdown: str) -> Iterator[str]:
             yield text
 
 
-def detokenised(text: str) -> str:
+def log_frequency(words: Sequence[str]) -> np.ndarray:
+    """Return log2 of the relative frequency of each word, (word,), in the Brown corpus that is trained on.
+
+    Words count without punctuation around them and without case. One is added to every count, so that words that do
+    not occur have a frequency, too.
+    """
+    counts = _count_words()
+    total = sum(counts.values()) + len(counts) + 1
+    return np.log2(np.array([counts[strip_word(word)] + 1 for word in words], float) / total)
+
+
+def strip_word(word: str) -> str:
+    """Return a word as it is counted: without case, and without punctuation around it."""
+    return word.strip(_AROUND).casefold()
+
+
+@cache
+def _count_words() -> Counter[str]:
+    counts = Counter(strip_word(word) for paragraph in brown("train") for word in paragraph.split())
+    del counts[""]
+    return counts
+
+
+def detokenise(text: str) -> str:
     """Return a text whose punctuation and clitics were set apart by spaces, as it is printed.
 
     Marks such as ``@-@`` become what they stand for, quotation marks stand next to what they enclose.
     """
     text = re.sub(r" ?@([-.,])@ ?", r"\1", " ".join(text.split()))
     text = re.sub(r"``|''", '"', text)
-    text = _quoted(text)
+    text = _close_quotes(text)
     text = re.sub(r" ([,.;:?!%)\]}]+)(?= |$|\")", r"\1", text)
     text = re.sub(r"(?<![^\s\"(\[])([(\[{$£#]) ", r"\1", text)
     return re.sub(r" ('(?:s|t|re|ve|ll|d|m|S)|n't)\b", r"\1", text)
 
 
-def _quoted(text: str) -> str:
+def _close_quotes(text: str) -> str:
     """Put each pair of double quotation marks that stand alone next to what they enclose."""
     parts: Sequence[str] = re.split(r"(?:^|(?<= ))\"(?= |$)", text)
     if len(parts) == 1:
@@ -160,6 +176,6 @@ def _quoted(text: str) -> str:
 
 
 __all__ = [
-    "BOOKS", "BOOKS_CITE", "BOOKS_LICENCE", "BROWN", "BROWN_CITE", "BROWN_LICENCE", "WIKITEXT", "WIKITEXT_CITE",
-    "WIKITEXT_LICENCE", "Part", "books", "brown", "brown_files", "detokenised", "each_book", "wikitext",
+    "BOOKS", "BOOKS_LICENCE", "BROWN", "BROWN_LICENCE", "WIKITEXT", "WIKITEXT_LICENCE", "Part", "books", "brown",
+    "brown_files", "detokenise", "each_book", "log_frequency", "strip_word", "wikitext",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 from brainmark.core import DataError, InvalidMeasurement, check_measurement
 from brainmark.core.libraries import h5netcdf, h5py, np, xr
+from brainmark.data.readers.damage import explain_damage
 from brainmark.data.writing import write_whole
 
 _DEFAULT_NAME = "measurement"
@@ -33,10 +34,8 @@ def write_measurement(measurement: xr.DataArray, path: Path | str) -> Path:
     path = Path(path)
     check_measurement(measurement, path.name)
     content = encode_measurement(measurement, path.name)
-    try:
+    with explain_damage(path, "cannot be written"):
         write_whole(path, content)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 
 
@@ -49,12 +48,8 @@ def read_measurement(path: Path | str) -> xr.DataArray:
     InvalidMeasurement : what it holds breaks the contract of measurements.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
-            measurement = _decoded(file, path)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:  # damaged files fail in many ways
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"cannot read {path} as netCDF: {reason}") from error
+    with explain_damage(path, "cannot be read as netCDF"), path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
+        measurement = _decode(file, path)
     return check_measurement(measurement, path.name)
 
 
@@ -74,21 +69,21 @@ def encode_measurement(measurement: xr.DataArray, name: str) -> bytes:
     with h5netcdf.File(buffer, "w", invalid_netcdf=True) as file:
         file.dimensions = {str(dim): size for dim, size in measurement.sizes.items()}
         for key, coordinate in coordinates.items():
-            _put(file, key, coordinate, f"{name}: coordinate {key!r}")
-        variable = _put(file, own, measurement, f"{name}: {own!r}")
+            _write_variable(file, key, coordinate, f"{name}: coordinate {key!r}")
+        variable = _write_variable(file, own, measurement, f"{name}: {own!r}")
         others = [key for key in coordinates if key not in measurement.dims]
         if others:
             variable.attrs["coordinates"] = " ".join(others)
     return buffer.getvalue()
 
 
-def _put(file: Any, key: str, array: xr.DataArray, what: str) -> Any:
+def _write_variable(file: Any, key: str, array: xr.DataArray, what: str) -> Any:
     if not key or "/" in key or " " in key or key != key.strip() or not key.isprintable():
         raise InvalidMeasurement(f"{what}: a name in netCDF has no white space and no '/'")
-    values, extra = _storable(array, what)
+    values, extra = _encode(array, what)
     dims = tuple(str(dim) for dim in array.dims)
     variable = file.create_variable(key, dims, dtype=values.dtype, data=values)
-    attributes = {str(k): _attribute(v, f"{what}: attribute {k!r}") for k, v in array.attrs.items()}
+    attributes = {str(k): _encode_attribute(v, f"{what}: attribute {k!r}") for k, v in array.attrs.items()}
     clash = _RESERVED & attributes.keys()
     if clash:
         raise InvalidMeasurement(f"{what}: attribute {min(clash)!r} is reserved in netCDF; rename it")
@@ -97,41 +92,40 @@ def _put(file: Any, key: str, array: xr.DataArray, what: str) -> Any:
     return variable
 
 
-def _storable(array: xr.DataArray, what: str) -> tuple[np.ndarray, dict[str, Any]]:
+def _encode(array: xr.DataArray, what: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return values that netCDF holds, and the attributes that say how to read them."""
     values = np.asarray(array.values)
     if values.dtype.kind == "b":
         return values.astype("i1"), {"dtype": "bool"}
     if values.dtype.kind in "OUT":
-        return _strings(values, what), {}
+        return _encode_strings(values, what), {}
     if values.dtype.str[1:] not in _STORED:
         raise InvalidMeasurement(f"{what}: netCDF holds no {values.dtype}; use numbers, booleans or strings")
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")), {}
 
 
-def _strings(values: np.ndarray, what: str) -> np.ndarray:
-
+def _encode_strings(values: np.ndarray, what: str) -> np.ndarray:
     for place, value in np.ndenumerate(values):
         if not isinstance(value, str):
             raise InvalidMeasurement(
                 f"{what}: value {value!r} at {place} is a {type(value).__name__} among strings; "
                 "use numbers, booleans or strings alone"
             )
-        _text(value, f"{what}: value at {place}")
+        _check_text(value, f"{what}: value at {place}")
     return values.astype(h5py.string_dtype("utf-8"))
 
 
-def _text(value: str, what: str) -> str:
+def _check_text(value: str, what: str) -> str:
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise InvalidMeasurement(f"{what}: {value!r} cannot be stored as UTF-8 text")
     return value
 
 
-def _attribute(value: Any, what: str) -> Any:
+def _encode_attribute(value: Any, what: str) -> Any:
     if isinstance(value, str):
         if not value:
             raise InvalidMeasurement(f"{what}: netCDF holds no empty text; leave the attribute out")
-        return _text(str(value), what)
+        return _check_text(str(value), what)
     if not isinstance(value, bool | np.bool_ | dict | set):
         array = np.asarray(value)
         if array.dtype.str[1:] in _STORED and array.ndim <= 1 and array.size:
@@ -141,7 +135,7 @@ def _attribute(value: Any, what: str) -> Any:
     )
 
 
-def _decoded(file: Any, path: Path) -> xr.DataArray:
+def _decode(file: Any, path: Path) -> xr.DataArray:
     listed = {key: str(v.attrs["coordinates"]).split() for key, v in file.variables.items() if "coordinates" in v.attrs}
     coordinates = {c for names in listed.values() for c in names} | set(file.dimensions)
     data = [key for key in file.variables if key not in coordinates]
@@ -150,13 +144,13 @@ def _decoded(file: Any, path: Path) -> xr.DataArray:
     missing = sorted(set(listed.get(data[0], ())) - set(file.variables))
     if missing:
         raise DataError(f"{path}: coordinate {missing[0]!r} is listed, but not there")
-    arrays = {key: _array(variable, f"{path}: {key!r}") for key, variable in file.variables.items()}
+    arrays = {key: _read_variable(variable, f"{path}: {key!r}") for key, variable in file.variables.items()}
     dims, values, attributes = arrays.pop(data[0])
     name = None if data[0] == _DEFAULT_NAME else data[0]
     return xr.DataArray(values, dims=dims, coords=arrays, attrs=attributes, name=name)
 
 
-def _array(variable: Any, what: str) -> tuple[tuple[str, ...], np.ndarray, dict[str, Any]]:
+def _read_variable(variable: Any, what: str) -> tuple[tuple[str, ...], np.ndarray, dict[str, Any]]:
     values = np.asarray(variable[...])
     attributes = {key: variable.attrs[key] for key in variable.attrs}
     attributes = {k: v.item() if isinstance(v, np.generic) else v for k, v in attributes.items()}
@@ -164,9 +158,7 @@ def _array(variable: Any, what: str) -> tuple[tuple[str, ...], np.ndarray, dict[
     if attributes.pop("dtype", None) == "bool":
         values = values.astype(bool)
     if values.dtype.kind == "O":
-        try:
-            decoded = [v.decode() if isinstance(v, bytes) else str(v) for v in values.ravel()]
-        except UnicodeDecodeError as error:
-            raise DataError(f"{what}: its text is not UTF-8: {error}") from error
-        values = np.array(decoded, dtype=str).reshape(values.shape)
+        with explain_damage(what, "its text is not UTF-8"):
+            texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.ravel()]
+        values = np.array(texts, dtype=str).reshape(values.shape)
     return tuple(variable.dimensions), values, attributes

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from brainmark.core import DataError
+from brainmark.data.readers.damage import explain_damage
 
 _TIER = re.compile(r'class\s*=\s*"(?P<kind>[^"]*)"\s*name\s*=\s*"(?P<name>(?:[^"]|"")*)"')
 _INTERVAL = re.compile(r'xmin\s*=\s*(\S+)\s*xmax\s*=\s*(\S+)\s*text\s*=\s*"((?:[^"]|"")*)"')
@@ -28,7 +29,9 @@ def read_intervals(path: Path, tier: str) -> list[Interval]:
     ------
     DataError : the file is no TextGrid in the long text format, has no such tier, or lacks some of its intervals.
     """
-    text = _decoded(path)
+    with explain_damage(path, "cannot be read as text"):
+        raw = path.read_bytes()
+        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")  # as Praat writes it
     if '"TextGrid"' not in text[:200]:
         raise DataError(f"{path}: no Praat TextGrid")
     starts = [(m["name"].replace('""', '"'), m["kind"], m.end()) for m in _TIER.finditer(text)]
@@ -36,23 +39,11 @@ def read_intervals(path: Path, tier: str) -> list[Interval]:
     tiers = {name: text[start:end] for (name, kind, start), end in zip(starts, ends, strict=True) if "Interval" in kind}
     if tier not in tiers:
         raise DataError(f"{path}: has no tier of intervals {tier!r} in the long text format, only {sorted(tiers)}")
-    try:
+    with explain_damage(path, f"tier {tier!r} has a time that is no number"):
         found = [Interval(float(a), float(b), t.replace('""', '"')) for a, b, t in _INTERVAL.findall(tiers[tier])]
-    except ValueError as error:
-        raise DataError(f"{path}: tier {tier!r} has a time that is no number: {error}") from error
     count = _COUNT.search(tiers[tier])
     if count is None or len(found) != int(count[1]):
         raise DataError(
             f"{path}: {len(found)} intervals in tier {tier!r}; it announces {count[1] if count else 'none'}"
         )
     return found
-
-
-def _decoded(path: Path) -> str:
-    """Praat writes UTF-8, or UTF-16 with a byte-order mark."""
-    raw = path.read_bytes()
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: cannot be read as text: {error}") from error

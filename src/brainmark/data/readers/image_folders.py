@@ -13,10 +13,11 @@ from brainmark.core.libraries import Image, np
 from brainmark.data.fetch.download import explain_write_error, show_bar
 from brainmark.data.fetch.folders import NumberedFiles
 from brainmark.data.fetch.places import home
+from brainmark.data.readers.damage import explain_damage
 from brainmark.data.writing import write_whole
 
 
-def decoded(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, int]) -> np.ndarray:
+def decode_folders(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, int]) -> np.ndarray:
     """Return the images of all folders (images, rows, columns, 3), uint8, in order.
 
     The array is kept in ``BRAINMARK_HOME/arrays`` under the sha256 of the files and of its own pixels: an array that
@@ -40,7 +41,7 @@ def decoded(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, 
             return np.frombuffer(content, np.uint8).reshape(whole)
         with suppress(OSError):
             kept.unlink()
-    pixels = _decode(name, folders, whole)
+    pixels = _decode_all(name, folders, whole)
     content = pixels.tobytes()
     kept = home() / "arrays" / f"{name}-{sources}-{hashlib.sha256(content).hexdigest()}.raw"
     try:
@@ -50,25 +51,20 @@ def decoded(name: str, folders: Sequence[NumberedFiles], shape: tuple[int, int, 
     return pixels
 
 
-def _decode(name: str, folders: Sequence[NumberedFiles], whole: tuple[int, ...]) -> np.ndarray:
+def _decode_all(name: str, folders: Sequence[NumberedFiles], whole: tuple[int, ...]) -> np.ndarray:
     pixels = np.empty(whole, np.uint8)
     row = 0
     with show_bar(name, whole[0], in_bytes=False) as advance:
         for folder in folders:
             for file, content in zip(folder.names, folder.read(advance), strict=True):
-                pixels[row] = _image(content, f"{folder.url}/{file}", whole[1:])
+                pixels[row] = _decode_image(content, f"{folder.url}/{file}", whole[1:])
                 row += 1
     return pixels
 
 
-def _image(content: bytes, origin: str, shape: tuple[int, ...]) -> np.ndarray:
-    from PIL import UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{origin}: cannot be decoded: {error}") from error
+def _decode_image(content: bytes, origin: str, shape: tuple[int, ...]) -> np.ndarray:
+    with explain_damage(origin, "cannot be decoded"), Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image.convert("RGB"))
     if pixels.shape != shape:
         raise DataError(f"{origin}: the image has shape {pixels.shape}; expected {shape}")
     return pixels

@@ -104,12 +104,12 @@ def test_forked_workers_do_not_share_a_position(archive: Path) -> None:
     """Reading in turn might hide that they do: what counts is that each has opened the file for itself."""
     images = ZipImages(archive)
     images[0]
-    mine = images._zip()  # pyright: ignore[reportPrivateUsage]
+    mine = images._open()  # pyright: ignore[reportPrivateUsage]
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
 
     def read() -> None:
-        own = images._zip() is not mine  # pyright: ignore[reportPrivateUsage]
+        own = images._open() is not mine  # pyright: ignore[reportPrivateUsage]
         answers.put(own and all((images[i] == pixels(i)).all() for i in range(COUNT)))
 
     workers = [context.Process(target=read) for _ in range(3)]
@@ -118,7 +118,7 @@ def test_forked_workers_do_not_share_a_position(archive: Path) -> None:
     for worker in workers:
         worker.join()
     assert [answers.get() for worker in workers if worker.exitcode == 0] == [True] * 3
-    assert images._zip() is mine  # pyright: ignore[reportPrivateUsage]
+    assert images._open() is mine  # pyright: ignore[reportPrivateUsage]
 
 
 def test_stimuli_hash_the_content_of_images(archive: Path) -> None:

@@ -21,7 +21,7 @@ from brainmark.data.readers import corpora
     ],
 )
 def test_printed_form_is_restored(apart: str, printed: str) -> None:
-    assert corpora.detokenised(apart) == printed
+    assert corpora.detokenise(apart) == printed
 
 
 def test_tagged_sentences_become_paragraphs() -> None:

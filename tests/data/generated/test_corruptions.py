@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from brainmark.data.generated.corruptions import CORRUPTIONS, _moved, _plasma, _sampled, _zoomed, corrupt
+from brainmark.data.generated.corruptions import CORRUPTIONS, _plasma, _sample, _smear, _zoom, corrupt
 
 
 def photographs(count: int = 12, size: int = 32, seed: int = 0) -> np.ndarray:
@@ -73,7 +73,7 @@ def test_blurs_leave_an_even_image_alone_and_smooth_others(corruption: str) -> N
 def test_motion_smears_along_its_angle() -> None:
     point = np.zeros((2, 33, 33, 1), np.float32)
     point[:, 16, 16] = 1
-    along, across = _moved(point, (6, 2.0), np.deg2rad([0.0, 90.0]))
+    along, across = _smear(point, (6, 2.0), np.deg2rad([0.0, 90.0]))
     assert (along[..., 0].sum(1) > 0).sum() == 1
     assert (across[..., 0].sum(0) > 0).sum() == 1
     assert (along > 0).sum() > 3
@@ -114,7 +114,7 @@ def test_magnification_and_samples_are_bilinear() -> None:
     expected = np.stack(
         [[ndimage.map_coordinates(image[..., c], [y, x], order=1) for c in range(3)] for image in images]
     ).transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(_zoomed(images, 1.2), expected, atol=1e-5)
+    np.testing.assert_allclose(_zoom(images, 1.2), expected, atol=1e-5)
     generator = np.random.default_rng(0)
     y, x = generator.uniform(-20, 50, (2, 12, 32, 32))
     expected = np.stack(
@@ -123,7 +123,7 @@ def test_magnification_and_samples_are_bilinear() -> None:
             for image, v, u in zip(images, y, x, strict=True)
         ]
     ).transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(_sampled(images, y, x), expected, atol=1e-5)
+    np.testing.assert_allclose(_sample(images, y, x), expected, atol=1e-5)
 
 
 def test_plasma_is_rougher_when_it_decays_less() -> None:
