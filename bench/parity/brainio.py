@@ -162,7 +162,7 @@ def formats(both: Both) -> tuple[Path, Path, Path]:
     features = np.random.default_rng(3).normal(size=(len(table), 40))
     files = both.write_theirs(table, trials(table, features, 30, 8), "theirs")
     stimuli = brainio.read_stimuli(files[1], files[2], "theirs")
-    ours = brainio.merged(brainio.read_assembly(files[0]), stimuli)
+    ours = brainio.merge(brainio.read_assembly(files[0]), stimuli)
     loaded = both.read_theirs(*files, "theirs")
     both.check("their recording, read here: values and coordinates", same(ours, loaded), f"{ours.shape}")
     measurement = brainio.measurement_of(ours)
@@ -179,7 +179,7 @@ def formats(both: Both) -> tuple[Path, Path, Path]:
     again = both.read_theirs(*back, "ours")
     mine = brainio.read_assembly(back[0])
     both.check("our recording, read there: values and coordinates", same(mine, again), f"{mine.shape}")
-    twice = brainio.measurement_of(brainio.merged(mine, brainio.read_stimuli(back[1], back[2], "ours")))
+    twice = brainio.measurement_of(brainio.merge(mine, brainio.read_stimuli(back[1], back[2], "ours")))
     both.check("there and back again", np.array_equal(twice.values, measurement.values, equal_nan=True))
     return files
 
@@ -348,7 +348,7 @@ def score_ours(folder: Path) -> dict[str, float]:
     from brainmark.core.score import make_score
 
     found: dict[str, float] = {}
-    listed = brainscore.listed()
+    listed = brainscore.read_rows()
     for name, job in json.loads((folder / "jobs.json").read_text()).items():
         recording, stimuli = ("assembly", job["registered"][0]), ("stimuli", job["registered"][1])
         listed[recording] = listed[recording]._replace(sha1=job["sha1"][0])

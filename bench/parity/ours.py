@@ -78,10 +78,8 @@ def recordings(case: Case, data: Data) -> Callable[[], Comparison]:
 
 def split(case: Case, data: Data) -> Callable[[], Comparison]:
     x, y = pair(case, data)
-    if case.metric == "reverse_pls_split":
-        metric = bs.pls_split(reverse=True)
-    else:
-        metric = getattr(bs, case.metric.removeprefix("dual_"))()
+    name = case.metric.removesuffix("_split").removeprefix("dual_")
+    metric = bs.train_test(name.removeprefix("reverse_"), reverse=name.startswith("reverse_"))
     first = int(0.8 * case.n)
     row = np.argsort(data["x_ids"])
     train, test = x.isel(presentation=np.sort(row[:first])), x.isel(presentation=np.sort(row[first:]))
@@ -113,7 +111,7 @@ def choices(case: Case, data: Data) -> Callable[[], Comparison]:
         },
     )
     name, _, ceiling = case.metric.partition("_")
-    metric = getattr(bs, name)()
+    metric = bs.image_level(name)
     if ceiling:
         return lambda: metric.ceiling(people)
     coords = {"stimulus_id": ("presentation", ids(np.arange(case.n))), "choice": objects}
@@ -192,7 +190,7 @@ def values(case: Case, data: Data) -> Callable[[], Comparison]:
 
 def subjects(case: Case, data: Data) -> Callable[[], Comparison]:
     y = recording(data["y"], np.arange(case.n), "neuroid", subject_id=("neuroid", data["subject"]))
-    ceiling = bs.SampledExtrapolation if case.metric.startswith("sampled") else bs.Extrapolated
+    ceiling = bs.SampledExtrapolation if case.metric.startswith("sampled") else bs.ExtrapolationCeiling
     return lambda: ceiling(bs.linear_pearsonr(), "subject_id")(y)
 
 

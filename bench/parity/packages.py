@@ -42,7 +42,7 @@ def packages(both: Both, bins: int) -> None:
     back = both.folder / f"ours{bins}.nc", both.folder / f"ours{bins}.csv", both.folder / f"ours{bins}.zip"
     brainio.write_assembly(study.measurement, back[0])
     brainio.write_stimuli(study.stimuli, back[1], back[2])
-    mine = brainio.merged(brainio.read_assembly(back[0]), brainio.read_stimuli(back[1], back[2], f"ours{bins}"))
+    mine = brainio.merge(brainio.read_assembly(back[0]), brainio.read_stimuli(back[1], back[2], f"ours{bins}"))
     there = both.read_theirs(*back, f"ours{bins}")
     both.check(f"our package ({bins} bins), read there: values and coordinates", same(mine, there), f"{there.shape}")
 

@@ -33,7 +33,7 @@ def comparison(work: Work, data: dict[str, np.ndarray]) -> Callable[[], Comparis
         train, test = x[rows < first], x[rows >= first]
         return lambda: metric(train, test, y[:first], y[first:])
     if work.metric == "pls, prepared":
-        prepared = bs.prepared(x)
+        prepared = bs.prepare_units(x)
         return lambda: bs.pls(stratify=stratify)(prepared, y)
     made = {
         "cka_biased": lambda: bs.cka(unbiased=False),

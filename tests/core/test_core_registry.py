@@ -153,7 +153,7 @@ def test_a_notebook_may_register_a_changed_card_again(toys, make_card, monkeypat
     ("kind", "changes", "message"),
     [
         ("model", {"colour": "red"}, "colour\n.*Extra inputs are not permitted"),
-        ("model", {"domain": "visoin"}, "domain\n.*Input should be 'vision', 'language'"),
+        ("model", {"domain": "visoin"}, "unknown domain .visoin.; did you mean .vision."),
         ("model", {"licence": ""}, "licence\n.*at least 1 character"),
         ("model", {"licence": " MIT"}, "licence\n.*should match pattern"),
         ("model", {"degrees": 0}, "degrees\n.*greater than 0"),
@@ -164,7 +164,7 @@ def test_a_notebook_may_register_a_changed_card_again(toys, make_card, monkeypat
         ("dataset", {"species": ()}, "species\n.*at least 1 item"),
         ("dataset", {"sources": ({"url": "https://a/b", "sha256": "abc", "size": 1},)}, "sha256\n.*match pattern"),
         ("dataset", {"sources": ({"url": "https://a/b", "sha256": "0" * 64, "size": -1},)}, "size\n.*greater than or"),
-        ("metric", {"compares": "sounds"}, "compares\n.*'recordings', 'series', 'timed judgements'"),
+        ("metric", {"compares": "sounds"}, "unknown kind of comparison .sounds.; known are recordings, series"),
         ("benchmark", {"datasets": ()}, "datasets\n.*at least 1 item"),
         ("benchmark", {"tree": "own tree"}, "tree\n.*pattern"),
     ],

@@ -37,7 +37,7 @@ def test_prepared_units_serve_several_regions(name: str, p: int) -> None:
     metric = {"pls": bs.pls(5, None), "ridge": bs.ridge(1.0, None), "ridgecv": bs.ridgecv(stratify=None)}[name]
     (x, y), rng = population(90, p, 8), np.random.default_rng(0)
     units = recording(x, rng.permutation(90))
-    shared = bs.prepared(units)
+    shared = bs.prepare_units(units)
     for region in (y[:, :3], y[:, 3:]):
         target = recording(region, rng.permutation(90))
         apart, together = metric(units, target), metric(shared, target)
@@ -56,7 +56,7 @@ def test_the_order_of_the_model_does_not_matter() -> None:
 
 def test_what_prepared_units_cannot_do_is_said() -> None:
     x, y = population(60, 100, 4)
-    shared = bs.prepared(x)
+    shared = bs.prepare_units(x)
     with pytest.raises(InvalidMeasurement, match="pass them, not their products"):
         bs.reverse_pls(stratify=None)(shared, y)
     with pytest.raises(InvalidMeasurement, match="units themselves"):

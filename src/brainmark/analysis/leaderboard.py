@@ -10,7 +10,7 @@ from itertools import groupby
 from brainmark.analysis.hierarchy import best_control, is_normalised
 from brainmark.core.cards import BenchmarkCard, Card
 from brainmark.core.score import Failure, Outcome, Score
-from brainmark.core.tree import REGIONS
+from brainmark.core.vocabulary import REGIONS
 
 NO_REGION = "region not stated"
 

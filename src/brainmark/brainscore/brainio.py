@@ -21,7 +21,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Stimuli
-from brainmark.core.cards import Modality
 from brainmark.core.libraries import Image, np, pd, xr
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.fetch import file_digest
@@ -67,7 +66,7 @@ def read_assembly(path: Path | str) -> xr.DataArray:
 
 
 def read_stimuli(
-    table: Path | str, archive: Path | str, identifier: str, modality: Modality = "image", *, first: bool = False
+    table: Path | str, archive: Path | str, identifier: str, modality: str = "image", *, first: bool = False
 ) -> Stimuli:
     """Read a stimulus set: CSV table and ZIP file, which is not unpacked.
 
@@ -108,7 +107,7 @@ def _check_overlap(listed: Sequence[str], packed: Sequence[str], identifier: str
         raise InvalidStimuli(f"stimuli {identifier!r}: {archive} {' and '.join(filter(None, (lacks, more)))}")
 
 
-def merged(assembly: xr.DataArray, stimuli: Stimuli) -> xr.DataArray:
+def merge(assembly: xr.DataArray, stimuli: Stimuli) -> xr.DataArray:
     """Add what the stimulus set knows of each stimulus as coordinates along presentation; those there already stay.
 
     Raises
@@ -138,7 +137,7 @@ def _positions(assembly: xr.DataArray, stimuli: Stimuli) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Trials:
+class _TrialSlots:
     """Where trials go: stimulus and slot of each row, and a row of each stimulus, in published order."""
 
     stimulus: np.ndarray
@@ -164,7 +163,7 @@ def measurement_of(assembly: xr.DataArray) -> xr.DataArray:
 
     Parameters
     ----------
-    assembly : from `read_assembly`, `merged` with its stimuli.
+    assembly : from `read_assembly`, `merge`d with its stimuli.
 
     Raises
     ------
@@ -177,7 +176,7 @@ def measurement_of(assembly: xr.DataArray) -> xr.DataArray:
         )
     assembly = assembly.transpose("presentation", "neuroid", "time_bin", ..., missing_dims="ignore")
     if assembly.dtype.kind in "OUS":
-        return _choices(assembly)
+        return _measure_choices(assembly)
     if "neuroid" in assembly.dims:
         assembly = _with_neuroid_ids(assembly)
     if assembly.sizes.get("time_bin") == 1:
@@ -185,7 +184,7 @@ def measurement_of(assembly: xr.DataArray) -> xr.DataArray:
         assembly = assembly.isel(time_bin=0, drop=True).assign_attrs(edges)
     values = np.asarray(assembly.values)
     values = values if values.dtype.str[1:] in ("f4", "f8") else values.astype(float)
-    trials = _trials(assembly, ("repetition",))
+    trials = _place_trials(assembly, ("repetition",))
     dims = [str(d) for d in assembly.dims if d != "presentation"]
     cube = xr.DataArray(
         trials.put(values, np.nan),
@@ -197,7 +196,7 @@ def measurement_of(assembly: xr.DataArray) -> xr.DataArray:
     return cube if len(trials.labels) > 1 else cube.isel(repetition=0, drop=True)
 
 
-def _trials(assembly: xr.DataArray, by: Sequence[str]) -> _Trials:
+def _place_trials(assembly: xr.DataArray, by: Sequence[str]) -> _TrialSlots:
     """Order stimuli as published, and give each trial a slot: its label in `by`, or its number where labels repeat."""
     columns = {str(c): _plain(v.values) for c, v in assembly.coords.items() if v.dims == ("presentation",)}
     frame = pd.DataFrame(columns)
@@ -211,9 +210,9 @@ def _trials(assembly: xr.DataArray, by: Sequence[str]) -> _Trials:
     for name in by:
         if name in frame and not pd.DataFrame({"s": stimulus, "r": frame[name]}).duplicated().any():
             slot, labels = pd.factorize(frame[name], sort=True)
-            return _Trials(stimulus, slot, order, tuple(labels.tolist()))
+            return _TrialSlots(stimulus, slot, order, tuple(labels.tolist()))
     slot = pd.Series(stimulus).groupby(stimulus).cumcount().to_numpy()
-    return _Trials(stimulus, slot, order, tuple(range(int(slot.max()) + 1)))
+    return _TrialSlots(stimulus, slot, order, tuple(range(int(slot.max()) + 1)))
 
 
 def _is_constant(values: np.ndarray, code: np.ndarray, first: np.ndarray) -> bool:
@@ -221,7 +220,7 @@ def _is_constant(values: np.ndarray, code: np.ndarray, first: np.ndarray) -> boo
     return bool(np.all((values == expected) | (pd.isna(values) & pd.isna(expected))))
 
 
-def _coordinates(assembly: xr.DataArray, trials: _Trials, slots: str) -> dict[str, Any]:
+def _coordinates(assembly: xr.DataArray, trials: _TrialSlots, slots: str) -> dict[str, Any]:
     """Coordinates of the measurement: of stimuli once, of trials along (presentation, `slots`)."""
     coords: dict[str, Any] = {slots: (slots, np.asarray(trials.labels))}
     code = trials.stimulus
@@ -240,7 +239,7 @@ def _coordinates(assembly: xr.DataArray, trials: _Trials, slots: str) -> dict[st
     return coords
 
 
-def _choices(assembly: xr.DataArray) -> xr.DataArray:
+def _measure_choices(assembly: xr.DataArray) -> xr.DataArray:
     if assembly.dims != ("presentation",):
         raise InvalidMeasurement(f"choices have dimensions {tuple(map(str, assembly.dims))}; expected (presentation,)")
     chosen = assembly.values.astype(str)
@@ -252,7 +251,7 @@ def _choices(assembly: xr.DataArray) -> xr.DataArray:
         offered = (offers[0][:, None] == choices) | (offers[1][:, None] == choices) | (values == 1)
         values[~offered] = np.nan
     numbered = assembly.assign_coords(trial=("presentation", np.arange(len(chosen))))
-    trials = _trials(numbered, ("subject", "repetition"))
+    trials = _place_trials(numbered, ("subject", "repetition"))
     people = "subject" in assembly.coords and trials.labels == tuple(np.unique(assembly.coords["subject"].values))
     slots = "subject" if people else "repetition"
     measurement = xr.DataArray(
@@ -364,7 +363,7 @@ def write_stimuli(stimuli: Stimuli, table: Path | str, archive: Path | str) -> t
     names: list[str] = []
     with zipfile.ZipFile(contents, "w") as packed:
         for position, identifier in enumerate(stimuli.ids.tolist()):
-            content, suffix = _encoded(stimuli, position)
+            content, suffix = _encode_image(stimuli, position)
             names.append(f"{identifier}{suffix}".replace("/", "_").replace("\\", "_"))
             packed.writestr(zipfile.ZipInfo(names[-1], _EPOCH), content)
     if len(set(names)) < len(names):
@@ -380,8 +379,7 @@ def write_stimuli(stimuli: Stimuli, table: Path | str, archive: Path | str) -> t
     return file_digest(table, "sha1"), file_digest(archive, "sha1")
 
 
-def _encoded(stimuli: Stimuli, position: int) -> tuple[bytes, str]:
-
+def _encode_image(stimuli: Stimuli, position: int) -> tuple[bytes, str]:
     if isinstance(stimuli.media, ImageFiles):
         path = stimuli.media.paths[position]
         return path.read_bytes(), PurePosixPath(path.name).suffix

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from brainmark.brainscore.brainio import merged, read_assembly, read_stimuli
+from brainmark.brainscore.brainio import merge, read_assembly, read_stimuli
 from brainmark.core.cards import Source
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import xr
@@ -23,7 +23,7 @@ FOLDERS = {"li2026": "brainscore-vision/benchmarks/Li2026"}
 USUAL_FOLDER = "brainio-brainscore"
 
 
-class Listed(NamedTuple):
+class FileRow(NamedTuple):
     """One row of the table: an assembly, or a stimulus set (with a ZIP file)."""
 
     kind: Literal["assembly", "stimuli"]
@@ -52,23 +52,23 @@ class Listed(NamedTuple):
 
 
 @cache
-def listed() -> dict[tuple[str, str], Listed]:
+def read_rows() -> dict[tuple[str, str], FileRow]:
     """All rows of the table by kind and name."""
     with (Path(__file__).parent / "files.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    return {(row["kind"], row["name"]): Listed(**row) for row in rows}  # pyright: ignore[reportArgumentType]
+    return {(row["kind"], row["name"]): FileRow(**row) for row in rows}  # pyright: ignore[reportArgumentType]
 
 
-def row(kind: Literal["assembly", "stimuli"], name: str) -> Listed:
+def row(kind: Literal["assembly", "stimuli"], name: str) -> FileRow:
     """Return the row of an assembly or a stimulus set.
 
     Raises
     ------
     UnknownName : the table has none; names the nearest.
     """
-    found = listed().get((kind, name))
+    found = read_rows().get((kind, name))
     if found is None:
-        raise UnknownName(f"{kind} of Brain-Score", name, [n for k, n in listed() if k == kind])
+        raise UnknownName(f"{kind} of Brain-Score", name, [n for k, n in read_rows() if k == kind])
     return found
 
 
@@ -83,4 +83,4 @@ def assembly(name: str) -> xr.DataArray:
     found = row("assembly", name)
     (path,) = fetch_all(found.sources)
     trials = read_assembly(path)
-    return merged(trials, stimulus_set(found.stimuli)) if found.stimuli else trials
+    return merge(trials, stimulus_set(found.stimuli)) if found.stimuli else trials

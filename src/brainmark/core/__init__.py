@@ -5,6 +5,7 @@ from __future__ import annotations
 from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled, untrained_twin
 from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard, Source
 from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.convention import Convention
 from brainmark.core.dataset import Dataset
 from brainmark.core.errors import (
     BrainmarkError,
@@ -52,6 +53,7 @@ from brainmark.core.score import ControlScore, Failure, Score, Stamp
 from brainmark.core.stimuli import ImageFiles, Media, Stimuli
 from brainmark.core.study import Study, register_benchmark
 from brainmark.core.subject import Subject
+from brainmark.core.vocabulary import MetricExample, add_comparison, add_domain, add_modality, add_regions
 
 __all__ = [
     "Ask",
@@ -64,6 +66,7 @@ __all__ = [
     "Comparison",
     "Control",
     "ControlScore",
+    "Convention",
     "DataError",
     "Dataset",
     "DatasetCard",
@@ -82,6 +85,7 @@ __all__ = [
     "Metric",
     "MetricCard",
     "MetricEntry",
+    "MetricExample",
     "MissingData",
     "MissingDependency",
     "ModelCard",
@@ -104,6 +108,10 @@ __all__ = [
     "Study",
     "Subject",
     "UnknownName",
+    "add_comparison",
+    "add_domain",
+    "add_modality",
+    "add_regions",
     "benchmarks",
     "check_answer",
     "check_measurement",

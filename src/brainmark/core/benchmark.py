@@ -22,7 +22,7 @@ from brainmark.core.errors import (
     NotApplicable,
     ResourceError,
 )
-from brainmark.core.experiment import Experiment, group_of
+from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
 from brainmark.core.registry import models
@@ -75,7 +75,7 @@ class Benchmark:
         check_measurement(self.target, f"target of {self.identifier!r}")
         if "presentation" not in self.target.dims:
             return
-        shown = self.experiment.stimuli.ids[:: group_of(self.experiment.ask)]
+        shown = self.experiment.answered_ids
         ids = self.target.coords["stimulus_id"].values.astype(str)
         if ids.shape != shown.shape or (ids != shown).any():
             i = next(

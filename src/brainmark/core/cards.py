@@ -8,16 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from brainmark.core.references import bibtex
-
-Domain = Literal["vision", "language", "audition", "body", "cognition"]
-Modality = Literal["image", "text", "audio", "kinematics", "dots", "video"]
-
-
-Compared = Literal[
-    "recordings", "series", "timed judgements", "dissimilarities", "choices", "shares", "judgements", "distributions",
-    "surprisals", "words", "solution times", "triplets", "trajectories",
-]  # fmt: skip
-"""What a metric compares; `brainmark.testing.metric_example` shows a pair of each kind."""
+from brainmark.core.vocabulary import AnyDomain, Compared, Domain, Modality
 
 
 def _read_citations(text: str) -> str:
@@ -36,11 +27,13 @@ Sha1 = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Line = Annotated[str, Field(min_length=1, pattern=r"^\S")]
 
 
-class _Strict(BaseModel):
+class StrictCard(BaseModel):
+    """A card that cannot be changed, and refuses fields that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(_Strict):
+class Source(StrictCard):
     """One published file: where it is, and which bytes it must have.
 
     A sha256 comes with the size. Files that their publisher registered with a sha1 alone may be registered so.
@@ -52,7 +45,7 @@ class Source(_Strict):
     sha1: Sha1 | None = None
 
     @model_validator(mode="after")
-    def _identified(self) -> Source:
+    def _check_identity(self) -> Source:
         if self.sha256 is None and self.sha1 is None:
             raise ValueError("a source names a sha256 (with the size), or the sha1 under which it was published")
         if self.sha256 is not None and self.size is None:
@@ -70,7 +63,7 @@ class Source(_Strict):
         return self.sha256 or self.sha1 or ""
 
 
-class Card(_Strict):
+class Card(StrictCard):
     """What every registered thing states about itself."""
 
     summary: Line = Field(description="one sentence")
@@ -100,7 +93,7 @@ class DatasetCard(Card):
     tags: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _sources_unless_simulated(self) -> DatasetCard:
+    def _check_sources(self) -> DatasetCard:
         if not self.sources and not self.simulated:
             raise ValueError("a dataset names at least one source (url, sha256, size), or is simulated")
         return self
@@ -109,7 +102,7 @@ class DatasetCard(Card):
 class MetricCard(Card):
     """A way to compare a model's measurement with a brain's."""
 
-    domain: Domain | Literal["any"] = "any"
+    domain: AnyDomain = "any"
     compares: Compared
     chance: float | None = Field(default=0.0, description="expected value without any relation; None: depends")
     tags: tuple[str, ...] = ()

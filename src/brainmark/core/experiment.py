@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from brainmark.core.errors import InvalidStimuli
+from brainmark.core.errors import InvalidMeasurement, InvalidStimuli
+from brainmark.core.libraries import np, xr
 from brainmark.core.stimuli import Stimuli
 
 TimeBin = tuple[float, float]
@@ -17,8 +18,35 @@ SPACE_BEFORE = "space_before"
 """Column of texts in parts: whether a space stands before the part (see `models.tokens.join_parts`)."""
 
 
+class Ask:
+    """A question to a subject, which says itself what an answer to it looks like.
+
+    A package adds its own: a frozen dataclass that derives from this class, whose fields are what is asked. Subjects
+    that do not know it raise NotApplicable.
+
+    Attributes
+    ----------
+    dims : dimensions that an answer must have.
+    optional_dims : dimensions that it may have besides.
+    group : consecutive stimuli that one answer is about.
+    in_words : answers may be words; else they are numbers, and valid measurements.
+    """
+
+    dims: tuple[str, ...] = ("presentation",)
+    optional_dims: tuple[str, ...] = ("repetition",)
+    group: int = 1
+    in_words: ClassVar[bool] = False
+
+    def check(self, answer: xr.DataArray, name: str) -> None:
+        """Raise InvalidMeasurement if an answer that is a valid measurement is none to this question."""
+
+    def must_hold_numbers(self, answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
+        """Return the part of an answer that may hold no NaN: usually all of it."""
+        return answer
+
+
 @dataclass(frozen=True)
-class Record:
+class Record(Ask):
     """Record from a region: presentation x neuroid [x time_bin].
 
     `time_bins` are (start, end) in ms after onset; none: the average over the response.
@@ -29,54 +57,96 @@ class Record:
     time_bins: tuple[TimeBin, ...] = ()
     eccentricity: float | None = None
 
+    @property
+    def dims(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Without time bins, the answer is an average over time."""
+        return ("presentation", "neuroid", "time_bin") if self.time_bins else ("presentation", "neuroid")
+
+    def check(self, answer: xr.DataArray, name: str) -> None:
+        """Region and time bins are those that were asked for."""
+        regions = answer.coords["region"].values.astype(str)
+        for i in np.flatnonzero(regions != self.region):
+            raise InvalidMeasurement(
+                f"{name}: coordinate 'region' is {str(regions[i])!r} at neuroid {int(i)}; {self.region!r} was asked for"
+            )
+        if not self.time_bins:
+            return
+        edges = (answer.coords[f"time_bin_{edge}"].values.astype(float).tolist() for edge in ("start", "end"))
+        given, asked = list(zip(*edges, strict=True)), [(float(a), float(b)) for a, b in self.time_bins]
+        if given != asked:
+            same = [one == other for one, other in zip(given, asked, strict=False)]
+            i = same.index(False) if False in same else len(same)
+            raise InvalidMeasurement(
+                f"{name}: dimension 'time_bin' has {len(given)} bins, {len(asked)} were asked for; "
+                f"they first differ at time_bin {i}"
+            )
+
 
 @dataclass(frozen=True, eq=False)
-class Choose:
+class Choose(Ask):
     """Choose one label per stimulus: presentation x choice, probabilities.
 
     Labels are either the words to choose from, or learnt from `fitting` stimuli (column ``label``).
     """
+
+    dims = ("presentation", "choice")
 
     labels: tuple[str, ...] = ()
     fitting: Stimuli | None = None
 
 
 @dataclass(frozen=True)
-class OddOneOut:
+class OddOneOut(Ask):
     """Stimuli come in consecutive triplets; answer the position (0, 1, 2) of the odd one: one per triplet."""
+
+    group = 3
 
 
 @dataclass(frozen=True)
-class Match:
+class Match(Ask):
     """Sample, then alternatives, in consecutive groups of `group` stimuli: probability of each alternative."""
+
+    dims = ("presentation", "choice")
 
     group: int = 3
 
 
 @dataclass(frozen=True)
-class Prefer:
+class Prefer(Ask):
     """Stimuli come in consecutive groups of `group` alternatives: probability that each is the better one.
 
     Each alternative stands alone. Of sentences, the better one is the one that is more acceptable.
     """
 
+    dims = ("presentation", "choice")
+
     group: int = 2
 
 
 @dataclass(frozen=True)
-class Read:
+class Read(Ask):
     """Read in order; give one value per presentation: "reading_time" (ms) or "surprisal" (bits)."""
 
     measure: Literal["reading_time", "surprisal"]
 
+    def must_hold_numbers(self, answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
+        """Leave out the first presentations of texts that have no value: nothing before them predicts them."""
+        first = [together[0] for together in experiment.contexts if len(together) > 1]
+        silent = np.asarray(answer.isnull().any([d for d in answer.dims if d != "presentation"]).values)
+        kept = np.ones(len(silent), bool)
+        kept[first] = ~silent[first]
+        return answer if kept.all() else answer.isel(presentation=kept)
+
 
 @dataclass(frozen=True)
-class NextWord:
+class NextWord(Ask):
     """Give the next word after each presentation."""
+
+    in_words = True
 
 
 @dataclass(frozen=True, eq=False)
-class Rate:
+class Rate(Ask):
     """Rate each stimulus on a scale from `low` to `high`: one value a stimulus.
 
     What is rated is learnt from `fitting` stimuli (column ``rating``). With `group` 2, stimuli come in consecutive
@@ -91,29 +161,24 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Move:
+class Move(Ask):
     """Produce a movement: presentation x effector x time_bin, in the unit named."""
+
+    dims = ("presentation", "effector", "time_bin")
 
     effectors: tuple[str, ...]
     unit: str
 
 
 @dataclass(frozen=True)
-class Decide:
+class Decide(Ask):
     """Decide between alternatives in time: choice and response time (ms) for each presentation."""
+
+    optional_dims = ("choice", "repetition")
+    in_words = True
 
     alternatives: tuple[str, ...]
     limit: float | None = None
-
-
-def group_of(ask: Ask) -> int:
-    """Return how many consecutive stimuli one answer is about."""
-    if isinstance(ask, OddOneOut):
-        return 3
-    return ask.group if isinstance(ask, Match | Prefer | Rate) else 1
-
-
-Ask = Record | Choose | OddOneOut | Match | Prefer | Read | NextWord | Rate | Move | Decide
 
 
 @dataclass(frozen=True)
@@ -146,12 +211,21 @@ class Experiment:
     setting: Setting = Setting()
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.ask, Ask) and is_dataclass(self.ask)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"{type(self.ask).__name__} is no question: derive a frozen dataclass from brainmark.core.Ask"
+            )
         context, columns = self.setting.context, list(self.stimuli.table.columns)
         if context is not None and context not in columns:
             raise InvalidStimuli(
                 f"stimuli {self.stimuli.identifier!r}: the setting's context is column {context!r}, "
                 f"which is not among {columns}"
             )
+
+    @cached_property
+    def answered_ids(self) -> np.ndarray:
+        """``stimulus_id`` of each presentation of an answer: of the first stimulus of each group."""
+        return self.stimuli.ids[:: self.ask.group]
 
     @cached_property
     def contexts(self) -> list[list[int]]:
@@ -192,9 +266,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(v) for v in value]
     return value
-
-
-__all__ = [
-    "SPACE_BEFORE", "Ask", "Choose", "Decide", "Experiment", "Match", "Move", "NextWord", "OddOneOut", "Prefer",
-    "Rate", "Read", "Record", "Setting", "TimeBin", "group_of",
-]  # fmt: skip

@@ -24,20 +24,7 @@ from __future__ import annotations
 from typing import Literal
 
 from brainmark.core.errors import InvalidMeasurement, ModelError
-from brainmark.core.experiment import (
-    Choose,
-    Decide,
-    Experiment,
-    Match,
-    Move,
-    NextWord,
-    OddOneOut,
-    Prefer,
-    Rate,
-    Read,
-    Record,
-    group_of,
-)  # fmt: skip
+from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import np, pd, xr
 
 Kind = Literal["recording", "series", "behavior", "movement", "dissimilarity", "property", "histogram"]
@@ -184,81 +171,31 @@ def check_answer(answer: xr.DataArray, experiment: Experiment, subject: str) -> 
     name = f"answer of {subject!r} to {experiment.stimuli.identifier!r}"
     if not isinstance(answer, xr.DataArray):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidMeasurement(f"{name}: is a {type(answer).__name__}, not an xarray.DataArray")
-    required, optional = _dims_asked(experiment)
-    if not required <= {str(d) for d in answer.dims} <= required | optional:
+    ask, given = experiment.ask, {str(d) for d in answer.dims}
+    if not set(ask.dims) <= given <= {*ask.dims, *ask.optional_dims}:
         raise InvalidMeasurement(
-            f"{name}: has dimensions {_names(answer.dims)}; "
-            f"{type(experiment.ask).__name__} asks for {_names(sorted(required))}"
-            f", and allows {_names(sorted(optional))}"
+            f"{name}: has dimensions {_names(answer.dims)}; {type(ask).__name__} asks for {_names(sorted(ask.dims))}"
+            f", and allows {_names(sorted(ask.optional_dims))}"
         )
     _check_presentations(answer, experiment, name)
-    spoken = _without_openings(answer, experiment) if isinstance(experiment.ask, Read) else answer
-    values = spoken.values
+    told = ask.must_hold_numbers(answer, experiment)
+    values = told.values
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = ~np.isfinite(values)
         raise ModelError(
-            f"{name}: {int(bad.sum())} of {values.size} values are NaN or infinite, the first at {_where(spoken, bad)}"
+            f"{name}: {int(bad.sum())} of {values.size} values are NaN or infinite, the first at {_where(told, bad)}"
         )
     largest = float(np.abs(values).max()) if values.dtype.kind == "f" and values.size else 0.0
     if largest > _LARGEST:
         raise ModelError(f"{name}: values up to {largest:.3g} cannot be compared in double precision")
-    if not isinstance(experiment.ask, NextWord | Decide):  # those may answer in words
-        check_measurement(spoken, name)
-    if isinstance(experiment.ask, Record):
-        _check_region(answer, experiment.ask, name)
-        if experiment.ask.time_bins:
-            _check_time_bins(answer, experiment.ask, name)
+    if not ask.in_words:
+        check_measurement(told, name)
+    ask.check(answer, name)
     return answer
 
 
-def _without_openings(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
-    """Leave out the first presentations of texts that have no value: nothing comes before them to predict them from."""
-    first = [together[0] for together in experiment.contexts if len(together) > 1]
-    silent = np.asarray(answer.isnull().any([d for d in answer.dims if d != "presentation"]).values)
-    kept = np.ones(len(silent), bool)
-    kept[first] = ~silent[first]
-    return answer if kept.all() else answer.isel(presentation=kept)
-
-
-def _check_region(answer: xr.DataArray, ask: Record, name: str) -> None:
-    regions = np.asarray(answer.coords["region"].values).astype(str)
-    other = np.flatnonzero(regions != ask.region)
-    if len(other):
-        i = int(other[0])
-        raise InvalidMeasurement(
-            f"{name}: coordinate 'region' is {str(regions[i])!r} at neuroid {i}; {ask.region!r} was asked for"
-        )
-
-
-def _dims_asked(experiment: Experiment) -> tuple[set[str], set[str]]:
-    """Dimensions that an answer must have, and those it may have."""
-    ask = experiment.ask
-    match ask:
-        case Record():
-            return {"presentation", "neuroid"} | ({"time_bin"} if ask.time_bins else set()), {"repetition"}
-        case Choose() | Match() | Prefer():
-            return {"presentation", "choice"}, {"repetition"}
-        case Move():
-            return {"presentation", "effector", "time_bin"}, {"repetition"}
-        case Decide():
-            return {"presentation"}, {"choice", "repetition"}
-        case OddOneOut() | Read() | NextWord() | Rate():
-            return {"presentation"}, {"repetition"}
-
-
-def _check_time_bins(answer: xr.DataArray, ask: Record, name: str) -> None:
-    starts, ends = (answer.coords[c].values.astype(float).tolist() for c in _COORDS["time_bin"])
-    given, asked = list(zip(starts, ends, strict=True)), [(float(a), float(b)) for a, b in ask.time_bins]
-    if given != asked:
-        i = next((i for i, (a, b) in enumerate(zip(given, asked, strict=False)) if a != b), min(len(given), len(asked)))
-        raise InvalidMeasurement(
-            f"{name}: dimension 'time_bin' has {len(given)} bins, {len(asked)} were asked for; "
-            f"they first differ at time_bin {i}"
-        )
-
-
 def _check_presentations(answer: xr.DataArray, experiment: Experiment, name: str) -> None:
-    ids = experiment.stimuli.ids[:: group_of(experiment.ask)]
+    ids = experiment.answered_ids
     if answer.sizes["presentation"] != len(ids):
         raise InvalidMeasurement(
             f"{name}: dimension 'presentation' has {answer.sizes['presentation']} entries; "
@@ -311,6 +248,3 @@ def _where(measurement: xr.DataArray, mask: np.ndarray) -> str:
 def _names(names: object) -> str:
     listed = [str(n) for n in names] if isinstance(names, list | tuple | set | dict) else [str(names)]
     return "(" + ", ".join(listed) + ")"
-
-
-__all__ = ["Kind", "check_answer", "check_measurement", "kind_of", "with_stimulus_columns"]

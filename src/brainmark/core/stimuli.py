@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol, cast
 
-from brainmark.core.cards import Modality
 from brainmark.core.errors import InvalidStimuli
 from brainmark.core.libraries import Image, np, pd
 
@@ -119,7 +118,7 @@ class Stimuli:
     """
 
     identifier: str
-    modality: Modality
+    modality: str
     table: pd.DataFrame
     media: Media = field(default=())  # type: ignore[assignment]
 

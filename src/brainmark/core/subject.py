@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import xr
-
-if TYPE_CHECKING:  # registering modules name this class; that must load no array library
-    pass
 
 
 @runtime_checkable
@@ -27,3 +25,16 @@ class Subject(Protocol):
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return the measurement that the experiment asks for."""
         ...
+
+
+Adapter = Callable[[Any, str | None], Subject | None]
+"""foreign object, name for it -> a subject, or None for what is none of its kind."""
+
+ADAPTERS: list[Adapter] = []
+
+
+def add_adapter(adapter: Adapter) -> Adapter:
+    """Let objects of another package be scored: `adapter` is asked for what has no `perform` of its own."""
+    if adapter not in ADAPTERS:
+        ADAPTERS.append(adapter)
+    return adapter

@@ -17,14 +17,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brainmark.core.cards import BenchmarkCard
+from brainmark.core.vocabulary import REGIONS
 
 Visibility = Literal["public", "private"]
-
-REGIONS = (
-    "retina", "LGN", "V1", "V2", "V3", "V4", "MT", "IT",
-    "language_system", "LATL", "RATL", "LPTL", "LIPL", "LIFG", "LPreM", "ERP",
-)  # fmt: skip
-"""The visual hierarchy, then the language network; other regions follow in alphabetical order."""
 
 _BRANCHES = ("average", "neural", "behavior", "engineering", "simulated")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from brainmark.core.cards import Compared
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import Stimuli
+from brainmark.core.vocabulary import COMPARISONS, MODALITIES, MetricExample, add_noise
 from brainmark.data.generated import simulated_time
 
 _SIZES = ((61, 47), (64, 64), (33, 80), (40, 40))  # height, width: odd, even, wide
@@ -64,24 +63,8 @@ def recording(stimuli: Stimuli, values: np.ndarray, region: str = "V1", name: st
     )
 
 
-@dataclass(frozen=True, eq=False)
-class MetricExample:
-    """A prediction that is exactly right for a target; `target` has no missing values.
-
-    Attributes
-    ----------
-    prediction : what a subject answers.
-    target : what was measured.
-    paired : presentations of both belong together (False: distributions are compared).
-    """
-
-    prediction: xr.DataArray
-    target: xr.DataArray
-    paired: bool = True
-
-
 def metric_example(
-    compares: Compared,
+    compares: str,
     count: int = 96,
     seed: int = 0,
 ) -> MetricExample:
@@ -100,23 +83,12 @@ def metric_example(
     triplets : the position (0, 1, 2) of the odd one of three, and the shares of people who chose each of them.
     trajectories : 8 units and 8 neuroids over 12 time bins, which follow the same four damped oscillations.
     solution times : 20 units over time that tell five objects, faint ones later; when each image is solved, in ms.
+
+    Kinds that a package adds come with an example of their own, see `brainmark.core.add_comparison`.
     """
-    make = {
-        "recordings": _recordings,
-        "series": _series,
-        "timed judgements": _timed,
-        "surprisals": _surprisals,
-        "words": _words,
-        "dissimilarities": _dissimilarities,
-        "choices": _choices,
-        "shares": _shares,
-        "judgements": _judgements,
-        "distributions": _distributions,
-        "solution times": _solution_times,
-        "triplets": _triplets,
-        "trajectories": _trajectories,
-    }
-    return make[compares](count, np.random.default_rng([seed, 11]))
+    make = COMPARISONS[compares]
+    assert make is not None  # those of our own are filled in below
+    return make(count, np.random.default_rng([seed, 11]))
 
 
 def _numbered(count: int) -> Stimuli:
@@ -157,7 +129,11 @@ def _triplets(count: int, generator: np.random.Generator) -> MetricExample:
     odd = generator.integers(3, size=count)
     known = {"stimulus_id": ("presentation", _numbered(count).ids)}
     target = xr.DataArray(0.1 + 0.7 * np.eye(3)[odd], dims=("presentation", "choice"), coords=known)
-    return MetricExample(xr.DataArray(odd, dims="presentation", coords=known), target)
+    return MetricExample(xr.DataArray(odd, dims="presentation", coords=known), target, disturb=_move_odd_ones)
+
+
+def _move_odd_ones(odd: xr.DataArray, level: float, generator: np.random.Generator) -> xr.DataArray:
+    return odd.copy(data=(odd.values + (generator.random(odd.shape) < level / (1 + level))) % 3)
 
 
 def _trajectories(count: int, generator: np.random.Generator) -> MetricExample:
@@ -224,14 +200,28 @@ def _surprisals(count: int, generator: np.random.Generator) -> MetricExample:
         coords={"stimulus_id": ("presentation", _numbered(count).ids)}
         | {name: ("presentation", values) for name, values in columns.items()},
     )
-    return MetricExample(target, target)
+    return MetricExample(target, target, chosen=True, disturb=_add_positive_noise)
 
 
 def _words(count: int, generator: np.random.Generator) -> MetricExample:
     words = np.array([f"word-{k}" for k in generator.permutation(count)])
     known = {"stimulus_id": ("presentation", _numbered(count).ids)}
     target = xr.DataArray(np.ones(count), dims="presentation", coords={**known, "next_word": ("presentation", words)})
-    return MetricExample(xr.DataArray(words, dims="presentation", coords=known), target)
+    return MetricExample(xr.DataArray(words, dims="presentation", coords=known), target, disturb=_replace_words)
+
+
+def _replace_words(words: xr.DataArray, level: float, generator: np.random.Generator) -> xr.DataArray:
+    wrong = generator.random(words.shape) < level / (1 + level)
+    return words.copy(data=np.where(wrong, "something else", words.values))
+
+
+def _add_positive_noise(prediction: xr.DataArray, level: float, generator: np.random.Generator) -> xr.DataArray:
+    return abs(add_noise(prediction, level, generator))
+
+
+def _add_noise_to_choices(choices: xr.DataArray, level: float, generator: np.random.Generator) -> xr.DataArray:
+    noisy = _add_positive_noise(choices, level, generator)
+    return (noisy / noisy.sum("choice")).transpose(*choices.dims)
 
 
 def _dissimilarities(count: int, generator: np.random.Generator) -> MetricExample:
@@ -259,7 +249,7 @@ def _choices(count: int, generator: np.random.Generator) -> MetricExample:
             "choice": labels,
         },
     )
-    return MetricExample(target, target)
+    return MetricExample(target, target, chosen=True, disturb=_add_noise_to_choices)
 
 
 def _shares(count: int, generator: np.random.Generator) -> MetricExample:
@@ -269,7 +259,9 @@ def _shares(count: int, generator: np.random.Generator) -> MetricExample:
     target = xr.DataArray(share, dims="presentation", coords=coords)
     both = np.stack([1 - share, share], axis=1)
     return MetricExample(
-        xr.DataArray(both, dims=("presentation", "choice"), coords={**coords, "choice": ["no", "yes"]}), target
+        xr.DataArray(both, dims=("presentation", "choice"), coords={**coords, "choice": ["no", "yes"]}),
+        target,
+        chosen=True,
     )
 
 
@@ -306,4 +298,24 @@ def _distributions(count: int, generator: np.random.Generator) -> MetricExample:
         },
         name="circular_variance",
     )
-    return MetricExample(prediction, target, paired=False)
+    return MetricExample(prediction, target, paired=False, disturb=_add_positive_noise)
+
+
+COMPARISONS.update(
+    {
+        "recordings": _recordings,
+        "series": _series,
+        "timed judgements": _timed,
+        "surprisals": _surprisals,
+        "words": _words,
+        "dissimilarities": _dissimilarities,
+        "choices": _choices,
+        "shares": _shares,
+        "judgements": _judgements,
+        "distributions": _distributions,
+        "solution times": _solution_times,
+        "triplets": _triplets,
+        "trajectories": _trajectories,
+    }
+)
+MODALITIES.update(image=images, text=texts)

@@ -44,22 +44,7 @@ class MetricUnderTest:
 
     def with_noise(self, level: float) -> xr.DataArray:
         """Return the right prediction, each unit with noise of `level` times its standard deviation."""
-        prediction = self.example.prediction
-        generator = np.random.default_rng([17, int(level * 1000)])
-        if self.card.compares == "words":
-            wrong = generator.random(prediction.shape) < level / (1 + level)
-            return prediction.copy(data=np.where(wrong, "something else", prediction.values))
-        if self.card.compares == "triplets":
-            moved = generator.random(prediction.shape) < level / (1 + level)
-            return prediction.copy(data=(prediction.values + moved) % 3)
-        noise = prediction.copy(data=generator.standard_normal(prediction.shape))
-        noisy = prediction + level * prediction.std("presentation") * noise
-        if self.card.compares == "choices":
-            noisy = abs(noisy)
-            noisy = noisy / noisy.sum("choice")
-        if self.card.compares in ("distributions", "surprisals"):
-            noisy = abs(noisy)
-        return noisy.transpose(*prediction.dims)
+        return self.example.disturb(self.example.prediction, level, np.random.default_rng([17, int(level * 1000)]))
 
     @cached_property
     def first(self) -> Comparison | Exception:
@@ -99,7 +84,7 @@ def compares(metric: MetricUnderTest) -> None:
 
 def perfect_prediction_scores_best(metric: MetricUnderTest) -> None:
     """The right prediction scores higher than the same with little or much noise."""
-    if metric.card.compares in ("choices", "shares", "surprisals") and metric.card.chance is None:
+    if metric.example.chosen and metric.card.chance is None:
         raise CheckSkipped("the card states no chance level: any choices have a value, and the target's are not best")
     right = metric.value(metric.example.prediction)
     for level in (0.5, 2.0):
@@ -134,6 +119,8 @@ def wrong_pairing_scores_chance(metric: MetricUnderTest) -> None:
 
 def order_of_units_does_not_matter(metric: MetricUnderTest) -> None:
     """Units of the prediction in another order give the same values."""
+    if "stochastic" in metric.card.tags:
+        raise CheckSkipped("the card says that numbers are drawn for units, one after another")
     before, prediction = metric.comparison().values.values, metric.noisy_prediction
     dim = next((d for d in ("neuroid", "choice") if d in prediction.dims), None)
     if dim is None:
@@ -208,7 +195,7 @@ def missing_values_are_handled_or_refused(metric: MetricUnderTest) -> None:
 
 def constant_prediction_gets_no_value(metric: MetricUnderTest) -> None:
     """A prediction that never changes is undefined (NaN), refused, or exactly at chance: no number in disguise."""
-    if metric.card.compares in ("choices", "shares", "surprisals") and metric.card.chance is None:
+    if metric.example.chosen and metric.card.chance is None:
         raise CheckSkipped("the card states no chance level: any choices have a value, and the target's are not best")
     if not metric.example.paired:
         raise CheckSkipped("distributions are compared")
@@ -220,7 +207,7 @@ def constant_prediction_gets_no_value(metric: MetricUnderTest) -> None:
         return
     except Exception as error:
         raise CheckFailed(f"a constant prediction raises {describe(error)}; raise a BrainmarkError") from error
-    if metric.card.compares == "choices" and metric.card.chance is not None:
+    if metric.example.chosen and metric.card.chance is not None:
         values = values[~np.isclose(values, metric.card.chance, atol=1e-6)]
     some = values[np.isfinite(values)]
     fail_if(len(some) > 0, f"a constant prediction scores {some[0] if len(some) else 0:.3g}; it is undefined (NaN)")

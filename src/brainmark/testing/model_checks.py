@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-from brainmark.core.cards import Modality, ModelCard
+from brainmark.core.cards import ModelCard
 from brainmark.core.errors import InvalidMeasurement, ModelError, NotApplicable
 from brainmark.core.experiment import (
     Ask,
@@ -28,11 +28,11 @@ from brainmark.core.measurement import check_answer
 from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
+from brainmark.core.vocabulary import DOMAINS, MODALITIES
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import images, repeated, texts
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt_here, describe, fail_if
 
-_MODALITY: dict[str, Modality] = {"vision": "image", "language": "text"}
 _TIME_BINS = ((50.0, 100.0), (100.0, 150.0))
 _TOLERANCE = 1e-3  # of the largest answer: batches of other sizes may round differently
 
@@ -60,10 +60,10 @@ class ModelUnderTest:
     @cached_property
     def stimuli(self) -> Stimuli:
         """Three small stimuli of the modality of the model's domain."""
-        modality = _MODALITY.get(self.card.domain)
-        if modality is None:
+        make = MODALITIES[DOMAINS[self.card.domain]]
+        if make is None:
             raise CheckSkipped(f"there are no test stimuli for the domain {self.card.domain!r} yet")
-        return images() if modality == "image" else texts()
+        return make(3)
 
     def perform(self, stimuli: Stimuli, ask: Ask, setting: Setting | None = None) -> xr.DataArray:
         """Return the checked answer of the model."""
@@ -185,7 +185,7 @@ def equal_stimuli_give_equal_rows(model: ModelUnderTest) -> None:
 def stimuli_are_left_untouched(model: ModelUnderTest) -> None:
     """Neither media nor table of the stimuli are changed."""
     region = model.region()
-    shown = images(seed=1) if model.stimuli.modality == "image" else texts()
+    shown = images(seed=1) if model.stimuli.modality == "image" else Stimuli(**vars(model.stimuli))
     digest, table = shown.digest, shown.table.copy()
     model.perform(shown, Record(region))
     after = Stimuli(shown.identifier, shown.modality, shown.table, shown.media)

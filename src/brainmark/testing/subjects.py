@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from brainmark.core.errors import NotApplicable
-from brainmark.core.experiment import Choose, Experiment, Match, Move, NextWord, OddOneOut, Prefer, Record, group_of
+from brainmark.core.experiment import Choose, Experiment, Match, Move, NextWord, OddOneOut, Prefer, Record
 from brainmark.core.libraries import np, xr
 from brainmark.core.subject import Subject
 
@@ -185,7 +185,7 @@ def _summary(medium: np.ndarray | str) -> np.ndarray:
 def _template(experiment: Experiment, units: int) -> xr.DataArray:
     """An answer of zeros with the dimensions and coordinates that are asked for."""
     ask, ids = experiment.ask, experiment.stimuli.ids
-    group = group_of(ask)
+    group = ask.group
     sizes = {"presentation": len(ids[::group])}
     coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", ids[::group])}
     if isinstance(ask, Record):

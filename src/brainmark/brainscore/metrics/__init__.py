@@ -14,23 +14,22 @@ pls, pls_cv, reverse_pls        `pls`, `reverse_pls`
 ridge, ridge_cv                 `ridge` (the penalty is fixed at 1; "cv" names the splits)
 linear_predictivity             `linear_predictivity`
 neuron_to_neuron                `neuron_to_neuron`
-``*_split``, dual_ridge_split,  `pls_split`, `ridge_split`, `ridgecv_split`, `linear_predictivity_split`,
-dual_ridgecv_split              `neuron_to_neuron_split`; `by_subject` for ``alpha_coord``
+``*_split``, dual_ridge_split,  `train_test("pls")` ...; without ``alpha_coord``
+dual_ridgecv_split
 rdm, rdm_cv, cka, cka_biased,   `rdm`, `rdm_cv`, `cka`, `cka_cv`, `rsa_ceiling`
 cka_cv, rsa_ceiling
 internal_consistency            `internal_consistency`
 spantime_pls, spantime_ridge,   `spantime_pls`, `spantime_ridge`; `by_time(internal_consistency)`
 internal_consistency_temporal
-i1, i2n                         `i1`, `i1n`, `i2`, `i2n`, `o1`, `o2` and their ``ceiling``; `behavior_ceiled`
+i1, i2n                         `image_level("i1")` ... and its ``ceiling``
 error_consistency, accuracy,    `error_consistency`, `accuracy`, `accuracy_distance` and their ceilings,
 accuracy_distance, value_delta  `value_delta`
 threshold, threshold_elevation  `threshold`, `threshold_elevation`, `threshold_ceiling`
 ost                             `SolutionTimes`, but for the starting weights of its decoder
-ks_similarity, property_ceiling `property_similarity`; one pair of histograms: `ks_similarity`; the properties of
-                                cells and units: `brainscore.tuning`
+ks_similarity, property_ceiling `property_similarity`; the properties of cells and units: `brainscore.metrics.tuning`
 linear_pearsonr, ridge_pearsonr `linear_pearsonr`, `ridge_pearsonr`, `pearsonr`; `cka(unbiased=False)`
-ExtrapolationCeiling            `Extrapolated`; of Pereira 2018: `SampledExtrapolation`
-explained_variance              `explained_variance`; before 2026 `squared_ratio`; `ratio`
+ExtrapolationCeiling            `ExtrapolationCeiling`; of Pereira 2018: `SampledExtrapolation`
+explained_variance, ...         `conventions`: how a score is divided by its ceiling
 =============================== =======================================================================
 
 Known faults, reproduced here and nowhere else:
@@ -63,16 +62,8 @@ starts from weights of TensorFlow's generator, here of NumPy's. Absent: metrics 
 from __future__ import annotations
 
 from brainmark.brainscore.metrics.assemblies import Aggregate, aggregate, average_repetition
-from brainmark.brainscore.metrics.behavior import ImageLevel, behavior_ceiled, i1, i1n, i2, i2n, o1, o2
-from brainmark.brainscore.metrics.ceilings import (
-    Extrapolated,
-    explained_variance,
-    explained_variance_per_neuroid,
-    internal_consistency,
-    ratio,
-    squared_ratio,
-)  # fmt: skip
-from brainmark.brainscore.metrics.distributions import ks_similarity, property_similarity
+from brainmark.brainscore.metrics.behavior import ImageLevel, image_level
+from brainmark.brainscore.metrics.ceilings import ExtrapolationCeiling, SampledExtrapolation, internal_consistency
 from brainmark.brainscore.metrics.labels import (
     accuracy,
     accuracy_distance,
@@ -80,26 +71,24 @@ from brainmark.brainscore.metrics.labels import (
     error_consistency,
     error_consistency_ceiling,
     value_delta,
-)  # fmt: skip
+)
 from brainmark.brainscore.metrics.language import linear_pearsonr, pearsonr, ridge_pearsonr
-from brainmark.brainscore.metrics.pools import SampledExtrapolation
 from brainmark.brainscore.metrics.regression import (
-    by_subject,
+    SpanTime,
+    by_time,
     linear_predictivity,
-    linear_predictivity_split,
     neuron_to_neuron,
-    neuron_to_neuron_split,
     pls,
-    pls_split,
-    prepared,
+    prepare_units,
     reverse_pls,
     ridge,
-    ridge_split,
     ridgecv,
-    ridgecv_split,
-)  # fmt: skip
+    spantime_pls,
+    spantime_ridge,
+    train_test,
+)
 from brainmark.brainscore.metrics.similarity import cka, cka_cv, rdm, rdm_cv, rsa_ceiling
 from brainmark.brainscore.metrics.solution_times import SolutionTimes
 from brainmark.brainscore.metrics.splits import grouped_folds, shuffle_splits, stratified_splits
 from brainmark.brainscore.metrics.thresholds import elevations, threshold, threshold_ceiling, threshold_elevation
-from brainmark.brainscore.metrics.times import SpanTime, by_time, spantime_pls, spantime_ridge
+from brainmark.brainscore.metrics.tuning import property_similarity

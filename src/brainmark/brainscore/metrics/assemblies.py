@@ -21,6 +21,11 @@ class Aggregate(NamedTuple):
     error: float
 
 
+def one_value(comparison: Comparison) -> float:
+    """Return the published score alone."""
+    return aggregate(comparison).value
+
+
 def aggregate(comparison: Comparison) -> Aggregate:
     """Return the median over units in each split, averaged over splits, and the scatter of these over sqrt(splits).
 
@@ -64,7 +69,7 @@ def single(value: float, error: float | None = None, details: dict[str, float] |
     return Comparison(xr.DataArray([value], dims="population", coords={"population": ["all"]}), details=more)
 
 
-def paired(
+def pair(
     prediction: Recording, target: Recording
 ) -> tuple[
     Bool[np.ndarray, "presentation _"] | Real[np.ndarray, "presentation _"], Float[np.ndarray, "presentation neuroid"]
@@ -77,18 +82,18 @@ def paired(
     ------
     InvalidMeasurement : presentations that do not correspond or stand twice, NaN.
     """
-    x, y, order = aligned(prediction, target)
+    x, y, order = align(prediction, target)
     return x if order is None else x[order], y
 
 
-def aligned(
+def align(
     prediction: Recording, target: Recording
 ) -> tuple[
     Float[np.ndarray, "_ _"], Float[np.ndarray, "presentation neuroid"], Integer[np.ndarray, " presentation"] | None
 ]:
     """Return the values (presentation, neuroid) of both as they stand, and where the prediction has the target's rows.
 
-    The order is None where both have the same. Raises as `paired`.
+    The order is None where both have the same. Raises as `pair`.
     """
     x, y = matrix(prediction, "prediction"), matrix(target, "target")
     if isinstance(prediction, xr.DataArray) and isinstance(target, xr.DataArray):
@@ -168,7 +173,7 @@ def average_repetition(recording: xr.DataArray, by: Sequence[str] | None = None)
     if "repetition" in recording.dims:
         recording = recording.mean("repetition", skipna=True, keep_attrs=True)
     along = [str(c) for c, v in recording.coords.items() if v.dims == ("presentation",) and c != "repetition"]
-    group, first = grouped([recording.coords[c].values for c in by or along])
+    group, first = group_rows([recording.coords[c].values for c in by or along])
     values = recording.transpose("presentation", ...).values
     coords: dict[str, Any] = {
         str(c): v for c, v in recording.coords.items() if "presentation" not in v.dims and c != "repetition"
@@ -180,7 +185,7 @@ def average_repetition(recording: xr.DataArray, by: Sequence[str] | None = None)
     )
 
 
-def grouped(
+def group_rows(
     columns: Sequence[Shaped[np.ndarray, " row"]],
 ) -> tuple[Integer[np.ndarray, " row"], Integer[np.ndarray, " group"]]:
     """Return for each row the number of its group, in the sorted order of the labels, and a row of each group."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from brainmark.brainscore.metrics.assemblies import Aggregate, by_split
+from brainmark.brainscore.metrics.assemblies import by_split
 from brainmark.core.comparison import Comparison
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.libraries import np, pd, scipy, xr
+from brainmark.core.registry import metric
+from brainmark.core.vocabulary import MetricExample, add_comparison, add_noise
 from brainmark.metrics._arrays.shapes import Float, Integer
 from brainmark.metrics.statistics.averages import known_mean, weighted_mean
+from brainmark.metrics.statistics.correlation import pearson
 
 _CAP = 5.0  # d' is clipped to this
 
@@ -58,22 +61,22 @@ class ImageLevel:
         ------
         InvalidMeasurement : a half of the trials lacks images or choices of the model.
         """
-        coded = _Trials.of(trials)
-        halves = [coded.table(first, self.objects) for first, _ in _halvings(trials.size, self.repetitions)]
-        model = self._indices(_model_table(prediction, coded))
+        coded = _CodedTrials.of(trials)
+        halves = [coded.table(first, self.objects) for first, _ in _draw_halves(trials.size, self.repetitions)]
+        model = self._indices(_tabulate_model(prediction, coded))
         return self._compare([(model, self._indices(half)) for half in halves], trials)
 
     def ceiling(self, trials: xr.DataArray) -> Comparison:
         """Correlate the d' of random halves of the trials; no correction for their length."""
-        coded = _Trials.of(trials)
+        coded = _CodedTrials.of(trials)
         pairs = [
             (self._indices(coded.table(first, self.objects)), self._indices(coded.table(second, self.objects)))
-            for first, second in _halvings(trials.size, self.repetitions)
+            for first, second in _draw_halves(trials.size, self.repetitions)
         ]
         return self._compare(pairs, trials)
 
     def _compare(self, pairs: list[tuple[_Indices, _Indices]], trials: xr.DataArray) -> Comparison:
-        values = np.array([[_correlation(one, other)] for one, other in pairs])
+        values = np.array([[_correlate(one, other)] for one, other in pairs])
         made = by_split(values, trials, dim="population")
         error = float(np.std(values))  # published: not divided by the root of their number
         return replace(made, details=made.details | {"error": error})
@@ -84,7 +87,7 @@ class ImageLevel:
             return _Indices(known_mean(d.T) if self.collapse else d, table.images, table.choices)
         d = dprimes(table.p, table.truth)
         if self.normalize:
-            d = d - _by_object(d, table.truth)[table.truth]
+            d = d - _average_by_object(d, table.truth)[table.truth]
         if self.collapse:
             d = known_mean(d)
         return _Indices(d, table.images, table.choices)
@@ -112,7 +115,7 @@ def dprimes(
     (image, choice): z(1 - p) less z of the mean p over images of the distractor for which the object was chosen,
     clipped to -5 .. 5. NaN where both are certain in the same way; `brainmark.metrics.behavior.patterns` has 0 there.
     """
-    false_alarms = _by_object(p, truth)  # (object, choice)
+    false_alarms = _average_by_object(p, truth)  # (object, choice)
     with np.errstate(invalid="ignore"):
         d = scipy.special.ndtri(1 - p) - scipy.special.ndtri(false_alarms.T[truth])
     return np.clip(d, -_CAP, _CAP)
@@ -126,12 +129,12 @@ def object_dprimes(
     z of the mean chance that images of one object are told from the other, less z of the mean chance of taking images
     of the other for it. Parameters as in `dprimes`.
     """
-    false_alarms = _by_object(p, truth)
+    false_alarms = _average_by_object(p, truth)
     with np.errstate(invalid="ignore"):
         return np.clip(scipy.special.ndtri(1 - false_alarms.T) - scipy.special.ndtri(false_alarms), -_CAP, _CAP)
 
 
-def _by_object(
+def _average_by_object(
     values: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
 ) -> Float[np.ndarray, "choice choice"]:
     """Mean over the images of each object, (choice, choice); NaN does not count."""
@@ -139,7 +142,7 @@ def _by_object(
 
 
 @dataclass(frozen=True)
-class _Trials:
+class _CodedTrials:
     """Trials with labels as numbers."""
 
     image: np.ndarray
@@ -150,7 +153,7 @@ class _Trials:
     choices: np.ndarray
 
     @classmethod
-    def of(cls, trials: xr.DataArray) -> _Trials:
+    def of(cls, trials: xr.DataArray) -> _CodedTrials:
         lacking = {"stimulus_id", "truth", "sample_obj", "dist_obj"} - set(map(str, trials.coords))
         if trials.ndim != 1 or lacking:
             raise InvalidMeasurement(
@@ -183,7 +186,7 @@ class _Trials:
         return _Table(p, self.truth, self.images, self.choices)
 
 
-def _model_table(prediction: xr.DataArray, trials: _Trials) -> _Table:
+def _tabulate_model(prediction: xr.DataArray, trials: _CodedTrials) -> _Table:
     images = pd.Index(prediction.coords["stimulus_id"].values)
     choices = pd.Index(prediction.coords["choice"].values)
     rows, columns = images.get_indexer(pd.Index(trials.images)), choices.get_indexer(pd.Index(trials.choices))
@@ -197,7 +200,7 @@ def _model_table(prediction: xr.DataArray, trials: _Trials) -> _Table:
     return _Table(p, trials.truth, trials.images, trials.choices)
 
 
-def _halvings(count: int, repetitions: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _draw_halves(count: int, repetitions: int) -> list[tuple[np.ndarray, np.ndarray]]:
     generator = np.random.RandomState(0)
     halves: list[tuple[np.ndarray, np.ndarray]] = []
     for _ in range(repetitions):
@@ -207,45 +210,54 @@ def _halvings(count: int, repetitions: int) -> list[tuple[np.ndarray, np.ndarray
     return halves
 
 
-def _correlation(one: _Indices, other: _Indices) -> float:
+def _correlate(one: _Indices, other: _Indices) -> float:
     x, y = one.d.ravel(), other.d.ravel()
     known = np.isfinite(x) & np.isfinite(y)
-    return float(np.corrcoef(x[known], y[known])[0, 1]) if known.sum() > 1 else float("nan")
+    return float(pearson(x[known, None], y[known, None])[0]) if known.sum() > 1 else float("nan")
 
 
-def i1() -> ImageLevel:
-    """Return ``i1``: d' of each image, averaged over distractors."""
-    return ImageLevel(collapse=True, normalize=False)
+FORMS = {  # name: averaged over distractors (other objects), less the mean of each object and distractor, of objects
+    "i1": ImageLevel(collapse=True, normalize=False),
+    "i1n": ImageLevel(collapse=True, normalize=True),
+    "i2": ImageLevel(collapse=False, normalize=False),
+    "i2n": ImageLevel(collapse=False, normalize=True),
+    "o1": ImageLevel(collapse=True, normalize=False, objects=True),
+    "o2": ImageLevel(collapse=False, normalize=False, objects=True),
+}
 
 
-def i1n() -> ImageLevel:
-    """Return i1 less the mean of each object and distractor."""
-    return ImageLevel(collapse=True, normalize=True)
+@add_comparison("object trials")
+def object_trials(count: int, generator: np.random.Generator) -> MetricExample:
+    """Return probabilities of 4 objects, and many choices between the right one and another."""
+    objects, ids = np.array(["ant", "bee", "cat", "dog"]), np.array([f"image-{i:03d}" for i in range(count)])
+    truth = np.arange(count) % 4
+    evidence = generator.standard_normal((count, 4)) + 1.5 * np.eye(4)[truth]
+    image = np.repeat(np.arange(count), 120)
+    other = (truth[image] + 1 + generator.integers(3, size=len(image))) % 4
+    right = generator.random(len(image)) < 1 / (1 + np.exp(evidence[image, other] - evidence[image, truth[image]]))
+    columns = {"stimulus_id": ids[image], "truth": objects[truth[image]], "sample_obj": objects[truth[image]]}
+    columns |= {"dist_obj": objects[other]}
+    trials = xr.DataArray(
+        objects[np.where(right, truth[image], other)],
+        dims="presentation",
+        coords={name: ("presentation", values) for name, values in columns.items()},
+    )
+    shares = np.exp(evidence) / np.exp(evidence).sum(1, keepdims=True)
+    coords = {"stimulus_id": ("presentation", ids), "choice": objects}
+    answers = xr.DataArray(shares, dims=("presentation", "choice"), coords=coords)
+    return MetricExample(answers, trials, chosen=True, disturb=lambda *given: abs(add_noise(*given)))
 
 
-def i2() -> ImageLevel:
-    """Return i2: d' of each image and distractor."""
-    return ImageLevel(collapse=False, normalize=False)
-
-
-def i2n() -> ImageLevel:
-    """Return ``i2n``: d' of each image and distractor, less the mean of each object and distractor."""
-    return ImageLevel(collapse=False, normalize=True)
-
-
-def o1() -> ImageLevel:
-    """Return o1: d' of each object, averaged over the objects that it may be taken for."""
-    return ImageLevel(collapse=True, normalize=False, objects=True)
-
-
-def o2() -> ImageLevel:
-    """Return o2: d' of each pair of objects."""
-    return ImageLevel(collapse=False, normalize=False, objects=True)
-
-
-def behavior_ceiled(score: Comparison, ceiling: Comparison) -> Aggregate:
-    """Return r / sqrt(ceiling) in each repetition, averaged; the error is their standard deviation."""
-    if score.splits is None or ceiling.splits is None:
-        raise InvalidMeasurement("score and ceiling are divided repetition by repetition; one has none")
-    ratios = score.splits.values[:, 0] / np.sqrt(ceiling.splits.values[:, 0])
-    return Aggregate(float(ratios.mean()), float(ratios.std()))
+@metric(
+    "brainscore-image-level",
+    summary="Which images are taken for which objects (i1 to i2n; o1, o2: objects), as Brain-Score publishes it.",
+    cite="rajalingham2018",
+    compares="object trials",
+    domain="vision",
+    tags=("behavior", "brainscore"),
+)
+def image_level(form: str = "i2n") -> ImageLevel:
+    """Return the metric of a published name: ``i1`` ... ``o2``. Raises UnknownName."""
+    if form not in FORMS:
+        raise UnknownName("form of image-level behaviour", form, FORMS)
+    return FORMS[form]

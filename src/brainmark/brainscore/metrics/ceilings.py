@@ -1,20 +1,20 @@
-"""Ceilings of the published scores, and how scores are divided by them."""
+"""Ceilings of the published scores: halves of the repetitions, and subjects who predict each other."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from brainmark.brainscore.metrics.assemblies import Aggregate, by_split, grouped, means, single
+from brainmark.brainscore.metrics.assemblies import by_split, group_rows, means
 from brainmark.brainscore.metrics.splits import shuffle_splits
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.metrics._arrays.backend import all_finite
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers
-from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics._arrays.shapes import Shaped
 from brainmark.metrics.statistics.correlation import pearson
 
 
@@ -35,17 +35,17 @@ def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) 
     """
     check_filled(target, "target")
     check_numbers(target.values, "target", missing=True)
-    trials = _trials(target)
+    trials = _arrange_trials(target)
     if len(trials) < 2:
         raise InvalidMeasurement("a split-half ceiling needs at least two repetitions")
     halves = [half for fold in shuffle_splits(len(trials), splits, 0.5, seed) for half in fold]
-    averages = _averages(trials, halves)
+    averages = _average_halves(trials, halves)
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.stack([np.asarray(pearson(averages[2 * k], averages[2 * k + 1])) for k in range(splits)])
         return by_split(2 * r / (1 + r), target)
 
 
-def _averages(trials: np.ndarray, halves: Sequence[np.ndarray]) -> np.ndarray:
+def _average_halves(trials: np.ndarray, halves: Sequence[np.ndarray]) -> np.ndarray:
     """Mean (half, stimulus, neuroid) over some repetitions each, of what was measured."""
     weights = np.zeros((len(halves), len(trials)), trials.dtype)
     for row, half in zip(weights, halves, strict=True):
@@ -60,7 +60,7 @@ def _averages(trials: np.ndarray, halves: Sequence[np.ndarray]) -> np.ndarray:
     return averages.reshape(len(halves), *trials.shape[1:])
 
 
-def _trials(target: xr.DataArray) -> np.ndarray:
+def _arrange_trials(target: xr.DataArray) -> np.ndarray:
     """Return trials (repetition, stimulus, neuroid); NaN where a stimulus lacks a repetition."""
     if "repetition" in target.dims:
         return target.transpose("repetition", "presentation", "neuroid").values
@@ -75,40 +75,15 @@ def _trials(target: xr.DataArray) -> np.ndarray:
         blocks = ids.reshape(len(names), n)
         if (code.reshape(len(names), n) == np.arange(len(names))[:, None]).all() and (blocks == blocks[0]).all():
             return values.reshape(len(names), n, -1)
-    group, first = grouped([ids])
+    group, first = group_rows([ids])
     cell, where = np.unique(group * len(names) + code, return_inverse=True)
     trials = np.full((len(first) * len(names), values.shape[1]), np.nan, values.dtype)
     trials[cell] = means(values, where, len(cell))
     return trials.reshape(len(first), len(names), -1).swapaxes(0, 1)
 
 
-def explained_variance(score: Aggregate, ceiling: Aggregate) -> Aggregate:
-    """Return r^2 / reliability (since 2026); the sign of r is lost, and the error stays that of r."""
-    return Aggregate(score.value**2 / ceiling.value, score.error)
-
-
-def squared_ratio(score: Aggregate, ceiling: Aggregate) -> Aggregate:
-    """Return (r / reliability)^2, used before 2026 and still by one study; sign and error as above."""
-    return Aggregate((score.value / ceiling.value) ** 2, score.error)
-
-
-def ratio(score: Aggregate, ceiling: Aggregate) -> Aggregate:
-    """Return score / ceiling (behaviour, RDMs, language); the error stays that of the raw score."""
-    return Aggregate(score.value / ceiling.value, score.error)
-
-
-def explained_variance_per_neuroid(score: Comparison, ceiling: Comparison) -> float:
-    """Return the mean over neuroids of r^2 / reliability; NaN neuroids do not count."""
-    r, reliability = (np.asarray(c.values.values, float) for c in (score, ceiling))
-    if r.shape != reliability.shape:
-        raise InvalidMeasurement(f"score has {r.size} neuroids, ceiling {reliability.size}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return float(np.nanmean(r**2 / reliability))
-
-
 @dataclass(frozen=True)
-class Extrapolated:
+class ExtrapolationCeiling:
     """Ceiling of brainscore-language: how well subjects predict one held out, extrapolated to infinitely many.
 
     For pools of 2, 3, ... all subjects, every subject of the pool is predicted by the others with the metric; per
@@ -127,53 +102,53 @@ class Extrapolated:
     bootstraps: int = 100
 
     def __call__(self, target: xr.DataArray) -> Comparison:
-        """Return the ceiling of each neuroid of a target (presentation, neuroid)."""
+        """Return the ceiling of each neuroid of a target (presentation, neuroid).
+
+        Raises
+        ------
+        InvalidMeasurement : no such coordinate, or too few subjects.
+        """
         if self.coordinate not in target.coords:
             raise InvalidMeasurement(f"target has no coordinate {self.coordinate!r} along neuroid")
         subjects = np.asarray(target.coords[self.coordinate].values)
-        names = sorted(set(subjects.tolist()))
+        names = np.array(sorted(set(subjects.tolist())))
         if len(names) < 3:
             raise InvalidMeasurement(f"extrapolation over subjects needs at least 3; there are {len(names)}")
         sizes = np.arange(2, len(names) + 1)
-        collected = [self._collect(target, subjects, names, int(size)) for size in sizes]
-        return self.extrapolated(target, sizes, collected)
-
-    def extrapolated(
-        self,
-        target: xr.DataArray,
-        sizes: Real[np.ndarray, " size"],
-        collected: Sequence[Float[np.ndarray, "_ neuroid"]],
-    ) -> Comparison:
-        """Return the ceiling of each neuroid from its scores (any, neuroid) in pools of each size; NaN: no score."""
+        collected = [
+            np.concatenate([self._predict(target, subjects, members, chosen) for members, chosen in pools])
+            for pools in self.draw_pools(names)
+        ]
         # the fit tries tau below 0, where the exponential overflows; two sizes leave no covariance, which nobody uses
         with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Covariance of the parameters")
             v0 = np.array(
                 [self._extrapolate(sizes, [c[:, k] for c in collected]) for k in range(target.sizes["neuroid"])]
             )
-        error = {"error": float("nan")}
         coords = {str(k): v for k, v in target.coords.items() if v.dims == ("neuroid",)}
-        return Comparison(xr.DataArray(v0, dims="neuroid", coords=coords), details=error)
+        return Comparison(xr.DataArray(v0, dims="neuroid", coords=coords), details={"error": float("nan")})
 
-    def _collect(self, target: xr.DataArray, subjects: np.ndarray, names: Sequence[str], size: int) -> np.ndarray:
-        """Scores (combination x split, neuroid) of all pools of a size, NaN where a neuroid's subject was not in it."""
-        rows: list[np.ndarray] = []
-        for pool in combinations(names, size):
-            scores: np.ndarray | None = None
-            for subject in pool:
-                own = np.flatnonzero(subjects == subject)
-                others = np.flatnonzero(np.isin(subjects, [s for s in pool if s != subject]))
-                result = self.metric(target.isel(neuroid=others), target.isel(neuroid=own))
-                splits = result.splits if result.splits is not None else result.values.expand_dims("split")
-                if scores is None:
-                    scores = np.full((splits.sizes["split"], len(subjects)), np.nan)
-                scores[:, own] = splits.values
-            assert scores is not None
-            rows.append(scores)
-        return np.concatenate(rows)
+    def draw_pools(self, names: Shaped[np.ndarray, " subject"]) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+        """Yield the pools of each size, from two on: names of their members, and of those who are predicted."""
+        for size in range(2, len(names) + 1):
+            yield [(np.array(pool), np.array(pool)) for pool in combinations(names, size)]
+
+    def _predict(
+        self, target: xr.DataArray, subjects: np.ndarray, members: np.ndarray, chosen: np.ndarray
+    ) -> np.ndarray:
+        """Return scores (split, neuroid) of the chosen members, each predicted by the other ones; NaN elsewhere."""
+        scores = np.full((1, len(subjects)), np.nan)
+        for subject in chosen:
+            own = np.flatnonzero(subjects == subject)
+            others = np.flatnonzero(np.isin(subjects, members[members != subject]))
+            result = self.metric(target.isel(neuroid=others), target.isel(neuroid=own))
+            splits = result.splits if result.splits is not None else result.values.expand_dims("split")
+            if len(scores) != splits.sizes["split"]:
+                scores = np.repeat(scores[:1], splits.sizes["split"], axis=0)
+            scores[:, own] = splits.values
+        return scores
 
     def _extrapolate(self, sizes: np.ndarray, scores: Sequence[np.ndarray]) -> float:
-
         generator = np.random.RandomState(0)
         known = [s[np.isfinite(s)] for s in scores]
         fitted: list[float] = []
@@ -194,6 +169,36 @@ def _saturation(x: np.ndarray, v0: float, tau: float) -> np.ndarray:
     return v0 * (1 - np.exp(-x / tau))
 
 
-def constant(value: float) -> Comparison:
-    """Return a ceiling that a study states as a number."""
-    return single(value)
+@dataclass(frozen=True)
+class SampledExtrapolation(ExtrapolationCeiling):
+    """The ceiling of Pereira 2018: ten random pools of each size, with five draws of held-out subjects.
+
+    All draws come from two generators of seed 0. The published draws also follow the order in which Python iterates
+    over a set of subjects' names, which differs from process to process for text; here it is their sorted order, as
+    it is there for small integers.
+
+    Attributes
+    ----------
+    pools : different ordered draws of subjects of each size; two of them may hold the same subjects.
+    held_out : draws of a subject to predict from the others of a pool, with replacement.
+    """
+
+    coordinate: str = "subject"
+    pools: int = 10
+    held_out: int = 5
+
+    def draw_pools(self, names: Shaped[np.ndarray, " subject"]) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+        """Yield the pools of each size. Raises InvalidMeasurement: too few subjects for so many draws of two."""
+        if len(names) * (len(names) - 1) < self.pools:
+            raise InvalidMeasurement(f"{len(names)} subjects are too few for {self.pools} draws of two")
+        pools, held_out = np.random.RandomState(0), np.random.RandomState(0)
+        for size in range(2, len(names) + 1):
+            drawn: set[tuple[int, ...]] = set()
+            while len(drawn) < self.pools:
+                drawn.add(tuple(pools.choice(len(names), size=size, replace=False).tolist()))
+            found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+            for pool in drawn:  # in the order of the set, as published: it decides who is held out
+                members = names[np.sort(np.array(pool))]
+                chosen = members[np.unique(held_out.choice(size, size=self.held_out))]
+                found[str(tuple(names[list(pool)].tolist()))] = members, chosen
+            yield [found[key] for key in sorted(found)]

@@ -6,16 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from brainmark.brainscore.metrics.assemblies import aggregate
-from brainmark.brainscore.metrics.behavior import behavior_ceiled
-from brainmark.brainscore.metrics.ceilings import explained_variance, ratio
-from brainmark.brainscore.metrics.times import Bin
+from brainmark.brainscore.metrics.assemblies import one_value
+from brainmark.brainscore.metrics.regression import Bin
 from brainmark.core.comparison import Comparison
+from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
-
-
-def _value(comparison: Comparison) -> float:
-    return aggregate(comparison).value
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class PublishedConvention:
     """
 
     ratio: Callable[[Comparison, Comparison], float]
-    one_number: Callable[[Comparison], float] = _value
+    one_number: Callable[[Comparison], float] = one_value
 
     def align(self, raw: Comparison, ceiling: Comparison | None) -> tuple[Comparison, Comparison | None]:
         """Return both as they are."""
@@ -48,28 +43,31 @@ class PublishedConvention:
         return np.empty(0), np.empty(0)
 
 
-def _explain(score: Comparison, ceiling: Comparison) -> float:
-    return explained_variance(aggregate(score), aggregate(ceiling)).value
-
-
 def _explain_over_time(score: Comparison, ceiling: Comparison) -> float:
     """Return mean r^2 over mean reliability; bins without either do not count."""
     known = np.isfinite(score.array) & np.isfinite(ceiling.array)
     return float((score.array[known] ** 2).mean() / ceiling.array[known].mean()) if known.any() else math.nan
 
 
+def _divide_halvings(score: Comparison, ceiling: Comparison) -> float:
+    """Return r / sqrt(ceiling) in each halving of the trials, averaged."""
+    if score.splits is None or ceiling.splits is None:
+        raise InvalidMeasurement("score and ceiling are divided halving by halving; one has none")
+    return float((score.splits.values[:, 0] / np.sqrt(ceiling.splits.values[:, 0])).mean())
+
+
 def _divide(score: Comparison, ceiling: Comparison) -> float:
-    return ratio(aggregate(score), aggregate(ceiling)).value
+    return one_value(score) / one_value(ceiling)
 
 
-EXPLAINED_VARIANCE = PublishedConvention(_explain)
+EXPLAINED_VARIANCE = PublishedConvention(lambda score, ceiling: one_value(score) ** 2 / one_value(ceiling))
 """Recordings: r^2 / reliability, each the median over neuroids of a split, averaged over splits."""
 
 OVER_TIME = PublishedConvention(_explain_over_time, Comparison.aggregate)
 """Recordings with time bins: published is one value a bin (see `Score.units`); the whole is ours."""
 
-IMAGE_LEVEL = PublishedConvention(lambda score, ceiling: behavior_ceiled(score, ceiling).value)
-"""Image-level behaviour: r / sqrt(ceiling) in each halving of the trials, averaged."""
+IMAGE_LEVEL = PublishedConvention(_divide_halvings)
+"""Image-level behaviour: r / sqrt(ceiling)."""
 
 BOUNDED_RATIO = PublishedConvention(lambda score, ceiling: min(max(_divide(score, ceiling), 0.0), 1.0))
 """Error consistency: score / ceiling within 0 and 1."""
@@ -77,13 +75,13 @@ BOUNDED_RATIO = PublishedConvention(lambda score, ceiling: min(max(_divide(score
 RATIO = PublishedConvention(_divide)
 """Object solution times: score / ceiling."""
 
-PLAIN = PublishedConvention(lambda score, _: _value(score))
+PLAIN = PublishedConvention(lambda score, _: one_value(score))
 """Accuracy: as it is."""
 
 
 def over_bins(parts: Mapping[Bin, Comparison]) -> Comparison:
     """Put the comparisons of time bins together: the published value of each."""
     edges = {f"time_bin_{edge}": ("time_bin", [b[k] for b in parts]) for k, edge in enumerate(("start", "end"))}
-    values = [aggregate(part).value for part in parts.values()]
+    values = [one_value(part) for part in parts.values()]
     notes = tuple(dict.fromkeys(note for part in parts.values() for note in part.notes))
     return Comparison(xr.DataArray(values, dims="time_bin", coords=edges), center="mean", notes=notes)

@@ -7,9 +7,11 @@ from itertools import combinations, product
 from typing import TypeAlias
 
 from brainmark.brainscore.metrics.assemblies import single
-from brainmark.core.comparison import Comparison
+from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, pd, xr
+from brainmark.core.registry import metric
+from brainmark.core.vocabulary import MetricExample, add_comparison
 from brainmark.metrics._arrays.shapes import Bool, Shaped
 
 Pairwise: TypeAlias = "Callable[[np.ndarray, np.ndarray], float]"
@@ -38,12 +40,12 @@ def error_consistency(prediction: xr.DataArray, target: xr.DataArray) -> Compari
     Comparison with the magnitude of the mean; the error is the standard deviation over subjects and conditions.
     """
     model, people = _Observer(prediction), _observers(target)
-    return _consistency([_conditions(model, person, kappa) for person in people])
+    return _summarize([_compare_conditions(model, person, kappa) for person in people])
 
 
 def error_consistency_ceiling(target: xr.DataArray) -> Comparison:
     """Error consistency of every pair of subjects."""
-    return _consistency([_conditions(a, b, kappa) for a, b in combinations(_observers(target), 2)])
+    return _summarize([_compare_conditions(a, b, kappa) for a, b in combinations(_observers(target), 2)])
 
 
 def kappa(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
@@ -52,6 +54,49 @@ def kappa(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " pres
     expected = p * q + (1 - p) * (1 - q)
     observed = (one == other).mean()
     return float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")
+
+
+@add_comparison("object labels")
+def object_labels(count: int, generator: np.random.Generator) -> MetricExample:
+    """Return the labels that one person gave, and the same labels, of which a third are wrong."""
+    names = np.array(["ant", "bee", "cat", "dog"])
+    truth, wrong = np.arange(count) % 4, generator.random(count) < 1 / 3
+    columns = {"stimulus_id": [f"image-{i:03d}" for i in range(count)], "truth": names[truth]}
+    columns |= {"condition": np.arange(count) // 4 % 2, "subject": np.full(count, "person")}
+    coords = {name: ("presentation", values) for name, values in columns.items()}
+    target = xr.DataArray(names[np.where(wrong, truth - 1, truth)], dims="presentation", coords=coords)
+    return MetricExample(target.drop_vars("subject"), target, chosen=True, disturb=_mislabel)
+
+
+def _mislabel(labels: xr.DataArray, level: float, generator: np.random.Generator) -> xr.DataArray:
+    changed = generator.random(labels.shape) < level / (1 + level)
+    return labels.copy(data=np.where(changed, "nothing", labels.values))
+
+
+@metric(
+    "brainscore-accuracy",
+    summary="Share of equal labels, as Brain-Score publishes it.",
+    cite="geirhos2021",
+    compares="object labels",
+    chance=None,
+    tags=("behavior", "engineering", "brainscore"),
+)
+def published_accuracy() -> Metric:
+    """Return `accuracy`; the target's coordinate ``truth`` holds the right labels."""
+    return lambda prediction, target: accuracy(prediction, target.coords["truth"])
+
+
+@metric(
+    "brainscore-error-consistency",
+    summary="Whether errors are made on the same stimuli (Cohen's kappa), as Brain-Score publishes it.",
+    cite="geirhos2021",
+    compares="object labels",
+    chance=None,
+    tags=("behavior", "brainscore"),
+)
+def published_error_consistency() -> Metric:
+    """Return `error_consistency`."""
+    return error_consistency
 
 
 def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray, variables: Sequence[str] = ()) -> Comparison:
@@ -63,13 +108,13 @@ def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray, variables:
     variables : coordinates; distances are taken in each combination of their values that both have, then averaged.
     """
     model = _Observer(prediction)
-    near = [_near(model, person, variables) for person in _observers(target)]
+    near = [_average_nearness(model, person, variables) for person in _observers(target)]
     return single(abs(float(np.mean(near))), float(np.std(near)))
 
 
 def accuracy_distance_ceiling(target: xr.DataArray) -> Comparison:
     """Accuracy distance of every pair of subjects, the second of which is the reference."""
-    near = [_near(a, b, ()) for a, b in combinations(_observers(target), 2)]
+    near = [_average_nearness(a, b, ()) for a, b in combinations(_observers(target), 2)]
     return single(abs(float(np.mean(near))), float(np.std(near)))
 
 
@@ -112,27 +157,27 @@ def _observers(target: xr.DataArray) -> list[_Observer]:
     return [_Observer(target.isel(presentation=np.flatnonzero(code == k))) for k in range(len(names))]
 
 
-def _compared(one: _Observer, other: _Observer, where: Sequence[tuple[str, object]], compare: Pairwise) -> float:
+def _compare(one: _Observer, other: _Observer, where: Sequence[tuple[str, object]], compare: Pairwise) -> float:
     rows, others = one.rows(where), other.rows(where)
     ids = one.coords["stimulus_id"][rows], other.coords["stimulus_id"][others]
     if len(rows) != len(others) or (ids[0] != ids[1]).any():
-        raise InvalidMeasurement(f"observers saw different stimuli{_where(where)}: {len(rows)} and {len(others)}")
+        raise InvalidMeasurement(f"observers saw different stimuli{_say_where(where)}: {len(rows)} and {len(others)}")
     truth = other.coords["truth"][others]
     right = one.labels[rows] == (truth if compare is nearness else one.coords["truth"][rows])
     return compare(right, other.labels[others] == truth)
 
 
-def _where(values: Sequence[tuple[str, object]]) -> str:
+def _say_where(values: Sequence[tuple[str, object]]) -> str:
     return " where " + ", ".join(f"{k} is {str(v)!r}" for k, v in values) if values else ""
 
 
-def _conditions(one: _Observer, other: _Observer, compare: Pairwise) -> list[float]:
+def _compare_conditions(one: _Observer, other: _Observer, compare: Pairwise) -> list[float]:
     if "condition" not in other.coords:
         raise InvalidMeasurement("labels have no coordinate 'condition'")
-    return [_compared(one, other, [("condition", c)], compare) for c in np.unique(other.coords["condition"])]
+    return [_compare(one, other, [("condition", c)], compare) for c in np.unique(other.coords["condition"])]
 
 
-def _consistency(kappas: list[list[float]]) -> Comparison:
+def _summarize(kappas: list[list[float]]) -> Comparison:
     values = np.array(kappas)
     by_subject = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in values])
     known = values[np.isfinite(values)]
@@ -141,10 +186,10 @@ def _consistency(kappas: list[list[float]]) -> Comparison:
     return single(abs(float(np.nanmean(by_subject))), float(known.std()))
 
 
-def _near(one: _Observer, other: _Observer, variables: Sequence[str]) -> float:
+def _average_nearness(one: _Observer, other: _Observer, variables: Sequence[str]) -> float:
     if not variables:
-        return _compared(one, other, [], nearness)
+        return _compare(one, other, [], nearness)
     levels = [np.unique(other.coords[v]) for v in variables]
     cells = [list(zip(variables, cell, strict=True)) for cell in product(*levels)]
     both = [cell for cell in cells if len(one.rows(cell)) and len(other.rows(cell))]
-    return float(np.mean([_compared(one, other, cell, nearness) for cell in both]))
+    return float(np.mean([_compare(one, other, cell, nearness) for cell in both]))

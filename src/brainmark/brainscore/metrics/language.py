@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from brainmark.brainscore.metrics.assemblies import Recording, by_split, labels, paired, single
-from brainmark.brainscore.metrics.mappings import Mapping, ols_mapping, ridgecv_mapping
-from brainmark.brainscore.metrics.regression import in_published_order
+from brainmark.brainscore.metrics.assemblies import Recording, by_split, labels, pair, single
+from brainmark.brainscore.metrics.mappings import FitAndPredict, ols_mapping, ridgecv_mapping
+from brainmark.brainscore.metrics.regression import sort_training_rows
 from brainmark.brainscore.metrics.splits import grouped_folds, shuffle_splits
-from brainmark.core.comparison import Comparison
+from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
-from brainmark.metrics._arrays.inputs import check_numbers
+from brainmark.core.registry import metric
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Real
 from brainmark.metrics.statistics.averages import known_mean
 from brainmark.metrics.statistics.splits import Fold
@@ -35,7 +36,7 @@ class Linear:
     splits : folds.
     """
 
-    mapping: Mapping
+    mapping: FitAndPredict
     group: str | None = None
     splits: int = 10
 
@@ -46,14 +47,18 @@ class Linear:
         ------
         InvalidMeasurement : different presentations, NaN, no coordinate `group`.
         """
-        x, y = paired(prediction, target)
-        folds = in_published_order(self._folds(target, len(y)), target)
+        x, y = pair(prediction, target)
+        if (x == x[0]).all():
+            raise InvalidMeasurement(
+                "the prediction is the same for all presentations"
+            )  # published: 0, but for rounding
+        folds = sort_training_rows(self._split(target, len(y)), target)
         predictions, notes = self.mapping(x, y, folds)
-        r = np.stack([_pearson(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)])
+        r = np.stack([_correlate(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)])
         made = by_split(r, target, notes)
         return replace(made, details={"score": made.details["score"]})  # published without an error
 
-    def _folds(self, target: Recording, n: int) -> tuple[Fold, ...]:
+    def _split(self, target: Recording, n: int) -> tuple[Fold, ...]:
         if self.group is None:
             return shuffle_splits(n, self.splits)
         names = labels(target, self.group)
@@ -62,14 +67,50 @@ class Linear:
         return grouped_folds(names, self.splits)
 
 
+@metric(
+    "brainscore-linear-pearsonr",
+    summary="Predictivity by least squares exactly as brainscore-language publishes it.",
+    cite="schrimpf2021",
+    domain="language",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def linear_pearsonr(group: str | None = None, splits: int = 10) -> Linear:
     """Return ``linear_pearsonr``: least squares."""
     return Linear(partial(ols_mapping, cutoff=_CUTOFF), group, splits)
 
 
+@metric(
+    "brainscore-ridge-pearsonr",
+    summary="Predictivity by ridge with one penalty for all voxels, as brainscore-language publishes it.",
+    cite="schrimpf2021",
+    domain="language",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[float] = ALPHAS) -> Linear:
     """Return ``ridge_pearsonr``: one penalty for all voxels, chosen by leave-one-out on the training rows."""
     return Linear(partial(ridgecv_mapping, alphas=alphas), group, splits)
+
+
+@metric(
+    "brainscore-pearsonr",
+    summary="Magnitude of the correlation of two vectors, as brainscore-language publishes it.",
+    cite="schrimpf2021",
+    domain="language",
+    compares="judgements",
+    chance=None,
+    tags=("behavior", "brainscore"),
+)
+def published_pearsonr() -> Metric:
+    """Return `pearsonr` of measurements with the same stimuli."""
+
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        check_filled(prediction, "prediction")
+        check_same_stimuli(prediction, target)
+        return pearsonr(prediction, target)
+
+    return compare
 
 
 def pearsonr(
@@ -123,12 +164,12 @@ def reading_ceiling(target: xr.DataArray, splits: int = 10) -> Comparison:
     return single(float(np.median(corrected)), details={"error": float("nan")})
 
 
-def _pearson(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def _correlate(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     x = predicted - predicted.mean(axis=0)
     y = truth - truth.mean(axis=0, dtype=float)
     cross = np.einsum("nq,nq->q", x, y)
-    return cross / ((_length(x) + _SMALL) * (_length(y) + _SMALL))
+    return cross / ((_norm(x) + _SMALL) * (_norm(y) + _SMALL))
 
 
-def _length(x: np.ndarray) -> np.ndarray:
+def _norm(x: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("nq,nq->q", x, x))

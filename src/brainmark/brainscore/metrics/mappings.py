@@ -16,15 +16,15 @@ from brainmark.metrics.regression.spectrum import Spectrum
 from brainmark.metrics.statistics.splits import Fold
 
 
-def _evenly(start: float, stop: float, parts: int) -> list[float]:
+def _space(start: float, stop: float, parts: int) -> list[float]:
     return [start + i * ((stop - start) / parts) for i in range(parts)]
 
 
 ALPHAS = (
     *(0.01, 0.1, 0.5, 1.0),
-    *_evenly(1e1, 1e2, 4),
-    *(a for k in range(2, 6) for a in _evenly(10.0**k, 10.0 ** (k + 1), 18)),
-    *(*_evenly(1e6, 1e7, 18), 1e7),
+    *_space(1e1, 1e2, 4),
+    *(a for k in range(2, 6) for a in _space(10.0**k, 10.0 ** (k + 1), 18)),
+    *(*_space(1e6, 1e7, 18), 1e7),
 )
 """The 99 penalties of the published RidgeCV."""
 
@@ -35,11 +35,11 @@ _FEW_SQUARE = 2**24  # the same with few features a presentation, which make rou
 _FEW_CUT = 2**17  # the same with a cutoff, which takes most of the rounding away
 
 Predicted: TypeAlias = "tuple[list[np.ndarray], tuple[str, ...]]"
-Mapping: TypeAlias = "Callable[[np.ndarray | Features, np.ndarray, Sequence[Fold]], Predicted]"
+FitAndPredict: TypeAlias = "Callable[[np.ndarray | Features, np.ndarray, Sequence[Fold]], Predicted]"
 """features (n, p) or their products, targets (n, q), folds -> predictions (test, q) of each fold, notes."""
 
 
-def _by_fold(stacked: np.ndarray, folds: Sequence[Fold]) -> list[np.ndarray]:
+def _split_by_fold(stacked: np.ndarray, folds: Sequence[Fold]) -> list[np.ndarray]:
     return np.split(stacked, np.cumsum([len(f.test) for f in folds])[:-1])
 
 
@@ -56,7 +56,7 @@ def pls_mapping(
     except FloatingPointError:
         raise InvalidMeasurement("values are so large that their products overflow: rescale them") from None
     few = (f"PLS used {used} of {components} components: the data do not carry more",)
-    return _by_fold(predictions, folds), few if used < components else ()
+    return _split_by_fold(predictions, folds), few if used < components else ()
 
 
 def ridge_mapping(
@@ -66,7 +66,7 @@ def ridge_mapping(
     alpha: float = 1.0,
 ) -> Predicted:
     """Ridge regression with a fixed penalty."""
-    return _by_fold(ridge_predictions(shared_products(x), y, folds, [alpha])[0], folds), ()
+    return _split_by_fold(ridge_predictions(shared_products(x), y, folds, [alpha])[0], folds), ()
 
 
 def shared_products(x: Real[np.ndarray, "presentation unit"] | Features) -> Features:
@@ -87,7 +87,7 @@ def ridgecv_mapping(
     """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
     predictions, chosen = ridge_predictions(shared_products(x), y, folds, alphas, per_target=False, selection="loo")
     listed = ", ".join(f"{a:g}" for a in np.unique(chosen[:, 0]))
-    return _by_fold(predictions, folds), (f"penalties chosen: {listed}",)
+    return _split_by_fold(predictions, folds), (f"penalties chosen: {listed}",)
 
 
 def ols_mapping(
@@ -109,7 +109,7 @@ def ols_mapping(
     features = x if isinstance(x, Features) else prepare(x, wide=True)
     quick = left_out_least_squares(features, y, folds)
     if quick is not None:
-        return _by_fold(quick, folds), ()
+        return _split_by_fold(quick, folds), ()
     predictions: list[np.ndarray] = []
     for fold in folds:
         mean = y[fold.train].mean(axis=0, dtype=float)

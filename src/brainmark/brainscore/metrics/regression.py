@@ -1,4 +1,6 @@
-"""Regression-based metrics of the published scores: PLS, ridge, least squares, single units; reverse and split forms.
+"""Regression-based metrics of the published scores: PLS, ridge, least squares and single units.
+
+Each has a reverse form, one with its own test presentations, and one over time bins: one mapping, a score each.
 
 Ten random splits of 90/10 (seed 1) over the target's presentations, stratified where the published benchmarks do so;
 Pearson r per neuroid in each split; median over neuroids, mean over splits.
@@ -6,22 +8,24 @@ Pearson r per neuroid in each split; median over neuroids, mean over splits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from brainmark.brainscore.metrics.assemblies import (
     Recording,
-    aligned,
+    align,
     by_split,
     labels,
     matrix,
+    pair,
     positions,
     stimulus_ids,
-)  # fmt: skip
+)
 from brainmark.brainscore.metrics.mappings import (
     ALPHAS,
-    Mapping,
+    FitAndPredict,
+    Predicted,
     ols_mapping,
     pls_mapping,
     ridge_mapping,
@@ -29,10 +33,11 @@ from brainmark.brainscore.metrics.mappings import (
     shared_products,
     single_mapping,
 )  # fmt: skip
-from brainmark.brainscore.metrics.splits import shuffle_splits, stratified_splits
+from brainmark.brainscore.metrics.splits import random_splits
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.shapes import Float, Real, Shaped
 from brainmark.metrics.regression.features import Features
 from brainmark.metrics.statistics.correlation import pearson
@@ -40,7 +45,7 @@ from brainmark.metrics.statistics.splits import Fold
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedUnits:
     """Model units with the products that regressions on them share: for several regions on the same units.
 
     features : the products; identifiers : ``stimulus_id`` of each presentation, None for plain arrays.
@@ -50,7 +55,7 @@ class Prepared:
     identifiers: Shaped[np.ndarray, " presentation"] | None
 
 
-def prepared(prediction: Recording) -> Prepared:
+def prepare_units(prediction: Recording) -> PreparedUnits:
     """Compute once what `pls`, `ridge` and `ridgecv` need of model units (presentation, neuroid).
 
     Pass the result in the place of the prediction; the units themselves are not kept where they outnumber
@@ -58,7 +63,7 @@ def prepared(prediction: Recording) -> Prepared:
     """
     labelled = isinstance(prediction, xr.DataArray) and "stimulus_id" in prediction.coords
     ids = stimulus_ids(prediction, "prediction") if labelled else None  # pyright: ignore[reportArgumentType]
-    return Prepared(shared_products(matrix(prediction, "prediction")), ids)
+    return PreparedUnits(shared_products(matrix(prediction, "prediction")), ids)
 
 
 @dataclass(frozen=True)
@@ -75,32 +80,29 @@ class CrossValidated:
     reverse : predict model units from neuroids; the splits then follow the model's presentations.
     """
 
-    mapping: Mapping
+    mapping: FitAndPredict
     stratify: str | None = "object_name"
     splits: int = 10
     train_size: float = 0.9
     seed: int = 1
     reverse: bool = False
 
-    def __call__(self, prediction: Recording | Prepared, target: Recording) -> Comparison:
-        """Compare two recordings (presentation, neuroid), labelled or as arrays; the first one may be `prepared`.
+    def __call__(self, prediction: Recording | PreparedUnits, target: Recording) -> Comparison:
+        """Compare two recordings (presentation, neuroid), labelled or as arrays; or units of `prepare_units`.
 
         Raises
         ------
         InvalidMeasurement : different presentations, NaN, too few presentations.
         """
         if self.reverse:
-            if isinstance(prediction, Prepared):
+            if isinstance(prediction, PreparedUnits):
                 raise InvalidMeasurement("reverse regression predicts model units: pass them, not their products")
             prediction, target = target, prediction
         x, y, order = _sides(prediction, target)
         names = _strata(target, prediction, order, self.stratify)
-        if names is None:
-            folds = shuffle_splits(len(y), self.splits, self.train_size, self.seed)
-        else:
-            folds = stratified_splits(names, self.splits, self.train_size, self.seed)
-        folds = in_published_order(folds, target)
-        predictions, notes = self.mapping(x, *_as_given(y, folds, order))
+        folds = random_splits(len(y), names, self.splits, self.train_size, self.seed)
+        folds = sort_training_rows(folds, target)
+        predictions, notes = self.mapping(x, *_reorder(y, folds, order))
         r = [fold_r(p, y[f.test]) for p, f in zip(predictions, folds, strict=True)]
         return by_split(np.stack(r), target, notes)
 
@@ -112,7 +114,7 @@ class TrainTest:
     Called with the predictions for both, then the targets for both.
     """
 
-    mapping: Mapping
+    mapping: FitAndPredict
     reverse: bool = False
 
     def __call__(
@@ -121,7 +123,7 @@ class TrainTest:
         """Compare; every argument is a recording (presentation, neuroid)."""
         if self.reverse:
             train, test, target_train, target_test = target_train, target_test, train, test
-        (x, y, order), (x_test, y_test, order_test) = aligned(train, target_train), aligned(test, target_test)
+        (x, y, order), (x_test, y_test, order_test) = align(train, target_train), align(test, target_test)
         if x.shape[1] != x_test.shape[1] or y.shape[1] != y_test.shape[1]:
             raise InvalidMeasurement("training and test recordings have different neuroids")
         places = [np.arange(len(part)) if at is None else at for part, at in ((y, order), (y_test, order_test))]
@@ -134,7 +136,7 @@ class TrainTest:
 
 
 def _strata(
-    target: Recording, prediction: Recording | Prepared, order: np.ndarray | None, coordinate: str | None
+    target: Recording, prediction: Recording | PreparedUnits, order: np.ndarray | None, coordinate: str | None
 ) -> np.ndarray | None:
     """Labels of the target's presentations, from whichever side has them; `order` as in `_sides`."""
     names = labels(target, coordinate)
@@ -145,11 +147,11 @@ def _strata(
 
 
 def _sides(
-    prediction: Recording | Prepared, target: Recording
+    prediction: Recording | PreparedUnits, target: Recording
 ) -> tuple[np.ndarray | Features, np.ndarray, np.ndarray | None]:
-    """Return features and targets as they stand, and where the features have the target's rows (see `aligned`)."""
-    if not isinstance(prediction, Prepared):
-        return aligned(prediction, target)
+    """Return features and targets as they stand, and where the features have the target's rows (see `align`)."""
+    if not isinstance(prediction, PreparedUnits):
+        return align(prediction, target)
     y = matrix(target, "target")
     if prediction.identifiers is not None and isinstance(target, xr.DataArray):
         return prediction.features, y, positions(prediction.identifiers, stimulus_ids(target, "target"))
@@ -158,7 +160,7 @@ def _sides(
     return prediction.features, y, None
 
 
-def _as_given(y: np.ndarray, folds: Sequence[Fold], order: np.ndarray | None) -> tuple[np.ndarray, Sequence[Fold]]:
+def _reorder(y: np.ndarray, folds: Sequence[Fold], order: np.ndarray | None) -> tuple[np.ndarray, Sequence[Fold]]:
     """Bring targets and folds into the order of the features, which are the larger array.
 
     `order` tells where the features have the target's rows; None: they stand in the same order.
@@ -168,7 +170,7 @@ def _as_given(y: np.ndarray, folds: Sequence[Fold], order: np.ndarray | None) ->
     return y[np.argsort(order)], [Fold(order[fold.train], order[fold.test]) for fold in folds]
 
 
-def in_published_order(folds: Sequence[Fold], target: Recording) -> list[Fold]:
+def sort_training_rows(folds: Sequence[Fold], target: Recording) -> list[Fold]:
     """Sort training rows by ``stimulus_id``, as before every published fit: it matters to rounding alone."""
     ids = labels(target, "stimulus_id")
     rank = np.arange(len(target)) if ids is None else np.argsort(np.argsort(ids, kind="stable"))
@@ -182,16 +184,37 @@ def fold_r(
     return np.asarray(pearson(predicted, truth))
 
 
+@metric(
+    "brainscore-pls",
+    summary="Neural predictivity by PLS exactly as Brain-Score publishes it, for comparison with its scores.",
+    cite="schrimpf2018 yamins2014",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def pls(components: int = 25, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
-    """Return ``pls`` (``reverse_pls``): 25 components, features as they are."""
+    """Return ``pls`` (`reverse`: ``reverse_pls``): 25 components, features as they are."""
     return CrossValidated(partial(pls_mapping, components=components), stratify, reverse=reverse)
 
 
+@metric(
+    "brainscore-ridge",
+    summary="Neural predictivity by ridge regression with a fixed penalty exactly as Brain-Score publishes it.",
+    cite="schrimpf2018 hoerl1970",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def ridge(alpha: float = 1.0, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``ridge``, which is also ``ridge_cv``: the penalty is fixed."""
     return CrossValidated(partial(ridge_mapping, alpha=alpha), stratify, reverse=reverse)
 
 
+@metric(
+    "brainscore-ridgecv",
+    summary="Neural predictivity by ridge regression with one penalty for all neuroids, as Brain-Score publishes it.",
+    cite="schrimpf2018 hoerl1970 golub1979",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def ridgecv(
     alphas: Sequence[float] = ALPHAS, stratify: str | None = "object_name", reverse: bool = False
 ) -> CrossValidated:
@@ -199,11 +222,25 @@ def ridgecv(
     return CrossValidated(partial(ridgecv_mapping, alphas=alphas), stratify, reverse=reverse)
 
 
+@metric(
+    "brainscore-linear",
+    summary="Neural predictivity by ordinary least squares exactly as Brain-Score publishes it.",
+    cite="schrimpf2018",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def linear_predictivity(stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``linear_predictivity``: ordinary least squares."""
     return CrossValidated(ols_mapping, stratify, reverse=reverse)
 
 
+@metric(
+    "brainscore-neuron-to-neuron",
+    summary="Correlation of each neuroid with its best unit, as Brain-Score publishes it.",
+    cite="schrimpf2018",
+    compares="recordings",
+    tags=("regression", "brainscore"),
+)
 def neuron_to_neuron(stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``neuron_to_neuron``: the best unit on the training rows stands for the neuroid, sign kept."""
     return CrossValidated(single_mapping, stratify, reverse=reverse)
@@ -214,52 +251,106 @@ def reverse_pls(components: int = 25, stratify: str | None = "object_name") -> C
     return pls(components, stratify, reverse=True)
 
 
-def pls_split(components: int = 25, reverse: bool = False) -> TrainTest:
-    """Return ``pls_split`` (``reverse_pls_split``)."""
-    return TrainTest(partial(pls_mapping, components=components), reverse)
+MAPPINGS: Mapping[str, FitAndPredict] = {
+    "pls": pls_mapping,
+    "ridge": ridge_mapping,
+    "ridgecv": ridgecv_mapping,
+    "linear_predictivity": ols_mapping,
+    "neuron_to_neuron": single_mapping,
+}
 
 
-def ridge_split(alpha: float = 1.0, reverse: bool = False) -> TrainTest:
-    """Return ``ridge_split``, which is also ``dual_ridge_split``: both forms give the same predictions."""
-    return TrainTest(partial(ridge_mapping, alpha=alpha), reverse)
+def train_test(name: str, reverse: bool = False) -> TrainTest:
+    """Return ``<name>_split``, such as ``pls_split`` (`reverse`: ``reverse_pls_split``); names: `MAPPINGS`.
+
+    ``dual_ridge_split`` and ``dual_ridgecv_split`` give the same predictions as those without "dual".
+    """
+    return TrainTest(MAPPINGS[name], reverse)
 
 
-def ridgecv_split(alphas: Sequence[float] = ALPHAS, reverse: bool = False) -> TrainTest:
-    """Return ``ridgecv_split``, which is also ``dual_ridgecv_split``."""
-    return TrainTest(partial(ridgecv_mapping, alphas=alphas), reverse)
+# --- time bins -------------------------------------------------------------------------------------------------------
+
+Bin = tuple[float, float]
+"""Start and end of a time bin, ms."""
 
 
-def linear_predictivity_split(reverse: bool = False) -> TrainTest:
-    """Return ``linear_predictivity_split``."""
-    return TrainTest(ols_mapping, reverse)
+@dataclass(frozen=True)
+class SpanTime:
+    """Metrics ``spantime_pls`` and ``spantime_ridge``: weights are shared by all time bins, which count as samples.
 
-
-def neuron_to_neuron_split(reverse: bool = False) -> TrainTest:
-    """Return ``neuron_to_neuron_split``."""
-    return TrainTest(single_mapping, reverse)
-
-
-def by_subject(metric: TrainTest, coordinate: str = "subject") -> Callable[..., dict[str, Comparison]]:
-    """Fit the neuroids of each subject by themselves, so that each gets its own penalty.
-
-    Returns
-    -------
-    A function of (train, test, target_train, target_test) that returns one comparison for each subject, by name.
+    Attributes
+    ----------
+    mapping : how neuroids are predicted.
+    stratify : coordinate whose labels every split holds in equal shares.
+    splits, train_size, seed : of the random splits of presentations; all bins of a presentation stay together.
     """
 
-    def compare(
-        train: Recording, test: Recording, target_train: xr.DataArray, target_test: xr.DataArray
-    ) -> dict[str, Comparison]:
-        matrix(target_train, "target")
-        names = np.asarray(target_train.coords[coordinate].values)
+    mapping: FitAndPredict
+    stratify: str | None = "object_name"
+    splits: int = 10
+    train_size: float = 0.9
+    seed: int = 1
+
+    def __call__(self, prediction: xr.DataArray, target: xr.DataArray) -> dict[Bin, Comparison]:
+        """Compare two recordings (presentation, neuroid, time_bin); return a comparison for each bin.
+
+        Raises
+        ------
+        InvalidMeasurement : different presentations or time bins, NaN, too few presentations.
+        """
+        bins = time_bins(target, "target")
+        if time_bins(prediction, "prediction") != bins:
+            raise InvalidMeasurement("prediction and target have different time bins")
+        both = [pair(prediction.isel(time_bin=t), target.isel(time_bin=t)) for t in range(len(bins))]
+        n = len(both[0][1])
+        folds = random_splits(n, labels(target, self.stratify), self.splits, self.train_size, self.seed)
+        folds = sort_training_rows(folds, target)
+        offsets = n * np.arange(len(bins))[:, None]
+        spanned = [Fold(*((offsets + part).ravel() for part in fold)) for fold in folds]
+        predictions = self.mapping(np.concatenate([x for x, _ in both]), np.concatenate([y for _, y in both]), spanned)
         return {
-            str(name): metric(
-                train,
-                test,
-                target_train.isel(neuroid=np.flatnonzero(names == name)),
-                target_test.isel(neuroid=np.flatnonzero(target_test.coords[coordinate].values == name)),
-            )
-            for name in np.unique(names)
+            name: by_split(self._correlate(both[t][1], t, len(bins), predictions, folds), target, predictions[1])
+            for t, name in enumerate(bins)
         }
 
-    return compare
+    @staticmethod
+    def _correlate(y: np.ndarray, t: int, count: int, predictions: Predicted, folds: Sequence[Fold]) -> np.ndarray:
+        """Correlations (split, neuroid) in one bin."""
+        parts = [p.reshape(count, len(f.test), -1)[t] for p, f in zip(predictions[0], folds, strict=True)]
+        return np.stack([fold_r(part, y[f.test]) for part, f in zip(parts, folds, strict=True)])
+
+
+def spantime_pls(components: int = 25, stratify: str | None = "object_name") -> SpanTime:
+    """Return ``spantime_pls``."""
+    return SpanTime(partial(pls_mapping, components=components), stratify)
+
+
+def spantime_ridge(alpha: float = 1.0, stratify: str | None = "object_name") -> SpanTime:
+    """Return ``spantime_ridge``: the penalty is fixed."""
+    return SpanTime(partial(ridge_mapping, alpha=alpha), stratify)
+
+
+def by_time(measure: Callable[[xr.DataArray], Comparison]) -> Callable[[xr.DataArray], dict[Bin, Comparison]]:
+    """Take a ceiling in each time bin: `by_time(internal_consistency)` is ``internal_consistency_temporal``."""
+
+    def measure_bins(target: xr.DataArray) -> dict[Bin, Comparison]:
+        return {name: measure(target.isel(time_bin=t)) for t, name in enumerate(time_bins(target, "target"))}
+
+    return measure_bins
+
+
+def time_bins(recording: xr.DataArray, name: str) -> list[Bin]:
+    """Return start and end of every time bin of a recording.
+
+    Raises
+    ------
+    InvalidMeasurement : no dimension ``time_bin``, or no ``time_bin_start`` and ``time_bin_end`` along it.
+    """
+    lacking = {"time_bin_start", "time_bin_end"} - set(map(str, recording.coords))
+    if "time_bin" not in recording.dims or lacking or not recording.sizes["time_bin"]:
+        raise InvalidMeasurement(
+            f"{name} has dimensions {tuple(str(d) for d in recording.dims)}; expected (presentation, neuroid, "
+            "time_bin) with coordinates time_bin_start and time_bin_end"
+        )
+    start, end = (np.asarray(recording.coords[f"time_bin_{edge}"].values, float) for edge in ("start", "end"))
+    return list(zip(start.tolist(), end.tolist(), strict=True))

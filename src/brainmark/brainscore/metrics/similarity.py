@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from brainmark.brainscore.metrics.assemblies import Recording, aligned, by_split, labels, matrix, single, stimulus_ids
-from brainmark.brainscore.metrics.splits import shuffle_splits, stratified_splits
+from brainmark.brainscore.metrics.assemblies import Recording, align, by_split, labels, matrix, single, stimulus_ids
+from brainmark.brainscore.metrics.splits import random_splits
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.registry import metric
 from brainmark.metrics._arrays.shapes import Real
 from brainmark.metrics.similarity.geometry import linear_ckas
 from brainmark.metrics.similarity.rdm import compare_rdms, pattern_cosines, rdm_matrix, spearman_among, upper
@@ -32,7 +33,7 @@ class Whole:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        x, y, _ = _in_one_order(prediction, target)
+        x, y, _ = _put_in_order(prediction, target)
         return single(self.similarity(x, y, (None,))[0])
 
 
@@ -51,23 +52,20 @@ class Subsampled:
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare two recordings (presentation, neuroid)."""
-        x, y, places = _in_one_order(prediction, target)
+        x, y, places = _put_in_order(prediction, target)
         names = labels(target, self.stratify)
-        if names is None:
-            folds = shuffle_splits(len(y), self.splits, None, self.seed, test_size=self.share)
-        else:
-            folds = stratified_splits(names, self.splits, None, self.seed, test_size=self.share)
+        folds = random_splits(len(y), names, self.splits, None, self.seed, test_size=self.share)
         values = self.similarity(x, y, [np.sort(places[fold.test]) for fold in folds])
         return by_split(np.array(values)[:, None], target, dim="population")
 
 
-def _in_one_order(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _put_in_order(prediction: Recording, target: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return both populations in the same order, and where the target's presentations stand in it.
 
     That is the order of ``stimulus_id``, as published: the last digits of an RDM, by which equal distances are ranked,
     are not quite symmetric. Many presentations stay in the prediction's order, for the target is the smaller to copy.
     """
-    x, y, places = aligned(prediction, target)
+    x, y, places = align(prediction, target)
     places = np.arange(len(y)) if places is None else places
     if len(y) < _MANY and isinstance(prediction, xr.DataArray) and isinstance(target, xr.DataArray):
         order = np.argsort(stimulus_ids(prediction, "prediction"))
@@ -83,7 +81,7 @@ def rdm_similarity(
     x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
 ) -> list[float]:
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
-    matrices = [_published_rdm(v) if len(v) < _MANY else pattern_cosines(v, centred=True) for v in (x, y)]
+    matrices = [_correlation_rdm(v) if len(v) < _MANY else pattern_cosines(v, centred=True) for v in (x, y)]
     parts = [rows for rows in subsets if rows is not None and len(rows) > 2]
     if len(parts) == len(subsets) and len(x) < _MANY and any(_tied(matrix) for matrix in matrices):
         return [rdm_similarity(x[rows], y[rows])[0] for rows in parts]
@@ -92,7 +90,7 @@ def rdm_similarity(
     return [_spearman(*(upper(matrix, rows) for matrix in matrices)) for rows in subsets]
 
 
-def _published_rdm(values: np.ndarray) -> np.ndarray:
+def _correlation_rdm(values: np.ndarray) -> np.ndarray:
     """1 - r, (presentation, presentation), by the published steps: how they round decides the ranks of what ties.
 
     With many presentations few pairs tie next to all there are, and ranks are those of r itself, upside down.
@@ -131,36 +129,61 @@ def unbiased_cka(
     return [value if np.isfinite(value) or lost else 0.0 for value, lost in zip(values, undefined, strict=True)]
 
 
+def _biased_cka(x: np.ndarray, y: np.ndarray, subsets: Rows = (None,)) -> list[float]:
+    return linear_ckas(x, y, subsets, unbiased=False)
+
+
 def _varies(values: np.ndarray, rows: np.ndarray | None) -> bool:
     drawn = values if rows is None else values[rows]
     return bool((drawn != drawn[0]).any())
 
 
-def biased_cka(
-    x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
-) -> list[float]:
-    """Biased linear CKA."""
-    return linear_ckas(x, y, subsets, unbiased=False)
-
-
+@metric(
+    "brainscore-rdm",
+    summary="Spearman correlation of the dissimilarities of two populations exactly as Brain-Score publishes it.",
+    cite="schrimpf2018 kriegeskorte2008",
+    compares="recordings",
+    tags=("similarity", "brainscore"),
+)
 def rdm() -> Whole:
     """Return ``rdm``: Spearman correlation of the upper triangles of two RDMs (1 - Pearson r)."""
     return Whole(rdm_similarity)
 
 
+@metric(
+    "brainscore-rdm-cv",
+    summary="The published comparison of dissimilarities on ten random subsets of 90 % of the presentations.",
+    cite="schrimpf2018 kriegeskorte2008",
+    compares="recordings",
+    tags=("similarity", "brainscore"),
+)
 def rdm_cv(stratify: str | None = "object_name") -> Subsampled:
     """Return ``rdm_cv``: the same on ten random subsets of 90 %."""
     return Subsampled(rdm_similarity, stratify)
 
 
+@metric(
+    "brainscore-cka",
+    summary="Linear centred kernel alignment of two populations exactly as Brain-Score publishes it.",
+    cite="schrimpf2018 kornblith2019",
+    compares="recordings",
+    tags=("similarity", "brainscore"),
+)
 def cka(unbiased: bool = True) -> Whole:
     """Return ``cka``, or with `unbiased` False ``cka_biased`` and the ``cka`` of brainscore-language."""
-    return Whole(unbiased_cka if unbiased else biased_cka)
+    return Whole(unbiased_cka if unbiased else _biased_cka)
 
 
+@metric(
+    "brainscore-cka-cv",
+    summary="The published kernel alignment on ten random subsets of 90 % of the presentations.",
+    cite="schrimpf2018 kornblith2019",
+    compares="recordings",
+    tags=("similarity", "brainscore"),
+)
 def cka_cv(unbiased: bool = True, stratify: str | None = "object_name") -> Subsampled:
     """Return ``cka_cv``; that of brainscore-language is biased and not stratified."""
-    return Subsampled(unbiased_cka if unbiased else biased_cka, stratify)
+    return Subsampled(unbiased_cka if unbiased else _biased_cka, stratify)
 
 
 def rsa_ceiling(target: xr.DataArray, coordinate: str = "subject") -> Comparison:

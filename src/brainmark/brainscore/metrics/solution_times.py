@@ -15,6 +15,8 @@ from brainmark.brainscore.metrics.splits import shuffle_splits
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.core.libraries import np, scipy, xr
+from brainmark.core.registry import metric
+from brainmark.core.vocabulary import MetricExample, add_comparison
 from brainmark.metrics._arrays.shapes import Float, Integer, Real
 
 _TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal cut off at 2
@@ -51,14 +53,14 @@ class Decoder:
         middle, spread = train.mean(axis=0), train.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         weights = self._fit(((train - middle) / spread).astype(np.float32), labels)
-        return scipy.special.softmax(_with_ones(((test - middle) / spread).astype(np.float32)) @ weights, axis=1)
+        return scipy.special.softmax(_append_ones(((test - middle) / spread).astype(np.float32)) @ weights, axis=1)
 
     def _fit(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Weights (neuroid + 1, class); the last row are the biases."""
         classes = int(labels.max()) + 1
         wanted = np.eye(classes, dtype=np.float32)[labels]
-        weights = np.vstack([self._start(x.shape[1], classes), np.ones((1, classes), np.float32)])
-        x = _with_ones(x)
+        weights = np.vstack([self._draw_weights(x.shape[1], classes), np.ones((1, classes), np.float32)])
+        x = _append_ones(x)
         first, second = np.zeros_like(weights), np.zeros_like(weights)
         shuffling, rows, step, loss = np.random.RandomState(0), np.arange(len(x)), 0, np.inf
         for _ in range(self.epochs):
@@ -78,7 +80,7 @@ class Decoder:
                 break
         return weights
 
-    def _start(self, inputs: int, classes: int) -> np.ndarray:
+    def _draw_weights(self, inputs: int, classes: int) -> np.ndarray:
 
         drawn = scipy.stats.truncnorm.rvs(-2, 2, size=(inputs, classes), random_state=self.seed)
         return (drawn / (np.sqrt(inputs) * _TRUNCATED)).astype(np.float32)
@@ -108,7 +110,7 @@ class SolutionTimes:
         NotApplicable : the recording does not change with time; published is NaN.
         InvalidMeasurement : other dimensions, a coordinate is missing, images differ.
         """
-        values, starts = _over_time(prediction)
+        values, starts = _order_bins(prediction)
         if values.shape[0] < 2 or (values == values[:1]).all():
             raise NotApplicable("the model answers alike in all time bins: without dynamics it has no solution times")
         for name in (self.truth, self.threshold):
@@ -121,15 +123,17 @@ class SolutionTimes:
         found: list[float] = []
         solved: list[float] = []
         for train, test in shuffle_splits(len(measured), self.splits, 1 - self.test_size, 1):
-            reached = np.stack([self._sensitivity(at, labels, train, test) for at in values])
+            reached = np.stack([self._measure_sensitivity(at, labels, train, test) for at in values])
             times = crossing_times(reached, needed[test], starts)
             solved.append(float(np.isfinite(times).mean()))
-            found.append(_rank_correlation(times, measured[test]))
+            found.append(_correlate_ranks(times, measured[test]))
         made = by_split(np.array(found)[:, None], target, dim="population")
         made.details["share of images solved"] = float(np.mean(solved))
         return made
 
-    def _sensitivity(self, at: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    def _measure_sensitivity(
+        self, at: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray
+    ) -> np.ndarray:
         """i1 of test images: d' averaged over distractors; false alarms are counted among the test images."""
         names, first = np.unique(labels[train], return_index=True)
         names = names[np.argsort(first)]  # classes count from their first appearance, as the starting weights do
@@ -165,7 +169,7 @@ def crossing_times(
     return result
 
 
-def _over_time(prediction: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+def _order_bins(prediction: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     """Responses (time_bin, presentation, neuroid) and the starts of their bins, in order of time."""
     if set(prediction.dims) != {"presentation", "neuroid", "time_bin"}:
         raise InvalidMeasurement(f"solution times need (presentation, neuroid, time_bin), not {tuple(prediction.dims)}")
@@ -174,7 +178,7 @@ def _over_time(prediction: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     return prediction.transpose("time_bin", "presentation", "neuroid").values[order], starts[order]
 
 
-def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+def _correlate_ranks(one: np.ndarray, other: np.ndarray) -> float:
 
     known = np.isfinite(one) & np.isfinite(other)
     if known.sum() < 2 or np.ptp(one[known]) == 0 or np.ptp(other[known]) == 0:
@@ -182,8 +186,40 @@ def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(scipy.stats.rankdata(one[known]), scipy.stats.rankdata(other[known]))[0, 1])
 
 
-def _with_ones(x: np.ndarray) -> np.ndarray:
+def _append_ones(x: np.ndarray) -> np.ndarray:
     return np.hstack([x, np.ones((len(x), 1), x.dtype)])
 
 
-__all__ = ["Decoder", "SolutionTimes", "crossing_times"]
+@add_comparison("object solution times")
+def object_times(count: int, generator: np.random.Generator) -> MetricExample:
+    """Return neuroids that tell two objects apart from some time on, which differs between images; these times."""
+    label, start, units = np.arange(count) % 2, 30.0 * np.arange(6), 200
+    ids, onset = [f"image-{i:03d}" for i in range(count)], generator.uniform(0, 150, count)
+    coords = {
+        "stimulus_id": ("presentation", ids),
+        "neuroid_id": ("neuroid", [f"unit-{i}" for i in range(units)]),
+        "region": ("neuroid", ["IT"] * units),
+        "time_bin_start": ("time_bin", start),
+        "time_bin_end": ("time_bin", start + 30),
+    }
+    signal = (2.0 * label - 1)[:, None] * (start >= onset[:, None])
+    noise = generator.standard_normal((count, units, 6))
+    values = signal[:, None] * generator.standard_normal((units, 1)) + 0.5 * noise
+    columns = {"stimulus_id": ids, "image_label": label.astype(str), "i1": np.full(count, 1.0)}
+    target = xr.DataArray(onset, dims="presentation", coords={k: ("presentation", v) for k, v in columns.items()})
+    prediction = xr.DataArray(values, dims=("presentation", "neuroid", "time_bin"), coords=coords)
+    return MetricExample(prediction, target, chosen=True)
+
+
+@metric(
+    "brainscore-ost",
+    summary="Whether a model solves images in the order in which IT does (ost), as Brain-Score publishes it.",
+    cite="kar2019",
+    compares="object solution times",
+    domain="vision",
+    chance=None,
+    tags=("temporal", "brainscore", "stochastic"),
+)
+def published_solution_times(splits: int = 10) -> SolutionTimes:
+    """Return ``ost``."""
+    return SolutionTimes(splits=splits)

@@ -16,7 +16,7 @@ def shuffle_splits(
     n: int, splits: int = 10, train_size: float | None = 0.9, seed: int | None = 1, test_size: float | None = None
 ) -> tuple[Fold, ...]:
     """Return random splits of `n` rows, those of scikit-learn's ``ShuffleSplit``; rows stand in the order drawn."""
-    train, test = _sizes(n, train_size, test_size)
+    train, test = _count_rows(n, train_size, test_size)
     generator = np.random.RandomState(seed)
     orders = [generator.permutation(n) for _ in range(splits)]
     return tuple(Fold(order[test : test + train], order[:test]) for order in orders)
@@ -38,14 +38,28 @@ def stratified_splits(
     InvalidMeasurement : a label that stands only once, or fewer training or test rows than labels.
     """
     names, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    train, test = _sizes(len(labels), train_size, test_size)
+    train, test = _count_rows(len(labels), train_size, test_size)
     if counts.min() < 2:
         raise InvalidMeasurement(f"label {str(names[counts.argmin()])!r} stands once; splits by label need it twice")
     if min(train, test) < len(names):
         raise InvalidMeasurement(f"{train} training and {test} test rows cannot hold all {len(names)} labels")
     members = np.split(np.argsort(code, kind="stable"), np.cumsum(counts)[:-1])
     generator = np.random.RandomState(seed)
-    return tuple(_stratified(members, counts, train, test, generator) for _ in range(splits))
+    return tuple(_draw_stratified(members, counts, train, test, generator) for _ in range(splits))
+
+
+def random_splits(
+    n: int,
+    labels: Shaped[np.ndarray, " presentation"] | None,
+    splits: int = 10,
+    train_size: float | None = 0.9,
+    seed: int = 1,
+    test_size: float | None = None,
+) -> tuple[Fold, ...]:
+    """Return stratified splits where there are labels, else shuffled ones."""
+    if labels is None:
+        return shuffle_splits(n, splits, train_size, seed, test_size)
+    return stratified_splits(labels, splits, train_size, seed, test_size)
 
 
 def grouped_folds(groups: Shaped[np.ndarray, " presentation"], folds: int = 10, seed: int = 1234) -> tuple[Fold, ...]:
@@ -58,12 +72,12 @@ def grouped_folds(groups: Shaped[np.ndarray, " presentation"], folds: int = 10, 
     return tuple(Fold(np.flatnonzero(~test), np.flatnonzero(test)) for test in held_out)
 
 
-def _stratified(
+def _draw_stratified(
     members: list[np.ndarray], counts: np.ndarray, train: int, test: int, generator: np.random.RandomState
 ) -> Fold:
     """Draw one split: the shares of the labels first, then rows of each label, then the order of all."""
-    to_train = _shares(counts, train, generator)
-    to_test = _shares(counts - to_train, test, generator)
+    to_train = _draw_shares(counts, train, generator)
+    to_test = _draw_shares(counts - to_train, test, generator)
     drawn: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for rows, a, b in zip(members, to_train, to_test, strict=True):
         rows = rows[generator.permutation(len(rows))]
@@ -72,7 +86,7 @@ def _stratified(
     return Fold(*(generator.permutation(np.concatenate(part)) for part in drawn))
 
 
-def _shares(counts: np.ndarray, total: int, generator: np.random.RandomState) -> np.ndarray:
+def _draw_shares(counts: np.ndarray, total: int, generator: np.random.RandomState) -> np.ndarray:
     """Rows that each label gives to `total`: its share rounded down, and one more for those with the largest rests.
 
     Among equal rests, chance decides.
@@ -91,7 +105,7 @@ def _shares(counts: np.ndarray, total: int, generator: np.random.RandomState) ->
     return taken.astype(int)
 
 
-def _sizes(n: int, train_size: float | None, test_size: float | None) -> tuple[int, int]:
+def _count_rows(n: int, train_size: float | None, test_size: float | None) -> tuple[int, int]:
     """Rows that train and that test: shares of training are rounded down, those of testing up."""
     train = None if train_size is None else int(np.floor(train_size * n))
     test = None if test_size is None else int(np.ceil(test_size * n))

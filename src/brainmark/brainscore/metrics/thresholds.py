@@ -17,7 +17,7 @@ from brainmark.core.libraries import np, scipy, xr
 from brainmark.metrics._arrays.shapes import Float, Real
 
 _GUESS = 0.5
-_SLOPES = np.logspace(-3, 1, 50)
+_SLOPES = 50  # from 0.001 to 10, evenly in their logarithm
 _LAPSES = (0.03, 0.5)
 _LEAST_R2 = 0.4
 
@@ -62,8 +62,8 @@ def threshold(
     """
     found = float(prediction) if not isinstance(prediction, xr.DataArray) else None
     if isinstance(prediction, xr.DataArray):
-        found = measured_threshold(prediction, variable, accuracy, required)[0]
-    return single(0.0, 0.0) if found is None else _nearness(found, target)
+        found = measure_threshold(prediction, variable, accuracy, required)[0]
+    return single(0.0, 0.0) if found is None else _compare_with_people(found, target)
 
 
 def threshold_elevation(
@@ -84,12 +84,12 @@ def threshold_elevation(
     """
     people = elevations(*target) if isinstance(target, tuple) else list(target)
     if not isinstance(prediction, tuple):
-        return _nearness(float(prediction), people)
-    base, accuracy = measured_threshold(prediction[0], variable, accuracy, required[0])
+        return _compare_with_people(float(prediction), people)
+    base, accuracy = measure_threshold(prediction[0], variable, accuracy, required[0])
     if base is None:
         return single(0.0)
-    raised = measured_threshold(prediction[1], variable, accuracy, required[1])[0]
-    return single(0.0) if raised is None else _nearness(raised / base, people)
+    raised = measure_threshold(prediction[1], variable, accuracy, required[1])[0]
+    return single(0.0) if raised is None else _compare_with_people(raised / base, people)
 
 
 def elevations(baseline: Sequence[float], condition: Sequence[float]) -> list[float]:
@@ -108,12 +108,12 @@ def threshold_ceiling(target: Sequence[float] | Real[np.ndarray, " person"]) -> 
     for seed in range(len(people)):
         one = np.random.RandomState(seed).choice(people, replace=False)
         people.remove(one)
-        scores.append(_nearness(float(one), people).aggregate())
+        scores.append(_compare_with_people(float(one), people).aggregate())
         people.append(one)
     return single(float(np.mean(scores)), float(np.std(scores)))
 
 
-def measured_threshold(
+def measure_threshold(
     answers: xr.DataArray, variable: str, accuracy: Accuracy, required: float
 ) -> tuple[float | None, Accuracy]:
     """Return a model's threshold, None if there is none, and the accuracy at which it was read."""
@@ -124,10 +124,10 @@ def measured_threshold(
     every = np.asarray(answers.coords[variable].values, float)
     levels, code = np.unique(every, return_inverse=True)
     rates = np.bincount(code, weights=right) / np.bincount(code)
-    kept = monotone_levels(rates)
+    kept = count_monotone_levels(rates)
     if kept < len(levels) / 3:
         return None, accuracy
-    fit = psychometric_fit(levels[:kept], rates[:kept])
+    fit = fit_psychometric(levels[:kept], rates[:kept])
     if fit is None:
         return None, accuracy
     if accuracy == "inflection":
@@ -137,7 +137,7 @@ def measured_threshold(
     return (None if np.isnan(found) or found > levels[kept - 1] else found), accuracy
 
 
-def monotone_levels(rates: Real[np.ndarray, " level"]) -> int:
+def count_monotone_levels(rates: Real[np.ndarray, " level"]) -> int:
     """Return how many levels stand before those from which on all rates lie a standard deviation below the best."""
     best = int(rates.argmax())
     far = np.abs(rates - rates[best]) >= rates.std()
@@ -147,15 +147,15 @@ def monotone_levels(rates: Real[np.ndarray, " level"]) -> int:
     return len(rates)
 
 
-def psychometric_fit(levels: Real[np.ndarray, " level"], rates: Real[np.ndarray, " level"]) -> Fit | None:
+def fit_psychometric(levels: Real[np.ndarray, " level"], rates: Real[np.ndarray, " level"]) -> Fit | None:
     """Fit by maximum likelihood from every level and 50 slopes; None where r^2 is below .4 or nothing converges."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # loaded for this fit alone
 
     best: Fit | None = None
     least = np.inf
     bounds = ((None, None), (None, None), _LAPSES)
     with np.errstate(all="ignore"), threadpool_limits(1):  # hundreds of tiny fits: threads would only wait
-        for slope in _SLOPES:
+        for slope in np.logspace(-3, 1, _SLOPES):
             for middle in levels:
                 start = np.array([slope, middle, 1 - rates.max()])
                 result = scipy.optimize.minimize(
@@ -176,7 +176,7 @@ def _unlikelihood(parameters: np.ndarray, levels: np.ndarray, rates: np.ndarray)
     return float(-np.sum(rates * np.log(p) + (1 - rates) * np.log(1 - p)))
 
 
-def _nearness(found: float, people: Sequence[float] | np.ndarray) -> Comparison:
+def _compare_with_people(found: float, people: Sequence[float] | np.ndarray) -> Comparison:
     person = np.asarray(people, float)
     scores = np.maximum(1 - np.abs(person - found) / person, 0)
     return single(float(scores.mean()), float(scores.std()))

@@ -8,12 +8,16 @@ units at the position of the stimuli by mapping receptive fields; here a subject
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from brainmark.brainscore.metrics.distributions import property_similarity
-from brainmark.core.comparison import Comparison
+from brainmark.brainscore.metrics.assemblies import single
+from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
-from brainmark.metrics._arrays.shapes import Float, Real, Shaped
+from brainmark.core.registry import metric
+from brainmark.core.vocabulary import MetricExample, add_comparison, add_noise
+from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics.tuning.distributions import distribution_similarity
 from brainmark.metrics.tuning.gratings import sparseness
 
 MAX_RATE, SPONTANEOUS_RATE, TOP_RATE = 33.8, 0.82, 243.1  # spikes/s of V1: medians, and the highest of all cells
@@ -21,35 +25,70 @@ RESPONSIVE = 5.0  # spikes/s above rest
 _SMOOTH, _HANNING = (0, 0.2, 1, 0.2, 0), (0, 0.4, 1, 0.4, 0)
 _WIDTH = 0.707
 
-Properties = Mapping[str, np.ndarray]
-PARTS = ("blank", "orientation", "own")
-"""What the coordinate ``part`` of a presentation says; without "own", the gratings of "orientation" are the study's."""
+Properties: TypeAlias = "Mapping[str, np.ndarray]"
 
 
-def compared(
-    study: str, name: str, shown: Mapping[str, Shaped[np.ndarray, " presentation"]], resamples: int = 1000
-) -> Callable[[xr.DataArray, xr.DataArray], Comparison]:
+@add_comparison("cell properties")
+def cell_properties(count: int, generator: np.random.Generator) -> MetricExample:
+    """Return units tuned to orientation that answer to gratings and a blank screen, and their circular variances."""
+    frequency, orientation, phase = (
+        grid.ravel()
+        for grid in np.meshgrid([1.0, 2.0, 4.0], np.arange(0, 180, 15.0), [0.0, 90.0, 180.0, 270.0], indexing="ij")
+    )
+    preferred, width = generator.uniform(0, 180, count), generator.gamma(2.0, 1.0, count)
+    tuned = np.exp(width * (np.cos(2 * np.deg2rad(orientation[:, None] - preferred)) - 1))
+    answers = np.vstack([20 * tuned * np.exp(-0.5 * np.log2(frequency[:, None] / 2) ** 2), np.zeros(count)])
+    shown = {"orientation": orientation, "spatial_frequency": frequency, "phase": phase}
+    columns = {name: np.append(values, 0.0) for name, values in shown.items()}
+    columns |= {"part": np.array(["orientation"] * len(phase) + ["blank"])}
+    columns |= {"stimulus_id": np.array([f"grating-{i:03d}" for i in range(len(answers))])}
+    units = {"neuroid_id": [f"unit-{i}" for i in range(count)], "region": ["V1"] * count}
+    prediction = xr.DataArray(
+        answers,
+        dims=("presentation", "neuroid"),
+        coords={k: ("presentation", v) for k, v in columns.items()} | {k: ("neuroid", v) for k, v in units.items()},
+    )
+    cells = properties("Ringach2002", prediction)["circular_variance"]
+    names = {
+        "neuroid_id": ("neuroid", [f"cell-{i}" for i in range(len(cells))]),
+        "region": ("neuroid", ["V1"] * len(cells)),
+    }
+    target = xr.DataArray(cells, dims="neuroid", coords=names, attrs={"bins": np.linspace(0, 1, 11)})
+    return MetricExample(prediction, target, paired=False, disturb=lambda *given: abs(add_noise(*given)))
+
+
+@metric(
+    "brainscore-property-similarity",
+    summary="How alike a property of V1 cells and of units is distributed, as Brain-Score publishes it.",
+    cite="marques2021",
+    compares="cell properties",
+    domain="vision",
+    chance=None,
+    tags=("tuning", "brainscore", "stochastic"),
+)
+def tuned_similarity(study: str = "Ringach2002", tuned: str = "circular_variance", resamples: int = 1000) -> Metric:
     """Return the metric: (responses (presentation, neuroid), cells (neuroid,)) -> similarity of their distributions.
+
+    Responses have the coordinates ``part`` ("blank", "orientation", "own"; without "own", the gratings of
+    "orientation" are the study's) and the variables of gratings or textures. The cells carry the attribute ``bins``,
+    edges of the histograms.
 
     Parameters
     ----------
     study : a key of `STUDIES`.
-    name : a property of it.
-    shown : what is known of each presentation, by name: ``part`` and the variables of gratings or textures.
-
-    The cells carry the attribute ``bins``, edges of the histograms.
+    tuned : a property of it.
+    resamples : draws of units.
     """
 
-    def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        recording = prediction.assign_coords({key: ("presentation", column) for key, column in shown.items()})
-        return property_similarity(properties(study, recording)[name], target.values, _bins(target), resamples)
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        return property_similarity(properties(study, prediction)[tuned], target.values, _read_bins(target), resamples)
 
-    return metric
+    return compare
 
 
 def ceiling(target: xr.DataArray) -> Comparison:
     """Similarity of the cells to draws of themselves."""
-    return property_similarity(target.values, target.values, _bins(target))
+    return property_similarity(target.values, target.values, _read_bins(target))
 
 
 def properties(study: str, recording: xr.DataArray) -> Properties:
@@ -68,19 +107,19 @@ def properties(study: str, recording: xr.DataArray) -> Properties:
     columns = recording.drop_vars([c for c in recording.coords if recording.coords[c].dims != ("presentation",)])
     gratings = columns.isel(presentation=part == "orientation")
     blank = values[part == "blank"][0]
-    slope, offset = _line(_arranged(values[part == "orientation"], gratings).mean(axis=3), blank)
+    slope, offset = _fit_line(_arrange(values[part == "orientation"], gratings).mean(axis=3), blank)
     rates = np.clip(slope * values + offset, 0, None)
     own = "own" if (part == "own").any() else "orientation"
     return STUDIES[study](rates[part == own], columns.isel(presentation=part == own), rates[part == "blank"][0])
 
 
-def _bins(target: xr.DataArray) -> np.ndarray:
+def _read_bins(target: xr.DataArray) -> np.ndarray:
     if "bins" not in target.attrs:
         raise InvalidMeasurement("cells need the attribute 'bins', the edges of their histogram")
     return np.asarray(target.attrs["bins"], float)
 
 
-def _line(mean: np.ndarray, blank: np.ndarray) -> tuple[float, float]:
+def _fit_line(mean: np.ndarray, blank: np.ndarray) -> tuple[float, float]:
     """Slope and offset from responses to spikes/s: medians over responsive units become those of V1."""
     peak = mean.reshape(-1, len(blank)).max(axis=0)
     responsive = peak - blank > RESPONSIVE / TOP_RATE * (peak - blank).max()
@@ -91,7 +130,7 @@ def _line(mean: np.ndarray, blank: np.ndarray) -> tuple[float, float]:
     return slope, SPONTANEOUS_RATE - slope * rest
 
 
-def _arranged(values: np.ndarray, gratings: xr.DataArray) -> np.ndarray:
+def _arrange(values: np.ndarray, gratings: xr.DataArray) -> np.ndarray:
     """Responses (repeat or radius, spatial frequency, orientation, phase, neuroid), in the order of the files."""
     names = ("spatial_frequency", "orientation", "phase")
     if lacking := [name for name in names if name not in gratings.coords]:
@@ -112,13 +151,13 @@ def _harmonics(arranged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return arranged.mean(axis=3), 2 * np.abs(spectrum[:, :, :, 1]) / arranged.shape[3]
 
 
-def _best(responses: np.ndarray) -> tuple[np.ndarray, ...]:
+def _find_best(responses: np.ndarray) -> tuple[np.ndarray, ...]:
     """Index along each axis but the last (neuroid) of the largest response of each neuroid, the first of equals."""
     flat = responses.reshape(-1, responses.shape[-1])
     return np.unravel_index(flat.argmax(axis=0), responses.shape[:-1])
 
 
-def _larger(arranged: np.ndarray, blank: np.ndarray) -> np.ndarray:
+def _stack_harmonics(arranged: np.ndarray, blank: np.ndarray) -> np.ndarray:
     """F0 above rest and F1 (repeat or radius, spatial frequency, orientation, harmonic, neuroid)."""
     mean, modulated = _harmonics(arranged)
     return np.stack([mean - blank, modulated], axis=3)
@@ -128,18 +167,18 @@ def _larger(arranged: np.ndarray, blank: np.ndarray) -> np.ndarray:
 
 
 def _ringach(values: np.ndarray, gratings: xr.DataArray, blank: np.ndarray) -> Properties:
-    mean, modulated = _harmonics(_arranged(values, gratings))
+    mean, modulated = _harmonics(_arrange(values, gratings))
     orientation, each = np.unique(gratings.coords["orientation"].values), np.arange(mean.shape[-1])
-    repeat, frequency, best = _best(mean)
+    repeat, frequency, best = _find_best(mean)
     peak, curve = mean[repeat, frequency, best, each], mean[repeat, frequency, :, each].T
     width = orientation_width(curve, orientation, _HANNING, _WIDTH)[0] / 2
     selective = np.where(np.isnan(width), 0.0, 1.0)
     resultant = np.abs(np.exp(2j * np.deg2rad(orientation)) @ curve)
-    variance = 1 - _over(resultant, curve.sum(axis=0))
-    share = _over(curve[(curve.argmax(axis=0) + len(orientation) // 2) % len(orientation), each], peak)
+    variance = 1 - _divide(resultant, curve.sum(axis=0))
+    share = _divide(curve[(curve.argmax(axis=0) + len(orientation) // 2) % len(orientation), each], peak)
     found = {
         "max_dc": peak,
-        "modulation_ratio": _over(modulated[repeat, frequency, best, each], peak),
+        "modulation_ratio": _divide(modulated[repeat, frequency, best, each], peak),
         "circular_variance": variance,
         "bandwidth": width,
         "orthogonal_preferred_ratio": share,
@@ -147,48 +186,48 @@ def _ringach(values: np.ndarray, gratings: xr.DataArray, blank: np.ndarray) -> P
         "circular_variance_bandwidth_ratio": variance / width,
         "orthogonal_preferred_ratio_circular_variance_difference": share - variance,
     }
-    return _only(found, peak > blank + RESPONSIVE)
+    return _keep_responsive(found, peak > blank + RESPONSIVE)
 
 
 def _devalois_orientation(values: np.ndarray, gratings: xr.DataArray, blank: np.ndarray) -> Properties:
-    mean = _arranged(values, gratings).mean(axis=3)
-    repeat, frequency, _ = _best(mean)
+    mean = _arrange(values, gratings).mean(axis=3)
+    repeat, frequency, _ = _find_best(mean)
     each = np.arange(mean.shape[-1])
     curve = mean[repeat, frequency, :, each].T
     preferred = orientation_width(curve, np.unique(gratings.coords["orientation"].values), _SMOOTH, 0.5)[1]
     preferred = np.where(preferred >= 157.5, preferred - 180, preferred)
-    return _only({"preferred_orientation": preferred}, mean.max(axis=(0, 1, 2)) > blank + RESPONSIVE)
+    return _keep_responsive({"preferred_orientation": preferred}, mean.max(axis=(0, 1, 2)) > blank + RESPONSIVE)
 
 
 def _devalois_frequency(values: np.ndarray, gratings: xr.DataArray, blank: np.ndarray) -> Properties:
-    responses = _larger(_arranged(values, gratings), blank)
-    radius, _, orientation, harmonic = _best(responses)
+    responses = _stack_harmonics(_arrange(values, gratings), blank)
+    radius, _, orientation, harmonic = _find_best(responses)
     curve = responses[radius, :, orientation, harmonic, np.arange(responses.shape[-1])].T
     peak = frequency_tuning(curve, np.unique(gratings.coords["spatial_frequency"].values))[1]
-    return _only({"peak_spatial_frequency": peak}, responses.max(axis=(0, 1, 2, 3)) > RESPONSIVE)
+    return _keep_responsive({"peak_spatial_frequency": peak}, responses.max(axis=(0, 1, 2, 3)) > RESPONSIVE)
 
 
 def _schiller(values: np.ndarray, gratings: xr.DataArray, blank: np.ndarray) -> Properties:
-    mean = _arranged(values, gratings).mean(axis=3)
-    radius, _, orientation = _best(mean)
+    mean = _arrange(values, gratings).mean(axis=3)
+    radius, _, orientation = _find_best(mean)
     curve = mean[radius, :, orientation, np.arange(mean.shape[-1])].T
     width = frequency_tuning(curve, np.unique(gratings.coords["spatial_frequency"].values))[0]
     found = {"spatial_frequency_bandwidth": width, "spatial_frequency_selective": np.where(np.isnan(width), 0.0, 1.0)}
-    return _only(found, mean.max(axis=(0, 1, 2)) > blank + RESPONSIVE)
+    return _keep_responsive(found, mean.max(axis=(0, 1, 2)) > blank + RESPONSIVE)
 
 
 def _cavanaugh(values: np.ndarray, gratings: xr.DataArray, blank: np.ndarray) -> Properties:
     radii = np.unique(gratings.coords["radius"].values)
-    responses = _larger(_arranged(values, gratings), blank)
+    responses = _stack_harmonics(_arrange(values, gratings), blank)
     if len(responses) != len(radii):
         raise InvalidMeasurement(f"{len(radii)} radii for {len(responses)} sizes of gratings")
-    _, frequency, orientation, harmonic = _best(responses)
+    _, frequency, orientation, harmonic = _find_best(responses)
     curves = responses[:, frequency, orientation, harmonic, np.arange(responses.shape[-1])]
     field, surround, index = size_tuning(curves, radii)
     found = {
         "grating_summation_field": field, "surround_diameter": surround, "surround_suppression_index": index,
     }  # fmt: skip
-    return _only(found, responses.max(axis=(0, 1, 2, 3)) > RESPONSIVE)
+    return _keep_responsive(found, responses.max(axis=(0, 1, 2, 3)) > RESPONSIVE)
 
 
 def _freeman_ziemba(values: np.ndarray, textures: xr.DataArray, blank: np.ndarray) -> Properties:
@@ -204,7 +243,7 @@ def _freeman_ziemba(values: np.ndarray, textures: xr.DataArray, blank: np.ndarra
     with np.errstate(divide="ignore", invalid="ignore"):
         index = (family[1] - family[0]) / (family[1] + family[0])
     known = np.isfinite(index)
-    modulation = _over(np.where(known, index, 0).sum(axis=0), known.sum(axis=0))
+    modulation = _divide(np.where(known, index, 0).sum(axis=0), known.sum(axis=0))
     found = {
         "texture_modulation_index": modulation,
         "absolute_texture_modulation_index": np.abs(modulation),
@@ -214,7 +253,7 @@ def _freeman_ziemba(values: np.ndarray, textures: xr.DataArray, blank: np.ndarra
         "max_texture": above[1].max(axis=(0, 1)),
         "max_noise": above[0].max(axis=(0, 1)),
     }
-    return _only(found, above.max(axis=(0, 1, 2)) > RESPONSIVE)
+    return _keep_responsive(found, above.max(axis=(0, 1, 2)) > RESPONSIVE)
 
 
 STUDIES: Mapping[str, Callable[[np.ndarray, xr.DataArray, np.ndarray], Properties]] = {
@@ -225,6 +264,52 @@ STUDIES: Mapping[str, Callable[[np.ndarray, xr.DataArray, np.ndarray], Propertie
     "Ringach2002": _ringach,
     "Schiller1976c": _schiller,
 }
+
+
+# --- distributions ---------------------------------------------------------------------------------------------------
+
+
+def property_similarity(
+    model: Real[np.ndarray, " unit"],
+    data: Real[np.ndarray, " cell"],
+    bins: Real[np.ndarray, " edge"],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Mean similarity between the cells and as many units, drawn with replacement, again and again.
+
+    Parameters
+    ----------
+    model, data : (unit,) and (cell,); values beyond the outer edges count into the outer bins, NaN nowhere.
+    bins : edges.
+    resamples : draws.
+    seed : with ``numpy.random.seed`` of the same number before it, the published code, which is not seeded, draws the
+        same units.
+
+    Returns
+    -------
+    Comparison with one value; the error is the standard deviation over draws. Both are 0 if every tenth draw fails.
+    """
+    if len(bins) < 3:
+        raise InvalidMeasurement("a distribution needs at least two bins")
+    which, cells = (_find_bins(np.asarray(v, float), np.asarray(bins, float)) for v in (model, data))
+    count = len(bins) - 1
+    histogram = np.bincount(cells[cells >= 0], minlength=count)
+    generator = np.random.RandomState(seed)
+    draws = [generator.choice(which, len(cells)) for _ in range(resamples)]
+    drawn = np.stack([np.bincount(units[units >= 0], minlength=count) for units in draws])
+    values = np.atleast_1d(distribution_similarity(drawn, histogram[None]))
+    if np.isnan(values).sum() > 100:  # published: a tenth of 1000, whatever the number of draws
+        return single(0.0, 0.0)
+    return single(float(np.nanmean(values)), float(np.nanstd(values)))
+
+
+def _find_bins(values: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Bin of each value; the last edge belongs to the last bin; -1: NaN."""
+    known = np.isfinite(values) | np.isinf(values)
+    inside = np.clip(np.where(known, values, bins[0]), bins[0], bins[-1])
+    place = np.minimum(np.searchsorted(bins, inside, side="right") - 1, len(bins) - 2)
+    return np.where(known, place, -1)
 
 
 # --- one curve -------------------------------------------------------------------------------------------------------
@@ -242,11 +327,11 @@ def orientation_width(
     """
     three = np.concatenate([orientations - 180, orientations, orientations + 180])
     fine = np.arange(-180, 360)
-    smooth = _smoothed(np.concatenate([curves] * 3), window, "same")
+    smooth = _smooth(np.concatenate([curves] * 3), window, "same")
     curve = scipy.interpolate.make_interp_spline(three, smooth, k=3)(fine)
     top = curve[180:360].argmax(axis=0) + 180
     peak = curve[top, np.arange(curve.shape[1])]
-    low, high = _edges(curve <= peak * level, top)
+    low, high = _find_edges(curve <= peak * level, top)
     width = fine.astype(float)[high.clip(0, 539)] - fine[low.clip(0, 539)]
     return np.where((low < 0) | (high > 539) | (width > 180), np.nan, width), (top - 180).astype(float)
 
@@ -258,9 +343,9 @@ def frequency_tuning(
     octaves = np.log2(frequencies)
     fine = np.linspace(octaves[0], octaves[-1], 100)
     padded = np.concatenate([curves[:1], curves[:1], curves, curves[-1:], curves[-1:]])
-    curve = scipy.interpolate.make_interp_spline(octaves, _smoothed(padded, _SMOOTH, "valid"), k=3)(fine)
+    curve = scipy.interpolate.make_interp_spline(octaves, _smooth(padded, _SMOOTH, "valid"), k=3)(fine)
     top = curve.argmax(axis=0)
-    low, high = _edges(curve <= curve[top, np.arange(curve.shape[1])] * _WIDTH, top)
+    low, high = _find_edges(curve <= curve[top, np.arange(curve.shape[1])] * _WIDTH, top)
     ratio = 100 * 2.0 ** (fine[low.clip(0, 99)] - fine[high.clip(0, 99)])
     return np.where((low < 0) | (high > 99), np.nan, ratio), 2.0 ** fine[top]
 
@@ -282,7 +367,7 @@ def size_tuning(
     return np.where(suppressed, field, np.nan), np.where(suppressed, surround, np.nan), index
 
 
-def _edges(below: np.ndarray, top: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_edges(below: np.ndarray, top: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Last row below before `top`, -1 if none; first row below after it, the number of rows if none."""
     rows = np.arange(len(below))[:, None]
     before, after = below & (rows < top), below & (rows > top)
@@ -290,7 +375,7 @@ def _edges(below: np.ndarray, top: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, np.where(after.any(axis=0), after.argmax(axis=0), len(below))
 
 
-def _smoothed(curves: np.ndarray, window: tuple[float, ...], mode: str) -> np.ndarray:
+def _smooth(curves: np.ndarray, window: tuple[float, ...], mode: str) -> np.ndarray:
     weights = np.asarray(window) / np.sum(window)
     return np.apply_along_axis(lambda curve: np.convolve(weights, curve, mode=mode), 0, curves)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
@@ -303,16 +388,13 @@ def _variance_ratio(responses: np.ndarray) -> np.ndarray:
     between = samples * ((mean - mean.mean(axis=0)) ** 2).sum(axis=0) / (families - 1)
     of_families = (between - within) / samples
     total = within + of_families
-    return (_over(of_families, total) + 0.02) / (_over(within, total) + 0.02)
+    return (_divide(of_families, total) + 0.02) / (_divide(within, total) + 0.02)
 
 
-def _only(found: dict[str, np.ndarray], responsive: np.ndarray) -> Properties:
+def _keep_responsive(found: dict[str, np.ndarray], responsive: np.ndarray) -> Properties:
     return {name: values[responsive] for name, values in found.items()}
 
 
-def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     defined = below != 0
     return np.where(defined, above / np.where(defined, below, 1), np.nan)
-
-
-__all__ = ["STUDIES", "ceiling", "compared", "frequency_tuning", "orientation_width", "properties", "size_tuning"]

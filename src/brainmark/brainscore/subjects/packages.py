@@ -20,6 +20,3 @@ def brainscore(module: str) -> Any:
     except ImportError as error:
         package = module.partition(".")[0].replace("_", "-")
         raise MissingDependency(package, None, "a subject of Brain-Score") from error
-
-
-__all__ = ["brainscore", "theirs"]

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast, get_args
+from typing import Any, cast
 
-from brainmark.core.cards import Domain
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, UnknownName
 from brainmark.core.libraries import nn
 from brainmark.core.registry import models
+from brainmark.core.vocabulary import DOMAINS
 from brainmark.models.networks.seeds import draws_from
 from brainmark.models.sources.arguments import is_finite
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over
@@ -148,8 +148,8 @@ def _facts_of_made(module: str, name: str, function: Callable[[], Any]) -> dict[
         except Exception:  # noqa: BLE001 - it is called again when it is loaded
             thing = None
     domain = "language" if as_reader(thing) else getattr(thing, "domain", "vision")
-    if domain not in get_args(Domain):
-        raise InvalidModel(f"{type(thing).__name__}: domain is {domain!r}, none of {', '.join(get_args(Domain))}")
+    if domain not in DOMAINS:
+        raise InvalidModel(f"{type(thing).__name__}: domain is {domain!r}, none of {', '.join(DOMAINS)}")
     facts: dict[str, Any] = {"domain": domain, "degrees": None}
     if domain == "vision":
         degrees: Any = getattr(thing, "degrees", None)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast, runtime_checkable
 
 from brainmark.core.libraries import nn
-from brainmark.core.subject import Subject
+from brainmark.core.registry import discover
+from brainmark.core.subject import ADAPTERS, Subject
 from brainmark.models.sources.arguments import a_module_of, lacks_tokenizer
 from brainmark.models.subjects.language import as_language_subject
 from brainmark.models.subjects.readout import REGIONS, Readout
@@ -31,7 +32,7 @@ def as_subject(
     mean: tuple[float, ...] = IMAGENET_MEAN,
     std: tuple[float, ...] = IMAGENET_STD,
 ) -> Subject:
-    """Return anything with `perform` as it is, a torch module as a `VisionSubject`, a subject of Brain-Score as ours.
+    """Return anything with `perform` as it is, a torch module as a `VisionSubject`, others by an adapter.
 
     A network that reads comes with its tokenizer: ``(network, tokenizer)``.
     Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
@@ -45,10 +46,9 @@ def as_subject(
         if not isinstance(getattr(thing, "identifier", None), str):
             raise TypeError(f"{_describe(thing)} has `perform` but no `identifier` (a string); give it a name")
         return cast(Subject, thing)
-    if not isinstance(thing, type) and any(callable(getattr(thing, name, None)) for name in ("look_at", "digest_text")):
-        from brainmark.brainscore.subjects import from_brainscore
-
-        return from_brainscore(thing, identifier)
+    discover()  # plug-ins bring adapters
+    if not isinstance(thing, type) and (adapted := next(filter(None, (a(thing, identifier) for a in ADAPTERS)), None)):
+        return adapted
     if isinstance(thing, tuple) and len(pair := cast("tuple[Any, ...]", thing)) == 2 and isinstance(pair[0], _Network):
         return as_language_subject(
             identifier or type(pair[0]).__name__, cast(Any, pair[0]), pair[1], cast(Any, regions)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, NotApplicable
-from brainmark.core.experiment import Choose, Experiment, Match, OddOneOut, Prefer, Rate, Read, group_of
+from brainmark.core.experiment import Choose, Experiment, Match, OddOneOut, Prefer, Rate, Read
 from brainmark.core.libraries import np, xr
 from brainmark.core.stimuli import ImageFiles, Media, Selected, Stimuli
 from brainmark.models.readouts.answers import Similarity, alike, label_probabilities, match, odd_one_out, ratings
@@ -49,9 +49,9 @@ class Observer:
         InvalidModel : the head puts out another number of logits than it names classes.
         """
         ask, stimuli = experiment.ask, experiment.stimuli
-        if len(stimuli) % group_of(ask):
+        if len(stimuli) % ask.group:
             raise InvalidStimuli(
-                f"stimuli {stimuli.identifier!r}: {len(stimuli)} make no whole groups of {group_of(ask)}, "
+                f"stimuli {stimuli.identifier!r}: {len(stimuli)} make no whole groups of {ask.group}, "
                 f"which {type(ask).__name__} asks about"
             )
         match ask:
@@ -174,7 +174,7 @@ def distinct(media: Media) -> tuple[Media, np.ndarray]:
 def as_answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
     """Return values (groups of presentations [, choices]) as the answer to an experiment."""
     coords: dict[str, tuple[str, np.ndarray]] = {
-        "stimulus_id": ("presentation", experiment.stimuli.ids[:: group_of(experiment.ask)])
+        "stimulus_id": ("presentation", experiment.answered_ids)
     }
     if choices is None:
         return xr.DataArray(values, dims="presentation", coords=coords)

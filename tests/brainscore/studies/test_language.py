@@ -17,7 +17,6 @@ from brainmark.brainscore import brainio
 from brainmark.brainscore import metrics as published
 from brainmark.brainscore.metrics.language import linear_pearsonr, pearsonr, reading_ceiling, ridge_pearsonr
 from brainmark.brainscore.studies import language as module
-from brainmark.brainscore.studies import language_data as data
 from brainmark.core import Benchmark, Experiment, InvalidMeasurement, Read, Record, Score, benchmarks, datasets
 from brainmark.core.score import make_score
 from brainmark.data.fetch.places import places
@@ -45,14 +44,14 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish
     monkeypatch.setenv("BRAINMARK_MIRROR", f"http://127.0.0.1:{server.server_address[1]}")
 
     def write(name: str, recording: xr.DataArray, prefix: str = "assy") -> str:
-        source = data.source_of(name, prefix, "0" * 40)
+        source = module.source_of(name, prefix, "0" * 40)
         path = root / places(source.url)[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         sha1 = brainio.write_assembly(recording, path)
-        if name in data.FILES:
-            about = data.FILES[name]
+        if name in module.FILES:
+            about = module.FILES[name]
             monkeypatch.setitem(
-                data.FILES, name, data.Published(sha1, about.what, about.cite, about.context, about.text)
+                module.FILES, name, module.LanguageFile(sha1, about.what, about.cite, about.context, about.text)
             )
         return sha1
 
@@ -136,7 +135,7 @@ def test_recordings_are_predicted_and_divided_by_an_extrapolated_ceiling(
     score, benchmark, asked = scored(f"{study}-{kind}{'' if kind == 'ridge' else '-shuffle'}")
 
     metric = ridge_pearsonr(group, folds) if kind == "ridge" else linear_pearsonr()
-    top = published.Extrapolated(metric, subjects)(recording).aggregate()
+    top = published.ExtrapolationCeiling(metric, subjects)(recording).aggregate()
     raw = reference(recording, kind, group, folds)
     assert score.raw == pytest.approx(raw, abs=1e-9)
     assert score.ceiling == pytest.approx(top, abs=1e-9)
@@ -162,8 +161,8 @@ def test_pereira_has_two_experiments_with_published_ceilings(
     publish("Pereira2018.language", recording)
     center = xr.DataArray([0.4, 0.02], dims="aggregation", coords={"aggregation": ["center", "error"]})
     sha1 = publish(f"Pereira2018.243sentences-{kind}", center, prefix="ceiling")
-    version = data.CEILINGS[f"243sentences-{kind}"][1]
-    monkeypatch.setitem(data.CEILINGS, f"243sentences-{kind}", (sha1, version))
+    version = module.CEILINGS[f"243sentences-{kind}"][1]
+    monkeypatch.setitem(module.CEILINGS, f"243sentences-{kind}", (sha1, version))
     score, _, asked = scored(f"Pereira2018.243sentences-{kind}{'' if kind == 'ridge' else '-shuffle'}")
     part = recording.isel(presentation=experiment == "243sentences", neuroid=slice(VOXELS, None))
     order = ORDER[experiment == "243sentences"]
@@ -249,6 +248,6 @@ def test_all_published_identifiers_are_there() -> None:
     found = [n for n, card in cards.items() if card.domain == "language" and card.tree == "brainscore"]
     assert len(found) == 45
     assert sum(n.startswith("syntaxgym-") for n in found) == 31
-    for source in (data.source_of("Pereira2018.language"), data.source_of("X.y-z", "ceiling", "a" * 40, "v1")):
+    for source in (module.source_of("Pereira2018.language"), module.source_of("X.y-z", "ceiling", "a" * 40, "v1")):
         assert source.url.startswith("https://brainscore-storage.s3.amazonaws.com/brainscore-language/")
     assert source.url.endswith("/ceiling_X_y-z.nc?versionId=v1")

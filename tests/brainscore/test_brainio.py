@@ -13,7 +13,7 @@ import xarray as xr
 
 from brainmark.brainscore import brainio
 from brainmark.brainscore import files as brainscore
-from brainmark.brainscore.files import Listed
+from brainmark.brainscore.files import FileRow
 from brainmark.core import DataError, InvalidMeasurement, InvalidStimuli, Stimuli, UnknownName, check_measurement
 from brainmark.data.fetch import fetch
 from brainmark.data.fetch.places import places
@@ -62,7 +62,7 @@ def test_an_assembly_survives_the_file_value_for_value(tmp_path: Path) -> None:
 
 
 def test_trials_stand_along_repetition_in_sorted_order_of_stimuli(tmp_path: Path) -> None:
-    measurement = check_measurement(brainio.measurement_of(brainio.merged(written(tmp_path), stimuli())))
+    measurement = check_measurement(brainio.measurement_of(brainio.merge(written(tmp_path), stimuli())))
     assert measurement.dims == ("presentation", "neuroid", "time_bin", "repetition")
     assert measurement.coords["stimulus_id"].values.tolist() == sorted(NAMES)
     assert measurement.coords["repetition"].values.tolist() == [5, 6, 7]
@@ -76,14 +76,14 @@ def test_trials_stand_along_repetition_in_sorted_order_of_stimuli(tmp_path: Path
 
 
 def test_a_measurement_comes_back_from_the_file(tmp_path: Path) -> None:
-    measurement = brainio.measurement_of(brainio.merged(written(tmp_path), stimuli()))
+    measurement = brainio.measurement_of(brainio.merge(written(tmp_path), stimuli()))
     brainio.write_assembly(measurement, tmp_path / "b.nc")
     again = brainio.measurement_of(brainio.read_assembly(tmp_path / "b.nc"))
     xr.testing.assert_equal(again, measurement)
 
 
 def test_a_single_time_bin_comes_back_from_the_file(tmp_path: Path) -> None:
-    measurement = brainio.measurement_of(brainio.merged(_aliased(recording(bins=1)), stimuli()))
+    measurement = brainio.measurement_of(brainio.merge(_aliased(recording(bins=1)), stimuli()))
     assert measurement.dims == ("presentation", "neuroid", "repetition")
     assert measurement.attrs["time_bin_end"] == 10
     brainio.write_assembly(measurement, tmp_path / "b.nc")
@@ -175,10 +175,19 @@ def test_what_is_no_recording_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidMeasurement, match="read it with read_assembly"):
         brainio.measurement_of(xr.DataArray(np.ones(3), dims="neuroid"))
     with pytest.raises(InvalidMeasurement, match=r"2 stimuli of the assembly are not in .*'b\.im'"):
-        brainio.merged(_aliased(recording()), stimuli(2))
+        brainio.merge(_aliased(recording()), stimuli(2))
 
 
 # --- from the bucket -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache; no mirror; no proxy between this machine and itself."""
+    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BRAINMARK_MIRROR", raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -189,10 +198,10 @@ def bucket(server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     sha1 = brainio.write_assembly(recording(), made / "a.nc")
     csv_sha1, zip_sha1 = brainio.write_stimuli(stimuli(), made / "s.csv", made / "s.zip")
     rows = (
-        Listed("assembly", "majajhong2015", "Toy.public", "lab.Toy.public", sha1, "aB1", "", "", "toy"),
-        Listed("stimuli", "majajhong2015", "toy", "toy", csv_sha1, "null", zip_sha1, "null", ""),
+        FileRow("assembly", "majajhong2015", "Toy.public", "lab.Toy.public", sha1, "aB1", "", "", "toy"),
+        FileRow("stimuli", "majajhong2015", "toy", "toy", csv_sha1, "null", zip_sha1, "null", ""),
     )
-    monkeypatch.setattr(brainscore, "listed", lambda: {(r.kind, r.name): r for r in rows})
+    monkeypatch.setattr(brainscore, "read_rows", lambda: {(r.kind, r.name): r for r in rows})
     monkeypatch.setattr(brainscore, "BUCKET", server.base)
     sources = rows[0].sources + rows[1].sources
     for source, name in zip(sources, ("a.nc", "s.csv", "s.zip"), strict=True):
@@ -222,7 +231,7 @@ def test_files_that_are_not_given_name_the_ways_out(server, bucket, status: int)
     assert f"HTTP {status}" in said
     assert "BRAINMARK_MIRROR" in said
     assert ("credentials" in said) == (status == 403)
-    assert "of unknown size" in said
+    assert "unknown size" in said
 
 
 def test_a_transfer_that_is_cut_off_leaves_nothing(server, bucket, home: Path) -> None:

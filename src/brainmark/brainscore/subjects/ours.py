@@ -40,7 +40,7 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
             return int(field) if field.is_integer() else field
 
         def start_recording(self, recording_target: str, time_bins: Sequence[tuple[int, int]]) -> None:
-            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), _bins(time_bins)))
+            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), _read_bins(time_bins)))
 
         def start_task(self, task: str, fitting_stimuli: Any = None, **_: Any) -> None:
             if task == "passive":
@@ -59,7 +59,7 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
             return None if self._ask is None else self._ask(stimuli)
 
         def _perform(self, shown: Any, ask: Any) -> xr.DataArray:
-            return subject.perform(Experiment(_our_stimuli(shown), ask, self._setting))
+            return subject.perform(Experiment(_to_our_stimuli(shown), ask, self._setting))
 
         def _recording(self, shown: Any, ask: Record) -> Any:
             answer = self._perform(shown, ask)
@@ -78,13 +78,13 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
             return assemblies.BehavioralAssembly([words], coords=coords, dims=["choice", "presentation"])
 
         def _probabilities(self, shown: Any, fitting: Any) -> Any:
-            known = _our_stimuli(fitting, label=fitting["image_label"].astype(str).to_numpy())
+            known = _to_our_stimuli(fitting, label=fitting["image_label"].astype(str).to_numpy())
             answer = self._perform(shown, Choose(fitting=known)).transpose("presentation", "choice")
             coords = {**_columns(shown), "choice": ("choice", list(answer.coords["choice"].values.astype(str)))}
             return assemblies.BehavioralAssembly(answer.values, coords=coords, dims=["presentation", "choice"])
 
         def _odd(self, shown: Any) -> Any:
-            ids, files = _named_files(shown)
+            ids, files = _list_files(shown)
             table = pd.DataFrame({"stimulus_id": [f"{i}:{name}" for i, name in enumerate(ids)]})
             stimuli = Stimuli("triplets", "image", table, ImageFiles(tuple(files)))
             odd = subject.perform(Experiment(stimuli, OddOneOut(), self._setting)).values.astype(int)
@@ -146,17 +146,17 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
     return Reader()
 
 
-def _bins(given: Any) -> tuple[tuple[float, float], ...]:
+def _read_bins(given: Any) -> tuple[tuple[float, float], ...]:
     """Time bins (ms) out of nested lists and arrays: their benchmarks also hand over a pair in an array in a list."""
-    numbers = list(_numbers(given))
+    numbers = list(_flatten_numbers(given))
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _numbers(given: Any) -> Iterator[float]:
+def _flatten_numbers(given: Any) -> Iterator[float]:
     given = given.tolist() if isinstance(given, np.ndarray) else given
     if isinstance(given, list | tuple):
         for one in cast("Sequence[Any]", given):
-            yield from _numbers(one)
+            yield from _flatten_numbers(one)
     else:
         yield float(given)
 
@@ -168,26 +168,23 @@ def _coordinates(answer: xr.DataArray) -> dict[str, tuple[Any, Any]]:
 
 def _columns(shown: Any) -> dict[str, tuple[str, Any]]:
     """Columns of their stimulus set as coordinates; of a list of files, the files."""
-    ids, files = _named_files(shown)
+    ids, files = _list_files(shown)
     columns = {"stimulus_id": ("presentation", ids), "stimulus_path": ("presentation", [str(f) for f in files])}
     if isinstance(shown, pd.DataFrame):
         columns |= {str(c): ("presentation", shown[c].to_numpy()) for c in shown.columns}
     return columns
 
 
-def _named_files(shown: Any) -> tuple[list[str], list[Path]]:
+def _list_files(shown: Any) -> tuple[list[str], list[Path]]:
     if isinstance(shown, pd.DataFrame):
         ids = shown["stimulus_id"].tolist()
         return [str(i) for i in ids], [Path(cast(Any, shown).get_stimulus(i)) for i in ids]
     return [Path(p).name for p in shown], [Path(p) for p in shown]
 
 
-def _our_stimuli(shown: Any, label: Any = None) -> Stimuli:
-    ids, files = _named_files(shown)
+def _to_our_stimuli(shown: Any, label: Any = None) -> Stimuli:
+    ids, files = _list_files(shown)
     columns = {c: shown[c].to_numpy() for c in shown.columns} if isinstance(shown, pd.DataFrame) else {}
     table = pd.DataFrame(columns | {"stimulus_id": ids} | ({} if label is None else {"label": label}))
     name = getattr(shown, "identifier", None)
     return Stimuli(name if isinstance(name, str) else "stimuli", "image", table, ImageFiles(tuple(files)))
-
-
-__all__ = ["to_brainscore_language", "to_brainscore_vision"]

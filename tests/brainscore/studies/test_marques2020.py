@@ -15,7 +15,7 @@ import xarray as xr
 from brainmark.brainscore import brainio
 from brainmark.brainscore import files as brainscore
 from brainmark.brainscore.metrics import tuning
-from brainmark.brainscore.studies.marques2020_data import OWN, PROPERTIES, shown
+from brainmark.brainscore.studies.marques2020 import OWN, PROPERTIES, stimuli_of
 from brainmark.core import Experiment, InvalidMeasurement, InvalidStimuli, Stimuli, benchmarks, datasets
 from brainmark.data.fetch.places import places
 
@@ -33,7 +33,7 @@ class Bench:
     """A mirror that is filled file by file, whose sha1 stand in the place of the published ones."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.rows = folder, dict(brainscore.listed())
+        self.folder, self.rows = folder, dict(brainscore.read_rows())
 
     def cells(self, name: str, columns: dict[str, np.ndarray], **attrs: Any) -> None:
         key = ("assembly", name)
@@ -68,7 +68,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
     made = Bench(tmp_path / "mirror")
-    monkeypatch.setattr(brainscore, "listed", lambda: made.rows)
+    monkeypatch.setattr(brainscore, "read_rows", lambda: made.rows)
     made.stimuli("Marques2020_blank", rows_of((1.0,)).iloc[:1].assign(spatial_frequency=0.0))
     made.stimuli("Marques2020_orientation", rows_of((1.0,)))
     made.stimuli("Marques2020_size", rows_of((0.25, 0.5, 1.0, 2.0, 4.0)))
@@ -145,9 +145,9 @@ def test_the_score_is_the_similarity_over_that_of_the_cells_with_themselves(
     assert benchmark.convention is not None
     assert benchmark.experiment.setting.degrees == 8
     assert benchmark.experiment.setting.trials == 20
-    assert benchmark.convention.normalised(raw, top) == pytest.approx(raw.aggregate() / top.aggregate())
+    assert benchmark.convention.normalize(raw, top) == pytest.approx(raw.aggregate() / top.aggregate())
     assert 0.9 < top.aggregate() < 1
-    known = {c: ("presentation", shown(PROPERTIES[identifier][0]).table[c].to_numpy()) for c in ("part", "radius")}
+    known = {c: ("presentation", stimuli_of(PROPERTIES[identifier][0]).table[c].to_numpy()) for c in ("part", "radius")}
     units = tuning.properties(PROPERTIES[identifier][0], answer.assign_coords(known))[name]
     assert 20 < len(units) <= 80
     expected = tuning.property_similarity(units, benchmark.target.values, benchmark.target.attrs["bins"])
@@ -156,7 +156,7 @@ def test_the_score_is_the_similarity_over_that_of_the_cells_with_themselves(
 
 
 def test_the_parts_of_the_experiment_stand_one_after_the_other(bench: Bench) -> None:
-    stimuli = shown("Cavanaugh2002a")
+    stimuli = stimuli_of("Cavanaugh2002a")
     assert stimuli.table["part"].value_counts().to_dict() == {"blank": 1, "orientation": 96, "own": 480}
     assert stimuli.media[0].max() == 0
     assert stimuli.media[1 + 96 + 3].max() == 3  # the fourth of the third set
@@ -167,6 +167,6 @@ def test_the_parts_of_the_experiment_stand_one_after_the_other(bench: Bench) -> 
 def test_sets_of_different_sizes_and_missing_histograms_are_refused(bench: Bench) -> None:
     bench.stimuli("Marques2020_orientation", rows_of((1.0,), degrees=4.0))
     with pytest.raises(InvalidStimuli, match="do not state one size"):
-        shown("Ringach2002")
+        stimuli_of("Ringach2002")
     with pytest.raises(InvalidMeasurement, match="'modulation_ratio'"):
         datasets["Marques2020.Ringach2002.modulation_ratio"].load()

@@ -24,7 +24,7 @@ def test_the_decoder_is_adam_on_cross_entropy_and_squared_weights():
 
     middle, spread = train.mean(0), train.std(0)
     inputs = torch.tensor((train - middle) / spread, dtype=torch.float32)
-    weights = torch.tensor(decoder._start(20, 4), requires_grad=True)
+    weights = torch.tensor(decoder._draw_weights(20, 4), requires_grad=True)
     bias = torch.ones(4, requires_grad=True)
     adam = torch.optim.Adam([weights, bias], lr=1e-3)
     shuffling = np.random.RandomState(0)
@@ -43,7 +43,7 @@ def test_the_decoder_is_adam_on_cross_entropy_and_squared_weights():
 
 
 def test_starting_weights_have_the_stated_spread_and_no_tails():
-    start = Decoder()._start(400, 50)
+    start = Decoder()._draw_weights(400, 50)
     assert start.std() == pytest.approx(1 / 20, rel=0.02)
     assert np.abs(start).max() < 2 / (20 * 0.8796)
 

@@ -81,7 +81,7 @@ def test_variance_ratio_by_hand():
 def test_the_line_to_rates_rests_on_units_that_answer():
     """Five of at most 243.1 spikes/s are .0206 of the largest answer."""
     peaks = np.array([1.0, 0.5, 0.021, 0.02, 0.001])
-    slope, offset = tuning._line(peaks[None], np.zeros(5))
+    slope, offset = tuning._fit_line(peaks[None], np.zeros(5))
     assert slope == pytest.approx((33.8 - 0.82) / 0.5)
     assert offset == pytest.approx(0.82)
 

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -72,7 +73,7 @@ class _Looking:
                 return self._choose(ask, shown, experiment, Path(folder))
             if isinstance(ask, OddOneOut):
                 self.model.start_task("odd_one_out")
-                return _odd_ones(self.model.look_at(shown, number_of_trials=experiment.setting.trials), stimuli)
+                return _find_odd_ones(self.model.look_at(shown, number_of_trials=experiment.setting.trials), stimuli)
         raise NotApplicable(f"{self.identifier}: Brain-Score's models of vision cannot answer {type(ask).__name__}")
 
     def _record(self, ask: Record, shown: Any, experiment: Experiment) -> xr.DataArray:
@@ -81,7 +82,7 @@ class _Looking:
         self.model.start_task("passive", None)
         bins = [(int(a), int(b)) for a, b in ask.time_bins] or [RESPONSE]
         self.model.start_recording(ask.region, time_bins=bins)
-        answer = _ours(self.model.look_at(shown, number_of_trials=experiment.setting.trials), experiment.stimuli)
+        answer = _to_ours(self.model.look_at(shown, number_of_trials=experiment.setting.trials), experiment.stimuli)
         if "time_bin" in answer.dims and not ask.time_bins:
             answer = answer.isel(time_bin=0, drop=True)
         elif "time_bin" not in answer.dims and ask.time_bins:  # they may leave it out when there is one
@@ -89,13 +90,13 @@ class _Looking:
             answer = answer.expand_dims("time_bin", axis=-1).assign_coords(
                 time_bin_start=("time_bin", start), time_bin_end=("time_bin", end)
             )
-        return _recorded(answer, ask.region)
+        return _as_recording(answer, ask.region)
 
     def _choose(self, ask: Choose, shown: Any, experiment: Experiment, folder: Path) -> xr.DataArray:
         trials = experiment.setting.trials
         if ask.fitting is None:
             self.model.start_task("label", list(ask.labels))
-            chosen = _ours(self.model.look_at(shown, number_of_trials=trials), experiment.stimuli)
+            chosen = _to_ours(self.model.look_at(shown, number_of_trials=trials), experiment.stimuli)
             words = np.asarray(chosen.values, str).reshape(-1)
             given = words[:, None] == np.asarray(ask.labels)[None, :]
             if not given.any(1).all():
@@ -107,7 +108,7 @@ class _Looking:
         fitting = self._on_screen(ask.fitting, experiment.setting.degrees, folder / "fitting")
         fitting["image_label"] = ask.fitting.table["label"].astype(str).to_numpy()
         self.model.start_task("probabilities", fitting)
-        answer = _ours(self.model.look_at(shown, number_of_trials=trials), experiment.stimuli)
+        answer = _to_ours(self.model.look_at(shown, number_of_trials=trials), experiment.stimuli)
         answer = answer.transpose("presentation", "choice")
         return as_answer(experiment, answer.values, answer.coords["choice"].values.astype(str))
 
@@ -118,7 +119,8 @@ class _Looking:
         paths: list[Path] = []
         for index in range(len(stimuli)):
             paths.append(folder / f"{index:07d}.png")
-            _save(_framed(stimuli.media[index], None if degrees is None else own / degrees), paths[-1])
+            shown = _frame(stimuli.media[index], None if degrees is None else own / degrees)
+            Image.fromarray(shown).save(paths[-1], compress_level=1)
         return _their_stimuli(stimuli, paths)
 
 
@@ -150,7 +152,7 @@ class _Reading:
             else:
                 raise NotApplicable(f"{self.identifier}: Brain-Score's models of language cannot answer {ask}")
             told = [self._digest(part, text) for text, _ in parts_of_contexts(experiment)]
-        return self._joined(told, experiment)
+        return self._join(told, experiment)
 
     def _digest(self, part: str, text: list[str]) -> xr.DataArray:
         answer = self.model.digest_text(text).get(part)
@@ -160,7 +162,7 @@ class _Reading:
             raise ModelError(
                 f"{self.identifier}: {answer.sizes['presentation']} answers to {len(text)} parts of a text"
             )
-        return _flat(answer)
+        return _flatten(answer)
 
     def _stop_recording(self) -> None:
         """Their wrapper of Hugging Face models adds each recording to the last one; begin anew."""
@@ -168,7 +170,7 @@ class _Reading:
         if isinstance(targets, list):
             targets.clear()
 
-    def _joined(self, told: Sequence[xr.DataArray], experiment: Experiment) -> xr.DataArray:
+    def _join(self, told: Sequence[xr.DataArray], experiment: Experiment) -> xr.DataArray:
         if not isinstance(experiment.ask, Record):
             values = np.concatenate([np.asarray(a.values).reshape(a.sizes["presentation"], -1)[:, 0] for a in told])
             if isinstance(experiment.ask, Read):
@@ -184,35 +186,38 @@ class _Reading:
                 **{n: ("neuroid", c.values) for n, c in parts[0].coords.items() if c.dims == ("neuroid",)},
             },
         )
-        return _recorded(answer, experiment.ask.region)
+        return _as_recording(answer, experiment.ask.region)
 
 
-class _StimulusSet(pd.DataFrame):
-    """What their table of stimuli has beside columns."""
+@cache
+def _stimulus_set() -> type[pd.DataFrame]:
+    """Return the class of their table of stimuli, or what it has beside columns, where their package is missing."""
+    with contextlib.suppress(MissingDependency):
+        return theirs("stimuli").StimulusSet
 
-    _metadata: ClassVar[list[str]] = ["identifier", "stimulus_paths"]
+    class StimulusSet(pd.DataFrame):
+        _metadata: ClassVar[list[str]] = ["identifier", "stimulus_paths"]
 
-    @property
-    def _constructor(self) -> type[_StimulusSet]:
-        return _StimulusSet
+        @property
+        def _constructor(self) -> type[pd.DataFrame]:
+            return StimulusSet
 
-    def get_stimulus(self, stimulus_id: str) -> str:
-        return self.stimulus_paths[stimulus_id]
+        def get_stimulus(self, stimulus_id: str) -> str:
+            return self.stimulus_paths[stimulus_id]
+
+    return StimulusSet
 
 
 def _their_stimuli(stimuli: Stimuli, paths: Sequence[Path]) -> Any:
     """Their table of stimuli, without a name: under a name they would keep activations from one call to the next."""
     table = stimuli.table.reset_index()
-    kind: Any = _StimulusSet  # if the model keeps to their interface, and does without their package
-    with contextlib.suppress(MissingDependency):
-        kind = theirs("stimuli").StimulusSet
-    shown = kind(table)
+    shown: Any = _stimulus_set()(table)
     shown.stimulus_paths = dict(zip(table["stimulus_id"].tolist(), map(str, paths), strict=True))
     shown.identifier = None
     return shown
 
 
-def _framed(image: np.ndarray, ratio: float | None) -> np.ndarray:
+def _frame(image: np.ndarray, ratio: float | None) -> np.ndarray:
     """Put grey around an image, or cut it, so that its sides are `ratio` times as long; pixels stay as they are."""
     if ratio is None or ratio == 1:
         return image
@@ -226,12 +231,7 @@ def _framed(image: np.ndarray, ratio: float | None) -> np.ndarray:
     return canvas
 
 
-def _save(image: np.ndarray, path: Path) -> None:
-
-    Image.fromarray(image).save(path, compress_level=1)
-
-
-def _flat(assembly: Any) -> xr.DataArray:
+def _flatten(assembly: Any) -> xr.DataArray:
     """A plain array with flat coordinates out of one of theirs, whose coordinates are levels of indexes."""
     coords: dict[str, tuple[Any, Any]] = {}
     for name, coord in assembly.coords.items():
@@ -243,14 +243,14 @@ def _flat(assembly: Any) -> xr.DataArray:
     return xr.DataArray(np.asarray(assembly.values), dims=assembly.dims, coords=coords)
 
 
-def _ours(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
+def _to_ours(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
     """Their answer as a plain array with the presentations in our order.
 
     Raises
     ------
     ModelError : it does not say which stimulus is which, or leaves some out.
     """
-    answer = _flat(assembly)
+    answer = _flatten(assembly)
     ids = answer.coords["stimulus_id"].values.astype(str) if "stimulus_id" in answer.coords else None
     if ids is None or answer.coords["stimulus_id"].dims != ("presentation",):
         raise ModelError("the answer has no coordinate 'stimulus_id' along its presentations")
@@ -263,7 +263,7 @@ def _ours(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
     return answer.isel(presentation=rows).assign_coords(stimulus_id=("presentation", stimuli.ids))
 
 
-def _recorded(answer: xr.DataArray, region: str) -> xr.DataArray:
+def _as_recording(answer: xr.DataArray, region: str) -> xr.DataArray:
     """Give a recording what the contract asks for: order of dimensions, unique neuroids, the region."""
     dims = ["presentation", "neuroid", *(d for d in ("time_bin",) if d in answer.dims)]
     answer = answer.transpose(*dims).astype(np.float32, copy=False)
@@ -276,7 +276,7 @@ def _recorded(answer: xr.DataArray, region: str) -> xr.DataArray:
     return answer.assign_coords(neuroid_id=("neuroid", names), region=("neuroid", np.full(count, region)))
 
 
-def _odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
+def _find_odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
     """Positions in their triplets; what they say are positions (their interface) or names (their models)."""
     said, triplets = np.asarray(assembly.values).reshape(-1), stimuli.ids.reshape(-1, 3)
     if said.dtype.kind not in "iuf":
@@ -288,4 +288,7 @@ def _odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
     return xr.DataArray(said.astype(int), dims="presentation", coords=coords)
 
 
-__all__ = ["LANGUAGE_TARGETS", "RESPONSE", "from_brainscore"]
+def adapt(thing: object, identifier: str | None) -> Subject | None:
+    """Return one of their subjects as ours; None for anything else."""
+    known = any(callable(getattr(thing, name, None)) for name in ("look_at", "digest_text"))
+    return from_brainscore(thing, identifier) if known else None

@@ -33,8 +33,8 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     """Write a data set in Brain-Score's format into a mirror, and register its sha1 in the place of the published."""
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    rows = dict(brainscore.listed())
-    monkeypatch.setattr(brainscore, "listed", lambda: rows)
+    rows = dict(brainscore.read_rows())
+    monkeypatch.setattr(brainscore, "read_rows", lambda: rows)
 
     def write(name: str, recording: dict[str, Any], columns: dict[str, Any]) -> None:
         media = tuple(np.full((8, 8, 3), k, np.uint8) for k in range(COUNT))
@@ -186,7 +186,7 @@ def test_image_level_choices_are_divided_by_the_root_of_the_ceiling_each_halving
     assert isinstance(benchmark.experiment.ask, Choose)
     assert benchmark.experiment.ask.fitting is not None
     assert benchmark.experiment.ask.fitting.table["label"].tolist() == columns["image_label"].tolist()
-    metric, flat = published.i2n(), xr.DataArray(**trials)
+    metric, flat = published.image_level("i2n"), xr.DataArray(**trials)
     rows = xr.DataArray(
         guesses(columns, labels),
         dims=("presentation", "choice"),

@@ -11,7 +11,8 @@ import xarray as xr
 
 from brainmark.brainscore import brainio
 from brainmark.brainscore import files as brainscore
-from brainmark.brainscore.studies.kar2019 import BINS, CEILING, NAME
+from brainmark.brainscore.studies import kar2019
+from brainmark.brainscore.studies.kar2019 import BINS, CEILING
 from brainmark.core import Experiment, InvalidMeasurement, NotApplicable, Stimuli, benchmarks, datasets
 from brainmark.data.fetch.places import places
 
@@ -25,8 +26,8 @@ LATENCY = np.random.default_rng(4).uniform(80, 220, COUNT)  # ms, of each image
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    rows = dict(brainscore.listed())
-    monkeypatch.setattr(brainscore, "listed", lambda: rows)
+    rows = dict(brainscore.read_rows())
+    monkeypatch.setattr(brainscore, "read_rows", lambda: rows)
     assembly, stimuli = ("assembly", "Kar2019"), ("stimuli", "Kar2019")
     at = [tmp_path / "mirror" / places(s.url)[0] for s in rows[assembly].sources + rows[stimuli].sources]
     at[0].parent.mkdir(parents=True)
@@ -104,7 +105,7 @@ def test_the_decoder_is_chosen_images_stand_once_and_never_solved_is_nan() -> No
 @pytest.mark.usefixtures("served")
 @pytest.mark.slow
 def test_a_model_whose_latencies_are_those_of_the_brain_is_recovered() -> None:
-    benchmark = benchmarks[NAME].load()
+    benchmark = benchmarks["Kar2019-ost"].load()
     score = benchmark(Ramping())
     assert len(BINS) == 18
     assert score.ceiling == CEILING
@@ -117,12 +118,12 @@ def test_a_model_whose_latencies_are_those_of_the_brain_is_recovered() -> None:
 @pytest.mark.usefixtures("served")
 def test_a_static_model_does_not_apply() -> None:
     with pytest.raises(NotApplicable, match="without dynamics"):
-        benchmarks[NAME].load()(Ramping(static=True))
+        benchmarks["Kar2019-ost"].load()(Ramping(static=True))
 
 
 @pytest.mark.usefixtures("served")
 def test_an_assembly_without_thresholds_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     read = brainio.read_assembly
-    monkeypatch.setattr(brainio, "read_assembly", lambda path: read(path).drop_vars("i1"))
+    monkeypatch.setattr(kar2019, "read_assembly", lambda path: read(path).drop_vars("i1"))
     with pytest.raises(InvalidMeasurement, match="no coordinate 'i1'"):
         datasets["Kar2019"].load()

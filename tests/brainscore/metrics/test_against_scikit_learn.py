@@ -160,7 +160,7 @@ def test_metrics_with_their_own_test_presentations(name: str) -> None:
         "pls": PLSRegression(25, scale=False),
     }[name]
     expected = published(theirs, x, y, [(np.arange(90), np.arange(90, 120))])[0]
-    found = getattr(bs, f"{name}_split")()(x[:90], x[90:], y[:90], y[90:])
+    found = bs.train_test(name)(x[:90], x[90:], y[:90], y[90:])
     assert bs.aggregate(found).value == pytest.approx(expected, abs=1e-9)
     assert np.isnan(bs.aggregate(found).error)
 
