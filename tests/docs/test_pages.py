@@ -162,6 +162,7 @@ SHOWN = [
     ("outside-package.md", "toy/toy_brains/model.py", "toy_brains/model.py"),
     ("outside-package.md", "toy/toy_brains/benchmark.py", "toy_brains/benchmark.py"),
     ("outside-package.md", "toy/toy_brains/__init__.py", "toy_brains/__init__.py"),
+    ("outside-package.md", "toy/toy_brains/smell.py", "toy_brains/smell.py"),
     ("outside-package.md", "toy/pyproject.toml", "pyproject.toml"),
 ]
 

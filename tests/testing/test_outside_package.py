@@ -1,4 +1,4 @@
-"""A package outside this one, installed beside it, adds a model and a benchmark."""
+"""A package outside this one, installed beside it, adds a model, a benchmark and a sense."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def site(tmp_path_factory) -> Path:
 
 
 def run(site: Path, *command: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site), "BRAINMARK_HOME": str(site / "home"), "OMP_NUM_THREADS": "2"}
+    path = os.pathsep.join((str(site), str(EXAMPLE.parents[1] / "src")))
+    environment = {**os.environ, "PYTHONPATH": path, "BRAINMARK_HOME": str(site / "home"), "OMP_NUM_THREADS": "2"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == expect, done.stdout + done.stderr
     return done
@@ -71,7 +72,27 @@ def test_they_score_and_pass_the_conformance_suite_as_a_package(site):
     score, found = run(site, sys.executable, "-W", "error", "-c", code).stdout.splitlines()
     raw, ceiling = map(float, score.split())
     assert 0.1 < raw < ceiling < 1
-    assert found == "{('model', 'toy-filters'): 'passed', ('benchmark', 'Toy.IT-pls'): 'passed'}"
+    assert "'failed'" not in found
+    for name in ("toy-filters", "Toy.IT-pls", "toy-nose", "ToySmell.bulb", "toy-odour-map", "ToySmell.names-top1"):
+        assert f"'{name}'): 'passed'" in found or f"'{name}'): 'skipped'" in found
+
+
+def test_a_sense_that_nobody_thought_of_is_scored_and_has_its_tree(site):
+    code = (
+        "import brainmark; from brainmark.core import Record, benchmarks, tree; "
+        "names = brainmark.list_benchmarks(domain='olfaction'); print(names); "
+        "print([round(brainmark.score('toy-nose', name).value, 1) for name in names]); "
+        "print([n.name for r in tree.tree({n: benchmarks[n].card for n in names}) for n in r.walk()])"
+    )
+    listed, values, nodes = run(site, sys.executable, "-W", "error", "-c", code).stdout.splitlines()
+    assert listed == "['ToySmell.bulb-odour_map', 'ToySmell.names-top1']"
+    assert values == "[0.8, 1.0]"
+    assert nodes == "['simulated_olfaction', 'ToySmell']"
+
+
+def test_other_senses_say_that_they_do_not_know_the_question(site):
+    code = "import brainmark; print(*[o.to_dict() for o in brainmark.score_all(['pixels'], ['ToySmell.names-top1'])])"
+    assert "not_applicable" in run(site, sys.executable, "-c", code).stdout
 
 
 def test_the_command_checks_what_the_package_adds(site):

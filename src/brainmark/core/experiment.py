@@ -9,7 +9,7 @@ from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-from brainmark.core.errors import InvalidMeasurement, InvalidStimuli
+from brainmark.core.errors import InvalidMeasurement, InvalidStimuli, NotApplicable
 from brainmark.core.libraries import np, xr
 from brainmark.core.stimuli import Stimuli
 
@@ -36,6 +36,10 @@ class Ask:
     optional_dims: tuple[str, ...] = ("repetition",)
     group: int = 1
     in_words: ClassVar[bool] = False
+
+    def choices(self) -> np.ndarray | None:
+        """Return what there is to choose from, along the dimension "choice"; None: nothing."""
+        return None
 
     def check(self, answer: xr.DataArray, name: str) -> None:
         """Raise InvalidMeasurement if an answer that is a valid measurement is none to this question."""
@@ -94,6 +98,14 @@ class Choose(Ask):
     labels: tuple[str, ...] = ()
     fitting: Stimuli | None = None
 
+    def choices(self) -> np.ndarray:
+        """Return the labels. Raises NotApplicable: neither labels nor stimuli with labels are given."""
+        if self.labels:
+            return np.array(self.labels)
+        if self.fitting is None or "label" not in self.fitting.table:
+            raise NotApplicable("Choose names neither labels nor fitting stimuli with a column 'label'")
+        return np.unique(self.fitting.table["label"].to_numpy(dtype=str))
+
 
 @dataclass(frozen=True)
 class OddOneOut(Ask):
@@ -110,6 +122,10 @@ class Match(Ask):
 
     group: int = 3
 
+    def choices(self) -> np.ndarray:
+        """Return the positions of the alternatives."""
+        return np.arange(self.group - 1)
+
 
 @dataclass(frozen=True)
 class Prefer(Ask):
@@ -121,6 +137,10 @@ class Prefer(Ask):
     dims = ("presentation", "choice")
 
     group: int = 2
+
+    def choices(self) -> np.ndarray:
+        """Return the positions of the alternatives."""
+        return np.arange(self.group)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from brainmark.core.errors import NotApplicable
-from brainmark.core.experiment import Choose, Experiment, Match, Move, NextWord, OddOneOut, Prefer, Record
+from brainmark.core.experiment import Experiment, Move, NextWord, OddOneOut, Record
 from brainmark.core.libraries import np, xr
 from brainmark.core.subject import Subject
 
@@ -200,23 +200,11 @@ def _template(experiment: Experiment, units: int) -> xr.DataArray:
         sizes["time_bin"] = len(bins)
         coords["time_bin_start"] = ("time_bin", np.array([b[0] for b in bins], float))
         coords["time_bin_end"] = ("time_bin", np.array([b[1] for b in bins], float))
-    if isinstance(ask, Choose | Match | Prefer):
-        labels = _labels(ask)
+    labels = ask.choices()
+    if labels is not None:
         sizes["choice"] = len(labels)
         coords["choice"] = ("choice", labels)
     return xr.DataArray(np.zeros(tuple(sizes.values())), dims=tuple(sizes), coords=coords)
-
-
-def _labels(ask: Choose | Match | Prefer) -> np.ndarray:
-    if isinstance(ask, Match):
-        return np.arange(ask.group - 1)
-    if isinstance(ask, Prefer):
-        return np.arange(ask.group)
-    if ask.labels:
-        return np.array(ask.labels)
-    if ask.fitting is None or "label" not in ask.fitting.table:
-        raise NotApplicable("Choose names neither labels nor fitting stimuli with a column 'label'")
-    return np.unique(ask.fitting.table["label"].to_numpy(dtype=str))
 
 
 def _normalised(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:

@@ -1,1 +1,1 @@
-"""A package outside Brainmark that adds a model and a benchmark to it."""
+"""A package outside Brainmark that adds a model, a benchmark and a sense to it."""
