@@ -4,7 +4,15 @@ This room is a plug-in: the project's own entry point ``brainscore`` names it, i
 no other room imports it.
 """
 
-from brainmark.brainscore import metrics, recordings, studies, subjects
-from brainmark.core.subject import add_adapter
+from brainmark.brainscore import metrics, recordings, studies
+from brainmark.core.subject import Subject, add_adapter
 
-add_adapter(subjects.adapt)
+
+@add_adapter
+def adapt(thing: object, identifier: str | None) -> Subject | None:
+    """Return one of Brain-Score's subjects as ours; None for anything else."""
+    if not any(callable(getattr(thing, name, None)) for name in ("look_at", "digest_text")):
+        return None
+    from brainmark.brainscore.subjects import from_brainscore  # listing needs no subjects
+
+    return from_brainscore(thing, identifier)

@@ -82,9 +82,10 @@ FILES = {
         "5c8fc7f3e24cc1af5f5296459377b638b6492641", "fMRI, sentences, mean over people", "tuckute2024", None
     ),
     "Futrell2018": LanguageFile(
-        "381ccc8038fbdb31235b5f3e1d350f359b5e287f", "reading times of ten stories", "futrell2021 futrell2018", "", "word"
+        sha1="381ccc8038fbdb31235b5f3e1d350f359b5e287f", what="reading times of ten stories",
+        cite="futrell2021 futrell2018", context="", text="word",
     ),
-}
+}  # fmt: skip
 CEILINGS = {  # of Pereira 2018, computed once by its authors: sha1 and version
     "243sentences-ridge": ("ba4c077bf0a9e1c46a9582790221c48113e0c5cf", "r3xGy2REPZfE7h1oFSnsNg5Rml9R5Ulz"),
     "384sentences-ridge": ("167005f57c3f2826a9e6a24ba36d96640fcbf3df", "u1_f1sJvv9J8eVjWFfA4siHsFHH6rMc1"),

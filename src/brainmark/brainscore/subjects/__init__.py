@@ -6,6 +6,6 @@ of theirs is used: install this package into the environment that has theirs.
 """
 
 from brainmark.brainscore.subjects.ours import to_brainscore_language, to_brainscore_vision
-from brainmark.brainscore.subjects.theirs import LANGUAGE_TARGETS, RESPONSE, adapt, from_brainscore
+from brainmark.brainscore.subjects.theirs import LANGUAGE_TARGETS, RESPONSE, from_brainscore
 
-__all__ = ["LANGUAGE_TARGETS", "RESPONSE", "adapt", "from_brainscore", "to_brainscore_language", "to_brainscore_vision"]
+__all__ = ["LANGUAGE_TARGETS", "RESPONSE", "from_brainscore", "to_brainscore_language", "to_brainscore_vision"]

@@ -286,9 +286,3 @@ def _find_odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
         said = same.argmax(1)
     coords = {"stimulus_id": ("presentation", triplets[:, 0])}
     return xr.DataArray(said.astype(int), dims="presentation", coords=coords)
-
-
-def adapt(thing: object, identifier: str | None) -> Subject | None:
-    """Return one of their subjects as ours; None for anything else."""
-    known = any(callable(getattr(thing, name, None)) for name in ("look_at", "digest_text"))
-    return from_brainscore(thing, identifier) if known else None
