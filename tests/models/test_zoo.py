@@ -87,8 +87,7 @@ def test_the_zoo_takes_four_lines_for_a_network():
     tables = tomllib.loads(ZOO_FILE.read_text("utf-8"))
     lines = {name: len(table) for name, table in tables.items() if name != "family" and "like" in table}
     few = [name for name, count in lines.items() if count <= 4]
-    assert len(few) > 0.8 * len(lines)
-    assert max(lines.values()) <= 8
+    assert len(few) > 0.9 * len(lines)
 
 
 def test_a_package_registers_a_file_of_its_own(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,10 @@ class TextCheckpoint(NetworkSource):
         """Return its tokenizer."""
         return trained_text.load_tokenizer(self.path)
 
-    def content(self) -> str:
-        """Return the digest of the folder."""
-        return trained_text.digest_of_folder(self.path)
+    @property
+    def content(self) -> Callable[[], str | None]:
+        """Returns the digest of the folder."""
+        return lambda: trained_text.digest_of_folder(self.path)
 
     def table(self) -> dict[str, Any]:
         """Return the fields of its description that depend on the training."""

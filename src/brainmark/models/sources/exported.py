@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from brainmark.core.errors import DataError, InvalidModel, ModelError
 from brainmark.core.libraries import nn, torch
@@ -18,7 +18,6 @@ from brainmark.models.sources.source import NetworkSource
 class Exported(NetworkSource):
     """A program in a file."""
 
-    options: ClassVar[Mapping[str, Any]] = {}
     path: Path
     _seen: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
@@ -38,9 +37,15 @@ class Exported(NetworkSource):
         """Return the width of its input, if the program that was made has a fixed one."""
         return self._seen
 
-    def content(self) -> str:
-        """Return the digest of the file."""
-        return file_digest(self.path)
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """None: the program holds its weights."""
+        return {}
+
+    @property
+    def content(self) -> Callable[[], str | None]:
+        """Returns the digest of the file."""
+        return lambda: file_digest(self.path)
 
     def facts(self) -> dict[str, Any]:
         """Return what a card says of it."""

@@ -104,7 +104,7 @@ class DescribedModel:
         made = self.maker.make({**options, "weights": "random"} if own and "weights" in options else options)
         if isinstance(made, VisionSubject | LanguageSubject):  # its network is made now, to be changed
             made = dataclasses.replace(made, network=made.module if isinstance(made, VisionSubject) else made.reader)
-        module = made.module if performs(made) else (as_reader(made) or (made,))[0]
+        module: Any = made.module if performs(made) else (as_reader(made) or (made,))[0]
         for layer in told.without:
             module.set_submodule(layer, nn.Identity())
         if own and told.weights:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,8 @@ class Registered(NetworkSource):
         return self.entry.module
 
     @property
-    def content(self) -> Any:
-        """Its digest; a model that is registered is known by its name."""
+    def content(self) -> Callable[[], str | None]:
+        """Returns its digest; a model that is registered is known by its name."""
         return self.entry.content or (lambda: self.entry.name)
 
     def make(self, options: Mapping[str, Any]) -> Any:
@@ -71,6 +71,8 @@ def find_source(text: str, folder: Path = Path(), arguments: Mapping[str, Any] |
             return Hub(rest, **known)
         case "package":
             return Hub(rest, **known)
+        case _:
+            pass
     if text.startswith(CHECKPOINT):
         return checkpoint_at(folder / Path(text.removeprefix(CHECKPOINT)).expanduser(), **known)
     if text.endswith(".pt2"):

@@ -79,7 +79,8 @@ def _found(name: str) -> ModelEntry:
 
     content = source.content or (None if source.named else maker.content)
     make = factory(load, {**ours, **source.options}, source.code)
-    return Entry("model", name, make, card_for(name, **{"degrees": DEGREES, **source.facts()}), content)
+    facts: dict[str, Any] = {"degrees": DEGREES, **source.facts()}
+    return Entry("model", name, make, card_for(name, **facts), content)
 
 
 def _checkpoint(name: str) -> ModelEntry:

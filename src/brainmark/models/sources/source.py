@@ -34,9 +34,17 @@ class NetworkSource:
     content : returns a digest of its file, where the network need not be made for one.
     """
 
-    options: Mapping[str, Any] = USUAL
     named: bool = True
-    content: Callable[[], str | None] | None = None
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """See the class."""
+        return USUAL
+
+    @property
+    def content(self) -> Callable[[], str | None] | None:
+        """See the class."""
+        return None
 
     @property
     def code(self) -> str:

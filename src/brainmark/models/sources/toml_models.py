@@ -40,6 +40,7 @@ from pydantic import ValidationError
 from brainmark.core.cards import ModelCard
 from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.core.registry import Entry
+from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
 from brainmark.models.sources.description import Description, HeadTable, ReadoutTable, WeightsTable
 from brainmark.models.sources.model import DEGREES, DescribedModel, factory
@@ -163,7 +164,7 @@ def _entry(name: str, path: Path, member: str, told: Description) -> ModelEntry:
     model = DescribedModel(name, source, told, folder)
     given = source.content or (None if source.named else model.maker.content)
 
-    def load(options: Mapping[str, Any]) -> Any:
+    def load(options: Mapping[str, Any]) -> Subject:
         try:
             subject = model.load(options)
         except InvalidModel as error:
@@ -201,8 +202,9 @@ def _card(name: str, path: Path, member: str, told: Description, facts: Mapping[
         raise InvalidModel(f"{path} [{member}]: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _check_layers(path: Path, member: str, subject: VisionSubject | LanguageSubject) -> None:
+def _check_layers(path: Path, member: str, subject: Subject) -> None:
     """Refuse layers that the network does not have, before anything is computed."""
+    assert isinstance(subject, VisionSubject | LanguageSubject)
     read = {f"regions.{region}": where for region, where in subject.regions.items()}
     read |= {"behavior": subject.behavior} if subject.behavior else {}
     read |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
