@@ -14,9 +14,8 @@ import torch
 from brainmark.core import DataError, NotApplicable, Stimuli, models
 from brainmark.core.experiment import Choose, Experiment, Record
 from brainmark.models.networks.cifar import NETWORKS, CifarCORnet, CifarResNet, make_network
-from brainmark.models.sources.checkpoint import ImageCheckpoint
 from brainmark.models.sources.toml_models import ZOO_FILE
-from brainmark.models.sources.trained import FORMAT, Facts, load_network, read_facts, to_bytes
+from brainmark.models.sources.trained import FORMAT, Facts, ImageCheckpoint, load_network, read_facts, to_bytes
 from brainmark.studies.cifar10 import LABELS
 
 FACTS = Facts({"name": "toy", "network": "cifar-resnet", "objective": "labels", "epochs": 9}, 4, 1, 7, {"loss": 0.5})

@@ -25,11 +25,11 @@ from brainmark.core import (
     models,
 )
 from brainmark.models.networks.seeds import seeded
-from brainmark.models.sources.checkpoint import TextCheckpoint
 from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.sources.trained_text import (
     FACTS,
+    TextCheckpoint,
     TextFacts,
     digest_of_folder,
     is_text_run,

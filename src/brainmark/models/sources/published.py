@@ -75,12 +75,17 @@ class PublishedWeights:
             )
 
 
+def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a file by name."""
+    # it loads torch
+    from safetensors.torch import load
+
+    return load(path.read_bytes())
+
+
 def _load(path: Path) -> Any:
     if path.suffix == ".safetensors":
-        # loading it loads torch
-        from safetensors.torch import load_file
-
-        return load_file(path)
+        return load_safetensors(path)
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -90,4 +95,4 @@ def _digits_in(url: str) -> str:
     return digits if len(digits) >= 8 and set(digits) <= set("0123456789abcdef") else ""
 
 
-__all__ = ["PublishedWeights"]
+__all__ = ["PublishedWeights", "load_safetensors"]

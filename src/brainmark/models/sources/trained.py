@@ -14,6 +14,9 @@ from typing import Any
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import nn, torch
+from brainmark.data.fetch import file_digest
+from brainmark.models.sources.published import load_safetensors
+from brainmark.models.sources.source import NetworkSource
 
 SUFFIX = ".safetensors"
 FORMAT = "brainmark-checkpoint-1"
@@ -51,6 +54,7 @@ class Facts:
 
 def to_bytes(network: nn.Module, facts: Facts) -> bytes:
     """Return the content of a checkpoint file."""
+    # it loads torch
     from safetensors.torch import save
 
     tensors = {
@@ -99,16 +103,55 @@ def load_network(path: Path) -> nn.Module:
     ------
     DataError : no checkpoint of ours, of a network that is not known, or with other weights than the network has.
     """
-    from safetensors.torch import load
+    return ImageCheckpoint(path).make({})
 
-    from brainmark.models.networks.cifar import NETWORKS, make_network
 
-    facts = read_facts(path)
-    if facts.network not in NETWORKS:
-        raise DataError(f"{path}: network {facts.network!r} is not known (networks: {', '.join(NETWORKS)})")
-    network = make_network(facts.network)
-    try:
-        network.load_state_dict(load(path.read_bytes()))  # copies into single precision
-    except Exception as error:
-        raise DataError(f"{path}: its weights do not fit {facts.network!r}: {' '.join(str(error).split())}") from error
-    return network.eval()
+@dataclass(frozen=True)
+class ImageCheckpoint(NetworkSource):
+    """A network that sees.
+
+    Attributes
+    ----------
+    path : of the file.
+    sha256 : what it has to be; "": anything.
+    """
+
+    path: Path
+    sha256: str = ""
+
+    @property
+    def facts_of_training(self) -> Facts:
+        """What the file says about its training."""
+        return read_facts(self.path)
+
+    def untrained(self) -> nn.Module:
+        """Return the network as it is before training."""
+        # it derives from classes of torch
+        from brainmark.models.networks.cifar import NETWORKS
+
+        name = self.facts_of_training.network
+        if name not in NETWORKS:
+            raise DataError(f"{self.path}: network {name!r} is not known (networks: {', '.join(NETWORKS)})")
+        return NETWORKS[name]()
+
+    def trained(self) -> nn.Module:
+        """Return the network with the weights of the file, or raise DataError."""
+        if self.sha256 and (not self.path.is_file() or file_digest(self.path) != self.sha256):
+            raise DataError(f"shipped checkpoint {self.path}: is missing or has other bytes; reinstall brainmark")
+        network = self.untrained()
+        try:
+            network.load_state_dict(load_safetensors(self.path))  # copies into single precision
+        except Exception as error:
+            name, said = self.facts_of_training.network, " ".join(str(error).split())
+            raise DataError(f"{self.path}: its weights do not fit {name!r}: {said}") from error
+        return network
+
+    def table(self) -> dict[str, Any]:
+        """Return the fields of its description that depend on the training."""
+        facts = self.facts_of_training
+        summary = (
+            f"{facts.recipe['name']}, seed {facts.seed}, after {facts.epoch} of {facts.recipe['epochs']} epochs; "
+            f"file with sha256 {file_digest(self.path)}."
+        )
+        head = {} if facts.names_objects else {"head": False}
+        return {"like": facts.network, "summary": summary, "family": facts.network, **head}

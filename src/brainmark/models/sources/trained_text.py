@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainmark.core.errors import DataError
-from brainmark.core.libraries import torch
+from brainmark.core.libraries import nn, torch
+from brainmark.models.sources.published import load_safetensors
+from brainmark.models.sources.source import NetworkSource
 from brainmark.models.sources.torch_libraries import transformers
 
 if TYPE_CHECKING:
@@ -126,11 +128,9 @@ def load_gpt(folder: Path) -> GPT2LMHeadModel:
     ------
     DataError : the files are missing, damaged or of another network.
     """
-    from safetensors.torch import load
-
     network = untrained_gpt(folder)
     try:
-        weights = load((folder / "model.safetensors").read_bytes())
+        weights = load_safetensors(folder / "model.safetensors")
         weights["lm_head.weight"] = weights["transformer.wte.weight"]  # what tokens are read and written by is shared
         network.load_state_dict(weights)  # copies into single precision
     except Exception as error:
@@ -140,6 +140,7 @@ def load_gpt(folder: Path) -> GPT2LMHeadModel:
 
 def weights_of(network: GPT2LMHeadModel) -> bytes:
     """Return the content of a file of weights: those that multiply in half precision, all others in single."""
+    # it loads torch
     from safetensors.torch import save
 
     tensors = {
@@ -178,7 +179,59 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         raise DataError(f"{folder}: its tokenizer cannot be loaded: {' '.join(str(error).split())}") from error
 
 
+@dataclass(frozen=True)
+class TextCheckpoint(NetworkSource):
+    """A network that reads, with its tokenizer.
+
+    Attributes
+    ----------
+    path : of the folder.
+    sha256 : what it has to be; "": anything.
+    """
+
+    named = False
+    path: Path
+    sha256: str = ""
+
+    def reads(self) -> bool:
+        """Return True."""
+        return True
+
+    def untrained(self) -> nn.Module:
+        """Return the network as it is before training."""
+        self._verify()
+        return untrained_gpt(self.path)
+
+    def trained(self) -> nn.Module:
+        """Return the network with the weights of the folder, or raise DataError."""
+        self._verify()
+        return load_gpt(self.path)
+
+    def tokenizer(self) -> Any:
+        """Return its tokenizer."""
+        return load_tokenizer(self.path)
+
+    @property
+    def content(self) -> Callable[[], str | None]:
+        """Returns the digest of the folder."""
+        return lambda: digest_of_folder(self.path)
+
+    def table(self) -> dict[str, Any]:
+        """Return the fields of its description that depend on the training."""
+        facts = read_text_facts(self.path)
+        recipe = facts.recipe
+        summary = (
+            f"{recipe['name']} ({recipe['layers']} layers of {recipe['width']} units), seed {facts.seed}, after step "
+            f"{facts.step} of {facts.steps}: {facts.tokens} tokens."
+        )
+        return {"like": "tiny-gpt", "summary": summary}
+
+    def _verify(self) -> None:
+        if self.sha256 and self.content() != self.sha256:
+            raise DataError(f"shipped checkpoint {self.path}: has other bytes; reinstall brainmark")
+
+
 __all__ = [
-    "CHECKPOINTS", "FACTS", "FILES", "TextFacts", "digest_of_folder", "is_text_run", "load_gpt", "load_tokenizer",
-    "locate_text", "read_text_facts", "untrained_gpt", "weights_of",
+    "CHECKPOINTS", "FACTS", "FILES", "TextCheckpoint", "TextFacts", "digest_of_folder", "is_text_run", "load_gpt",
+    "load_tokenizer", "locate_text", "read_text_facts", "untrained_gpt", "weights_of",
 ]  # fmt: skip
