@@ -4,11 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.spatial.distance import pdist, squareform
 from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
 
+from brainmark.core import InvalidMeasurement
 from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, noise_precision
 from brainmark.metrics.similarity.rdm import rdm_matrix
+from brainmark.metrics.similarity.rsa import rdm, rdm_ceiling
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -152,3 +155,15 @@ def test_refusals(repeats: np.ndarray) -> None:
         crossnobis_rdm(repeats)
     with pytest.raises(ValueError, match="2 dimensions"):
         crossnobis_rdm(np.ones((3, 2)))
+
+
+def test_a_model_is_compared_with_trials() -> None:
+    generator = np.random.default_rng(7)
+    truth = generator.normal(size=(12, 9))
+    trials = truth[..., None] + 0.3 * generator.normal(size=(12, 9, 8))
+    target = xr.DataArray(trials, dims=("presentation", "neuroid", "repetition"))
+    model = xr.DataArray(truth, dims=("presentation", "neuroid"))
+    assert rdm("crossnobis", "pearson", resamples=0)(model, target).aggregate() > 0.9
+    assert rdm_ceiling(distance="crossnobis") is None
+    with pytest.raises(InvalidMeasurement, match="crossnobis"):
+        rdm("crossnobis")(model, target.mean("repetition"))

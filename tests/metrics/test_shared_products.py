@@ -16,7 +16,7 @@ from brainmark.metrics.regression import ridge
 from brainmark.metrics.regression.features import prepare
 from brainmark.metrics.regression.ridge import left_out_least_squares
 from brainmark.metrics.regression.spectrum import Spectrum, loo_errors, summed_loo_errors
-from brainmark.metrics.statistics.ceilings import split_half_correlations
+from brainmark.metrics.statistics.ceilings import correlate_halves
 from brainmark.metrics.statistics.splits import Fold, Random
 
 
@@ -134,7 +134,7 @@ def test_inverse_cholesky_factor(n: int) -> None:
 
 def test_counts_of_spikes_are_halved_as_numbers() -> None:
     counts = np.random.default_rng(5).poisson(90, (40, 6, 9)).astype(np.int8)  # their sums do not fit
-    for halved, same in zip(split_half_correlations(counts, 4), split_half_correlations(counts * 1.0, 4), strict=True):
+    for halved, same in zip(correlate_halves(counts, 4), correlate_halves(counts * 1.0, 4), strict=True):
         np.testing.assert_array_equal(halved, same)
 
 

@@ -59,7 +59,7 @@ OF_TWO: dict[str, Callable[..., Any]] = {
 }
 OF_TRIALS: dict[str, Callable[..., Any]] = {
     "crossnobis": lambda r: crossnobis.crossnobis_rdm(r, crossnobis.noise_precision(r)),
-    "split half": lambda r: ceilings.split_half_correlations(r.swapaxes(0, 1).swapaxes(1, 2))[0],
+    "split half": lambda r: ceilings.correlate_halves(r.swapaxes(0, 1).swapaxes(1, 2))[0],
 }
 KINDS: dict[str, Callable[[np.ndarray], Any]] = {
     "torch": torch.tensor,

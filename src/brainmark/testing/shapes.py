@@ -28,7 +28,7 @@ from beartype.door import is_bearable
 
 from brainmark.testing.outcome import CheckFailed
 
-_KINDS = ("Bool", "Complex", "Float", "Integer", "Num", "Real", "Shaped")
+_KINDS = ("Bool", "Float", "Integer", "Real", "Shaped")
 _SHAPED = re.compile(rf"\b({'|'.join(_KINDS)})\[")
 
 

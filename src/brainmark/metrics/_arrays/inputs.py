@@ -7,7 +7,7 @@ from typing import TypeAlias
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import as_numpy, is_torch_array, sum_of_squares
-from brainmark.metrics._arrays.shapes import Shaped
+from brainmark.metrics._arrays.shapes import Float, Integer, Real, Shaped
 
 SMALLEST, LARGEST = 1e-60, 1e60
 """Values all below, or any beyond, cannot be compared in double precision: products of their squares run out of it."""
@@ -139,6 +139,50 @@ def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subjec
     if "subject" in target.coords:
         return {"subject": target.coords["subject"].values}
     return {"subject": np.arange(target.sizes["subject"])}
+
+
+def measured_alike(
+    y: Float[np.ndarray, "row column"],
+) -> list[tuple[Integer[np.ndarray, " _"], Integer[np.ndarray, " _"]]]:
+    """Group the columns of `y` by the rows in which they are measured: (rows, columns) of each group."""
+    missing = np.isnan(y)
+    if not missing.any():
+        return [(np.arange(y.shape[0]), np.arange(y.shape[1]))]
+    patterns, group = np.unique(np.packbits(missing, axis=0), axis=1, return_inverse=True)
+    groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(patterns.shape[1])]
+    return [(np.flatnonzero(~missing[:, columns[0]]), columns) for columns in groups]
+
+
+def read_whole(
+    recording: xr.DataArray, name: str, *more: str
+) -> tuple[Real[np.ndarray, "*axes presentation neuroid"], tuple[str, ...]]:
+    """Return the patterns of the neuroids that were measured throughout, trials averaged, and a note on the others.
+
+    Parameters
+    ----------
+    recording : (presentation, neuroid), and `more` dimensions, which come first in what is returned.
+    name : what it is called in messages; a prediction must be complete.
+
+    Raises
+    ------
+    InvalidMeasurement : other dimensions, nothing that was measured throughout, values that are no numbers.
+    """
+    check_filled(recording, name)
+    check_numbers(recording.values, name, missing=True)
+    dims = (*more, "presentation", "neuroid")
+    if "repetition" in recording.dims and "repetition" not in dims:
+        recording = recording.mean("repetition", skipna=True)
+    if set(recording.dims) != set(dims):
+        raise InvalidMeasurement(f"{name} has {tuple(recording.dims)}; populations are compared as {dims}")
+    values = recording.transpose(*dims).values
+    values = values if values.dtype == np.float32 else values.astype(np.float64)
+    known = np.isfinite(values).all(axis=tuple(range(values.ndim - 1)))
+    if known.all():
+        return values, ()
+    if not known.any():
+        raise InvalidMeasurement(f"{name}: every neuroid lacks some stimulus")
+    lost = int((~known).sum())
+    return values[..., known], (f"{name}: {lost} of {known.size} neuroids lack a stimulus and are left out",)
 
 
 def check_pair(prediction: xr.DataArray, target: xr.DataArray) -> None:

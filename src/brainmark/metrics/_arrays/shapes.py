@@ -14,7 +14,7 @@ Array = Any
 """A NumPy array or a torch tensor."""
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Complex, Float, Integer, Num, Real, Shaped
+    from jaxtyping import Bool, Float, Integer, Real, Shaped
 else:
 
     class _Kind:
@@ -32,12 +32,6 @@ else:
 
     class Real(_Kind):
         """Whole or floating numbers."""
-
-    class Complex(_Kind):
-        """Complex numbers."""
-
-    class Num(_Kind):
-        """Whole, floating or complex numbers."""
 
     class Shaped(_Kind):
         """Anything, text included."""

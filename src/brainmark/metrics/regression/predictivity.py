@@ -16,10 +16,11 @@ from brainmark.metrics._arrays.inputs import (
     check_kind,
     check_numbers,
     check_same_stimuli,
+    measured_alike,
     recordings,
     unit_coordinates,
 )
-from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real, Shaped
+from brainmark.metrics._arrays.shapes import Array, Bool, Float, Real, Shaped
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.pls import Stop, pls_predictions
 from brainmark.metrics.regression.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
@@ -239,18 +240,6 @@ def labels_of(prediction: xr.DataArray, target: xr.DataArray) -> dict[str, Shape
     """Return the coordinates along presentation, those of the target first."""
     both = [*prediction.coords.items(), *target.coords.items()]
     return {str(k): v.values for k, v in both if v.dims == ("presentation",)}
-
-
-def measured_alike(
-    y: Float[np.ndarray, "row column"],
-) -> list[tuple[Integer[np.ndarray, " _"], Integer[np.ndarray, " _"]]]:
-    """Group the columns of `y` by the rows in which they are measured: (rows, columns) of each group."""
-    missing = np.isnan(y)
-    if not missing.any():
-        return [(np.arange(y.shape[0]), np.arange(y.shape[1]))]
-    patterns, group = np.unique(np.packbits(missing, axis=0), axis=1, return_inverse=True)
-    groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(patterns.shape[1])]
-    return [(np.flatnonzero(~missing[:, columns[0]]), columns) for columns in groups]
 
 
 def _restrict(folds: Sequence[Fold], rows: np.ndarray, n: int) -> tuple[list[Fold], list[int]]:

@@ -8,7 +8,14 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import Recording, check_filled, check_numbers, check_same_stimuli, recordings
+from brainmark.metrics._arrays.inputs import (
+    Recording,
+    check_filled,
+    check_numbers,
+    check_same_stimuli,
+    read_whole,
+    recordings,
+)
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
 from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
@@ -216,28 +223,11 @@ def _pair(
     Metrics compare the same stimuli in the same order, as far as ``stimulus_id`` tells.
     """
     prediction, target = recordings(prediction, target)
-    sides: list[np.ndarray] = []
-    notes: tuple[str, ...] = ()
-    for name, side in (("prediction", prediction), ("target", target)):
-        if "repetition" in side.dims:
-            side = side.mean("repetition", skipna=True)
-        if set(side.dims) != {"presentation", "neuroid"}:
-            raise InvalidMeasurement(f"{name}: populations have (presentation, neuroid), not {tuple(side.dims)}")
-        check_filled(side, name)
-        check_numbers(side.values, name, missing=True)
-        values = side.transpose("presentation", "neuroid").values
-        known = np.isfinite(values).all(axis=0)
-        if not known.any():
-            raise InvalidMeasurement(f"{name}: every neuroid lacks some stimulus")
-        if not known.all():
-            notes += (f"{name}: {int((~known).sum())} of {known.size} neuroids lack a stimulus and are left out",)
-            values = values[:, known]
-        values = values if values.dtype == np.float32 else values.astype(np.float64)
-        sides.append(values - values.mean(axis=0))
+    (x, left_out), (y, also) = read_whole(prediction, "prediction"), read_whole(target, "target")
     check_same_stimuli(prediction, target)
-    if len(sides[0]) < fewest:
-        raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(sides[0])}")
-    return (sides[0], sides[1]), notes
+    if len(x) < fewest:
+        raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(x)}")
+    return (x - x.mean(axis=0), y - y.mean(axis=0)), left_out + also
 
 
 def _kernel(x: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from brainmark.metrics._arrays.inputs import (
     check_numbers,
     check_pair,
     check_same_stimuli,
+    read_whole,
     recordings,
     subject_names,
 )  # fmt: skip
@@ -358,21 +359,13 @@ def _target_rdms(
     target: xr.DataArray, distance: Distance | Literal["crossnobis"]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """RDMs (subject, condition, condition) of a dissimilarity, or of a recording; what to note about it."""
-    dims = ("repetition", "presentation", "neuroid") if distance == "crossnobis" else ("presentation", "neuroid")
     if "neuroid" not in target.dims:
         return _subject_rdms(target), ()
-    if set(target.dims) != set(dims):
-        raise InvalidMeasurement(f"distances ({distance}) need {dims}, not {tuple(target.dims)}")
-    values = target.transpose(*dims).values.astype(float)
-    known = np.isfinite(values).all(axis=tuple(range(values.ndim - 1)))
-    if not known.any():
-        raise InvalidMeasurement("every neuroid of the target lacks some presentation")
-    lost = int((~known).sum())
-    notes = (f"target: {lost} of {known.size} neuroids lack a stimulus and are left out",) if lost else ()
-    values = values[..., known]
     if distance == "crossnobis":
-        return crossnobis_rdm(values, noise_precision(values))[None], notes
-    return np.asarray(rdm_matrix(values, distance))[None], notes
+        trials, notes = read_whole(target, "target", "repetition")
+        return crossnobis_rdm(trials, noise_precision(trials))[None], notes
+    values, notes = read_whole(target, "target")
+    return np.asarray(rdm_matrix(values.astype(float), distance))[None], notes
 
 
 def _subject_rdms(target: xr.DataArray) -> np.ndarray:

@@ -8,7 +8,7 @@ from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import all_finite, as_numpy
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, measured_alike, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
 from brainmark.metrics.statistics.correlation import pearson_of_blocks, resampled_pearson
 from brainmark.metrics.statistics.resampling import draws
@@ -86,7 +86,7 @@ def split_half(halvings: int = 30, resamples: int = 1000, seed: int = 0, block: 
         check_numbers(target.values, "target", missing=True)
         trials = target.transpose("presentation", "neuroid", "repetition").values
         counts = draws(trials.shape[0], resamples, seed, block)
-        half, drawn, parts, wholes = _correlated_halves(trials, halvings, seed, counts)
+        half, drawn, parts, wholes = correlate_halves(trials, halvings, seed, counts)
         reliability = spearman_brown(half, parts[0], parts[0], wholes[0])
         lost = int(np.isnan(reliability).sum())
         replicates = np.sqrt(spearman_brown(drawn, parts[1:], parts[1:], wholes[1:]))
@@ -100,39 +100,28 @@ def split_half(halvings: int = 30, resamples: int = 1000, seed: int = 0, block: 
     return ceiling
 
 
-def split_half_correlations(
+def correlate_halves(
     trials: Real[Array, "presentation neuroid repetition"],
     halvings: int = 30,
     seed: int = 0,
     counts: Real[np.ndarray, "draw presentation"] | None = None,
-) -> tuple[Float[np.ndarray, " neuroid"], Float[np.ndarray, "draw neuroid"]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Pearson r between the means of random halves of the repetitions, averaged over halvings, uncorrected.
 
     Parameters
     ----------
     trials : (n, q, repetitions); NaN: not measured. Odd numbers of repetitions give halves that differ by one.
-    halvings : random halvings, drawn anew for every presentation.
+    halvings : number of random halvings, drawn anew for every presentation.
     seed : of the halvings.
-    counts : (resamples, n), resampled presentations.
+    counts : (draws, n), resampled presentations.
 
     Returns
     -------
-    r (q,) and r under resampled presentations (resamples, q); NaN where there is nothing to correlate.
+    r (q,) and r under resampled presentations (draws, q), NaN where there is nothing to correlate; the numbers of
+    repetitions in a half, and in the whole, (1 + draws, q): harmonic means over presentations, as measured, then in
+    each draw. The whole has the presentations of a single trial too, which no half has.
     """
-    return _correlated_halves(as_numpy(trials), halvings, seed, counts)[:2]
-
-
-def _correlated_halves(
-    trials: Real[np.ndarray, "presentation neuroid repetition"],
-    halvings: int,
-    seed: int,
-    counts: Real[np.ndarray, "draw presentation"] | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What `split_half_correlations` returns, and the numbers of repetitions in a half and in the whole.
-
-    These are harmonic means over presentations (1 + draws, neuroid): as measured, then in each draw. The whole has the
-    presentations of a single trial too, which no half has.
-    """
+    trials = as_numpy(trials)
     n, q = trials.shape[:2]
     trials = trials if trials.dtype.str[1:] in ("f4", "f8") else trials.astype(np.float64)
     counts = np.empty((0, n)) if counts is None else counts
@@ -213,13 +202,13 @@ def _alike(
     trials: Float[np.ndarray, "presentation neuroid repetition"],
 ) -> list[tuple[Integer[np.ndarray, " _"], Bool[np.ndarray, "presentation repetition"]]]:
     """Group neuroids by the trials in which they were measured: (columns, measured (n, repetitions))."""
-    everything = np.ones((trials.shape[0], trials.shape[2]), bool)
-    if all_finite(trials) or not (missing := np.isnan(trials)).any():
-        return [(np.arange(trials.shape[1]), everything)]
-    flat = np.packbits(np.swapaxes(missing, 0, 1).reshape(trials.shape[1], -1), axis=1)
-    patterns, group = np.unique(flat, axis=0, return_inverse=True)
-    groups = [np.flatnonzero(group.reshape(-1) == g) for g in range(len(patterns))]
-    return [(columns, ~missing[:, columns[0]]) for columns in groups]
+    n, q, repetitions = trials.shape
+    if all_finite(trials):
+        return [(np.arange(q), np.ones((n, repetitions), bool))]
+    groups = measured_alike(trials.swapaxes(1, 2).reshape(-1, q))
+    return [
+        (columns, np.bincount(rows, minlength=n * repetitions).astype(bool).reshape(n, -1)) for rows, columns in groups
+    ]
 
 
 def _halves(

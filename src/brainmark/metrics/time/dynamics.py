@@ -12,7 +12,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_numpy, plain
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers, check_same_stimuli
+from brainmark.metrics._arrays.inputs import check_numbers, check_same_stimuli, labelled, read_whole
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.matching import transport
 from brainmark.metrics.statistics.resampling import resample
@@ -112,7 +112,9 @@ def dynamic_similarity(
     """
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-        sides = [_trajectories(side, name) for side, name in ((prediction, "prediction"), (target, "target"))]
+        check_numbers(labelled(prediction, "prediction").values, "prediction")  # a model answers everything
+        both = (prediction, "prediction"), (target, "target")
+        sides = [np.moveaxis(read_whole(side, name, "time_bin")[0], 0, 1).astype(float) for side, name in both]
         if sides[0].shape[:2] != sides[1].shape[:2]:
             raise InvalidMeasurement(
                 f"{sides[0].shape[:2]} predicted presentations and time bins for {sides[1].shape[:2]} measured ones"
@@ -139,17 +141,3 @@ def dynamic_similarity(
         )
 
     return metric
-
-
-def _trajectories(recording: xr.DataArray, name: str) -> Float[np.ndarray, "trial time neuroid"]:
-    check_filled(recording, name)
-    check_numbers(recording.values, name, missing=name == "target")  # a model answers everything
-    if "repetition" in recording.dims:
-        recording = recording.mean("repetition", skipna=True)
-    if set(recording.dims) != {"presentation", "neuroid", "time_bin"}:
-        raise InvalidMeasurement(f"dynamics need (presentation, neuroid, time_bin), not {tuple(recording.dims)}")
-    values = recording.transpose("presentation", "time_bin", "neuroid").values.astype(float)
-    known = np.isfinite(values).all(axis=(0, 1))
-    if not known.any():
-        raise InvalidMeasurement(f"{name}: every neuroid lacks some presentation or time bin")
-    return values[:, :, known]

@@ -18,11 +18,11 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, measured_alike, unit_coordinates
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.language.reading import partial_correlations
 from brainmark.metrics.regression.banded import UniqueVariance
-from brainmark.metrics.regression.predictivity import Predictivity, measured_alike, ridge
+from brainmark.metrics.regression.predictivity import Predictivity, ridge
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.resampling import resample
 from brainmark.metrics.statistics.splits import Contiguous, Shuffled, Splitter
