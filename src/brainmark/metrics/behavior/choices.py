@@ -26,13 +26,9 @@ from brainmark.metrics.statistics.resampling import resample
 
 
 @metric(
-    "accuracy",
-    summary="Share of stimuli on which the model's first choice is the right label (top-1).",
-    cite="deng2009",
-    compares="choices",
-    chance=None,
-    tags=("behavior", "engineering"),
-)
+    "accuracy", summary="Share of stimuli on which the model's first choice is the right label (top-1).",
+    cite="deng2009", compares="choices", chance=None, tags=("behavior", "engineering"),
+)  # fmt: skip
 def accuracy(
     truth: str = "label", by: str | None = None, people: str | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
@@ -113,14 +109,10 @@ def error_consistency_ceiling(
 
 
 @metric(
-    "error_consistency",
-    summary="Cohen's kappa between the right and wrong answers of a model and of each subject.",
-    cite="geirhos2020",
-    compares="choices",
-    ceiling=error_consistency_ceiling,
-    ceiling_over=("subject",),
+    "error_consistency", summary="Cohen's kappa between the right and wrong answers of a model and of each subject.",
+    cite="geirhos2020", compares="choices", ceiling=error_consistency_ceiling, ceiling_over=("subject",),
     tags=("behavior",),
-)
+)  # fmt: skip
 def error_consistency(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """Cohen's kappa between a model's and each subject's right and wrong answers (Geirhos et al. 2020, NeurIPS).
 
@@ -170,13 +162,9 @@ def accuracy_distance_ceiling(
 @metric(
     "accuracy_distance",
     summary="How near a model's accuracy is to each subject's, as a share of the largest distance possible.",
-    cite="geirhos2021",
-    compares="choices",
-    ceiling=accuracy_distance_ceiling,
-    ceiling_over=("subject",),
-    chance=None,
+    cite="geirhos2021", compares="choices", ceiling=accuracy_distance_ceiling, ceiling_over=("subject",), chance=None,
     tags=("behavior",),
-)
+)  # fmt: skip
 def accuracy_distance(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
     """How near a model's accuracy is to each subject's: 1 - |a - h| / max(h, 1 - h), between 0 and 1.
 
@@ -202,15 +190,10 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
 
 
 @metric(
-    "confusion_similarity",
-    summary="Correlates what a model and each subject take a label for when they err.",
-    cite="geirhos2021",
-    compares="choices",
-    ceiling=confusion_ceiling,
-    ceiling_over=("subject",),
-    chance=None,
+    "confusion_similarity", summary="Correlates what a model and each subject take a label for when they err.",
+    cite="geirhos2021", compares="choices", ceiling=confusion_ceiling, ceiling_over=("subject",), chance=None,
     tags=("behavior",),
-)
+)  # fmt: skip
 def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
     """Pearson correlation of the model's confusions with each subject's: shares of wrong labels given the right one.
 

@@ -69,11 +69,8 @@ def judgement_ceiling(method: Method = "pearson", halvings: int = 100, resamples
 @metric(
     "judgement_correlation",
     summary="Correlates one number a stimulus, such as a rating or a reading time, with people's mean.",
-    cite="galton1888",
-    compares="judgements",
-    ceiling=judgement_ceiling,
-    tags=("behavior",),
-)
+    cite="galton1888", compares="judgements", ceiling=judgement_ceiling, tags=("behavior",),
+)  # fmt: skip
 def judgement_correlation(method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
     """Correlate a model's judgements with the mean judgement of people.
 

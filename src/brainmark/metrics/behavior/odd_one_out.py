@@ -33,15 +33,10 @@ def odd_one_out_ceiling(resamples: int = 1000, seed: int = 0) -> Ceiling:
 
 
 @metric(
-    "odd_one_out",
-    summary="Share of people's choices of the odd one out of three that a model makes too.",
-    cite="hebart2020",
-    compares="triplets",
-    ceiling=odd_one_out_ceiling,
-    ceiling_over=(),
-    chance=1 / 3,
+    "odd_one_out", summary="Share of people's choices of the odd one out of three that a model makes too.",
+    cite="hebart2020", compares="triplets", ceiling=odd_one_out_ceiling, ceiling_over=(), chance=1 / 3,
     tags=("behavior",),
-)
+)  # fmt: skip
 def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
     """Share of people's choices of the odd one out of three that a model makes too; chance is 1/3.
 

@@ -142,12 +142,9 @@ def choice_pattern_ceiling(
 @metric(
     "choice_pattern",
     summary="Correlates which images and distractors are hard for a model and for people (i1, i2n, o2, ...).",
-    cite="rajalingham2018",
-    compares="choices",
-    ceiling=choice_pattern_ceiling,
-    ceiling_over=("repetition",),
+    cite="rajalingham2018", compares="choices", ceiling=choice_pattern_ceiling, ceiling_over=("repetition",),
     tags=("behavior",),
-)
+)  # fmt: skip
 def choice_pattern(level: Level = "i2n", truth: str = "label", resamples: int = 200, seed: int = 0) -> Metric:
     """Correlate the sensitivities of a model with those of people (Rajalingham et al. 2018).
 

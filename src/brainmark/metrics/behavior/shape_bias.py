@@ -38,13 +38,9 @@ def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples
 @metric(
     "shape_bias",
     summary="How near a model's preference for shape over texture is to each subject's, on conflicting cues.",
-    cite="geirhos2019 geirhos2021",
-    compares="choices",
-    ceiling=shape_bias_ceiling,
-    ceiling_over=("subject",),
-    chance=None,
-    tags=("behavior",),
-)
+    cite="geirhos2019 geirhos2021", compares="choices", ceiling=shape_bias_ceiling, ceiling_over=("subject",),
+    chance=None, tags=("behavior",),
+)  # fmt: skip
 def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Metric:
     """How near a model's shape bias is to each subject's: 1 - |b - h| / max(h, 1 - h), between 0 and 1.
 

@@ -26,11 +26,8 @@ from brainmark.metrics.statistics.averages import known_mean
 @metric(
     "share_correlation",
     summary="Correlates a model's probability of one of two answers with the share of people's trials.",
-    cite="galton1888",
-    compares="shares",
-    ceiling=judgement_ceiling,
-    tags=("behavior",),
-)
+    cite="galton1888", compares="shares", ceiling=judgement_ceiling, tags=("behavior",),
+)  # fmt: skip
 def share_correlation(choice: str = "yes", method: Method = "pearson", resamples: int = 1000, seed: int = 0) -> Metric:
     """Correlate a model's probability of an answer with the share of people's trials, over stimuli.
 
@@ -61,15 +58,10 @@ def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: 
 
 
 @metric(
-    "curve_similarity",
-    summary="How near a model's psychometric curve is to each subject's, level by level.",
-    cite="geirhos2021",
-    compares="shares",
-    ceiling=curve_similarity_ceiling,
-    ceiling_over=("subject",),
-    chance=None,
+    "curve_similarity", summary="How near a model's psychometric curve is to each subject's, level by level.",
+    cite="geirhos2021", compares="shares", ceiling=curve_similarity_ceiling, ceiling_over=("subject",), chance=None,
     tags=("behavior", "psychophysics"),
-)
+)  # fmt: skip
 def curve_similarity(choice: str = "yes", level: str = "level", resamples: int = 1000, seed: int = 0) -> Metric:
     """How near a model's psychometric curve is to each subject's: mean over levels of 1 - |m - h| / max(h, 1 - h).
 

@@ -62,12 +62,8 @@ def soft_labels_ceiling(
 @metric(
     "soft_labels",
     summary="Correlates how a model and people spread their choices over wrong labels, or how unsure they are.",
-    cite="peterson2019",
-    compares="choices",
-    ceiling=soft_labels_ceiling,
-    ceiling_over=(),
-    tags=("behavior",),
-)
+    cite="peterson2019", compares="choices", ceiling=soft_labels_ceiling, ceiling_over=(), tags=("behavior",),
+)  # fmt: skip
 def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
     """Correlate how a model and people spread their choices.
 

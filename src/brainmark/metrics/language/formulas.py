@@ -178,14 +178,9 @@ class _Reader:
 
 
 @metric(
-    "predictions_hold",
-    summary="Share of items for which predictions about surprisals hold, formula by formula.",
-    cite="gauthier2020",
-    compares="surprisals",
-    chance=None,
-    domain="language",
-    tags=("engineering",),
-)
+    "predictions_hold", summary="Share of items for which predictions about surprisals hold, formula by formula.",
+    cite="gauthier2020", compares="surprisals", chance=None, domain="language", tags=("engineering",),
+)  # fmt: skip
 def predictions_hold(
     formulas: Sequence[str] = ("(1;%a%) < (1;%b%)",),
     item: str = "item",

@@ -20,12 +20,8 @@ _PUNCTUATION = ".,;:!?\"'()[]{}…“”‘’"
 @metric(
     "text_probability",
     summary="Geometric mean probability of a character of running text, from the surprisals of its words.",
-    cite="shannon1951",
-    compares="surprisals",
-    chance=None,
-    domain="language",
-    tags=("engineering",),
-)
+    cite="shannon1951", compares="surprisals", chance=None, domain="language", tags=("engineering",),
+)  # fmt: skip
 def text_probability(
     characters: str = "characters", context: str | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
@@ -75,13 +71,9 @@ def text_probability(
 
 
 @metric(
-    "next_word_accuracy",
-    summary="Share of words that were named before they came.",
-    cite="shannon1951",
-    compares="words",
-    domain="language",
-    tags=("engineering",),
-)
+    "next_word_accuracy", summary="Share of words that were named before they came.", cite="shannon1951",
+    compares="words", domain="language", tags=("engineering",),
+)  # fmt: skip
 def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: int = 0) -> Metric:
     """Return the metric of predicted words: the share of presentations whose next word was named.
 

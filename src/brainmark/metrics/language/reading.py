@@ -85,13 +85,9 @@ def reliability_ceiling(
 @metric(
     "reading_fit",
     summary="Relates one value a word (surprisal) to reading times or potentials, given what words cost anyway.",
-    cite="smith2013 goodkind2018",
-    compares="judgements",
-    ceiling=reliability_ceiling,
-    ceiling_over=(),
-    domain="language",
-    tags=("behavior", "nuisance"),
-)
+    cite="smith2013 goodkind2018", compares="judgements", ceiling=reliability_ceiling, ceiling_over=(),
+    domain="language", tags=("behavior", "nuisance"),
+)  # fmt: skip
 @dataclass(frozen=True)
 class ReadingFit:
     """Metric: how a word-by-word prediction relates to what was measured of readers.

@@ -36,14 +36,9 @@ _CACHED = 2**18  # correlations that stay in the cache
 
 
 @metric(
-    "single_unit",
-    summary="Cross-validated r of each neuroid with the one unit of the model that suits it best.",
-    cite="khosla2024",
-    compares="recordings",
-    ceiling=split_half,
-    ceiling_over=("repetition",),
-    tags=("matching",),
-)
+    "single_unit", summary="Cross-validated r of each neuroid with the one unit of the model that suits it best.",
+    cite="khosla2024", compares="recordings", ceiling=split_half, ceiling_over=("repetition",), tags=("matching",),
+)  # fmt: skip
 def single_unit(
     partners: Partners = "best", splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
 ) -> Predictivity:
@@ -151,12 +146,8 @@ MOST_PAIRS = 500_000
 @metric(
     "soft_matching",
     summary="Cross-validated r under the best soft matching of units and neuroids (optimal transport).",
-    cite="khosla2024",
-    compares="recordings",
-    ceiling=split_half,
-    ceiling_over=("repetition",),
-    tags=("matching",),
-)
+    cite="khosla2024", compares="recordings", ceiling=split_half, ceiling_over=("repetition",), tags=("matching",),
+)  # fmt: skip
 @dataclass(frozen=True)
 class SoftMatching:
     """Metric: correlation under the best soft matching of units and neuroids (Khosla & Williams 2024).

@@ -120,14 +120,10 @@ class Predictivity:
 
 
 @metric(
-    "pls",
-    summary="Cross-validated r of each neuroid, predicted by partial least squares with 25 components.",
-    cite="wold1975 yamins2014",
-    compares="recordings",
-    tags=("regression",),
-    ceiling=split_half,
+    "pls", summary="Cross-validated r of each neuroid, predicted by partial least squares with 25 components.",
+    cite="wold1975 yamins2014", compares="recordings", tags=("regression",), ceiling=split_half,
     ceiling_over=("repetition",),
-)
+)  # fmt: skip
 def pls(
     components: int = 25,
     splits: Splitter | None = None,
@@ -147,14 +143,10 @@ def pls(
 
 
 @metric(
-    "ridge",
-    summary="Cross-validated r of each neuroid, predicted by ridge regression, penalty chosen in the fold.",
-    cite="hoerl1970 golub1979",
-    compares="recordings",
-    tags=("regression",),
-    ceiling=split_half,
+    "ridge", summary="Cross-validated r of each neuroid, predicted by ridge regression, penalty chosen in the fold.",
+    cite="hoerl1970 golub1979", compares="recordings", tags=("regression",), ceiling=split_half,
     ceiling_over=("repetition",),
-)
+)  # fmt: skip
 def ridge(
     alphas: Sequence[float] | None = None,
     per_target: bool = True,
@@ -182,14 +174,9 @@ def ridge(
 
 
 @metric(
-    "ols",
-    summary="Cross-validated r of each neuroid, predicted by ordinary least squares.",
-    cite="yamins2014",
-    compares="recordings",
-    tags=("regression",),
-    ceiling=split_half,
-    ceiling_over=("repetition",),
-)
+    "ols", summary="Cross-validated r of each neuroid, predicted by ordinary least squares.", cite="yamins2014",
+    compares="recordings", tags=("regression",), ceiling=split_half, ceiling_over=("repetition",),
+)  # fmt: skip
 def ols(
     splits: Splitter | None = None, resamples: int = 1000, seed: int = 0, device: str | None = None
 ) -> Predictivity:

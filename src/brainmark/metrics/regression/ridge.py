@@ -247,12 +247,7 @@ def _squares(x: Array) -> float:
 
 
 def _each_fold(
-    features: Features,
-    y: Array,
-    folds: Sequence[Fold],
-    alphas: np.ndarray,
-    per_target: bool,
-    selection: Selection,
+    features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray, per_target: bool, selection: Selection
 ) -> tuple[Array, Array]:
     xp = namespace(y)
     q = y.shape[1]

@@ -82,14 +82,10 @@ def cka_ceiling(
 
 
 @metric(
-    "cka",
-    summary="Aligns the linear kernels of two populations, without bias from the number of neuroids.",
-    cite="kornblith2019",
-    compares="recordings",
-    ceiling=cka_ceiling,
-    ceiling_over=("repetition",),
+    "cka", summary="Aligns the linear kernels of two populations, without bias from the number of neuroids.",
+    cite="kornblith2019", compares="recordings", ceiling=cka_ceiling, ceiling_over=("repetition",),
     tags=("similarity",),
-)
+)  # fmt: skip
 def cka(
     unbiased: bool = True, resamples: int = 1000, seed: int = 0, kernel: Kernel = "linear", width: float = 1.0
 ) -> Metric:
@@ -128,11 +124,8 @@ def cka(
 @metric(
     "procrustes",
     summary="Cosine of the angle between two populations after the best rotation of one into the other.",
-    cite="williams2021",
-    compares="recordings",
-    chance=None,
-    tags=("similarity",),
-)
+    cite="williams2021", compares="recordings", chance=None, tags=("similarity",),
+)  # fmt: skip
 def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metric:
     """Compare a model's population with a recorded one by their Procrustes similarity (the cosine of the angle).
 

@@ -14,9 +14,7 @@ from brainmark.metrics._arrays.shapes import Array, Bool, Float, Real
 from brainmark.metrics.statistics.averages import divide
 
 
-def noise_precision(
-    repeats: Real[Array, "repetition condition neuroid"],
-) -> Float[np.ndarray, "neuroid neuroid"]:
+def noise_precision(repeats: Real[Array, "repetition condition neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
     """Inverse of the noise covariance between neuroids, shrunk towards its diagonal mean (Ledoit & Wolf 2004).
 
     Parameters
@@ -74,8 +72,7 @@ def shrinkage(residuals: Real[Array, "sample neuroid"]) -> tuple[float, float]:
 
 
 def crossnobis_rdm(
-    repeats: Real[Array, "repetition condition neuroid"],
-    precision: Real[Array, "neuroid neuroid"] | None = None,
+    repeats: Real[Array, "repetition condition neuroid"], precision: Real[Array, "neuroid neuroid"] | None = None
 ) -> Float[np.ndarray, "condition condition"]:
     """Unbiased squared distances between conditions, from products of different repetitions only.
 
@@ -115,9 +112,7 @@ def crossnobis_rdm(
     return distances
 
 
-def _present(
-    repeats: Float[np.ndarray, "repetition condition neuroid"],
-) -> Bool[np.ndarray, "repetition condition"]:
+def _present(repeats: Float[np.ndarray, "repetition condition neuroid"]) -> Bool[np.ndarray, "repetition condition"]:
     """Which patterns (repetition, condition) were measured."""
     missing = np.isnan(repeats)
     gone = np.asarray(missing.all(axis=2))

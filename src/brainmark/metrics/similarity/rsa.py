@@ -91,13 +91,9 @@ def rdm_ceiling(
 
 
 @metric(
-    "rdm",
-    summary="Correlates the dissimilarity matrix of a population with that of each subject.",
-    cite="kriegeskorte2008",
-    compares="dissimilarities",
-    ceiling=rdm_ceiling,
-    tags=("similarity",),
-)
+    "rdm", summary="Correlates the dissimilarity matrix of a population with that of each subject.",
+    cite="kriegeskorte2008", compares="dissimilarities", ceiling=rdm_ceiling, tags=("similarity",),
+)  # fmt: skip
 def rdm(
     distance: Distance | Literal["crossnobis"] = "correlation",
     compare: Compare = "spearman",

@@ -90,11 +90,8 @@ def eigenvalue_distance(one: Float[np.ndarray, "a a"], other: Float[np.ndarray, 
 @metric(
     "dynamic_similarity",
     summary="Compares how two populations move, by the eigenvalues of linear maps of one time step.",
-    cite="ostrow2023",
-    compares="trajectories",
-    chance=None,
-    tags=("similarity", "temporal"),
-)
+    cite="ostrow2023", compares="trajectories", chance=None, tags=("similarity", "temporal"),
+)  # fmt: skip
 def dynamic_similarity(
     delays: int = 1, rank: int = 10, ridge: float = 1e-3, resamples: int = 100, seed: int = 0
 ) -> Metric:

@@ -163,13 +163,9 @@ def volumes_ceiling(nuisance: Sequence[str] = (), resamples: int = 1000, seed: i
 @metric(
     "bold_ridge",
     summary="Cross-validated r of each time course, predicted from words delayed as blood flow is, by ridge.",
-    cite="friston1998 huth2016",
-    compares="series",
-    ceiling=volumes_ceiling,
-    ceiling_over=("repetition",),
-    domain="language",
-    tags=("regression", "temporal"),
-)
+    cite="friston1998 huth2016", compares="series", ceiling=volumes_ceiling, ceiling_over=("repetition",),
+    domain="language", tags=("regression", "temporal"),
+)  # fmt: skip
 def bold_ridge(
     response: Response | None = None, splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
 ) -> Haemodynamic:
@@ -179,14 +175,10 @@ def bold_ridge(
 
 
 @metric(
-    "bold_unique",
-    summary="Held-out variance of time courses that delayed words explain beyond nuisance regressors.",
-    cite="friston1998 deheer2017",
-    compares="series",
-    domain="language",
-    chance=None,
+    "bold_unique", summary="Held-out variance of time courses that delayed words explain beyond nuisance regressors.",
+    cite="friston1998 deheer2017", compares="series", domain="language", chance=None,
     tags=("regression", "temporal", "nuisance"),
-)
+)  # fmt: skip
 @dataclass(frozen=True)
 class UniqueInVolumes:
     """Metric: held-out variance of volumes that a model explains beyond nuisance regressors (`UniqueVariance`).
@@ -228,13 +220,9 @@ class UniqueInVolumes:
 @metric(
     "bold_partial",
     summary="Correlates one delayed value a word (surprisal) with time courses, given nuisance regressors.",
-    cite="friston1998",
-    compares="timed judgements",
-    ceiling=volumes_ceiling,
-    ceiling_over=("repetition",),
-    domain="language",
-    tags=("temporal", "nuisance"),
-)
+    cite="friston1998", compares="timed judgements", ceiling=volumes_ceiling, ceiling_over=("repetition",),
+    domain="language", tags=("temporal", "nuisance"),
+)  # fmt: skip
 @dataclass(frozen=True)
 class PartialInVolumes:
     """Metric: correlation of one delayed value a word (surprisal) with volumes, without the nuisance on both sides.

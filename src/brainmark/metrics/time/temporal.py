@@ -17,14 +17,9 @@ TEN_STRATIFIED_FOLDS = Stratified("object")
 
 
 @metric(
-    "solution_times",
-    summary="Correlates when a population over time solves each stimulus with when a brain does.",
-    cite="kar2019",
-    compares="solution times",
-    chance=None,
-    domain="vision",
-    tags=("temporal",),
-)
+    "solution_times", summary="Correlates when a population over time solves each stimulus with when a brain does.",
+    cite="kar2019", compares="solution times", chance=None, domain="vision", tags=("temporal",),
+)  # fmt: skip
 def solution_times(
     truth: str = "label",
     threshold: str = "threshold",
@@ -89,10 +84,7 @@ def solution_times(
             found.values,
             replicates=found.replicates,
             center="mean",
-            details={
-                "share of images solved": float(np.isfinite(solved).mean()),
-                "images compared": float(both.sum()),
-            },
+            details={"share of images solved": float(np.isfinite(solved).mean()), "images compared": float(both.sum())},
         )
 
     return metric

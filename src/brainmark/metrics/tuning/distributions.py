@@ -137,14 +137,9 @@ def distribution_ceiling(
 @metric(
     "tuning_distribution",
     summary="Compares the distribution of a tuning property over units with that over recorded cells.",
-    cite="marques2021",
-    compares="distributions",
-    ceiling=distribution_ceiling,
-    ceiling_over=(),
-    chance=None,
-    domain="vision",
-    tags=("tuning",),
-)
+    cite="marques2021", compares="distributions", ceiling=distribution_ceiling, ceiling_over=(), chance=None,
+    domain="vision", tags=("tuning",),
+)  # fmt: skip
 def tuning_distribution(
     property: str = "circular_variance",
     edges: Sequence[float] | None = None,
