@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled
 from brainmark.core.cards import BenchmarkCard, DatasetCard, Domain, Modality, Source
-from brainmark.core.comparison import Ceiling
+from brainmark.core.comparison import Ceiling, Metric
 from brainmark.core.convention import DEFAULT, Convention
 from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Ask, Experiment, Record, Setting
@@ -95,6 +95,7 @@ def register_benchmark(
     options: Options | None = None,
     target: Callable[[Dataset], xr.DataArray] | None = None,
     ceiling: CeilingOf = "metric",
+    adapt: Callable[[Metric, Dataset], Metric] | None = None,
     controls: Sequence[Control] | None = None,
     convention: Convention = DEFAULT,
     listed: bool = True,
@@ -113,6 +114,7 @@ def register_benchmark(
     options : of the metric, or a function of the data set that returns them.
     target : function of the data set; None: its measurement (of the region, where there are several).
     ceiling : "metric": that of the metric, where the data allow one; or a function of the data set; None: none.
+    adapt : gives the metric of the card another argument than the answer and the mean target, such as single trials.
     controls : None: shuffled answers, and pixels where images are shown and recordings asked for.
     convention : how the values of units become one score.
     listed : whether it is registered; otherwise it is only returned.
@@ -134,6 +136,8 @@ def register_benchmark(
             top = metrics[about.metric].ceiling(measured, **known) if ceiling == "metric" else ceiling(data)
         if "time_bin" in measured.dims and metrics[about.metric].card.compares in ("recordings", "dissimilarities"):
             compare, top = each_time_bin(compare), None if top is None else each_time_bin_ceiling(top)
+        if adapt is not None:
+            compare = adapt(compare, data)
         used = _usual_controls(experiment) if controls is None else tuple(controls)
         return Benchmark(name, about, experiment, measured, compare, top, used, convention=convention)
 

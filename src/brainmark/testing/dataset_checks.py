@@ -104,8 +104,8 @@ def stimuli_line_up(dataset: DatasetUnderTest) -> None:
     stimuli, measurement = getattr(dataset.study, "stimuli", None), dataset.study.measurement
     if not isinstance(stimuli, Stimuli):
         raise CheckSkipped("the dataset has no stimuli of its own")
-    said_by_card = dataset.card.modality
-    fail_if(stimuli.modality != said_by_card, f"stimuli are of modality {stimuli.modality!r}, not {said_by_card!r}")
+    stated = dataset.card.modality
+    fail_if(stimuli.modality != stated, f"stimuli are of modality {stimuli.modality!r}, not {stated!r}")
     if "stimulus_id" not in measurement.coords:
         return
     shown, measured = stimuli.ids.tolist(), measurement.coords["stimulus_id"].values.astype(str).tolist()
