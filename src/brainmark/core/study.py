@@ -65,7 +65,8 @@ class Study:
         summary, species, card : fields of the card; those of the study are the default.
         setting : where it is another than that of the study.
 
-        The function returns the measurement and the stimuli in its order (None: only statistics of cells are known).
+        The function returns the measurement and the stimuli in its order (None: only statistics of cells are known);
+        and the setting, where it stands in the files.
         """
         common = {c: getattr(self, c) for c in DatasetCard.model_fields if hasattr(self, c)}
         about = DatasetCard(**{**common, "species": (species or self.species,), "summary": summary, **card})
@@ -74,8 +75,8 @@ class Study:
         def register(read: Reader) -> Reader:
             @wraps(read)
             def load(**options: Any) -> Dataset:
-                measurement, stimuli = read(*arguments, **options)
-                return Dataset(name, about, measurement, stimuli, shown)
+                measurement, stimuli, *stated = read(*arguments, **options)
+                return Dataset(name, about, measurement, stimuli, *(stated or [shown]))
 
             rest = inspect.signature(partial(read, *arguments))  # the options of the data set
             load.__signature__ = rest  # pyright: ignore[reportAttributeAccessIssue]

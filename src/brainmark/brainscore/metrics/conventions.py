@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from brainmark.brainscore.metrics.assemblies import one_value
-from brainmark.brainscore.metrics.regression import Bin
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.core.libraries import np, xr
+from brainmark.core.libraries import np
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,3 @@ RATIO = PublishedConvention(_divide)
 
 PLAIN = PublishedConvention(lambda score, _: one_value(score))
 """Accuracy: as it is."""
-
-
-def over_bins(parts: Mapping[Bin, Comparison]) -> Comparison:
-    """Put the comparisons of time bins together: the published value of each."""
-    edges = {f"time_bin_{edge}": ("time_bin", [b[k] for b in parts]) for k, edge in enumerate(("start", "end"))}
-    values = [one_value(part) for part in parts.values()]
-    notes = tuple(dict.fromkeys(note for part in parts.values() for note in part.notes))
-    return Comparison(xr.DataArray(values, dims="time_bin", coords=edges), center="mean", notes=notes)

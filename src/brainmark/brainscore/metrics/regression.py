@@ -18,6 +18,7 @@ from brainmark.brainscore.metrics.assemblies import (
     by_split,
     labels,
     matrix,
+    one_value,
     pair,
     positions,
     stimulus_ids,
@@ -34,10 +35,11 @@ from brainmark.brainscore.metrics.mappings import (
     single_mapping,
 )  # fmt: skip
 from brainmark.brainscore.metrics.splits import random_splits
-from brainmark.core.comparison import Comparison
+from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
+from brainmark.core.vocabulary import MetricExample, add_comparison
 from brainmark.metrics._arrays.shapes import Float, Real, Shaped
 from brainmark.metrics.regression.features import Features
 from brainmark.metrics.statistics.correlation import pearson
@@ -323,6 +325,43 @@ class SpanTime:
 def spantime_pls(components: int = 25, stratify: str | None = "object_name") -> SpanTime:
     """Return ``spantime_pls``."""
     return SpanTime(partial(pls_mapping, components=components), stratify)
+
+
+def over_bins(parts: Mapping[Bin, Comparison]) -> Comparison:
+    """Put the comparisons of time bins together: the published value of each."""
+    edges = {f"time_bin_{edge}": ("time_bin", [b[k] for b in parts]) for k, edge in enumerate(("start", "end"))}
+    values = [one_value(part) for part in parts.values()]
+    notes = tuple(dict.fromkeys(note for part in parts.values() for note in part.notes))
+    return Comparison(xr.DataArray(values, dims="time_bin", coords=edges), center="mean", notes=notes)
+
+
+@add_comparison("recordings over time")
+def recordings_over_time(count: int, generator: np.random.Generator) -> MetricExample:
+    """Return 24 units in three time bins that span 6 signals, and 12 neuroids, mixtures of the same signals."""
+    signals = generator.standard_normal((count, 6, 3))
+    edges = {"time_bin_start": ("time_bin", [0.0, 10.0, 20.0]), "time_bin_end": ("time_bin", [10.0, 20.0, 30.0])}
+    names = {"stimulus_id": ("presentation", [f"image-{i:03d}" for i in range(count)])}
+
+    def record(name: str, number: int) -> xr.DataArray:
+        values = np.einsum("nst,su->nut", signals, generator.standard_normal((6, number)))
+        units = {"neuroid_id": [f"{name}-{i}" for i in range(number)], "region": ["V1"] * number}
+        coords = names | edges | {key: ("neuroid", labels) for key, labels in units.items()}
+        return xr.DataArray(values, dims=("presentation", "neuroid", "time_bin"), coords=coords)
+
+    return MetricExample(record("unit", 24), record("neuroid", 12))
+
+
+@metric(
+    "brainscore-spantime-pls",
+    summary="Held-out r by one partial least squares for all time bins, a value a bin, as Brain-Score publishes it.",
+    cite="schrimpf2018",
+    compares="recordings over time",
+    tags=("regression", "temporal", "brainscore"),
+)
+def spantime_pls_over_bins(components: int = 25, stratify: str | None = None) -> Metric:
+    """Return `spantime_pls` with the published value of each bin."""
+    spanned = spantime_pls(components, stratify)
+    return lambda prediction, target: over_bins(spanned(prediction, target))
 
 
 def spantime_ridge(alpha: float = 1.0, stratify: str | None = "object_name") -> SpanTime:

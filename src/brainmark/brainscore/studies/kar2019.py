@@ -7,32 +7,25 @@ time in ms at which the sensitivity i1 reaches that of the animals' choices (NaN
 from __future__ import annotations
 
 from brainmark.brainscore.brainio import merge, read_assembly, read_stimuli
-from brainmark.brainscore.cards import benchmark_card, dataset_card
 from brainmark.brainscore.files import row
 from brainmark.brainscore.metrics.assemblies import single
 from brainmark.brainscore.metrics.conventions import RATIO
-from brainmark.core import Benchmark, InvalidMeasurement, Setting, benchmarks, datasets, metrics
-from brainmark.core.dataset import Dataset
-from brainmark.core.experiment import Experiment, Record
+from brainmark.brainscore.register import PUBLISHED, register_published
+from brainmark.core import InvalidMeasurement, Record, Setting, Stimuli
 from brainmark.core.libraries import np, xr
 from brainmark.data.fetch import fetch_all
 
-NAME, DECODER, DEGREES = "Kar2019", "svm", 8.0
+NAME, DECODER = "Kar2019", "svm"
 BINS = tuple((float(start), float(start + 10)) for start in range(70, 250, 10))  # ms
 CEILING = 0.79  # computed by the authors
-DATA = dataset_card(
-    "Object solution times of macaque IT for 1318 images of ten objects, published by Brain-Score.",
-    cite="kar2019", species=("macaque",), regions=("IT",), tags=("temporal",),
-    sources=row("assembly", NAME).sources + row("stimuli", NAME).sources,
-)  # fmt: skip
-CARD = benchmark_card(
-    "When each object is solved, by macaque IT and by a model over time", NAME, DATA, "brainscore-ost", "IT",
-    tags=("temporal", "many stimuli"),
-)  # fmt: skip
 
 
-@datasets.add(NAME, card=DATA)
-def kar2019() -> Dataset:
+@PUBLISHED.dataset(
+    NAME, cite="kar2019", species="macaque", regions=("IT",), setting=Setting(degrees=8.0, trials=44),
+    summary="Object solution times of macaque IT for 1318 images of ten objects, published by Brain-Score.",
+    sources=row("assembly", NAME).sources + row("stimuli", NAME).sources, tags=("brainscore", "temporal"),
+)  # fmt: skip
+def read_times() -> tuple[xr.DataArray, Stimuli]:
     """Times of the decoder that the benchmark uses (a support vector machine), images in order of their identifiers."""
     path, table, archive = fetch_all(row("assembly", NAME).sources + row("stimuli", NAME).sources)
     stimuli = read_stimuli(table, archive, NAME, first=True)
@@ -54,19 +47,12 @@ def kar2019() -> Dataset:
         attrs={"units": "ms", "long_name": "object solution time"},
     )
     shown = stimuli.take(stimuli.table.index.get_indexer(ids.tolist()), NAME)
-    return Dataset(NAME, DATA, measurement, shown, Setting(degrees=DEGREES, trials=44))
+    return measurement, shown
 
 
-@benchmarks.add("Kar2019-ost", card=CARD)
-def kar2019_ost() -> Benchmark:
-    """Without dynamics a model does not apply (published: NaN); starting weights differ, see `SolutionTimes`."""
-    study = datasets[NAME].load()
-    return Benchmark(
-        "Kar2019-ost",
-        CARD,
-        Experiment(study.stimuli, Record("IT", BINS), study.setting),
-        study.measurement,
-        metric=metrics[CARD.metric].load(),
-        ceiling=lambda _: single(CEILING),
-        convention=RATIO,
-    )
+# Without dynamics a model does not apply (published: NaN); starting weights differ, see `SolutionTimes`.
+register_published(
+    "Kar2019-ost", NAME, "brainscore-ost", "When each object is solved, by macaque IT and by a model over time",
+    ask=Record("IT", BINS), ceiling=lambda _: lambda target: single(CEILING), controls=(), convention=RATIO,
+    tags=("temporal", "many stimuli"),
+)  # fmt: skip

@@ -15,32 +15,33 @@ another as a single text, here each word is asked for after the words before it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from brainmark.brainscore.brainio import read_assembly
-from brainmark.brainscore.cards import benchmark_card, dataset_card
 from brainmark.brainscore.files import BUCKET
 from brainmark.brainscore.metrics.assemblies import single
 from brainmark.brainscore.metrics.ceilings import ExtrapolationCeiling
 from brainmark.brainscore.metrics.conventions import BOUNDED_RATIO, PLAIN
 from brainmark.brainscore.metrics.language import reading_ceiling
+from brainmark.brainscore.register import PUBLISHED, register_published
 from brainmark.core import (
-    Benchmark,
-    BenchmarkCard,
+    Ceiling,
     Comparison,
     Control,
-    DatasetCard,
+    Dataset,
+    Experiment,
     InvalidMeasurement,
+    Metric,
+    NextWord,
+    Read,
+    Record,
     Setting,
     Source,
     Stimuli,
-    benchmarks,
-    datasets,
     metrics,
     shuffled,
 )
-from brainmark.core.comparison import Ceiling, Metric
-from brainmark.core.dataset import Dataset
-from brainmark.core.experiment import Experiment, NextWord, Read, Record
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import fetch
 from brainmark.studies import hu2020
@@ -82,17 +83,19 @@ FILES = {
         "5c8fc7f3e24cc1af5f5296459377b638b6492641", "fMRI, sentences, mean over people", "tuckute2024", None
     ),
     "Futrell2018": LanguageFile(
-        sha1="381ccc8038fbdb31235b5f3e1d350f359b5e287f", what="reading times of ten stories",
-        cite="futrell2021 futrell2018", context="", text="word",
+        "381ccc8038fbdb31235b5f3e1d350f359b5e287f",
+        "reading times of ten stories",
+        "futrell2021 futrell2018",
+        "",
+        "word",
     ),
-}  # fmt: skip
+}
 CEILINGS = {  # of Pereira 2018, computed once by its authors: sha1 and version
     "243sentences-ridge": ("ba4c077bf0a9e1c46a9582790221c48113e0c5cf", "r3xGy2REPZfE7h1oFSnsNg5Rml9R5Ulz"),
     "384sentences-ridge": ("167005f57c3f2826a9e6a24ba36d96640fcbf3df", "u1_f1sJvv9J8eVjWFfA4siHsFHH6rMc1"),
     "243sentences-linear": ("5e23de899883828f9c886aec304bc5aa0f58f66c", ""),
     "384sentences-linear": ("fc895adc52fd79cea3040961d65d8f736a9d3e29", ""),
 }
-CARDS: dict[str, DatasetCard] = {}
 
 
 def source_of(name: str, prefix: str = "assy", sha1: str = "", version: str = "") -> Source:
@@ -112,8 +115,13 @@ def assembly(name: str) -> xr.DataArray:
     return read_assembly(fetch(source_of(name)))
 
 
-def study_of(name: str, whole: xr.DataArray) -> Dataset:
-    """Make a study of an assembly of the data set `name`, or of some of its presentations and neuroids.
+def read_presentations(name: str) -> tuple[xr.DataArray, Stimuli, Setting]:
+    """All presentations, in the order of the file."""
+    return _measure(name, assembly(name))
+
+
+def _measure(name: str, whole: xr.DataArray) -> tuple[xr.DataArray, Stimuli, Setting]:
+    """Return what an assembly of the data set `name` holds, or some of its presentations and neuroids.
 
     Raises
     ------
@@ -130,7 +138,7 @@ def study_of(name: str, whole: xr.DataArray) -> Dataset:
     context = about.context
     if context == "":
         context, table["whole"] = "whole", 0
-    return Dataset(name, CARDS[name], recorded, Stimuli(name, "text", table), Setting(context=context))
+    return recorded, Stimuli(name, "text", table), Setting(context=context)
 
 
 def _as_measurement(whole: xr.DataArray) -> xr.DataArray:
@@ -154,23 +162,13 @@ def _as_measurement(whole: xr.DataArray) -> xr.DataArray:
     return flat.assign_coords(named).transpose("presentation", "neuroid")
 
 
-def _add_dataset(name: str) -> None:
-    about = FILES[name]
-    CARDS[name] = dataset_card(
-        f"Published by Brain-Score: {about.what} ({name}).",
-        cite=about.cite, domain="language", species=("human",), modality="text",
-        regions=() if about.text == "word" else (REGION,),
-        sources=(source_of(name), *(map(ceiling_of, CEILINGS) if name.startswith("Pereira") else ())),
-    )  # fmt: skip
-
-    @datasets.add(name, card=CARDS[name])
-    def load() -> Dataset:
-        """All presentations, in the order of the file."""
-        return study_of(name, assembly(name))
-
-
-for _name in FILES:
-    _add_dataset(_name)
+for _name, _file in FILES.items():
+    PUBLISHED.dataset(
+        _name, _name, cite=_file.cite, domain="language", modality="text",
+        summary=f"Published by Brain-Score: {_file.what} ({_name}).",
+        regions=() if _file.text == "word" else (REGION,),
+        sources=(source_of(_name), *(map(ceiling_of, CEILINGS) if _name.startswith("Pereira") else ())),
+    )(read_presentations)  # fmt: skip
 
 
 # --- recordings ------------------------------------------------------------------------------------------------------
@@ -179,7 +177,7 @@ EXTRAPOLATED = {  # identifier without its metric: data set, subjects, labels ke
     "Blank2014": ("Blank2014.fROI", "subject_id", "story", 8),
     "Fedorenko2016": ("Fedorenko2016.language", "subject_UID", "sentence_id", 10),
 }
-TUCKUTE = {  # kind: metric, its options
+TUCKUTE: dict[str, tuple[str, dict[str, Any]]] = {  # kind: metric, its options
     "linear": ("brainscore-linear-pearsonr", {}),
     "ridge": ("brainscore-ridge-pearsonr", {}),
     "rdm": ("brainscore-rdm-cv", {"stratify": None}),
@@ -187,50 +185,31 @@ TUCKUTE = {  # kind: metric, its options
 }
 
 
-def _recorded_card(summary: str, dataset: str, metric: str) -> BenchmarkCard:
-    return benchmark_card(summary, dataset, CARDS[dataset], metric, REGION)
+def _ceiling_of_pools(_: Dataset, metric: str, options: dict[str, Any], subjects: str) -> Ceiling:
+    """Subjects predict each other in growing pools, extrapolated; computed each time, as published."""
+    return ExtrapolationCeiling(metrics[metric].load(**options), subjects)
 
 
-def _record(name: str, card: BenchmarkCard, study: Dataset, metric: Metric, ceiling: Ceiling | None) -> Benchmark:
-    assert study.stimuli is not None
-    asked = Experiment(study.stimuli, Record(REGION), study.setting)
-    convention = PLAIN if ceiling is None else BOUNDED_RATIO
-    return Benchmark(name, card, asked, study.measurement, metric, ceiling, (shuffled(),), convention=convention)
+def _select_people(experiment: str) -> tuple[xr.DataArray, Stimuli, Setting]:
+    """Return the voxels of people who took part in the experiment."""
+    whole = assembly("Pereira2018.language")
+    if "experiment" not in whole.coords:
+        raise InvalidMeasurement("Pereira2018.language: the assembly has no coordinate 'experiment'")
+    part = whole.isel(presentation=whole.coords["experiment"].values.astype(str) == experiment).dropna("neuroid")
+    return _measure("Pereira2018.language", part)
 
 
-def _load_regression(kind: str, group: str, folds: int = 10) -> Metric:
-    """Return ridge over whole groups, or least squares over shuffled presentations."""
-    options = {"group": group, "splits": folds} if kind == "ridge" else {}
-    return metrics[f"brainscore-{kind}-pearsonr"].load(**options)
+def _target(_: Dataset, experiment: str) -> xr.DataArray:
+    return _select_people(experiment)[0]
 
 
-def _add_extrapolated(study: str, kind: str) -> None:
-    dataset, subjects, group, folds = EXTRAPOLATED[study]
-    name = f"{study}-{kind}{'' if kind == 'ridge' else '-shuffle'}"
-    summary = f"{FILES[dataset].what}, predicted by {kind} regression"
-    card = _recorded_card(summary, dataset, f"brainscore-{kind}-pearsonr")
-
-    @benchmarks.add(name, card=card)
-    def load() -> Benchmark:
-        """Ceiling: subjects predict each other in growing pools, extrapolated; computed each time, as published."""
-        metric = _load_regression(kind, group, folds)
-        return _record(name, card, datasets[dataset].load(), metric, ExtrapolationCeiling(metric, subjects))
+def _ask(_: Dataset, experiment: str) -> Experiment:
+    _, stimuli, setting = _select_people(experiment)
+    return Experiment(stimuli, Record(REGION), setting)
 
 
-def _add_pereira(experiment: str, kind: str) -> None:
-    dataset, name = "Pereira2018.language", f"Pereira2018.{experiment}-{kind}{'' if kind == 'ridge' else '-shuffle'}"
-    summary = f"Voxels of the language network, experiment of {experiment.removesuffix('sentences')} sentences, {kind}"
-    card = _recorded_card(summary, dataset, f"brainscore-{kind}-pearsonr")
-
-    @benchmarks.add(name, card=card)
-    def load() -> Benchmark:
-        """Voxels of people who took part in the experiment; the ceiling is the published number."""
-        whole = assembly(dataset)
-        if "experiment" not in whole.coords:
-            raise InvalidMeasurement(f"{dataset}: the assembly has no coordinate 'experiment'")
-        part = whole.isel(presentation=whole.coords["experiment"].values.astype(str) == experiment).dropna("neuroid")
-        metric = _load_regression(kind, "story")
-        return _record(name, card, study_of(dataset, part), metric, lambda _: _read_ceiling(experiment, kind))
+def _published_ceiling(_: Dataset, experiment: str, kind: str) -> Ceiling:
+    return lambda target: _read_ceiling(experiment, kind)
 
 
 def _read_ceiling(experiment: str, kind: str) -> Comparison:
@@ -246,96 +225,77 @@ def _read_ceiling(experiment: str, kind: str) -> Comparison:
     return single(float(found.values.reshape(-1)[0]))
 
 
-def _add_tuckute(kind: str) -> None:
-    dataset, (metric, options) = "Tuckute2024.language", TUCKUTE[kind]
-    card = _recorded_card(f"Mean response of the language network to sentences, {kind}", dataset, metric)
-
-    @benchmarks.add(f"Tuckute2024-{kind}", card=card)
-    def load() -> Benchmark:
-        """One value a sentence, read alone; no ceiling."""
-        study = datasets[dataset].load()
-        return _record(f"Tuckute2024-{kind}", card, study, metrics[metric].load(**options), None)
-
-
 for _kind in ("ridge", "linear"):
-    for _study in EXTRAPOLATED:
-        _add_extrapolated(_study, _kind)
+    _metric, _ending = f"brainscore-{_kind}-pearsonr", "" if _kind == "ridge" else "-shuffle"
+    for _study, (_dataset, _subjects, _group, _folds) in EXTRAPOLATED.items():
+        _options = {"group": _group, "splits": _folds} if _kind == "ridge" else {}
+        register_published(
+            f"{_study}-{_kind}{_ending}", _dataset, _metric, f"{FILES[_dataset].what}, predicted by {_kind} regression",
+            options=_options, ceiling=partial(_ceiling_of_pools, metric=_metric, options=_options, subjects=_subjects),
+            controls=(shuffled(),), convention=BOUNDED_RATIO,
+        )  # fmt: skip
     for _experiment in ("243sentences", "384sentences"):
-        _add_pereira(_experiment, _kind)
-for _kind in TUCKUTE:
-    _add_tuckute(_kind)
+        _count = _experiment.removesuffix("sentences")
+        register_published(
+            f"Pereira2018.{_experiment}-{_kind}{_ending}", "Pereira2018.language", _metric,
+            f"Voxels of the language network, experiment of {_count} sentences, {_kind}",
+            options={"group": "story", "splits": 10} if _kind == "ridge" else {},
+            ask=partial(_ask, experiment=_experiment), target=partial(_target, experiment=_experiment),
+            ceiling=partial(_published_ceiling, experiment=_experiment, kind=_kind),
+            controls=(shuffled(),), convention=BOUNDED_RATIO,
+        )  # fmt: skip
+for _kind, (_metric, _options) in TUCKUTE.items():  # one value a sentence, read alone; no ceiling
+    register_published(
+        f"Tuckute2024-{_kind}", "Tuckute2024.language", _metric,
+        f"Mean response of the language network to sentences, {_kind}", options=_options, ceiling=None,
+        controls=(shuffled(),), convention=PLAIN,
+    )  # fmt: skip
 
 
 # --- behaviour -------------------------------------------------------------------------------------------------------
 
-READING = benchmark_card(
-    "Reading times of ten stories, their correlation", "Futrell2018", CARDS["Futrell2018"], "brainscore-pearsonr",
-    "behavior",
-)  # fmt: skip
 
+def _leave_out_first_words(compare: Metric, data: Dataset) -> Metric:
+    """Compare with the mean reader, without the first words of sentences; the ceiling has them, as published."""
+    later = data.measurement.coords["word_within_sentence_id"].values.astype(float) != 1
 
-@benchmarks.add("Futrell2018-pearsonr", card=READING)
-def futrell2018_pearsonr() -> Benchmark:
-    """Magnitude of r with the mean reader; first words of sentences are left out of it, not of its ceiling."""
-    study, metric = datasets["Futrell2018"].load(), metrics[READING.metric].load()
-    later = study.measurement.coords["word_within_sentence_id"].values.astype(float) != 1
-
-    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def compare_later(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         people = target.mean("subject", skipna=True) if "subject" in target.dims else target
-        return metric(prediction.isel(presentation=later), people.isel(presentation=later))
+        return compare(prediction.isel(presentation=later), people.isel(presentation=later))
 
-    asked = Experiment(study.stimuli, Read("reading_time"), study.setting)
-    return Benchmark(
-        "Futrell2018-pearsonr", READING, asked, study.measurement, compare, reading_ceiling, (shuffled(),),
-        convention=BOUNDED_RATIO,
-    )  # fmt: skip
+    return compare_later
 
+
+register_published(
+    "Futrell2018-pearsonr", "Futrell2018", "brainscore-pearsonr", "Reading times of ten stories, their correlation",
+    ask=Read("reading_time"), adapt=_leave_out_first_words, ceiling=lambda _: reading_ceiling, controls=(shuffled(),),
+    convention=BOUNDED_RATIO,
+)  # fmt: skip
 
 WITHOUT = ("fgd-embed3", "fgd-embed4", "nn-nv-rpl")
 """Suites that Brain-Score does not have."""
 
 
-def _engineering_card(summary: str, dataset: str, metric: str) -> BenchmarkCard:
-    about = datasets[dataset].card
-    return benchmark_card(summary, dataset, about, metric, "behavior", parent="engineering", species=("none",))
+def _suite_options(_: Dataset, suite: str) -> dict[str, Any]:
+    return {"formulas": hu2020.predictions(suite), "joint": True, "resamples": 0}
 
 
-def _add_suite(suite: str) -> None:
-    name, dataset = f"syntaxgym-{suite}", f"SyntaxGym.{suite}"
-    what = f"Share of items in which all predictions hold (suite {suite})"
-    card = _engineering_card(what, dataset, "predictions_hold")
-
-    @benchmarks.add(name, card=card)
-    def load() -> Benchmark:
-        """Reading times in the place of surprisals; those that are unknown count as 0, as published."""
-        study = datasets[dataset].load()
-        hold = metrics[card.metric].load(formulas=hu2020.predictions(suite), joint=True, resamples=0)
-        asked = Experiment(study.stimuli, Read("reading_time"), study.setting)
-        return Benchmark(
-            name,
-            card,
-            asked,
-            study.measurement,
-            metric=lambda prediction, target: hold(prediction.fillna(0.0), target),
-            controls=(shuffled(),),
-            convention=PLAIN,
-        )
+def _count_unknown_as_zero(compare: Metric, _: Dataset) -> Metric:
+    """Reading times stand in the place of surprisals; those that are unknown count as 0, as published."""
+    return lambda prediction, target: compare(prediction.fillna(0.0), target)
 
 
 for _suite in hu2020.SUITES:
     if _suite not in WITHOUT:
-        _add_suite(_suite)
-WIKITEXT = _engineering_card(
-    "Share of words of wikitext-2 that are named before they come", "Wikitext2.lines", "next_word_accuracy"
-)
-
-
-@benchmarks.add("Wikitext-accuracy", card=WIKITEXT)
-def wikitext_accuracy() -> Benchmark:
-    """The raw text, cut at white space: marks such as ``@-@`` and ``<unk>`` are words; the last of a line is not."""
-    study, metric = datasets["Wikitext2.lines"].load(), metrics[WIKITEXT.metric].load(resamples=0)
-    asked = Experiment(study.stimuli, NextWord(), study.setting)
-    floor = Control("most frequent word", most_frequent_word)
-    return Benchmark(
-        "Wikitext-accuracy", WIKITEXT, asked, study.measurement, metric, controls=(floor,), convention=PLAIN
-    )
+        register_published(
+            f"syntaxgym-{_suite}", f"SyntaxGym.{_suite}", "predictions_hold",
+            f"Share of items in which all predictions hold (suite {_suite})", ask=Read("reading_time"),
+            options=partial(_suite_options, suite=_suite), adapt=_count_unknown_as_zero, controls=(shuffled(),),
+            convention=PLAIN, parent="engineering",
+        )  # fmt: skip
+# The raw text, cut at white space: marks such as ``@-@`` and ``<unk>`` are words; the last of a line is not asked for.
+register_published(
+    "Wikitext-accuracy", "Wikitext2.lines", "next_word_accuracy",
+    "Share of words of wikitext-2 that are named before they come", ask=NextWord(), options={"resamples": 0},
+    controls=(Control("most frequent word", most_frequent_word),), convention=PLAIN, parent="engineering",
+)  # fmt: skip

@@ -8,27 +8,26 @@ histogram. Three sets of stimuli go with each: a blank screen, gratings of all o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from brainmark.brainscore.brainio import read_assembly
-from brainmark.brainscore.cards import benchmark_card, dataset_card
 from brainmark.brainscore.files import row, stimulus_set
 from brainmark.brainscore.metrics.conventions import RATIO
 from brainmark.brainscore.metrics.tuning import ceiling
+from brainmark.brainscore.register import PUBLISHED, register_published
 from brainmark.core import (
-    Benchmark,
+    Dataset,
+    Experiment,
     InvalidMeasurement,
     InvalidStimuli,
     Media,
+    Metric,
+    Record,
     Setting,
     Stimuli,
-    benchmarks,
     control_model,
-    datasets,
-    metrics,
 )
-from brainmark.core.dataset import Dataset
-from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import fetch_all
 
@@ -106,8 +105,8 @@ def _sets_of(assembly: str) -> dict[str, str]:
     return {"blank": BLANK, "orientation": ORIENTATION, **({} if own == ORIENTATION else {"own": own})}
 
 
-def _measure_cells(assembly: str, name: str) -> tuple[xr.DataArray, Setting]:
-    """Return one property of the cells, a value a cell, with the edges of its histogram."""
+def read_property(assembly: str, name: str) -> tuple[xr.DataArray, None, Setting]:
+    """One value a cell, with the edges of its histogram; the stimuli of the experiment are those of `stimuli_of`."""
     (path,) = fetch_all(row("assembly", assembly).sources)
     cells = read_assembly(path)
     known = cells.coords["neuronal_property"].values.astype(str) if "neuronal_property" in cells.coords else []
@@ -124,49 +123,34 @@ def _measure_cells(assembly: str, name: str) -> tuple[xr.DataArray, Setting]:
         name=name,
         attrs={"bins": np.asarray(cells.attrs[f"{name}_bins"], float)},
     )
-    return measurement, Setting(trials=int(cells.attrs.get("number_of_trials", 1)))
+    return measurement, None, Setting(trials=int(cells.attrs.get("number_of_trials", 1)))
 
 
-def _add(identifier: str) -> None:
-    (assembly, name), benchmark = PROPERTIES[identifier], f"Marques2020_{identifier}"
-    dataset, words = f"Marques2020.{assembly}.{name}", name.replace("_", " ")
-    files = row("assembly", assembly).sources
-    about = dataset_card(
-        f"{words} of cells of macaque V1 ({assembly}), published by Brain-Score.",
-        cite="marques2021", species=("macaque",), regions=("V1",), tags=("tuning",),
-        sources=files + tuple(s for each in _sets_of(assembly).values() for s in row("stimuli", each).sources),
+def _ask(data: Dataset, assembly: str) -> Experiment:
+    stimuli = stimuli_of(assembly)
+    setting = replace(data.setting, degrees=float(stimuli.table["degrees"].iloc[0]))
+    return Experiment(stimuli, Record("V1", eccentricity=NEAR), setting)
+
+
+def _name_stimuli(compare: Metric, _: Dataset, assembly: str) -> Metric:
+    """Give the metric answers with all columns of the table of stimuli."""
+    table = stimuli_of(assembly).table
+    shown = {str(c): ("presentation", table[c].to_numpy()) for c in table}
+    return lambda prediction, cells: compare(prediction.assign_coords(shown), cells)
+
+
+for _identifier, (_assembly, _property) in PROPERTIES.items():
+    _dataset, _words = f"Marques2020.{_assembly}.{_property}", _property.replace("_", " ")
+    _stimuli = [source for each in _sets_of(_assembly).values() for source in row("stimuli", each).sources]
+    PUBLISHED.dataset(
+        _dataset, _assembly, _property, cite="marques2021", species="macaque", regions=("V1",),
+        summary=f"{_words} of cells of macaque V1 ({_assembly}), published by Brain-Score.",
+        sources=(*row("assembly", _assembly).sources, *_stimuli), tags=("brainscore", "tuning"),
+    )(read_property)  # fmt: skip
+    register_published(
+        f"Marques2020_{_identifier}", _dataset, "brainscore-property-similarity",
+        f"How {_words} is distributed over V1 cells and units", ask=partial(_ask, assembly=_assembly),
+        options={"study": _assembly, "tuned": _property}, adapt=partial(_name_stimuli, assembly=_assembly),
+        ceiling=lambda _: ceiling, controls=(control_model("pixels"),), convention=RATIO,
+        tags=("tuning", "many stimuli"),
     )  # fmt: skip
-    summary = f"How {words} is distributed over V1 cells and units"
-    tags = ("tuning", "many stimuli")
-    card = benchmark_card(summary, dataset, about, "brainscore-property-similarity", "V1", tags=tags)
-
-    @datasets.add(dataset, card=about)
-    def load() -> Dataset:
-        """One value a cell; the stimuli of the experiment are those of `stimuli_of`."""
-        measurement, setting = _measure_cells(assembly, name)
-        return Dataset(dataset, about, measurement, None, setting)
-
-    @benchmarks.add(benchmark, card=card)
-    def score() -> Benchmark:
-        """Similarity / that of the cells to draws of themselves; units by where they look, see `brainscore.tuning`."""
-        study, stimuli = datasets[dataset].load(), stimuli_of(assembly)
-        shown = {str(c): ("presentation", stimuli.table[c].to_numpy()) for c in stimuli.table}
-        compare = metrics[card.metric].load(study=assembly, tuned=name)
-        return Benchmark(
-            benchmark,
-            card,
-            Experiment(
-                stimuli,
-                Record("V1", eccentricity=NEAR),
-                replace(study.setting, degrees=float(stimuli.table["degrees"].iloc[0])),
-            ),
-            study.measurement,
-            metric=lambda prediction, cells: compare(prediction.assign_coords(shown), cells),
-            ceiling=ceiling,
-            controls=(control_model("pixels"),),
-            convention=RATIO,
-        )
-
-
-for _identifier in PROPERTIES:
-    _add(_identifier)

@@ -11,10 +11,10 @@ files are read with `brainmark.brainscore.files.assembly`.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from brainmark.brainscore.brainio import measurement_of
-from brainmark.brainscore.cards import benchmark_card, dataset_card
 from brainmark.brainscore.files import assembly, read_rows, row, stimulus_set
 from brainmark.brainscore.metrics.ceilings import internal_consistency
 from brainmark.brainscore.metrics.conventions import (
@@ -23,26 +23,26 @@ from brainmark.brainscore.metrics.conventions import (
     IMAGE_LEVEL,
     OVER_TIME,
     PLAIN,
-    over_bins,
 )
 from brainmark.brainscore.metrics.labels import error_consistency_ceiling
-from brainmark.brainscore.metrics.regression import by_time, spantime_pls
+from brainmark.brainscore.metrics.regression import by_time, over_bins
+from brainmark.brainscore.register import PUBLISHED, register_published
 from brainmark.core import (
-    Benchmark,
+    Ceiling,
+    Choose,
     Comparison,
-    DatasetCard,
+    Dataset,
+    Experiment,
     InvalidMeasurement,
     InvalidStimuli,
+    Metric,
+    Record,
     Setting,
     Stimuli,
-    benchmarks,
     control_model,
-    datasets,
     metrics,
     shuffled,
 )
-from brainmark.core.dataset import Dataset
-from brainmark.core.experiment import Choose, Experiment, Record
 from brainmark.core.libraries import np, xr
 from brainmark.studies.geirhos2021 import OBJECTS
 
@@ -81,36 +81,29 @@ COLLECTIONS = {
     "maniquet2024": Collection("people recognising manipulated objects", "maniquet2024", 8.0),
     "scialom2024": Collection("people recognising segments and phosphenes of objects", "schrimpf2018", 8.0),
 }  # fmt: skip
-CARDS: dict[str, DatasetCard] = {}
 
 
-def study_of(name: str, trials: xr.DataArray) -> Dataset:
-    """Make a study of trials of the data set `name` (all of them, or some)."""
-    found = row("assembly", name)
-    measurement, stimuli = measurement_of(trials), stimulus_set(found.stimuli)
+def read_trials(name: str) -> tuple[xr.DataArray, Stimuli]:
+    """Trials of each stimulus, in the order in which Brain-Score averages them; see `brainscore.brainio`."""
+    return _measure(name, assembly(name))
+
+
+def _measure(name: str, trials: xr.DataArray) -> tuple[xr.DataArray, Stimuli]:
+    """Return the measurement that trials of an assembly make (all of them, or some), and its stimuli."""
+    measurement, stimuli = measurement_of(trials), stimulus_set(row("assembly", name).stimuli)
     shown = stimuli.table.index.get_indexer(measurement.coords["stimulus_id"].values)
-    setting = Setting(degrees=COLLECTIONS[found.family].degrees)
-    return Dataset(name, CARDS[name], measurement, stimuli.take(shown, found.stimuli), setting)
-
-
-def _add_dataset(name: str) -> None:
-    found = row("assembly", name)
-    about = COLLECTIONS[found.family]
-    CARDS[name] = dataset_card(
-        f"{'Recordings' if about.regions else 'Choices'} published by Brain-Score: {about.what} ({name}).",
-        cite=about.cite, species=(about.species,), regions=about.regions,
-        sources=found.sources + row("stimuli", found.stimuli).sources,
-    )  # fmt: skip
-
-    @datasets.add(name, card=CARDS[name])
-    def load() -> Dataset:
-        """Trials of each stimulus, in the order in which Brain-Score averages them; see `brainscore.brainio`."""
-        return study_of(name, assembly(name))
+    return measurement, stimuli.take(shown, row("assembly", name).stimuli)
 
 
 for _kind, _name in read_rows():
-    if _kind == "assembly" and row("assembly", _name).family in COLLECTIONS:
-        _add_dataset(_name)
+    if _kind == "assembly" and (_about := COLLECTIONS.get(row("assembly", _name).family)):
+        PUBLISHED.dataset(
+            _name, _name, cite=_about.cite, species=_about.species, regions=_about.regions,
+            summary=f"{'Recordings' if _about.regions else 'Choices'} published by Brain-Score: "
+            f"{_about.what} ({_name}).",
+            sources=row("assembly", _name).sources + row("stimuli", row("assembly", _name).stimuli).sources,
+            setting=Setting(degrees=_about.degrees),
+        )(read_trials)  # fmt: skip
 
 
 # --- recordings ------------------------------------------------------------------------------------------------------
@@ -124,53 +117,9 @@ RECORDED = {  # identifier: data set, region, labels that every split holds in e
 STEP = 10.0  # ms, of the temporal benchmarks
 
 
-def _add_recorded(name: str) -> None:
-    dataset, region, stratify, window = RECORDED[name]
-    summary = f"Neurons of macaque {region} predicted by partial least squares"
-    card = benchmark_card(summary, dataset, CARDS[dataset], "brainscore-pls", region, tags=("many stimuli",))
-
-    @benchmarks.add(name, card=card)
-    def load() -> Benchmark:
-        """Average response of each neuron to each image; ceiling from halves of the repetitions."""
-        study = datasets[dataset].load()
-        target = _select_region(study, region)
-        return Benchmark(
-            name,
-            card,
-            Experiment(study.stimuli, Record(region), study.setting),
-            target if window is None else _average_window(target, window),
-            metric=metrics[card.metric].load(stratify=stratify),
-            ceiling=internal_consistency,
-            controls=(control_model("pixels"), shuffled()),
-            convention=EXPLAINED_VARIANCE,
-        )
-
-
-def _add_temporal(region: str) -> None:
-    name, dataset = f"MajajHong2015public.{region}-temporal-pls", "MajajHong2015.temporal.public"
-    summary = f"Neurons of macaque {region} in bins of 10 ms, predicted by one partial least squares for all bins"
-    card = benchmark_card(summary, dataset, CARDS[dataset], "brainscore-pls", region, tags=("many stimuli",))
-
-    @benchmarks.add(name, card=card)
-    def load() -> Benchmark:
-        """A value a bin, as published; the value of the whole is the mean r^2 over the mean reliability of all bins."""
-        study = datasets[dataset].load()
-        target, bins = _average_bins(_select_region(study, region), STEP)
-        spanned, consistency = spantime_pls(), by_time(internal_consistency)
-        return Benchmark(
-            name,
-            card,
-            Experiment(study.stimuli, Record(region, bins), study.setting),
-            target,
-            metric=lambda prediction, mean: over_bins(spanned(prediction, mean)),
-            ceiling=lambda trials: over_bins(consistency(trials)),
-            controls=(shuffled(),),
-            convention=OVER_TIME,
-        )
-
-
-def _select_region(study: Dataset, region: str) -> xr.DataArray:
-    return study.measurement.isel(neuroid=study.measurement.coords["region"].values == region)
+def _select_region(data: Dataset, region: str, window: tuple[float, float] | None = None) -> xr.DataArray:
+    inside = data.measurement.isel(neuroid=data.measurement.coords["region"].values == region)
+    return inside if window is None else _average_window(inside, window)
 
 
 def _average_window(recording: xr.DataArray, window: tuple[float, float]) -> xr.DataArray:
@@ -180,8 +129,9 @@ def _average_window(recording: xr.DataArray, window: tuple[float, float]) -> xr.
     return recording.isel(time_bin=inside).mean("time_bin", keep_attrs=True)
 
 
-def _average_bins(recording: xr.DataArray, step: float) -> tuple[xr.DataArray, tuple[tuple[float, float], ...]]:
+def _average_bins(data: Dataset, region: str, step: float = STEP) -> xr.DataArray:
     """Average into bins of `step` ms from stimulus onset, each measured bin counting by its share in the new one."""
+    recording = _select_region(data, region)
     start, end = (recording.coords[f"time_bin_{edge}"].values.astype(float) for edge in ("start", "end"))
     starts = np.arange(0.0, end.max() - step, step)
     overlap = np.minimum(end, starts[:, None] + step) - np.maximum(start, starts[:, None])
@@ -192,45 +142,59 @@ def _average_bins(recording: xr.DataArray, step: float) -> tuple[xr.DataArray, t
     bins = tuple((float(s), float(s + step)) for s in starts)
     binned = recording.isel(time_bin=0, drop=True).transpose(*dims).expand_dims(time_bin=len(bins), axis=-1)
     edges = {f"time_bin_{edge}": ("time_bin", [b[k] for b in bins]) for k, edge in enumerate(("start", "end"))}
-    return binned.copy(data=values.astype(recording.dtype)).assign_coords(edges), bins
+    return binned.copy(data=values.astype(recording.dtype)).assign_coords(edges)
 
 
-for _name in RECORDED:
-    _add_recorded(_name)
+def _consistency_over_time(_: Dataset) -> Ceiling:
+    consistency = by_time(internal_consistency)
+    return lambda trials: over_bins(consistency(trials))
+
+
+for _name, (_dataset, _region, _stratify, _window) in RECORDED.items():
+    register_published(
+        _name, _dataset, "brainscore-pls", f"Neurons of macaque {_region} predicted by partial least squares",
+        region=_region, options={"stratify": _stratify}, ask=Record(_region),
+        target=partial(_select_region, region=_region, window=_window), ceiling=lambda _: internal_consistency,
+        convention=EXPLAINED_VARIANCE, tags=("many stimuli",),
+    )  # fmt: skip
 for _region in ("V4", "IT"):
-    _add_temporal(_region)
+    register_published(
+        f"MajajHong2015public.{_region}-temporal-pls", "MajajHong2015.temporal.public", "brainscore-spantime-pls",
+        f"Neurons of macaque {_region} in bins of 10 ms, predicted by one partial least squares for all bins",
+        region=_region, options={"stratify": "object_name"}, target=partial(_average_bins, region=_region),
+        ceiling=_consistency_over_time, controls=(shuffled(),), convention=OVER_TIME, tags=("many stimuli",),
+    )  # fmt: skip
 
 
 # --- choices ---------------------------------------------------------------------------------------------------------
 
-I2N = benchmark_card(
-    "Which of two objects people take each image for, image by image (i2n)",
-    "Rajalingham2018.public", CARDS["Rajalingham2018.public"], "brainscore-image-level", "behavior",
-    tags=("many stimuli",),
-)  # fmt: skip
+OBJECTOME, IMAGE_LEVEL_METRIC = "Rajalingham2018.public", "brainscore-image-level"
 
 
-@benchmarks.add("Rajalingham2018public-i2n", card=I2N)
-def rajalingham2018_i2n() -> Benchmark:
+def _ask_objects(data: Dataset) -> Choose:
     """Models learn the objects from the very images that they are asked about, as published."""
-    trials = assembly("Rajalingham2018.public")
-    study = study_of("Rajalingham2018.public", trials)
     fitting = stimulus_set("objectome.public")
     if "image_label" not in fitting.table.columns:
         raise InvalidStimuli(f"stimuli {fitting.identifier!r}: no column 'image_label' to learn from")
-    fitting = replace(fitting, table=fitting.table.assign(label=fitting.table["image_label"]))
-    compare = metrics[I2N.metric].load()
-    return Benchmark(
-        "Rajalingham2018public-i2n",
-        I2N,
-        Experiment(_stimuli(study), Choose(fitting=fitting), study.setting),
-        study.measurement,
-        metric=lambda prediction, _: compare(prediction, trials),
-        ceiling=lambda _: compare.ceiling(trials),
-        controls=(control_model("pixels"), shuffled()),
-        convention=IMAGE_LEVEL,
-    )
+    return Choose(fitting=replace(fitting, table=fitting.table.assign(label=fitting.table["image_label"])))
 
+
+def _compare_with_trials(compare: Metric, _: Dataset) -> Metric:
+    trials = assembly(OBJECTOME)
+    return lambda prediction, mean: compare(prediction, trials)
+
+
+def _image_level_ceiling(_: Dataset) -> Ceiling:
+    trials = assembly(OBJECTOME)
+    return lambda target: metrics[IMAGE_LEVEL_METRIC].load().ceiling(trials)  # pyright: ignore[reportFunctionMemberAccess]
+
+
+register_published(
+    "Rajalingham2018public-i2n", OBJECTOME, IMAGE_LEVEL_METRIC,
+    "Which of two objects people take each image for, image by image (i2n)", ask=_ask_objects,
+    adapt=_compare_with_trials, ceiling=_image_level_ceiling, controls=(control_model("pixels"), shuffled()),
+    convention=IMAGE_LEVEL, tags=("many stimuli",),
+)  # fmt: skip
 
 OUT_OF_DISTRIBUTION: dict[str, tuple[str | float, ...]] = {
     # conditions left out: no manipulation, or people below a fifth correct
@@ -254,40 +218,9 @@ OUT_OF_DISTRIBUTION: dict[str, tuple[str | float, ...]] = {
 }
 
 
-def _add_out_of_distribution(condition: str, measure: str) -> None:
-    dataset, name = f"Geirhos2021_{condition}", f"Geirhos2021{condition.replace('-', '')}-{measure}"
-    consistency = measure == "error_consistency"
-    what = "Whether errors are made on the same images as by people" if consistency else "Share of images recognised"
-    card = benchmark_card(
-        f"{what}, among 16 kinds of objects ({condition})", dataset, CARDS[dataset],
-        "brainscore-error-consistency" if consistency else "brainscore-accuracy", "behavior",
-        parent="behavior" if consistency else "engineering", tags=("many stimuli",),
-    )  # fmt: skip
-
-    @benchmarks.add(name, card=card)
-    def load() -> Benchmark:
-        """Error consistency: images at 3 degrees, ceiling between people. Accuracy: images fill the field of view."""
-        trials = _select_conditions(dataset, OUT_OF_DISTRIBUTION[condition])
-        study, metric = study_of(dataset, trials), metrics[card.metric].load()
-
-        def compare(prediction: xr.DataArray, mean: xr.DataArray) -> Comparison:
-            labels = _name_likeliest(prediction, mean)
-            return metric(labels, trials if consistency else labels.coords["truth"])
-
-        return Benchmark(
-            name,
-            card,
-            Experiment(_stimuli(study), Choose(OBJECTS), study.setting if consistency else Setting()),
-            study.measurement,
-            metric=compare,
-            ceiling=(lambda _: error_consistency_ceiling(trials)) if consistency else None,
-            controls=(shuffled(),),
-            convention=BOUNDED_RATIO if consistency else PLAIN,
-        )
-
-
-def _select_conditions(dataset: str, excluded: tuple[str | float, ...]) -> xr.DataArray:
+def _select_conditions(condition: str) -> xr.DataArray:
     """Return the trials in the conditions that count, which are named by text."""
+    dataset, excluded = f"Geirhos2021_{condition}", OUT_OF_DISTRIBUTION[condition]
     trials = assembly(dataset)
     for coordinate in ("condition", "truth", "subject"):
         if coordinate not in trials.coords:
@@ -304,11 +237,46 @@ def _name_likeliest(prediction: xr.DataArray, target: xr.DataArray) -> xr.DataAr
     return xr.DataArray(prediction.coords["choice"].values[likeliest], dims="presentation", coords=known)
 
 
-def _stimuli(study: Dataset) -> Stimuli:
-    assert study.stimuli is not None  # those of this collection are all published
-    return study.stimuli
+def _target(_: Dataset, condition: str) -> xr.DataArray:
+    return _measure(f"Geirhos2021_{condition}", _select_conditions(condition))[0]
+
+
+def _ask(data: Dataset, condition: str, consistency: bool) -> Experiment:
+    """Error consistency: images at 3 degrees. Accuracy: images fill the field of view."""
+    stimuli = _measure(data.identifier, _select_conditions(condition))[1]
+    return Experiment(stimuli, Choose(OBJECTS), data.setting if consistency else Setting())
+
+
+def _compare_labels(compare: Metric, _: Dataset, condition: str, consistency: bool) -> Metric:
+    """Compare the likeliest labels with the labels that people gave, trial by trial, or with the right ones."""
+    trials = _select_conditions(condition) if consistency else None
+
+    def compare_likeliest(prediction: xr.DataArray, mean: xr.DataArray) -> Comparison:
+        labels = _name_likeliest(prediction, mean)
+        return compare(labels, labels.coords["truth"] if trials is None else trials)
+
+    return compare_likeliest
+
+
+def _between_people(_: Dataset, condition: str) -> Ceiling:
+    trials = _select_conditions(condition)
+    return lambda target: error_consistency_ceiling(trials)
 
 
 for _condition in OUT_OF_DISTRIBUTION:
-    for _measure in ("top1", "error_consistency"):
-        _add_out_of_distribution(_condition, _measure)
+    for _consistency, _measured, _metric, _what in (
+        (False, "top1", "brainscore-accuracy", "Share of images recognised"),
+        (
+            True, "error_consistency", "brainscore-error-consistency",
+            "Whether errors are made on the same images as by people",
+        ),
+    ):  # fmt: skip
+        register_published(
+            f"Geirhos2021{_condition.replace('-', '')}-{_measured}", f"Geirhos2021_{_condition}", _metric,
+            f"{_what}, among 16 kinds of objects ({_condition})", parent="behavior" if _consistency else "engineering",
+            ask=partial(_ask, condition=_condition, consistency=_consistency),
+            target=partial(_target, condition=_condition),
+            adapt=partial(_compare_labels, condition=_condition, consistency=_consistency),
+            ceiling=partial(_between_people, condition=_condition) if _consistency else None,
+            controls=(shuffled(),), convention=BOUNDED_RATIO if _consistency else PLAIN, tags=("many stimuli",),
+        )  # fmt: skip
