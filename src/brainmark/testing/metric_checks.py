@@ -15,7 +15,8 @@ from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import MetricExample, metric_example
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, attempt_here, describe, fail_if
 
-_NAMES = {"time_bin": "time_bin_start", "neuroid": "neuroid_id"}  # coordinate that names the units, where it is not called like the dimension
+_NAMES = {"neuroid": "neuroid_id", "time_bin": "time_bin_start"}
+"""Coordinates that name the units, where they are not called like the dimension."""
 
 
 class MetricUnderTest:
