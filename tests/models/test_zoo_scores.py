@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from brainmark.core import Benchmark, Experiment, benchmarks, datasets, models
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.models.zoo import ZOO
 
 NETS = [name for name, model in ZOO.items() if "imagenet" in model.told.tags]

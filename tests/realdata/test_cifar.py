@@ -9,7 +9,7 @@ import pytest
 
 from brainmark.core import benchmarks, datasets
 from brainmark.core.dataset import Dataset
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.metrics.behavior.soft_labels import entropy, halve
 
 pytestmark = pytest.mark.realdata

@@ -7,7 +7,7 @@ import pytest
 
 from brainmark.core import Choose, Experiment, Stimuli, datasets, metrics, models
 from brainmark.core.measurement import with_stimulus_columns
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.metrics.behavior.judgements import judgement_ceiling
 from brainmark.studies.kar2022 import FACES, UNJUDGED, faces
 

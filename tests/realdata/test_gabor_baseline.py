@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from brainmark.core import datasets
-from brainmark.data import where
+from brainmark.data.fetch import where
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ import pytest
 
 from brainmark.core import datasets
 from brainmark.core.dataset import Dataset
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.metrics.behavior.choices import error_consistency_ceiling
 from brainmark.metrics.behavior.shape_bias import shape_bias, shape_bias_ceiling
 from brainmark.studies import geirhos2021, kar2022

@@ -9,7 +9,7 @@ import xarray as xr
 from brainmark.core import benchmarks, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Experiment
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.metrics.language.formulas import Formula, read_formula
 from brainmark.metrics.language.reading import reliability_ceiling
 from brainmark.metrics.statistics.ceilings import split_half

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import datasets
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.metrics.similarity.rsa import nili_bounds, rdm, rdm_ceiling
 from brainmark.metrics.tuning.distributions import distribution_ceiling, uniform_floor
 

@@ -12,8 +12,7 @@ from scipy.stats import spearmanr
 
 from brainmark.core import datasets
 from brainmark.core.dataset import Dataset
-from brainmark.data import where
-from brainmark.data.fetch import GitFolder
+from brainmark.data.fetch import GitFolder, where
 from brainmark.studies import cowley2023, ringach2002
 
 pytestmark = pytest.mark.realdata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brainmark.data import where
+from brainmark.data.fetch import where
 from brainmark.data.readers import corpora
 
 SOURCES = (*corpora.BROWN.sources, *corpora.WIKITEXT.sources, *corpora.BOOKS.sources)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import DataError, InvalidRegistration
-from brainmark.data import GitFolder
-from brainmark.data.fetch import read_list
+from brainmark.data.fetch import GitFolder, read_list
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {"a b/c.txt": b"one", "d.csv": b"two"}

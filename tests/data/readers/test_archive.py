@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from brainmark.core import DataError, Stimuli
-from brainmark.data import ZipImages
+from brainmark.data.readers.archive import ZipImages
 
 COUNT = 12
 

@@ -26,9 +26,9 @@ def test_printed_form_is_restored(apart: str, printed: str) -> None:
 
 def test_tagged_sentences_become_paragraphs() -> None:
     content = "\n\n\n\tThe/at jury/nn said/vbd ,/, ``/`` no/rb ''/'' ./.\nWhy/wrb ??/?? \n\n\n\tNew/jj and/or/cc\n"
-    assert list(corpora._tagged(content)) == [['The jury said, "no".', "Why?"], ["New and/or"]]
+    assert list(corpora._read_tagged(content)) == [['The jury said, "no".', "Why?"], ["New and/or"]]
 
 
 def test_books_lose_titles_and_chapter_headings() -> None:
     text = "# Title: A\n\n## Author: B\n\n-------\n\n## CHAPTER I\n\nOne _fine_ day,\nthey left.\n\nTHE END\n"
-    assert list(corpora._prose(text)) == ["One fine day, they left."]
+    assert list(corpora._read_prose(text)) == ["One fine day, they left."]

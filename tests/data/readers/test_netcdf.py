@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,12 @@ import pytest
 import xarray as xr
 
 from brainmark.core import DataError, InvalidMeasurement
-from brainmark.data import read_measurement, write_measurement
+from brainmark.data.readers.netcdf import encode_measurement, read_measurement
+
+
+def write(array: xr.DataArray, path: Path) -> Path:
+    path.write_bytes(encode_measurement(array, path.name))
+    return path
 
 
 def recording(**changes: object) -> xr.DataArray:
@@ -30,7 +34,7 @@ def recording(**changes: object) -> xr.DataArray:
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     array = recording()
-    again = read_measurement(write_measurement(array, tmp_path / "a.nc"))
+    again = read_measurement(write(array, tmp_path / "a.nc"))
     xr.testing.assert_identical(again, array)
     assert again.dtype == array.dtype
     assert again.coords["shown"].dtype == bool
@@ -40,32 +44,32 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
 
 def test_equal_measurements_are_equal_bytes(tmp_path: Path) -> None:
     array = recording()
-    first = write_measurement(array, tmp_path / "first.nc").read_bytes()
+    first = write(array, tmp_path / "first.nc").read_bytes()
     shuffled = xr.DataArray(
         array.values.copy(),
         dims=array.dims,
         coords=dict(reversed(list(array.coords.items()))),
         attrs=dict(reversed(list(array.attrs.items()))),
     )
-    assert write_measurement(shuffled, tmp_path / "second.nc").read_bytes() == first
-    again = write_measurement(read_measurement(tmp_path / "first.nc"), tmp_path / "third.nc")
+    assert write(shuffled, tmp_path / "second.nc").read_bytes() == first
+    again = write(read_measurement(tmp_path / "first.nc"), tmp_path / "third.nc")
     assert again.read_bytes() == first
     big_endian = array.astype(">f8")
-    assert write_measurement(big_endian, tmp_path / "fourth.nc").read_bytes() == first
+    assert write(big_endian, tmp_path / "fourth.nc").read_bytes() == first
 
 
 def test_no_version_and_no_path_is_in_the_file(tmp_path: Path) -> None:
     import h5netcdf
     import h5py
 
-    content = write_measurement(recording(), tmp_path / "a.nc").read_bytes()
+    content = write(recording(), tmp_path / "a.nc").read_bytes()
     for trace in (h5netcdf.__version__, h5py.__version__, str(tmp_path), "_NCProperties"):
         assert trace.encode() not in content
 
 
 def test_other_tools_read_it(tmp_path: Path) -> None:
     array = recording().rename("rates")
-    path = write_measurement(array, tmp_path / "a.nc")
+    path = write(array, tmp_path / "a.nc")
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         other = dataset["rates"].load()
     assert set(other.coords) == set(array.coords)
@@ -79,7 +83,7 @@ def test_a_dimension_may_have_its_own_coordinate(tmp_path: Path) -> None:
         np.eye(2), dims=("presentation", "choice"),
         coords={"stimulus_id": ("presentation", ["a", "b"]), "choice": ["cat", "dog"]},
     )  # fmt: skip
-    again = read_measurement(write_measurement(choices, tmp_path / "a.nc"))
+    again = read_measurement(write(choices, tmp_path / "a.nc"))
     xr.testing.assert_identical(again, choices)
     assert again.sel(choice="dog").values.tolist() == [0, 1]
 
@@ -87,7 +91,7 @@ def test_a_dimension_may_have_its_own_coordinate(tmp_path: Path) -> None:
 def test_text_of_pandas_is_text(tmp_path: Path) -> None:
     frame = pd.DataFrame({"region": ["V1", "V4"]})
     array = recording().assign_coords(area=("neuroid", frame["region"].array))
-    again = read_measurement(write_measurement(array, tmp_path / "a.nc"))
+    again = read_measurement(write(array, tmp_path / "a.nc"))
     assert again.coords["area"].values.tolist() == ["V1", "V4"]
 
 
@@ -105,10 +109,9 @@ def test_text_of_pandas_is_text(tmp_path: Path) -> None:
 )
 def test_coordinates_that_cannot_be_stored_are_named(tmp_path: Path, coordinate: object, message: str) -> None:
     with pytest.raises(InvalidMeasurement) as error:
-        write_measurement(recording(extra=coordinate), tmp_path / "a.nc")
+        write(recording(extra=coordinate), tmp_path / "a.nc")
     assert message in str(error.value)
     assert "'extra'" in str(error.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, None, True, [], ["a", "b"], np.eye(2), object(), 1j, "", "a\0b"])
@@ -116,8 +119,7 @@ def test_attributes_that_cannot_be_stored_are_named(tmp_path: Path, value: objec
     array = recording()
     array.attrs["note"] = value
     with pytest.raises(InvalidMeasurement, match="attribute 'note'"):
-        write_measurement(array, tmp_path / "a.nc")
-    assert list(tmp_path.iterdir()) == []
+        write(array, tmp_path / "a.nc")
 
 
 @pytest.mark.parametrize("name", ["coordinates", "dtype", "_FillValue"])
@@ -125,30 +127,22 @@ def test_reserved_attributes_are_refused(tmp_path: Path, name: str) -> None:
     array = recording()
     array.attrs[name] = "x"
     with pytest.raises(InvalidMeasurement, match=f"'{name}' is reserved"):
-        write_measurement(array, tmp_path / "a.nc")
+        write(array, tmp_path / "a.nc")
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", "a\n"])
 def test_names_that_netcdf_cannot_hold_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidMeasurement, match="a name in netCDF has no white space"):
-        write_measurement(recording().rename(name), tmp_path / "a.nc")
-
-
-def test_a_multiindex_is_refused(tmp_path: Path) -> None:
-    array = recording().set_index(neuroid=["neuroid_id", "region"])
-    with pytest.raises(InvalidMeasurement, match="MultiIndex"):
-        write_measurement(array, tmp_path / "a.nc")
+        write(recording().rename(name), tmp_path / "a.nc")
 
 
 def test_a_name_like_a_coordinate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidMeasurement, match="called 'region', like one of its coordinates"):
-        write_measurement(recording().rename("region"), tmp_path / "a.nc")
+        write(recording().rename("region"), tmp_path / "a.nc")
 
 
-def test_an_invalid_measurement_is_neither_written_nor_read(tmp_path: Path) -> None:
+def test_an_invalid_measurement_is_not_read(tmp_path: Path) -> None:
     array = recording().drop_vars("region")
-    with pytest.raises(InvalidMeasurement, match="lacks coordinate 'region'"):
-        write_measurement(array, tmp_path / "a.nc")
     array.to_dataset(name="x").to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
     with pytest.raises(InvalidMeasurement, match=r"b\.nc.*lacks coordinate 'region'"):
         read_measurement(tmp_path / "b.nc")
@@ -160,7 +154,7 @@ def test_files_that_are_no_measurement(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("not netCDF")
     with pytest.raises(DataError, match=r"text\.nc: cannot be read as netCDF"):
         read_measurement(tmp_path / "text.nc")
-    path = write_measurement(recording(), tmp_path / "a.nc")
+    path = write(recording(), tmp_path / "a.nc")
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"a\.nc: cannot be read as netCDF"):
         read_measurement(path)
@@ -173,7 +167,7 @@ def test_files_that_are_no_measurement(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5netcdf closes what it never opened
 def test_damage_anywhere_in_a_file_is_named(tmp_path: Path) -> None:
     """A damaged file fails in HDF5 in many ways; damage that changes nothing else than text is not noticed."""
-    path = write_measurement(recording(), tmp_path / "a.nc")
+    path = write(recording(), tmp_path / "a.nc")
     content, refused = path.read_bytes(), 0
     for place in range(0, len(content), 60):
         path.write_bytes(content[:place] + bytes(b ^ 0x55 for b in content[place : place + 12]) + content[place + 12 :])
@@ -183,32 +177,3 @@ def test_damage_anywhere_in_a_file_is_named(tmp_path: Path) -> None:
             assert "a.nc" in str(error)
             refused += 1
     assert refused > 20
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_measurement(recording(), tmp_path / "a.nc")
-    before = path.read_bytes()
-
-    def fail(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(DataError, match=r"a\.nc: cannot be written: No space left"):
-        write_measurement(recording() + 1, path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_full_disk(small_disk: Path) -> None:
-    large = xr.DataArray(
-        np.zeros((1000, 200)),
-        dims=("presentation", "neuroid"),
-        coords={
-            "stimulus_id": ("presentation", [str(i) for i in range(1000)]),
-            "neuroid_id": ("neuroid", [str(i) for i in range(200)]),
-            "region": ("neuroid", ["V4"] * 200),
-        },
-    )
-    with pytest.raises(DataError, match="No space left on device"):
-        write_measurement(large, small_disk / "a.nc")
-    assert list(small_disk.iterdir()) == []

@@ -89,8 +89,8 @@ def _explain_failure() -> Generator[None]:
     try:
         yield
     except failures.HTTPError as error:
-        code = error.response.status_code
-        meaning = _MEANINGS.get(code) or error.response.reason or "the server failed"
+        code = getattr(error.response, "status_code", 0)
+        meaning = _MEANINGS.get(code) or getattr(error.response, "reason", "") or "the server failed"
         raise Unavailable(f"HTTP {code}: {meaning}") from error
     except failures.ConnectTimeout as error:
         raise Unavailable(f"no connection within {CONNECT:g} s") from error

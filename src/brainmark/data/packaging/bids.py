@@ -173,7 +173,8 @@ def _fill(pattern: str, own: Mapping[str, str]) -> str:
 def _read_nifti(path: Path) -> np.ndarray:
     """Return the scaled values of an image."""
     with explain_damage(path, "cannot be read as NIfTI"):
-        return np.asarray(nibabel.load(path).get_fdata(dtype=np.float32))
+        image: Any = nibabel.load(path)
+        return np.asarray(image.get_fdata(dtype=np.float32))
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:

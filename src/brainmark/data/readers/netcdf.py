@@ -15,28 +15,10 @@ from typing import Any
 from brainmark.core import DataError, InvalidMeasurement, check_measurement
 from brainmark.core.libraries import h5netcdf, h5py, np, xr
 from brainmark.data.readers.damage import explain_damage
-from brainmark.data.writing import write_whole
 
 _DEFAULT_NAME = "measurement"
 _RESERVED = frozenset({"coordinates", "dtype", "_FillValue", "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"})
 _STORED = frozenset({"i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"})
-
-
-def write_measurement(measurement: xr.DataArray, path: Path | str) -> Path:
-    """Write a measurement; the file is there completely or not at all.
-
-    Raises
-    ------
-    InvalidMeasurement : it breaks the contract of measurements, or holds what netCDF cannot (a MultiIndex, objects,
-        dates, complex numbers); names the coordinate or attribute.
-    DataError : the file cannot be written.
-    """
-    path = Path(path)
-    check_measurement(measurement, path.name)
-    content = encode_measurement(measurement, path.name)
-    with explain_damage(path, "cannot be written"):
-        write_whole(path, content)
-    return path
 
 
 def read_measurement(path: Path | str) -> xr.DataArray:
