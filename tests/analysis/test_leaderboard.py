@@ -66,4 +66,4 @@ def test_no_colour_without_a_place_between_control_and_ceiling():
     ]  # fmt: skip
     assert [c.heat for c in cells] == [None] * 4
     assert [c.mark for c in cells] == ["raw", "", "unusable ceiling", ""]
-    assert [c.failed for c in cells] == [False, False, False, True]
+    assert [c.is_failure for c in cells] == [False, False, False, True]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from brainmark.cli.app import app
 from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError, UnknownName
-from brainmark.run.layer_choice import kept
+from brainmark.run.layer_choice import recall_choices
 
 BENCHMARK = "Simulated.IT-ridge"
 MODEL = "cifar-resnet:random"  # small: the images have 32 x 32 pixels
@@ -34,7 +34,7 @@ def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
     choice = json.loads(done.stdout)["IT"]
     assert {c["layer"] for c in choice["candidates"]} == {"stem", "stage2"}
     assert choice["chosen"]["value"] == max(c["value"] for c in choice["candidates"])
-    assert kept(MODEL)["IT"].value == choice["value"]
+    assert recall_choices(MODEL)["IT"].value == choice["value"]
     assert page.read_text("utf-8").count("<svg") == 1
     assert "stage2" in page.read_text("utf-8")
     described = tomllib.loads(toml.read_text("utf-8"))[f"{MODEL}-chosen"]

@@ -16,7 +16,7 @@ from brainmark.core import Benchmark, BenchmarkCard, Choose, Experiment, Record,
 from brainmark.core.errors import DataError, InvalidModel, ModelError, NotApplicable, ResourceError, UnknownName
 from brainmark.metrics.regression.predictivity import ridge
 from brainmark.models.subjects.vision import Readout, VisionSubject
-from brainmark.run.layer_choice import choices_path, choose_layers, keep, kept, part_of, with_chosen_layers
+from brainmark.run.layer_choice import choices_path, choose_layers, keep, part_of, recall_choices, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"
 STIMULI = 60
@@ -251,10 +251,10 @@ def test_a_choice_is_kept_with_all_that_was_tried(home: Path):
     path = keep(choice)
     assert path == choices_path("stack")
     assert path.is_relative_to(home)
-    assert kept("stack") == {"V4": choice}
+    assert recall_choices("stack") == {"V4": choice}
     other = choose_layers(subject(), benchmark(region="IT"), layers=["maps", "squares"])
     keep(other)
-    assert kept("stack") == {"V4": choice, "IT": other}
+    assert recall_choices("stack") == {"V4": choice, "IT": other}
     assert len(json.loads(path.read_text())["V4"]["candidates"]) == len(choice.candidates)
 
 
@@ -267,7 +267,7 @@ def test_a_damaged_file_says_what_to_do():
     path.parent.mkdir(parents=True)
     path.write_text('{"V4": {"chosen": 3}}')
     with pytest.raises(DataError, match="remove it, and choose again: brainmark layers stack"):
-        kept("stack")
+        recall_choices("stack")
 
 
 def test_scores_with_chosen_layers_use_them_and_say_so():

@@ -23,7 +23,7 @@ from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.layered import LayeredSubject
 from brainmark.models.subjects.readout import Readout
-from brainmark.run.layer_choice import choose_layers, keep, kept, with_chosen_layers
+from brainmark.run.layer_choice import choose_layers, keep, recall_choices, with_chosen_layers
 
 CITE = "@article{nobody2025, author = {Nobody}, title = {Nothing}, year = {2025}}"
 WORDS = [f"w{i}" for i in range(60)]
@@ -169,7 +169,7 @@ def test_a_run_is_parted_in_time_with_a_gap_and_all_of_the_text_is_read(
 def test_a_choice_is_kept_and_committed_to(reader: LanguageSubject):
     choice = choose_layers(reader, stories(reader))
     keep(choice)
-    assert kept("reader") == {"LATL": choice}
+    assert recall_choices("reader") == {"LATL": choice}
     chosen = with_chosen_layers(reader, "reader")
     readout = chosen.regions["LATL"]
     assert isinstance(readout, Readout)
@@ -184,8 +184,8 @@ def test_a_choice_is_kept_under_the_name_that_is_asked_for(reader: LanguageSubje
     monkeypatch.setitem(sys.modules, module.__name__, module)
     choice = choose_layers("readers_of_these_tests:make", stories(reader))
     keep(choice)
-    assert list(kept("readers_of_these_tests:make")) == ["LATL"]
-    assert not kept("reader")
+    assert list(recall_choices("readers_of_these_tests:make")) == ["LATL"]
+    assert not recall_choices("reader")
     third = stories(reader, seed=2)
     chosen = score("readers_of_these_tests:make", third, layers="chosen")
     assert chosen.value == pytest.approx(score(reader.with_regions({"LATL": READ}), third).value)

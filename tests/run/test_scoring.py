@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+import traceback
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -460,3 +462,38 @@ def test_another_version_of_an_outside_package_is_another_result(tmp_path, monke
         monkeypatch.setattr(stamp.metadata, "version", lambda _, version=version: version)
         found.add(entry_fingerprint(entry))
     assert len(found) == 2
+
+
+def frames_of_our_own() -> list[str]:
+    """Rooms of this package through which the caller was called, from the outermost inwards."""
+    root = Path(brainmark.__file__).parent
+    places = (Path(frame.filename) for frame in traceback.extract_stack())
+    return [place.relative_to(root).parts[0] for place in places if place.is_relative_to(root)]
+
+
+def test_an_experiment_reaches_the_subject_without_detours():
+    walks = []
+
+    class Watching(Answers):
+        def perform(self, experiment):
+            walks.append(frames_of_our_own())
+            return super().perform(experiment)
+
+    score(Watching("watching"), make_benchmark())
+    assert walks == [["run", "run"]]
+
+
+def test_an_experiment_reaches_the_network_in_few_calls_and_never_climbs_back():
+    import torch
+
+    walks = []
+
+    class Watching(torch.nn.Module):
+        def forward(self, images):
+            walks.append(frames_of_our_own())
+            return images.mean((2, 3)) + torch.arange(3.0)
+
+    score(Watching(), replace(make_benchmark(), ceiling=None), cache=False)
+    walk = walks[-1]  # the first ones look at the shapes of the layers
+    assert len(walk) <= 8
+    assert walk == sorted(walk, key=["run", "models"].index)

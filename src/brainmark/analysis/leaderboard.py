@@ -48,7 +48,7 @@ class Cell:
     beaten: bool = False
 
     @property
-    def failed(self) -> bool:
+    def is_failure(self) -> bool:
         """Whether there is a failure in place of a score."""
         return isinstance(self.outcome, Failure)
 

@@ -22,7 +22,15 @@ from brainmark.core import registry
 from brainmark.core.errors import InvalidModel, NotApplicable, UnknownName
 from brainmark.core.lookup import load_model
 from brainmark.core.wording import interval, number
-from brainmark.run.layer_choice import PUBLIC, Choice, choices_path, choose_layers, keep, kept, with_chosen_layers
+from brainmark.run.layer_choice import (
+    PUBLIC,
+    Choice,
+    choices_path,
+    choose_layers,
+    keep,
+    recall_choices,
+    with_chosen_layers,
+)
 
 SHOWN = 5  # best layers of a region in the table
 BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys of TOML that need no quotes
@@ -125,7 +133,7 @@ def make_table(choices: Mapping[str, Choice]) -> RenderableType:
 
 def make_toml(model: str) -> str:
     """Return a model with its chosen layers, and those it commits to for other regions, as part of a models.toml."""
-    origin = ", ".join(f"{region} on {choice.public}" for region, choice in kept(model).items())
+    origin = ", ".join(f"{region} on {choice.public}" for region, choice in recall_choices(model).items())
     lines = [f"# layers chosen for {origin}", f"[{_write_key(f'{model}-chosen')}]", f"network = {_write_value(model)}"]
     for region, given in with_chosen_layers(load_model(model), model).regions.items():
         value = given if isinstance(given, str) else given.as_table()

@@ -104,13 +104,15 @@ class Benchmark:
         return {c.name: c.compare(self, self.mean_target) for c in self.controls if not c.per_model}
 
     def answer(self, subject: Subject) -> xr.DataArray:
-        """Let the subject take part, and check its answer; see `ask` and `accept`."""
-        return self.accept(self.ask(subject, subject.identifier), subject.identifier)
+        """Let the subject take part, and check its answer, see `accept`.
 
-    def ask(self, subject: Subject, name: str) -> xr.DataArray:
-        """Let the subject, which goes by `name`, take part. Raises NotApplicable, ModelError, ResourceError."""
-        with answering(f"{name} on {self.identifier}"):
-            return subject.perform(self.experiment)
+        Raises
+        ------
+        NotApplicable, InvalidMeasurement, ModelError, ResourceError
+        """
+        with answering(f"{subject.identifier} on {self.identifier}"):
+            answer = subject.perform(self.experiment)
+        return self.accept(answer, subject.identifier)
 
     def accept(self, answer: xr.DataArray, name: str) -> xr.DataArray:
         """Check the answer of the subject called `name`, and average its trials.

@@ -312,7 +312,7 @@ def choices_path(model: str) -> Path:
 def keep(choice: Choice) -> Path:
     """Remember a choice, instead of an earlier one for the same region; return the file."""
     path = choices_path(choice.model)
-    regions = {region: asdict(c) for region, c in {**kept(choice.model), choice.region: choice}.items()}
+    regions = {region: asdict(c) for region, c in {**recall_choices(choice.model), choice.region: choice}.items()}
     try:
         write_whole(path, json.dumps(regions, indent=1, allow_nan=False).encode())
     except OSError as error:
@@ -320,7 +320,7 @@ def keep(choice: Choice) -> Path:
     return path
 
 
-def kept(model: str) -> dict[str, Choice]:
+def recall_choices(model: str) -> dict[str, Choice]:
     """Return region -> choice as kept for a model; empty if there is none.
 
     Raises
@@ -347,7 +347,7 @@ def with_chosen_layers(subject: Subject, model: str) -> LayeredSubject:
     NotApplicable : nothing was chosen for this model.
     InvalidModel : it was chosen for other weights.
     """
-    choices = kept(model)
+    choices = recall_choices(model)
     if not choices or not isinstance(subject, LayeredSubject):
         raise NotApplicable(f"no layers were chosen for {model}; choose them: brainmark layers {model}")
     weights = subject.weights_digest
@@ -363,7 +363,7 @@ def with_chosen_layers(subject: Subject, model: str) -> LayeredSubject:
 def note_on(model: str, benchmark: Benchmark) -> str:
     """Return what a score with a chosen layer has to say about it."""
     ask = benchmark.experiment.ask
-    choice = kept(model).get(ask.region) if isinstance(ask, Record) else None
+    choice = recall_choices(model).get(ask.region) if isinstance(ask, Record) else None
     if choice is None:
         return ""
     among = f"chosen among {len(choice.candidates)} on {choice.public}"

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from brainmark.core import registry
-from brainmark.core.benchmark import Benchmark
+from brainmark.core.benchmark import Benchmark, answering
 from brainmark.core.errors import BrainmarkError, DataError, InvalidRegistration, ModelError
 from brainmark.core.libraries import xr
 from brainmark.core.registry import Entry
@@ -21,7 +21,7 @@ from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject
 from brainmark.data.fetch.places import home
 from brainmark.models.subjects.coerce import as_subject
-from brainmark.run.layer_choice import kept, note_on, with_chosen_layers
+from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
 from brainmark.run.stamp import code_digest, data_origin, entry_fingerprint, make_stamp, versions
 from brainmark.store.results import ResultStore
 
@@ -106,7 +106,8 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     asked = (id(subject), *task.experiment.asked)
     answer = answers.get(asked)
     if answer is None:
-        answer = answers.keep(asked, task.ask(subject, model.name))
+        with answering(f"{model.name} on {task.identifier}"):
+            answer = answers.keep(asked, subject.perform(task.experiment))
     result = task.score_answer(task.accept(answer, model.name))
     seconds = time.perf_counter() - begun
     if model.layers == "chosen" and (note := note_on(model.name, task)):
@@ -153,15 +154,15 @@ class _Model:
     def __init__(self, given: Any, layers: Layers = "committed") -> None:
         self.given, self.layers = given, layers
         self.entry = registry.models[given] if isinstance(given, str) else None
-        known = given if isinstance(given, str) else getattr(self._committed, "identifier", None)
-        self.name = str(known or type(self._committed).__name__)
+        known = given if isinstance(given, str) else getattr(self._own, "identifier", None)
+        self.name = str(known or type(self._own).__name__)
 
     @cached_property
     def subject(self) -> Subject:
-        return self._committed if self.layers == "committed" else with_chosen_layers(self._committed, self.name)
+        return self._own if self.layers == "committed" else with_chosen_layers(self._own, self.name)
 
     @cached_property
-    def _committed(self) -> Subject:
+    def _own(self) -> Subject:
         if self.entry:
             return _make(self.entry, ModelError)
         if hasattr(self.given, "perform") and not isinstance(self.given, type):
@@ -171,7 +172,7 @@ class _Model:
     @property
     def choices(self) -> dict[str, Any]:
         """What was chosen for it, as far as the score and the note on it depend on it."""
-        chosen = {} if self.layers == "committed" else kept(self.name)
+        chosen = {} if self.layers == "committed" else recall_choices(self.name)
         return {r: [c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates)] for r, c in chosen.items()}
 
     @property
