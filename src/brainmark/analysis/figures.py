@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from brainmark.analysis.style import (
     CEILING,
@@ -57,7 +57,7 @@ def score_figure(scores: Sequence[Score]) -> Figure:
         above = 0.1 if ceiling is None else 0.5
         figure, axes = _frame([s.subject for s in ordered], above=above, legend_rows=math.ceil(handles / 3))
         legend = [_draw_values(axes, ordered), *_draw_ceiling(axes, ordered)]
-        legend += _draw_control_lines(axes, lines) + _draw_control_points(axes, points)
+        legend += _draw_controls(axes, lines, points)
         axes.set_xlim(*_limits(ordered))
         axes.set_xlabel("value" if ceiling is None else "value (raw / ceiling)")
         if ceiling:
@@ -87,11 +87,13 @@ def unit_figure(scores: Sequence[Score]) -> Figure | None:
         with_points = sum(len(values) for values in rows.values()) <= MOST_POINTS
         figure, axes = _frame(list(rows), above=0.1, legend_rows=0, row=0.42)
         for i, (name, values) in enumerate(rows.items()):
-            of_ceiling = name == CEILING_ROW
-            _draw_spread(axes, i, values, CEILING if of_ceiling else MODEL, CEILING_SOFT if of_ceiling else MODEL_SOFT)
+            color, soft = (CEILING, CEILING_SOFT) if name == CEILING_ROW else (MODEL, MODEL_SOFT)
+            _draw_spread(axes, i, values, color, soft)
             if with_points and len(values) >= FEW_UNITS:
-                _draw_points(axes, i, values, CEILING if of_ceiling else MODEL)
-        axes.set_xlim(*_unit_limits(rows))
+                spread = np.arange(len(values)) * 0.618034 % 1.0  # golden ratio: even, and the same each time
+                axes.plot(values, i + 0.1 + 0.2 * spread, ".", color=color, markersize=3, markeredgewidth=0, zorder=3)
+        inner = [float(x) for values in rows.values() for x in np.percentile(values, [1, 99])]
+        axes.set_xlim(*_pad([0.0, *inner], [float(x) for values in rows.values() for x in (values[0], values[-1])]))
         axes.set_ylim(len(rows) - 0.5, -0.75)
         axes.axvline(0, color=MUTED, linewidth=0.6, zorder=1)
         axes.set_xlabel(f"raw, per {unit_name(scores)}")
@@ -190,14 +192,8 @@ def _limits(scores: Sequence[Score]) -> Interval:
     return _pad(centres, ends)
 
 
-def _unit_limits(rows: Mapping[str, np.ndarray]) -> Interval:
-    """Range of the inner 98 per cent of each row, with room for the rest where it is not far out."""
-    inner = [float(x) for values in rows.values() for x in np.percentile(values, [1, 99])]
-    ends = [float(x) for values in rows.values() for x in (values[0], values[-1])]
-    return _pad([0.0, *inner], ends)
-
-
 def _pad(centres: Sequence[float], ends: Sequence[float]) -> Interval:
+    """Return a range around the centres, with room for ends that are no farther out than that range is wide."""
     inner = [x for x in centres if math.isfinite(x)]
     low, high = min(inner), max(inner)
     span = (high - low) or 1.0
@@ -271,22 +267,15 @@ def _draw_ceiling(axes: Axes, scores: Sequence[Score]) -> list[Line2D | Patch]:
     return [mpl_patches.Patch(facecolor=CEILING_SOFT, edgecolor=CEILING, linewidth=0.8, label="ceiling and its bounds")]
 
 
-def _draw_control_lines(axes: Axes, lines: Mapping[str, float]) -> list[Line2D]:
+def _draw_controls(axes: Axes, lines: Mapping[str, float], points: Mapping[str, list[float]]) -> list[Line2D]:
+    """Draw controls that are the same for all scores as lines, and the others as a point in each row."""
     handles: list[Line2D] = []
     for (name, value), dashes in zip(lines.items(), cycle(_LINES), strict=False):
-        line = axes.axvline(value, color=CONTROL, linewidth=1.1, linestyle=dashes, zorder=3)
-        line.set_label(f"control: {name} ({value:.2f})")
-        handles.append(line)
-    return handles
-
-
-def _draw_control_points(axes: Axes, points: Mapping[str, list[float]]) -> list[Line2D]:
-    handles: list[Line2D] = []
+        label = f"control: {name} ({value:.2f})"
+        handles.append(axes.axvline(value, color=CONTROL, linewidth=1.1, linestyle=dashes, zorder=3, label=label))
+    style: dict[str, Any] = {"color": CONTROL, "markersize": 4, "zorder": 4, "markerfacecolor": PAPER}
     for (name, values), mark in zip(points.items(), cycle(_MARKS), strict=False):
-        (line,) = axes.plot(values, range(len(values)), mark, color=CONTROL, markersize=4, zorder=4)
-        line.set_markerfacecolor(PAPER)
-        line.set_label(f"control: {name}")
-        handles.append(line)
+        handles += axes.plot(values, range(len(values)), mark, label=f"control: {name}", **style)
     return handles
 
 
@@ -311,11 +300,6 @@ def _draw_spread(axes: Axes, row: int, values: np.ndarray, color: str, soft: str
     low, middle, high = np.percentile(values, [25, 50, 75])
     axes.plot([low, high], [row, row], color=color, linewidth=3, solid_capstyle="butt", zorder=4)
     axes.plot([middle], [row], "o", color=PAPER, markeredgecolor=color, markersize=4.5, zorder=6)
-
-
-def _draw_points(axes: Axes, row: int, values: np.ndarray, color: str) -> None:
-    spread = np.arange(len(values)) * 0.618034 % 1.0  # golden ratio: even, and the same each time
-    axes.plot(values, row + 0.1 + 0.2 * spread, ".", color=color, markersize=3, markeredgewidth=0, zorder=3)
 
 
 def density(values: np.ndarray, points: int = 40) -> tuple[np.ndarray, np.ndarray] | None:

@@ -64,6 +64,13 @@ class Relation:
         return {**plain, "n": len(self.models), "points": [{"model": m, "x": x, "y": y} for m, x, y in points]}
 
 
+def check_options(method: str, correction: str = "fdr") -> None:
+    """Refuse what is no method or no correction. Raises UnknownName."""
+    for what, name, known in (("method", method, get_args(Method)), ("correction", correction, get_args(Correction))):
+        if name not in known:
+            raise UnknownName(what, name, known, f" ({' or '.join(known)})")
+
+
 def relate(
     table: pd.DataFrame,
     x: str,
@@ -90,8 +97,7 @@ def relate(
     UnknownName : no such column or method.
     InvalidMeasurement : fewer than four models (or three families), or no spread.
     """
-    if method not in get_args(Method):
-        raise UnknownName("method", method, get_args(Method), f" ({' or '.join(get_args(Method))})")
+    check_options(method)
     for column in (x, y):
         if column not in table.columns:
             raise UnknownName("column", column, map(str, table.columns), f" (columns: {', '.join(map(str, table))})")
@@ -133,8 +139,7 @@ def relate_all(
     ----------
     correction : "fdr" (Benjamini & Hochberg 1995) or "holm" (Holm 1979: the chance of any false one).
     """
-    if correction not in get_args(Correction):
-        raise UnknownName("correction", correction, get_args(Correction), f" ({' or '.join(get_args(Correction))})")
+    check_options(method, correction)
     made = [relate(table, x, y, method=method, families=families, resamples=resamples, seed=seed) for x, y in pairs]
     p = np.array([relation.p for relation in made])
     q = false_discovery_rate(p) if correction == "fdr" else holm(p)

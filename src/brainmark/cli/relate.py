@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -13,14 +13,14 @@ from rich.table import Table
 from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import FIGURES, check_page, save_figure
 from brainmark.analysis.relation_figure import HEAD, make_cells, relation_figure
-from brainmark.analysis.relations import Correction, Method, Relation, relate_all
+from brainmark.analysis.relations import Relation, check_options, relate_all
 from brainmark.analysis.score_tables import DETAIL, families_of, make_table, read_table, select_columns
 from brainmark.analysis.world_knowledge import relate_categories
 from brainmark.cli.score import score_and_show
 from brainmark.cli.selection import select_benchmarks, select_names
 from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain
 from brainmark.core import registry
-from brainmark.core.errors import InvalidModel, UnknownName
+from brainmark.core.errors import InvalidModel
 from brainmark.core.libraries import pd
 
 
@@ -55,9 +55,7 @@ def relate(
     --with 'Wikitext-probability:bits per character' --figure relation.html[/],
     [bold]brainmark relate --table scores.csv -b 'Pereira2018*' --tasks tasks.csv --by-family[/]
     """
-    for what, name, known in (("method", method, get_args(Method)), ("correction", correction, get_args(Correction))):
-        if name not in known:
-            raise UnknownName(what, name, known, f" ({' or '.join(known)})")
+    check_options(method, correction)
     if bool(models) == (table is not None):
         raise InvalidModel("give models to score, or the scores in a file with --table; not both")
     if not benchmark:
