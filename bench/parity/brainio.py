@@ -356,7 +356,7 @@ def score_ours(folder: Path) -> dict[str, float]:
         benchmark = benchmarks[name].load()
         answer = benchmark.answer(Ours(pd.read_pickle(folder / job["answers"])))
         raw = benchmark.metric(answer, benchmark.mean_target)
-        found[name] = make_score(name, "fixed", raw, benchmark.ceiling_comparison, {}, 0, benchmark.published).value
+        found[name] = make_score(name, "fixed", raw, benchmark.ceiling_comparison, {}, 0, benchmark.convention).value
     return found
 
 

@@ -131,30 +131,17 @@ _ALL = (
     ImageRecipe(
         name="cifar-resnet",
         summary="ResNet-14 with 16 to 64 channels that names the objects of CIFAR-10.",
-        network="cifar-resnet",
-        objective="labels",
-        epochs=24,
-        batch=128,
-        rate=0.2,
+        network="cifar-resnet", objective="labels", epochs=24, batch=128, rate=0.2,
     ),
     ImageRecipe(
         name="cifar-cornet",
         summary="Recurrent areas V1, V2, V4 and IT (after CORnet-RT, 5 steps) that name the objects of CIFAR-10.",
-        network="cifar-cornet",
-        objective="labels",
-        epochs=24,
-        batch=128,
-        rate=0.05,
+        network="cifar-cornet", objective="labels", epochs=24, batch=128, rate=0.05,
     ),
     ImageRecipe(
         name="cifar-simclr",
         summary="The same ResNet-14, trained without labels to tell images of CIFAR-10 apart (SimCLR).",
-        network="cifar-resnet",
-        objective="contrastive",
-        epochs=12,
-        batch=256,
-        rate=0.3,
-        decay=1e-4,
+        network="cifar-resnet", objective="contrastive", epochs=12, batch=256, rate=0.3, decay=1e-4,
     ),
     TextRecipe(
         name="gpt",
@@ -164,13 +151,7 @@ _ALL = (
     TextRecipe(
         name="tiny-gpt",
         summary="GPT with 2 layers of 64 units that reads text which may be shared: old books and wikitext-2.",
-        texts=("books", "wikitext"),
-        vocabulary=1536,
-        width=64,
-        window=64,
-        batch=32,
-        epochs=2,
-        rate=5e-3,
+        texts=("books", "wikitext"), vocabulary=1536, width=64, window=64, batch=32, epochs=2, rate=5e-3,
     ),
-)
+)  # fmt: skip
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
