@@ -153,11 +153,11 @@ def test_a_room_without_a_place_is_found(tmp_path: Path) -> None:
 # Limits that may fall and never rise. They say how far the tree is from 0.
 MOST_INNER_IMPORTS = 18  # import statements inside functions
 MOST_UNEXPLAINED_IMPORTS = 18  # of these, without a comment on the line or the line before
-MOST_PARTICIPLES = 160  # functions named by what was done instead of by what they do
+MOST_PARTICIPLES = 155  # functions named by what was done instead of by what they do
 MOST_REPEATED_CLASSES = 4  # names of classes that stand in several modules
 MOST_CYCLES = 1  # groups of modules that import one another in a circle
 MOST_BRAINSCORE_IMPORTS = 0  # imports of the plug-in brainmark.brainscore from outside
-LEAST_MIRRORED = 0.38  # share of modules with a test at the mirrored path; this one may rise and never fall
+LEAST_MIRRORED = 0.40  # share of modules with a test at the mirrored path; this one may rise and never fall
 
 IRREGULAR = {
     "begun", "bound", "broken", "built", "chosen", "cut", "done", "drawn", "fed", "found", "given", "gone", "hidden",

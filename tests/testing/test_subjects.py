@@ -37,7 +37,7 @@ from brainmark.testing import (
     images,
     texts,
 )
-from brainmark.testing.examples import repeated
+from brainmark.testing.examples import repeat
 
 LABELLED = Stimuli(
     "fit", "text", pd.DataFrame({"stimulus_id": ["1", "2", "3"], "text": ["a", "b", "c"], "label": ["x", "y", "x"]})
@@ -76,7 +76,7 @@ def test_noise_depends_on_names_and_seed_alone():
 @pytest.mark.parametrize("stimuli", [images(4), texts(4)], ids=["images", "texts"])
 def test_projection_depends_on_content_alone(stimuli):
     first = Projection().perform(Experiment(stimuli, Record("IT")))
-    again = Projection().perform(Experiment(repeated(stimuli, [3, 3, 0]), Record("IT")))
+    again = Projection().perform(Experiment(repeat(stimuli, [3, 3, 0]), Record("IT")))
     assert np.array_equal(again, first[[3, 3, 0]])
     assert not np.array_equal(Projection().perform(Experiment(stimuli, Record("V1"))), first)
 

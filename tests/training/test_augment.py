@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainmark.training.augment import _resized_crop, _turn_hue, as_floats, crop_and_flip, simclr_view
+from brainmark.training.augment import _resize_crop, _turn_hue, as_floats, crop_and_flip, simclr_view
 from brainmark.training.images import contrastive_loss, normalise
 
 
@@ -59,7 +59,7 @@ def test_views_are_images() -> None:
 def test_crops_of_a_ramp_are_magnified_parts_of_it() -> None:
     """A horizontal ramp stays one; its slope is that of the magnification, its sign that of the mirror."""
     ramp = torch.linspace(0, 1, 32).expand(200, 3, 32, 32)
-    crops = _resized_crop(ramp, generator())
+    crops = _resize_crop(ramp, generator())
     assert torch.allclose(crops, crops[:, :, :1], atol=1e-5)  # rows stay alike
     slopes = (crops[:, 0, 0, 20] - crops[:, 0, 0, 12]) / (ramp[:, 0, 0, 20] - ramp[:, 0, 0, 12])
     assert (slopes < 0).float().mean() == pytest.approx(0.5, abs=0.12)

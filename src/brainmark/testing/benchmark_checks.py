@@ -23,7 +23,7 @@ _HIGHEST_CEILING = 1.2  # a ceiling is estimated, and may exceed 1 by its error
 
 
 class BenchmarkUnderTest:
-    """A benchmark, loaded once, and the score of a subject that knows nothing."""
+    """A benchmark, made once, and the score of a subject that knows nothing."""
 
     def __init__(self, entry: Entry[Benchmark, BenchmarkCard]) -> None:
         self.entry = entry
@@ -37,7 +37,7 @@ class BenchmarkUnderTest:
         return "; ".join(f"{name}: {files}" for name, files in lost.items() if files)
 
     @cached_property
-    def loaded(self) -> Any:
+    def product(self) -> Any:
         """What the factory makes, or the error that it raises."""
         if self.missing:
             raise CheckSkipped("data are not at hand")
@@ -46,9 +46,9 @@ class BenchmarkUnderTest:
     @property
     def benchmark(self) -> Benchmark:
         """The benchmark; checks that need it are skipped if it does not load."""
-        if not isinstance(self.loaded, Benchmark):
+        if not isinstance(self.product, Benchmark):
             raise CheckSkipped("the benchmark does not load")
-        return self.loaded
+        return self.product
 
     @cached_property
     def outcome(self) -> Score | Exception:
@@ -85,10 +85,10 @@ def files_are_at_hand(benchmark: BenchmarkUnderTest) -> None:
 
 def loads(benchmark: BenchmarkUnderTest) -> None:
     """The factory makes a Benchmark."""
-    loaded = benchmark.loaded
-    if isinstance(loaded, Exception):
-        raise CheckFailed(f"loading raises {describe(loaded)}")
-    fail_if(not isinstance(loaded, Benchmark), f"the factory makes a {type(loaded).__name__}, not a Benchmark")
+    product = benchmark.product
+    if isinstance(product, Exception):
+        raise CheckFailed(f"loading raises {describe(product)}")
+    fail_if(not isinstance(product, Benchmark), f"the factory makes a {type(product).__name__}, not a Benchmark")
 
 
 def identifier_is_the_name(benchmark: BenchmarkUnderTest) -> None:

@@ -22,7 +22,7 @@ _AT_HAND = ("shipped", "local", "cached", "mirrored")
 
 
 class DatasetUnderTest:
-    """A dataset, loaded once."""
+    """A dataset, made once."""
 
     def __init__(self, entry: Entry[Any, DatasetCard]) -> None:
         self.entry = entry
@@ -37,7 +37,7 @@ class DatasetUnderTest:
             return error
 
     @cached_property
-    def loaded(self) -> Any:
+    def product(self) -> Any:
         """What the factory makes, or the error that it raises."""
         if self.missing:
             raise CheckSkipped("data are not at hand")
@@ -46,9 +46,9 @@ class DatasetUnderTest:
     @property
     def study(self) -> Any:
         """The dataset with a valid measurement; checks that need it are skipped if there is none."""
-        if not isinstance(getattr(self.loaded, "measurement", None), xr.DataArray):
+        if not isinstance(getattr(self.product, "measurement", None), xr.DataArray):
             raise CheckSkipped("the dataset does not load")
-        return self.loaded
+        return self.product
 
 
 def missing_files(card: DatasetCard) -> str:
@@ -76,12 +76,12 @@ def files_are_at_hand(dataset: DatasetUnderTest) -> None:
 
 def loads(dataset: DatasetUnderTest) -> None:
     """The dataset loads and has `measurement`, `stimuli` and `setting`."""
-    loaded = dataset.loaded
-    if isinstance(loaded, Exception):
-        raise CheckFailed(f"loading raises {describe(loaded)}")
+    product = dataset.product
+    if isinstance(product, Exception):
+        raise CheckFailed(f"loading raises {describe(product)}")
     for name, kind in (("measurement", xr.DataArray), ("stimuli", Stimuli | None), ("setting", Setting)):
-        fail_if(not hasattr(loaded, name), f"what the factory makes ({type(loaded).__name__}) has no {name!r}")
-        given = getattr(loaded, name)
+        fail_if(not hasattr(product, name), f"what the factory makes ({type(product).__name__}) has no {name!r}")
+        given = getattr(product, name)
         fail_if(not isinstance(given, kind), f"{name!r} is a {type(given).__name__}")
 
 

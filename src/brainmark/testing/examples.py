@@ -41,7 +41,7 @@ def _stimuli(modality: Literal["image", "text"], media: Sequence[np.ndarray] | S
     return Stimuli(f"{len(media)} test {modality}s", modality, table, tuple(media))
 
 
-def repeated(stimuli: Stimuli, positions: Sequence[int]) -> Stimuli:
+def repeat(stimuli: Stimuli, positions: Sequence[int]) -> Stimuli:
     """Return the stimuli at `positions`, which may come more than once, under new identifiers."""
     chosen = stimuli.take(sorted(set(positions)))
     rows = chosen.table.iloc[[sorted(set(positions)).index(p) for p in positions]]
@@ -91,13 +91,13 @@ def metric_example(
     return make(count, np.random.default_rng([seed, 11]))
 
 
-def _numbered(count: int) -> Stimuli:
+def _number_stimuli(count: int) -> Stimuli:
     ids = pd.Index([f"stimulus-{i:03d}" for i in range(count)], name="stimulus_id")
     return Stimuli(f"{count} numbers", "text", pd.DataFrame({"text": [str(i) for i in range(count)]}, index=ids))
 
 
 def _recordings(count: int, generator: np.random.Generator) -> MetricExample:
-    stimuli = _numbered(count)
+    stimuli = _number_stimuli(count)
     latent = generator.standard_normal((count, 6))
     units = latent @ generator.standard_normal((6, 24)) + 1.0
     neuroids = latent @ generator.standard_normal((6, 12)) + 3.0
@@ -105,7 +105,10 @@ def _recordings(count: int, generator: np.random.Generator) -> MetricExample:
 
 
 def _solution_times(count: int, generator: np.random.Generator) -> MetricExample:
-    stimuli, (media, labels) = _numbered(count), simulated_time.faint_objects(count, seed=int(generator.integers(100)))
+    stimuli, (media, labels) = (
+        _number_stimuli(count),
+        simulated_time.faint_objects(count, seed=int(generator.integers(100))),
+    )
     time_bins = {
         f"time_bin_{e}": ("time_bin", [b[k] for b in simulated_time.BINS]) for k, e in enumerate(("start", "end"))
     }
@@ -127,7 +130,7 @@ def _solution_times(count: int, generator: np.random.Generator) -> MetricExample
 
 def _triplets(count: int, generator: np.random.Generator) -> MetricExample:
     odd = generator.integers(3, size=count)
-    known = {"stimulus_id": ("presentation", _numbered(count).ids)}
+    known = {"stimulus_id": ("presentation", _number_stimuli(count).ids)}
     target = xr.DataArray(0.1 + 0.7 * np.eye(3)[odd], dims=("presentation", "choice"), coords=known)
     return MetricExample(xr.DataArray(odd, dims="presentation", coords=known), target, disturb=_move_odd_ones)
 
@@ -137,7 +140,7 @@ def _move_odd_ones(odd: xr.DataArray, level: float, generator: np.random.Generat
 
 
 def _trajectories(count: int, generator: np.random.Generator) -> MetricExample:
-    stimuli, angles = _numbered(count), np.array([0.3, 0.6, 0.9, 1.2])
+    stimuli, angles = _number_stimuli(count), np.array([0.3, 0.6, 0.9, 1.2])
     rates = 0.95 * np.exp(1j * angles)
     latent = generator.standard_normal((count, 4)) * rates ** np.arange(12)[:, None, None]  # (time, stimulus, signal)
     signals = np.concatenate([latent.real, latent.imag], axis=2).transpose(1, 2, 0)
@@ -153,7 +156,7 @@ def _trajectories(count: int, generator: np.random.Generator) -> MetricExample:
 
 
 def _series(count: int, generator: np.random.Generator) -> MetricExample:
-    stimuli, bins = _numbered(2 * count), 2 * count
+    stimuli, bins = _number_stimuli(2 * count), 2 * count
     onset = 1000.0 * np.arange(2 * count)
     latent = generator.standard_normal((2 * count, 4))
     course = _course(onset) @ latent
@@ -178,7 +181,7 @@ def _course(onset: np.ndarray) -> np.ndarray:
     return np.where(seconds >= 0, np.maximum(seconds, 0) ** 5 * np.exp(-np.maximum(seconds, 0)), 0.0)
 
 
-def _timed(count: int, generator: np.random.Generator) -> MetricExample:
+def _judgements_over_time(count: int, generator: np.random.Generator) -> MetricExample:
     series = _series(count, generator)
     one = series.prediction.isel(neuroid=0, drop=True)
     course = _course(one.coords["onset"].values) @ one.values
@@ -197,7 +200,7 @@ def _surprisals(count: int, generator: np.random.Generator) -> MetricExample:
     target = xr.DataArray(
         np.where(expected, 2.0, 6.0) + generator.random(count),
         dims="presentation",
-        coords={"stimulus_id": ("presentation", _numbered(count).ids)}
+        coords={"stimulus_id": ("presentation", _number_stimuli(count).ids)}
         | {name: ("presentation", values) for name, values in columns.items()},
     )
     return MetricExample(target, target, chosen=True, disturb=_add_positive_noise)
@@ -205,7 +208,7 @@ def _surprisals(count: int, generator: np.random.Generator) -> MetricExample:
 
 def _words(count: int, generator: np.random.Generator) -> MetricExample:
     words = np.array([f"word-{k}" for k in generator.permutation(count)])
-    known = {"stimulus_id": ("presentation", _numbered(count).ids)}
+    known = {"stimulus_id": ("presentation", _number_stimuli(count).ids)}
     target = xr.DataArray(np.ones(count), dims="presentation", coords={**known, "next_word": ("presentation", words)})
     return MetricExample(xr.DataArray(words, dims="presentation", coords=known), target, disturb=_replace_words)
 
@@ -243,7 +246,7 @@ def _choices(count: int, generator: np.random.Generator) -> MetricExample:
         shares,
         dims=("presentation", "choice"),
         coords={
-            "stimulus_id": ("presentation", _numbered(count).ids),
+            "stimulus_id": ("presentation", _number_stimuli(count).ids),
             "label": ("presentation", labels[np.arange(count) % 4]),
             "texture": ("presentation", labels[(np.arange(count) + 1 + np.arange(count) // 4 % 3) % 4]),
             "choice": labels,
@@ -255,7 +258,10 @@ def _choices(count: int, generator: np.random.Generator) -> MetricExample:
 def _shares(count: int, generator: np.random.Generator) -> MetricExample:
     level = np.arange(count) % 8
     share = 1 / (1 + np.exp(3.5 - level + generator.normal(0, 0.5, count)))
-    coords = {"stimulus_id": ("presentation", _numbered(count).ids), "level": ("presentation", level.astype(float))}
+    coords = {
+        "stimulus_id": ("presentation", _number_stimuli(count).ids),
+        "level": ("presentation", level.astype(float)),
+    }
     target = xr.DataArray(share, dims="presentation", coords=coords)
     both = np.stack([1 - share, share], axis=1)
     return MetricExample(
@@ -269,7 +275,7 @@ def _judgements(count: int, generator: np.random.Generator) -> MetricExample:
     target = xr.DataArray(
         generator.gamma(2.0, size=count),
         dims="presentation",
-        coords={"stimulus_id": ("presentation", _numbered(count).ids)},
+        coords={"stimulus_id": ("presentation", _number_stimuli(count).ids)},
     )
     return MetricExample(target, target)
 
@@ -282,7 +288,7 @@ def _distributions(count: int, generator: np.random.Generator) -> MetricExample:
     preferred, width = generator.uniform(0, 180, units), generator.gamma(2.0, 1.0, units)
     tuned = np.exp(width * (np.cos(2 * np.deg2rad(orientation[:, None] - preferred)) - 1))
     answers = 20.0 * tuned * np.exp(-0.5 * np.log2(frequency[:, None] / 2.0) ** 2)
-    prediction = recording(_numbered(len(orientation)), answers).assign_coords(
+    prediction = recording(_number_stimuli(len(orientation)), answers).assign_coords(
         orientation=("presentation", orientation),
         spatial_frequency=("presentation", frequency),
         phase=("presentation", phase),
@@ -305,7 +311,7 @@ COMPARISONS.update(
     {
         "recordings": _recordings,
         "series": _series,
-        "timed judgements": _timed,
+        "timed judgements": _judgements_over_time,
         "surprisals": _surprisals,
         "words": _words,
         "dissimilarities": _dissimilarities,

@@ -30,7 +30,7 @@ from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
 from brainmark.core.vocabulary import DOMAINS, MODALITIES
 from brainmark.testing.card_checks import card_is_complete
-from brainmark.testing.examples import images, repeated, texts
+from brainmark.testing.examples import images, repeat, texts
 from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt_here, describe, fail_if
 
 _TIME_BINS = ((50.0, 100.0), (100.0, 150.0))
@@ -178,7 +178,7 @@ def equal_stimuli_give_equal_rows(model: ModelUnderTest) -> None:
     """A stimulus that is shown twice under two names gives two equal rows."""
     _skip_stochastic(model)
     region = model.region()
-    answer = model.perform(repeated(model.stimuli, [1, 0, 1]), Record(region))
+    answer = model.perform(repeat(model.stimuli, [1, 0, 1]), Record(region))
     _close(answer.isel(presentation=[0]), answer.isel(presentation=[2]), f"region {region!r}, the same stimulus twice")
 
 
@@ -224,7 +224,7 @@ def unknown_region_is_refused(model: ModelUnderTest) -> None:
 
 def other_questions_are_answered_or_refused(model: ModelUnderTest) -> None:
     """Every other question gives a valid answer, or NotApplicable with a reason; never zeros."""
-    six = repeated(model.stimuli, [0, 1, 2, 2, 1, 0])
+    six = repeat(model.stimuli, [0, 1, 2, 2, 1, 0])
     questions: tuple[Ask, ...] = (
         Choose(("ant", "bee")), OddOneOut(), Match(), Prefer(), Read("reading_time"), Read("surprisal"), NextWord(),
         Rate("How pleasant?", 1, 7), Move(("hand",), "mm"), Decide(("left", "right")),

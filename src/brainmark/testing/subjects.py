@@ -26,7 +26,7 @@ class Noise:
         rows = [
             _generator(str(i), self.seed).gamma(2.0, 1.0, like.shape[1:]) for i in like.coords["stimulus_id"].values
         ]
-        return _normalised(like.copy(data=np.stack(rows)), experiment)
+        return _normalise(like.copy(data=np.stack(rows)), experiment)
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _template(experiment: Experiment, units: int) -> xr.DataArray:
     return xr.DataArray(np.zeros(tuple(sizes.values())), dims=tuple(sizes), coords=coords)
 
 
-def _normalised(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
+def _normalise(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
     if isinstance(experiment.ask, OddOneOut):
         return answer.astype(int) % 3
     if isinstance(experiment.ask, NextWord):

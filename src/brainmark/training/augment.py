@@ -36,10 +36,10 @@ def simclr_view(images: Tensor, generator: Generator) -> Tensor:
 
     Chen et al. 2020 (ICML), appendix A and section B.9 (CIFAR-10: no blur, half the colour strength).
     """
-    return _colours(_resized_crop(images, generator), generator)
+    return _colours(_resize_crop(images, generator), generator)
 
 
-def _resized_crop(images: Tensor, generator: Generator, smallest: float = 0.2) -> Tensor:
+def _resize_crop(images: Tensor, generator: Generator, smallest: float = 0.2) -> Tensor:
     """A part of each image, of `smallest` to all of its area and 3/4 to 4/3 in aspect, at full size, often mirrored."""
     count = len(images)
 

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from brainmark.core.cards import Domain
 from brainmark.core.errors import InvalidModel, NotApplicable
@@ -57,9 +57,9 @@ def word_text(parts: Sequence[str], space_before: Sequence[bool] | None = None) 
     return WordText(tuple(parts), tuple(m[0] for m in found), parts_of_tokens(text, spans, offsets))
 
 
-Bits = Callable[[Sequence[WordText]], list[np.ndarray]]
+Bits: TypeAlias = "Callable[[Sequence[WordText]], list[np.ndarray]]"
 """Texts -> surprisal (parts,) of the parts of each."""
-Features = Callable[[Sequence[WordText]], list[np.ndarray]]
+Features: TypeAlias = "Callable[[Sequence[WordText]], list[np.ndarray]]"
 """Texts -> what is known of the parts of each: (parts, units)."""
 
 
