@@ -34,7 +34,6 @@ ENTRY_POINT_GROUP = "brainmark"
 ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.metrics",
     "brainmark.studies",
-    "brainmark.brainscore.studies",
     "brainmark.models.zoo",
     "brainmark.models.subjects.pixels",
     "brainmark.models.subjects.simulated",
