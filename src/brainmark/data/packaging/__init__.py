@@ -19,18 +19,6 @@ from brainmark.data.packaging.problems import CannotPackage, Problems
 from brainmark.data.packaging.sessions import Session
 
 __all__ = [
-    "CannotPackage",
-    "Description",
-    "PackageCard",
-    "Prepared",
-    "Problems",
-    "Recordings",
-    "Session",
-    "add_format",
-    "load_package",
-    "package",
-    "parse_description",
-    "prepare",
-    "read_description",
-    "verify_package",
-]
+    "CannotPackage", "Description", "PackageCard", "Prepared", "Problems", "Recordings", "Session", "add_format",
+    "load_package", "package", "parse_description", "prepare", "read_description", "verify_package",
+]  # fmt: skip

@@ -111,17 +111,8 @@ def dataset_card(path: Path) -> DatasetCard:
     told = read_card(path)
     files = [path / name for name in (MEASUREMENT, STIMULI, SUMS) if (path / name).is_file()]
     sources = [Source(url=f.resolve().as_uri(), sha256=file_digest(f), size=f.stat().st_size) for f in files]
-    return DatasetCard(
-        summary=told.summary,
-        licence=told.licence,
-        cite=told.cite,
-        domain=told.domain,
-        species=told.species,
-        regions=told.regions,
-        modality=told.modality,
-        sources=tuple(sources),
-        tags=("packaged", told.kind),
-    )
+    shared = told.model_dump(include={"summary", "licence", "cite", "domain", "species", "regions", "modality"})
+    return DatasetCard(**shared, sources=tuple(sources), tags=("packaged", told.kind))
 
 
 def verify_package(path: Path) -> str:
