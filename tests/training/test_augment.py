@@ -97,7 +97,7 @@ def test_contrastive_loss_from_its_definition() -> None:
 
 
 def test_normalised_images_have_zero_mean_for_the_mean_colour() -> None:
-    from brainmark.models.sources.trained import MEAN, STD
+    from brainmark.models.sources.checkpoint import MEAN, STD
 
     mean = torch.tensor(MEAN).view(1, 3, 1, 1).expand(1, 3, 4, 4)
     assert normalise(mean).abs().max() < 1e-6

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from brainmark.core import DataError
-from brainmark.models.sources.trained_text import load_gpt, load_tokenizer, locate_text, read_text_facts
+from brainmark.models.sources.checkpoint import TextCheckpoint, checkpoint_at
 from brainmark.training import loop
 from brainmark.training.language import doubling_steps, token_loss
 from brainmark.training.loop import TrainingRun, train
@@ -62,7 +62,7 @@ def checkpoint(run: TrainingRun, step: int) -> Path:
 
 def test_it_learns_the_grammar(straight: TrainingRun) -> None:
     assert straight.log[-1]["held_out"] < 0.6 * straight.log[0]["held_out"]
-    network, tokenizer = load_gpt(locate_text(straight.folder)), load_tokenizer(locate_text(straight.folder))
+    network, tokenizer = checkpoint_at(straight.folder).make({}), checkpoint_at(straight.folder).tokenizer()
 
     def bits(text: str) -> float:
         ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer(text)["input_ids"]]])
@@ -77,8 +77,8 @@ def test_checkpoints_double(straight: TrainingRun) -> None:
     assert steps == doubling_steps(straight.steps)
     assert steps[:4] == [0, 1, 2, 4]
     assert steps[-1] == straight.steps
-    assert all(locate_text(Path(f"{straight.folder}@{step}")).name == f"{step:06d}" for step in steps)
-    assert locate_text(straight.folder) == checkpoint(straight, straight.steps)
+    assert all(checkpoint_at(Path(f"{straight.folder}@{step}")).path.name == f"{step:06d}" for step in steps)
+    assert checkpoint_at(straight.folder).path == checkpoint(straight, straight.steps)
     assert [doubling_steps(n) for n in (1, 2, 3, 5, 9)] == [
         [0, 1],
         [0, 1, 2],
@@ -89,7 +89,7 @@ def test_checkpoints_double(straight: TrainingRun) -> None:
 
 
 def test_a_checkpoint_says_what_it_is(straight: TrainingRun) -> None:
-    facts = read_text_facts(checkpoint(straight, 4))
+    facts = TextCheckpoint(checkpoint(straight, 4)).history
     assert (facts.step, facts.steps, facts.tokens) == (4, straight.steps, 4 * 4 * 16)
     assert facts.recipe == TOY.to_dict()
     assert "seconds" not in facts.log
@@ -97,7 +97,7 @@ def test_a_checkpoint_says_what_it_is(straight: TrainingRun) -> None:
 
 
 def test_the_tokenizer_reads_anything(straight: TrainingRun) -> None:
-    tokenizer = load_tokenizer(checkpoint(straight, 0))
+    tokenizer = TextCheckpoint(checkpoint(straight, 0)).tokenizer()
     for text in ("Ann sees", " \N{GRINNING FACE}\u00e9\n\t ", "\x00", ""):
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert tokenizer.bos_token == BEGIN

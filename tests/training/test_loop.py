@@ -17,7 +17,7 @@ import torch
 
 from brainmark.core import DataError
 from brainmark.models.networks.cifar import make_network
-from brainmark.models.sources.trained import load_network, read_facts
+from brainmark.models.sources.checkpoint import ImageCheckpoint
 from brainmark.training import images as images_module
 from brainmark.training import loop
 from brainmark.training.images import Images
@@ -55,7 +55,7 @@ def test_it_learns_to_name_stripes(tmp_path: Path) -> None:
     assert [row["epoch"] for row in run.log] == list(range(1, 7))
     assert run.log[-1]["loss"] < 0.5 * run.log[0]["loss"]
     assert run.log[-1]["held_out"] >= 0.9
-    logits = load_network(run.folder / "model.safetensors")(torch.zeros(1, 3, 8, 8))
+    logits = ImageCheckpoint(run.folder / "model.safetensors").make({})(torch.zeros(1, 3, 8, 8))
     assert logits.shape == (1, 10)
 
 
@@ -64,7 +64,7 @@ def test_a_recurrent_network_is_trained_by_the_same_loop(tmp_path: Path) -> None
     run = train(recipe, tmp_path, toy_images(), threads=1)
     before, after = (
         make_network("cifar-cornet", 0).state_dict(),
-        load_network(run.folder / "model.safetensors").state_dict(),
+        ImageCheckpoint(run.folder / "model.safetensors").make({}).state_dict(),
     )
     assert all(not torch.equal(before[name], after[name]) for name in before)
 
@@ -73,8 +73,10 @@ def test_contrastive_training_makes_views_of_an_image_alike(tmp_path: Path) -> N
     recipe = replace(TOY, objective="contrastive", epochs=4, temperature=0.2)
     run = train(recipe, tmp_path, toy_images(160), threads=1)
     assert run.log[-1]["loss"] < run.log[0]["loss"] - 0.2
-    assert not read_facts(run.folder / "model.safetensors").names_objects
-    assert all("projection" not in name for name in load_network(run.folder / "model.safetensors").state_dict())
+    assert not ImageCheckpoint(run.folder / "model.safetensors").history.names_objects
+    assert all(
+        "projection" not in name for name in ImageCheckpoint(run.folder / "model.safetensors").make({}).state_dict()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,9 @@ def test_a_killed_process_goes_on_where_it_was(straight: TrainingRun, tmp_path: 
 def test_seeds_differ_and_repeat(tmp_path: Path) -> None:
     images, once = toy_images(), replace(TOY, epochs=1)
     runs = [train(once, tmp_path / str(i), images, seed=seed, threads=1) for i, seed in enumerate((0, 0, 1))]
-    first, same, other = (load_network(run.folder / "model.safetensors").state_dict()["head.weight"] for run in runs)
+    first, same, other = (
+        ImageCheckpoint(run.folder / "model.safetensors").make({}).state_dict()["head.weight"] for run in runs
+    )
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
 
@@ -196,7 +200,7 @@ def test_the_log_stamps_the_configuration(tmp_path: Path) -> None:
     log = json.loads((tmp_path / loop.LOG).read_text())
     assert log["recipe"] == replace(TOY, epochs=2).to_dict()
     assert (log["seed"], log["threads"], len(log["log"])) == (3, 1, 2)
-    facts = read_facts(tmp_path / "epochs" / "001.safetensors")
+    facts = ImageCheckpoint(tmp_path / "epochs" / "001.safetensors").history
     assert (facts.epoch, facts.seed, facts.threads, facts.recipe) == (1, 3, 1, log["recipe"])
     assert facts.log["loss"] == log["log"][0]["loss"]
 

@@ -18,7 +18,7 @@ from brainmark.data.readers.cifar10 import arrays
 from brainmark.data.writing import write_whole
 from brainmark.models.networks.cifar import Network, make_network
 from brainmark.models.networks.seeds import seeded
-from brainmark.models.sources.trained import MEAN, STD, SUFFIX, Facts, to_bytes
+from brainmark.models.sources.checkpoint import MEAN, STD, SUFFIX, Facts, to_bytes
 from brainmark.training.augment import as_floats, crop_and_flip, simclr_view
 from brainmark.training.recipes import ImageRecipe
 from brainmark.training.task import Task, generator_of, parameter_groups

@@ -18,8 +18,8 @@ from torch.nn import functional
 from brainmark.core.errors import DataError
 from brainmark.data.writing import write_whole
 from brainmark.models.networks.seeds import seeded
+from brainmark.models.sources.checkpoint import CHECKPOINTS, FACTS, TextFacts, to_bytes
 from brainmark.models.sources.torch_libraries import transformers
-from brainmark.models.sources.trained_text import CHECKPOINTS, FACTS, TextFacts, weights_of
 from brainmark.training.recipes import HEAD, TextRecipe
 from brainmark.training.task import Task, parameter_groups
 from brainmark.training.texts import BEGIN, Paragraphs, chunks, learn_tokenizer, paragraphs_of, stream
@@ -130,7 +130,7 @@ def save_checkpoint(folder: Path, network: Any, tokenizer: Tokenizer, facts: Tex
         network.config.architectures = [type(network).__name__]
         network.config.dtype = torch.float32  # what half precision is to be read into
         network.config.save_pretrained(part)
-        (part / "model.safetensors").write_bytes(weights_of(network))
+        (part / "model.safetensors").write_bytes(to_bytes(network))
         transformers().PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
             bos_token=BEGIN,

@@ -14,8 +14,8 @@ import torch
 from brainmark.core import DataError, NotApplicable, Stimuli, models
 from brainmark.core.experiment import Choose, Experiment, Record
 from brainmark.models.networks.cifar import NETWORKS, CifarCORnet, CifarResNet, make_network
+from brainmark.models.sources.checkpoint import FORMAT, Facts, ImageCheckpoint, to_bytes
 from brainmark.models.sources.toml_models import ZOO_FILE
-from brainmark.models.sources.trained import FORMAT, Facts, ImageCheckpoint, load_network, read_facts, to_bytes
 from brainmark.studies.cifar10 import LABELS
 
 FACTS = Facts({"name": "toy", "network": "cifar-resnet", "objective": "labels", "epochs": 9}, 4, 1, 7, {"loss": 0.5})
@@ -94,7 +94,7 @@ def test_seeds_draw_weights_and_leave_the_rest_alone() -> None:
 
 
 def test_a_checkpoint_keeps_weights_in_half_precision(checkpoint: Path) -> None:
-    before, after = make_network("cifar-resnet", 3).state_dict(), load_network(checkpoint).state_dict()
+    before, after = make_network("cifar-resnet", 3).state_dict(), ImageCheckpoint(checkpoint).make({}).state_dict()
     for name, values in before.items():
         assert after[name].dtype == values.dtype
         assert torch.allclose(values, after[name], rtol=1e-3, atol=1e-6)
@@ -108,7 +108,7 @@ def test_a_checkpoint_is_a_model_by_its_path(checkpoint: Path) -> None:
     subject = entry.load()
     assert subject.identifier == f"checkpoint:{checkpoint}"
     answer = subject.perform(Experiment(stimuli(), Record("IT")))
-    network = load_network(checkpoint)
+    network = ImageCheckpoint(checkpoint).make({})
     assert answer.shape == (5, 64 * 4 * 4)
     chosen = subject.perform(Experiment(stimuli(), Choose(LABELS)))
     pixels = torch.from_numpy(np.stack([stimuli().media[i] for i in range(5)])).permute(0, 3, 1, 2) / 255
@@ -184,23 +184,23 @@ def test_weights_that_do_not_fit_are_refused(checkpoint: Path, tmp_path: Path) -
     other, unknown = tmp_path / "other.safetensors", tmp_path / "unknown.safetensors"
     other.write_bytes(to_bytes(make_network("cifar-resnet"), facts))
     with pytest.raises(DataError, match="its weights do not fit 'cifar-cornet'"):
-        load_network(other)
+        ImageCheckpoint(other).make({})
     unknown.write_bytes(
         to_bytes(make_network("cifar-resnet"), Facts({**FACTS.recipe, "network": "cifar-vgg"}, 0, 1, 1, {}))
     )
     with pytest.raises(DataError, match=r"network 'cifar-vgg' is not known \(networks: cifar-resnet, cifar-cornet\)"):
-        load_network(unknown)
+        ImageCheckpoint(unknown).make({})
     cut = checkpoint.with_name("cut.safetensors")
     cut.write_bytes(checkpoint.read_bytes()[:-1000])
     with pytest.raises(DataError, match="do not fit"):
-        load_network(cut)
+        ImageCheckpoint(cut).make({})
 
 
 def test_the_shipped_checkpoint_is_that_of_its_recipe() -> None:
     from brainmark.training.recipes import RECIPES
 
     file = ZOO_FILE.parent / "weights" / "cifar-resnet.safetensors"
-    facts = read_facts(file)
+    facts = ImageCheckpoint(file).history
     assert facts.recipe == RECIPES["cifar-resnet"].to_dict()
     assert facts.epoch == RECIPES["cifar-resnet"].epochs
     assert json.loads(json.dumps(facts.recipe)) == facts.recipe

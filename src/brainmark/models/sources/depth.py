@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from brainmark.core.errors import BrainmarkError, ModelError
+from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import attach_hooks, is_array
 from brainmark.models.activations.passes import evaluation_mode
 
@@ -17,7 +15,6 @@ DEPTHS = {"V1": 0.2, "V2": 0.4, "V4": 0.6, "IT": 0.9}
 """Share of the weighted layers that have run: early, middle and late, as maps found on recordings usually are."""
 
 _LARGEST_BLOCK = 0.25  # what holds more of the weighted layers is looked into, so that regions can be told apart
-_TRANSPARENT = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
             output = output[0] if isinstance(output, tuple) and output else output
             if name in ends:
                 repeated.add(name)
-            if isinstance(output, Tensor) and is_array(output) and output.ndim >= 2 and output.shape[0] == 1:
+            if isinstance(output, torch.Tensor) and is_array(output) and output.ndim >= 2 and output.shape[0] == 1:
                 ends[name] = weighted, len(ends)
 
         return note
@@ -95,7 +92,7 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
     return {name: end for name, end in ends.items() if name not in repeated}, max(weighted, 1)
 
 
-def _grey(network: nn.Module, size: int) -> Tensor:
+def _grey(network: nn.Module, size: int) -> torch.Tensor:
     """Grey image (1, 3, size, size) where the weights are, and in their precision."""
     first = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
     return torch.zeros(1, 3, size, size, dtype=first.dtype, device=first.device)
@@ -103,11 +100,12 @@ def _grey(network: nn.Module, size: int) -> Tensor:
 
 def _blocks(network: nn.Module, ends: dict[str, tuple[int, int]], total: int, prefix: str = "") -> Iterator[str]:
     """Names of the blocks, looking into lists of layers and into what holds a large share of the weights."""
+    transparent = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     for name, child in network.named_children():
         path = f"{prefix}{name}"
         inside = sum(any(p.ndim >= 2 for p in m.parameters(recurse=False)) for m in child.modules())
         children = any(True for _ in child.children())
-        if children and (type(child) in _TRANSPARENT or path not in ends or inside > _LARGEST_BLOCK * total):
+        if children and (type(child) in transparent or path not in ends or inside > _LARGEST_BLOCK * total):
             yield from _blocks(child, ends, total, f"{path}.")
         else:
             yield path

@@ -18,6 +18,7 @@ from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, Model
 from brainmark.core.libraries import nn
 from brainmark.core.registry import models
 from brainmark.core.vocabulary import DOMAINS
+from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.networks.seeds import draws_from
 from brainmark.models.sources.arguments import is_finite
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over
@@ -90,9 +91,6 @@ class Function(NetworkSource):
 
     def digest(self, made: Any) -> str | None:
         """Return the digest of the weights of what it made; None if they cannot be known."""
-        # the module of torch arrays is loaded with the first network
-        from brainmark.models.activations.hooks import digest_of_weights
-
         if reader := as_reader(made):
             network, tokenizer = reader
             return digest_over(digest_of_weights(network), configuration(network), digest_of_tokenizer(tokenizer))

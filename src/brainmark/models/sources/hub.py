@@ -12,6 +12,7 @@ from typing import Any
 
 from brainmark.core.errors import DataError, MissingDependency
 from brainmark.core.libraries import nn, torch
+from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources import torch_libraries
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over, fetching, not_published
 from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS
@@ -160,9 +161,6 @@ class Hub(NetworkSource):
 
     def digest(self, made: Any) -> str | None:
         """Return the digest of weights, configuration, and tokenizer or preprocessing: a name can change on the hub."""
-        # the module of torch arrays is loaded with the first network
-        from brainmark.models.activations.hooks import digest_of_weights
-
         if self.reads():
             rest: tuple[Any, ...] = (digest_of_tokenizer(self.tokenizer()), self.pooling())
         else:

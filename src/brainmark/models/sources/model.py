@@ -16,6 +16,7 @@ from brainmark.core.libraries import nn
 from brainmark.core.subject import Subject
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.arguments import lacks_tokenizer
+from brainmark.models.sources.depth import guess_layers
 from brainmark.models.sources.description import Description
 from brainmark.models.sources.function import as_reader, performs
 from brainmark.models.sources.hub import Hub
@@ -123,9 +124,7 @@ def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, 
         made = made, source.tokenizer
     if reader := as_reader(made):
         return _reading(identifier, *reader, source, told)
-    if lacks := lacks_tokenizer(made):
-        raise InvalidModel(f"{identifier}: {lacks}")
-    if isinstance(made, nn.Module) and not performs(made):
+    if isinstance(made, nn.Module) and not performs(made) and not lacks_tokenizer(made):
         return _seeing(identifier, made, source, told)
     try:
         subject = as_subject(made, identifier)
@@ -142,9 +141,6 @@ def _seeing(identifier: str, network: nn.Module, source: NetworkSource, told: Ma
     fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.seen()}
     size = told.get("size", fields["size"])
     if "regions" not in told:
-        # it derives from classes of torch
-        from brainmark.models.sources.depth import guess_layers
-
         guess = guess_layers(network, size)
         fields["regions"] = {region: Readout(layer, POOL) for region, layer in guess.regions.items()}
         fields["behavior"] = guess.last if fields["head"] else "output"

@@ -11,14 +11,13 @@ from typing import Any
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
+from brainmark.models.sources.checkpoint import checkpoint_at
 from brainmark.models.sources.exported import Exported
 from brainmark.models.sources.function import Function
 from brainmark.models.sources.hub import Hub, Transformers
 from brainmark.models.sources.source import NetworkSource
 from brainmark.models.sources.timm import Timm
 from brainmark.models.sources.torchvision import Torchvision
-from brainmark.models.sources.trained import ImageCheckpoint, locate
-from brainmark.models.sources.trained_text import TextCheckpoint, is_text_run, locate_text
 
 ModelEntry = Entry[Subject, ModelCard]
 LIBRARIES = ("timm", "torchvision", "hf", "vectors")
@@ -75,10 +74,7 @@ def find_source(text: str, folder: Path = Path(), arguments: Mapping[str, Any] |
         case _:
             pass
     if text.startswith(CHECKPOINT):
-        path = folder / Path(text.removeprefix(CHECKPOINT)).expanduser()
-        return (
-            TextCheckpoint(locate_text(path), **known) if is_text_run(path) else ImageCheckpoint(locate(path), **known)
-        )
+        return checkpoint_at(folder / Path(text.removeprefix(CHECKPOINT)).expanduser(), **known)
     if text.endswith(".pt2"):
         return Exported(folder / text)
     if (match := FUNCTION.fullmatch(text)) and match["function"] != "random":

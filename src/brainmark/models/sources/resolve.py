@@ -26,13 +26,12 @@ from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
 from brainmark.models.networks.seeds import twin
+from brainmark.models.sources.checkpoint import ImageCheckpoint, TextCheckpoint
 from brainmark.models.sources.model import DEGREES, DescribedModel, build, factory
 from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, ModelEntry, card_for, find_source
 from brainmark.models.sources.source import Maker
 from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe_like, described
 from brainmark.models.sources.torch_libraries import need_torch
-from brainmark.models.sources.trained import ImageCheckpoint
-from brainmark.models.sources.trained_text import TextCheckpoint
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.word_vectors import read_vectors, vector_subject
 

@@ -173,9 +173,7 @@ def distinct(media: Media) -> tuple[Media, np.ndarray]:
 
 def as_answer(experiment: Experiment, values: np.ndarray, choices: np.ndarray | None = None) -> xr.DataArray:
     """Return values (groups of presentations [, choices]) as the answer to an experiment."""
-    coords: dict[str, tuple[str, np.ndarray]] = {
-        "stimulus_id": ("presentation", experiment.answered_ids)
-    }
+    coords: dict[str, tuple[str, np.ndarray]] = {"stimulus_id": ("presentation", experiment.answered_ids)}
     if choices is None:
         return xr.DataArray(values, dims="presentation", coords=coords)
     return xr.DataArray(values, dims=("presentation", "choice"), coords=coords | {"choice": ("choice", choices)})

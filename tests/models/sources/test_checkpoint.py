@@ -25,18 +25,9 @@ from brainmark.core import (
     models,
 )
 from brainmark.models.networks.seeds import seeded
+from brainmark.models.sources.checkpoint import FACTS, TextCheckpoint, TextFacts, checkpoint_at  # fmt: skip
 from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.models.sources.torch_libraries import transformers
-from brainmark.models.sources.trained_text import (
-    FACTS,
-    TextCheckpoint,
-    TextFacts,
-    digest_of_folder,
-    is_text_run,
-    load_gpt,
-    locate_text,
-    read_text_facts,
-)  # fmt: skip
 from brainmark.models.zoo import ZOO
 from brainmark.training.language import make_gpt, save_checkpoint
 from brainmark.training.recipes import TextRecipe
@@ -103,21 +94,21 @@ def test_a_checkpoint_is_known_by_its_content(run: Path, tmp_path: Path) -> None
     assert entry.content is not None
     copy = tmp_path / "copy"
     shutil.copytree(run / "checkpoints" / "000008", copy)
-    assert digest_of_folder(copy) == entry.content()
+    assert TextCheckpoint(copy).content() == entry.content()
     (copy / "config.json").write_text((copy / "config.json").read_text() + " ")
-    assert digest_of_folder(copy) != entry.content()
+    assert TextCheckpoint(copy).content() != entry.content()
 
 
 def test_other_programs_read_the_folder(run: Path) -> None:
-    folder = locate_text(run)
+    folder = checkpoint_at(run).path
     network = transformers().GPT2LMHeadModel.from_pretrained(folder, local_files_only=True)
     assert network.dtype == torch.float32
     ids = torch.tensor([[1, 5, 9]])
-    torch.testing.assert_close(network(ids).logits, load_gpt(folder)(ids).logits)
+    torch.testing.assert_close(network(ids).logits, TextCheckpoint(folder).trained()(ids).logits)
 
 
 def test_a_folder_of_transformers_is_the_same_subject(run: Path) -> None:
-    bits = answer(f"hf/{locate_text(run)}", Read("surprisal"))
+    bits = answer(f"hf/{checkpoint_at(run).path}", Read("surprisal"))
     np.testing.assert_allclose(bits, answer(f"checkpoint:{run}", Read("surprisal")), rtol=1e-5)
 
 
@@ -127,7 +118,8 @@ def test_steps_that_there_are_not(run: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(DataError, match="holds no checkpoint of a language model"):
         models[f"checkpoint:{tmp_path}"]
-    assert not is_text_run(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="nowhere: no such checkpoint"):
+        models[f"checkpoint:{tmp_path / 'nowhere'}"]
 
 
 @pytest.mark.parametrize(
@@ -147,12 +139,12 @@ def test_damaged_checkpoints_are_named(name: str, content: str, reason: str, run
     with pytest.raises(DataError, match=reason):
         models[f"checkpoint:{copy}"].load().perform(reading(Read("surprisal")))
     (copy / "model.safetensors").unlink()
-    with pytest.raises(DataError, match="cannot be read"):
-        digest_of_folder(copy)
+    with pytest.raises(DataError, match="No such file"):
+        TextCheckpoint(copy).content()
 
 
 def test_what_ships_predicts_english_better_than_its_twin() -> None:
-    facts = read_text_facts(SHIPPED)
+    facts = TextCheckpoint(SHIPPED).history
     assert facts.recipe["texts"] == ["books", "wikitext"]
     assert facts.step == facts.steps
     bits = answer("tiny-gpt", Read("surprisal")).sum()
