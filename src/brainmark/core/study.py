@@ -68,8 +68,9 @@ class Study:
         The function returns the measurement and the stimuli in its order (None: only statistics of cells are known);
         and the setting, where it stands in the files.
         """
-        common = {c: getattr(self, c) for c in DatasetCard.model_fields if hasattr(self, c)}
-        about = DatasetCard(**{**common, "species": (species or self.species,), "summary": summary, **card})
+        fields: dict[str, Any] = {c: getattr(self, c) for c in DatasetCard.model_fields if hasattr(self, c)}
+        fields |= {"species": (species or self.species,), "summary": summary, **card}
+        about = DatasetCard(**fields)
         shown = setting or self.setting
 
         def register(read: Reader) -> Reader:
@@ -122,9 +123,10 @@ def register_benchmark(
     """
     source = datasets[dataset].card
     region = card.get("region") or (source.regions[0] if len(source.regions) == 1 else "behavior")
-    fields = {c: getattr(source, c) for c in ("licence", "cite", "domain", "species", "simulated")}
+    fields: dict[str, Any] = {c: getattr(source, c) for c in ("licence", "cite", "domain", "species", "simulated")}
     fields |= {"region": region, "parent": "simulated" if source.simulated else region, "datasets": (dataset,)}
-    about = BenchmarkCard(**{**fields, **card, "summary": summary, "metric": metric})
+    fields |= {**card, "summary": summary, "metric": metric}
+    about = BenchmarkCard(**fields)
 
     def load() -> Benchmark:
         data: Dataset = datasets[dataset].load()
@@ -142,7 +144,8 @@ def register_benchmark(
         used = _usual_controls(experiment) if controls is None else tuple(controls)
         return Benchmark(name, about, experiment, measured, compare, top, used, convention=convention)
 
-    load.__module__ = sys._getframe(1).f_globals.get("__name__", "__main__")  # the module that registers it
+    caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # in the module whose benchmark it is
+    load.__module__ = caller.f_globals.get("__name__", "__main__")
     load.__qualname__ = name
     if listed:
         benchmarks.add(name, card=about)(load)

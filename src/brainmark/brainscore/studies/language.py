@@ -204,8 +204,8 @@ def _target(_: Dataset, experiment: str) -> xr.DataArray:
 
 
 def _ask(_: Dataset, experiment: str) -> Experiment:
-    _, stimuli, setting = _select_people(experiment)
-    return Experiment(stimuli, Record(REGION), setting)
+    part = _select_people(experiment)
+    return Experiment(part[1], Record(REGION), part[2])
 
 
 def _published_ceiling(_: Dataset, experiment: str, kind: str) -> Ceiling:
