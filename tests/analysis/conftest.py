@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def score(
         "pixels": comparison(np.random.default_rng(5), 0.18, units, 0),
     }
     raw = comparison(generator, level, units, replicates, details={"pairs": 4005.0, "splits": 10.0})
-    return make_score(benchmark, model, raw, top, controls).stamped(stamp(seed))
+    return replace(make_score(benchmark, model, raw, top, controls), stamp=stamp(seed))
 
 
 def benchmark_card(name: str, region: str, simulated: bool = False) -> BenchmarkCard:

@@ -20,8 +20,8 @@ def texts(words: str = "the cat sat", names: str = "abc", **columns: Any) -> Sti
 def test_names_and_other_columns_are_no_part_of_the_digest_but_of_what_is_asked() -> None:
     one, other = Experiment(texts(), Read("surprisal")), Experiment(texts(names="xyz", size=1), Read("surprisal"))
     assert one.digest == other.digest
-    assert one.asked != other.asked
-    assert one.asked == Experiment(texts(size=2), Read("surprisal")).asked
+    assert one.key != other.key
+    assert one.key == Experiment(texts(size=2), Read("surprisal")).key
 
 
 @pytest.mark.parametrize(

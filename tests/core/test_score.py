@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -270,7 +271,7 @@ STAMP = Stamp(
 def test_a_score_survives_json(stamp, ceiling, draws):
     raw = replicated(0.4, 0.05, 5, draws, 1) if draws else comparison(*[0.4] * 5, details={"alpha": 3.0}, notes=("n",))
     found = scored(raw, ceiling, shuffled=comparison(*[0.01] * 5))
-    found = found.stamped(stamp) if stamp else found
+    found = replace(found, stamp=stamp) if stamp else found
     text = json.dumps(found.to_dict(), allow_nan=False)
     back = Score.from_dict(json.loads(text), found.units)
     assert back.to_dict() == found.to_dict()

@@ -21,7 +21,7 @@ from brainmark.cli.score import score
 from brainmark.cli.show import show
 from brainmark.cli.terminal import err, escape_markup, out, print_warning
 from brainmark.cli.train import train
-from brainmark.core.errors import BrainmarkError, UnknownName, saying_what_to_install
+from brainmark.core.errors import BrainmarkError, UnknownName, say_what_to_install
 
 app = typer.Typer(
     name="brainmark",
@@ -55,7 +55,7 @@ def run() -> None:
     """Run the app; an error made on purpose becomes one line and an exit code, never a traceback."""
     warnings.showwarning = print_warning
     try:
-        with saying_what_to_install("this command"):
+        with say_what_to_install("this command"):
             app()
     except BrainmarkError as error:
         err.print(f"[bold red]error[/]: {escape_markup(error)}", soft_wrap=True)

@@ -110,7 +110,7 @@ class Benchmark:
         ------
         NotApplicable, InvalidMeasurement, ModelError, ResourceError
         """
-        with answering(f"{subject.identifier} on {self.identifier}"):
+        with explain_model_errors(f"{subject.identifier} on {self.identifier}"):
             answer = subject.perform(self.experiment)
         return self.accept(answer, subject.identifier)
 
@@ -142,19 +142,19 @@ class Benchmark:
         name = str(answer.attrs["subject"])
         where = f"{name} on {self.identifier}"
         self.prepare()
-        with _named(f"{where}: the metric {self.card.metric!r} failed"):
+        with _explain_method_errors(f"{where}: the metric {self.card.metric!r} failed"):
             raw = self.metric(answer, self.mean_target)
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
-                with _named(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
+                with _explain_method_errors(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
                     controls[control.name] = control.compare(self, answer)
         top, names = self.ceiling_comparison, (self.identifier, name)
         return make_score(*names, raw, top, controls, self.seed, self.convention)
 
     def prepare(self) -> None:
         """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""
-        with _named(f"{self.identifier}: the ceiling or a control failed"):
+        with _explain_method_errors(f"{self.identifier}: the ceiling or a control failed"):
             _ = self.ceiling_comparison, self._fixed_controls
 
 
@@ -191,7 +191,7 @@ def untrained_twin() -> Control:
         twin = models.get(f"{name}:random") if name else None  # a twin has none
         if twin is None:
             raise NotApplicable(f"{name or 'this subject'} has no untrained twin")
-        key = (twin.name, *benchmark.experiment.asked)
+        key = (twin.name, *benchmark.experiment.key)
         if key not in _TWINS:
             _TWINS[key] = benchmark.answer(twin.load())
             while len(_TWINS) > _TWINS_KEPT:
@@ -209,7 +209,7 @@ _TWINS_KEPT = 4
 
 
 @contextmanager
-def answering(what: str) -> Generator[None]:
+def explain_model_errors(what: str) -> Generator[None]:
     """Give errors of a model's own code a type and a place; those made on purpose pass.
 
     Raises
@@ -227,7 +227,7 @@ def answering(what: str) -> Generator[None]:
 
 
 @contextmanager
-def _named(what: str) -> Generator[None]:
+def _explain_method_errors(what: str) -> Generator[None]:
     """Give errors that nobody foresaw a type and a place; those made on purpose pass."""
     try:
         yield

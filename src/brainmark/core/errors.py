@@ -31,7 +31,7 @@ class UnknownName(BrainmarkError, LookupError):
     def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
         self.name = name
         self.suggestions = suggest(name, known)
-        offer = f"; did you mean {_quoted(self.suggestions)}?" if self.suggestions else ""
+        offer = f"; did you mean {_quote(self.suggestions)}?" if self.suggestions else ""
         super().__init__(f"unknown {what} {name!r}{offer}{hint}")
 
 
@@ -88,7 +88,7 @@ class MissingDependency(BrainmarkError, ImportError):
 
 
 @contextmanager
-def saying_what_to_install(purpose: str, preferred: str = "vision") -> Generator[None]:
+def say_what_to_install(purpose: str, preferred: str = "vision") -> Generator[None]:
     """Raise `MissingDependency` where the block fails for want of a library of an extra.
 
     Parameters
@@ -133,5 +133,5 @@ def suggest(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
     return tuple(by_lower[k] for k in (close + inside)[:most])
 
 
-def _quoted(names: Iterable[str]) -> str:
+def _quote(names: Iterable[str]) -> str:
     return " or ".join(repr(n) for n in names)

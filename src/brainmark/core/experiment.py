@@ -267,7 +267,7 @@ class Experiment:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
-    def asked(self) -> tuple[str, tuple[str, ...]]:
+    def key(self) -> tuple[str, tuple[str, ...]]:
         """What an answer is an answer to: the digest, and the names of the stimuli, which stand in the answer."""
         return self.digest, tuple(self.stimuli.ids.tolist())
 

@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from brainmark.core.errors import saying_what_to_install
+from brainmark.core.errors import say_what_to_install
 
 _declaring = False
 
@@ -31,7 +31,7 @@ class _Library:
         if _declaring:  # ``from scipy import linalg`` below
             return _Library(f"{self._name}.{attribute}")
         if self._module is None:
-            with saying_what_to_install(self._name):
+            with say_what_to_install(self._name):
                 self._module = importlib.import_module(self._name)
         return getattr(self._module, attribute)
 

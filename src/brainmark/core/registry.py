@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from brainmark.core.cards import BenchmarkCard, Card, Compared, DatasetCard, Domain, MetricCard, ModelCard
 from brainmark.core.comparison import Ceiling, Metric
-from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, saying_what_to_install
+from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, say_what_to_install
 from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
 
@@ -69,7 +69,7 @@ class Entry(Generic[T, C]):
     def load(self, **options: Any) -> T:
         """Make the thing; unknown options are refused with the nearest known one, a missing library is named."""
         self._check_options(options, self.options)
-        with saying_what_to_install(f"{self.kind} {self.name!r}", getattr(self.card, "domain", "vision")):
+        with say_what_to_install(f"{self.kind} {self.name!r}", getattr(self.card, "domain", "vision")):
             return self.factory(**options)
 
     def _check_options(self, options: Iterable[str], known: dict[str, Any]) -> None:
@@ -103,7 +103,7 @@ class MetricEntry(Entry[Metric, MetricCard]):
         if self.ceiling_over and not several:
             return None
         chosen = self.options | options
-        with saying_what_to_install(f"ceiling of {self.kind} {self.name!r}"):
+        with say_what_to_install(f"ceiling of {self.kind} {self.name!r}"):
             return self.make_ceiling(**{name: chosen[name] for name in shared if name in chosen})
 
 
@@ -111,7 +111,7 @@ def _listing(options: dict[str, Any]) -> str:
     return f" (options: {', '.join(options)})" if options else " (it takes no options)"
 
 
-def _made_again(entry: Entry[Any, Any], factory: Callable[..., Any], card: Card) -> bool:
+def _is_same_registration(entry: Entry[Any, Any], factory: Callable[..., Any], card: Card) -> bool:
     """Whether this is the same registration once more: a notebook cell run twice, or a module loaded anew."""
     same = (entry.module, entry.factory.__qualname__) == (factory.__module__, factory.__qualname__)
     return same and (entry.module == "__main__" or entry.card == card)
@@ -163,7 +163,7 @@ class Registry(Generic[T, C]):
             if parameter.default is parameter.empty:
                 raise InvalidRegistration(f"{where}: option {parameter.name!r} has no default")
         taken = self._entries.get(name)
-        if taken and not _made_again(taken, factory, card):
+        if taken and not _is_same_registration(taken, factory, card):
             raise InvalidRegistration(
                 f"{where}: the name is taken by {taken.module}.{taken.factory.__qualname__}; choose another"
             )
@@ -179,7 +179,7 @@ class Registry(Generic[T, C]):
             discover()
         if name in self._entries:
             return self._entries[name]
-        with saying_what_to_install(f"{self.kind} {name!r}"):
+        with say_what_to_install(f"{self.kind} {name!r}"):
             return next((found for finder in self._finders if (found := finder(name))), None)
 
     def get(self, name: str) -> Entry[T, C] | None:

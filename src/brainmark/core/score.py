@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from brainmark.core.comparison import UNDEFINED, Comparison
@@ -122,10 +122,6 @@ class Score:
         values["controls"] = {k: ControlScore(**v) for k, v in values["controls"].items()}
         values["stamp"] = Stamp(**values["stamp"]) if values.get("stamp") else None
         return cls(**values, units=units, draws=draws)
-
-    def stamped(self, stamp: Stamp) -> Score:
-        """Return the same score with a stamp."""
-        return replace(self, stamp=stamp)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from brainmark.core import registry
-from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark, answering
+from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark, explain_model_errors
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import np, xr
@@ -134,7 +134,7 @@ def choose_layers(
     whole = _load_benchmark(benchmark)
     public, told, split = _part(whole, None if held_out is None else _load_benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
-    with answering(f"{subject.identifier} on {public.identifier}"):
+    with explain_model_errors(f"{subject.identifier} on {public.identifier}"):
         shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
     candidates = _try_layers(subject, public, shapes, most_units, progress)
     scored = [c for c in candidates if c.value is not None]
@@ -293,7 +293,7 @@ def _count_units(pool: int | Pool | None, shape: tuple[int, ...]) -> int:
 
 
 def _record(subject: LayeredSubject, benchmark: Benchmark, readouts: Sequence[Any]) -> list[xr.DataArray]:
-    with answering(f"{subject.identifier} on {benchmark.identifier}"):
+    with explain_model_errors(f"{subject.identifier} on {benchmark.identifier}"):
         return subject.record_from(benchmark.experiment, readouts)
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from brainmark.core import registry
-from brainmark.core.benchmark import Benchmark, answering
+from brainmark.core.benchmark import Benchmark, explain_model_errors
 from brainmark.core.errors import BrainmarkError, DataError, InvalidRegistration, ModelError
 from brainmark.core.libraries import xr
 from brainmark.core.registry import Entry
@@ -103,10 +103,10 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     task, subject = benchmark.load(), model.subject
     task.prepare()  # shared by all models: not in the time of the first
     begun = time.perf_counter()
-    asked = (id(subject), *task.experiment.asked)
+    asked = (id(subject), *task.experiment.key)
     answer = answers.get(asked)
     if answer is None:
-        with answering(f"{model.name} on {task.identifier}"):
+        with explain_model_errors(f"{model.name} on {task.identifier}"):
             answer = answers.keep(asked, subject.perform(task.experiment))
     result = task.score_answer(task.accept(answer, model.name))
     seconds = time.perf_counter() - begun
