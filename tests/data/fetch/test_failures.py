@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import DataError, Source
-from brainmark.data.fetch import cached_path, download, fetch, where
+from brainmark.data.fetch import cache_place, download, fetch, where
 
 CONTENT = os.urandom(1 << 18)
 
@@ -152,13 +152,13 @@ def test_every_origin_is_listed_with_its_reason(
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"wrong")
     (tmp_path / "empty").mkdir()
-    cached_path(source).parent.mkdir(parents=True)
-    cached_path(source).write_bytes(b"damaged")
+    cache_place(source.url).parent.mkdir(parents=True)
+    cache_place(source.url).write_bytes(b"damaged")
     given = f"{tmp_path / 'bad'},{tmp_path / 'empty'},{server.base}/mirror"
     monkeypatch.setenv("BRAINMARK_MIRROR", given)
     lines = failure(source).splitlines()
     origins = [line for line in lines if line.startswith("  - ")]
-    expected = [f"cache {cached_path(source)}: wrong content", f"mirror {bad}: wrong content", "no such file"]
+    expected = [f"cache {cache_place(source.url)}: wrong content", f"mirror {bad}: wrong content", "no such file"]
     for line, part in zip(origins, expected, strict=False):
         assert part in line
     assert f"{server.base}/mirror/" in origins[3]
@@ -173,7 +173,7 @@ def test_a_mirror_without_the_file_is_named(home: Path, tmp_path: Path, monkeypa
 
 def test_a_damaged_cached_file_offline(home: Path) -> None:
     source = source_of("https://nowhere.invalid/a.bin")
-    path = cached_path(source)
+    path = cache_place(source.url)
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT[:-1])
     message = failure(source)
@@ -183,7 +183,7 @@ def test_a_damaged_cached_file_offline(home: Path) -> None:
 
 def test_a_folder_in_place_of_the_cached_file(server) -> None:
     source = server.add("/a.bin", CONTENT)
-    cached_path(source).mkdir(parents=True)
+    cache_place(source.url).mkdir(parents=True)
     message = failure(source)
     assert "cannot keep 'a.bin'" in message
     assert "Is a directory" in message
@@ -261,7 +261,7 @@ def test_threads_share_one_download(server, home: Path) -> None:
     server.go_on.set()
     for thread in threads:
         thread.join(30)
-    assert paths == [cached_path(source)] * 6
+    assert paths == [cache_place(source.url)] * 6
     assert server.gets["/a.bin"] == 1
 
 

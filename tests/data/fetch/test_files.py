@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainmark.core import Source
-from brainmark.data.fetch import cached_path, fetch, fetch_all, files, where
+from brainmark.data.fetch import cache_place, fetch, fetch_all, files, where
 from brainmark.data.fetch.places import TABLES
 
 CONTENT = bytes(range(256)) * 64
@@ -48,7 +48,7 @@ def test_the_cache_comes_before_mirrors_and_a_copied_cache_is_a_mirror(
     source = source_of(URL)
     put(mirror, "nowhere.invalid/a/b.bin")
     cached = put(home / "files", "nowhere.invalid/a/b.bin")
-    assert fetch(source) == cached == cached_path(source)
+    assert fetch(source) == cached == cache_place(source.url)
     monkeypatch.setenv("BRAINMARK_HOME", str(mirror / "other"))
     monkeypatch.setenv("BRAINMARK_MIRROR", str(home / "files"))
     assert fetch(source) == cached

@@ -9,11 +9,11 @@ twice; what a killed process leaves behind, the next one overwrites.
 
 from __future__ import annotations
 
-from brainmark.data.fetch.files import Checkpoint, Whereabouts, cached_path, fetch, fetch_all, file_digest, where
+from brainmark.data.fetch.files import Checkpoint, Whereabouts, cache_place, fetch, fetch_all, file_digest, where
 from brainmark.data.fetch.folders import GitFolder, NumberedFiles, read_list
 from brainmark.data.fetch.places import Mirror, home, mirrors, short_name
 
 __all__ = [
-    "Checkpoint", "GitFolder", "Mirror", "NumberedFiles", "Whereabouts", "cached_path", "fetch", "fetch_all",
+    "Checkpoint", "GitFolder", "Mirror", "NumberedFiles", "Whereabouts", "cache_place", "fetch", "fetch_all",
     "file_digest", "home", "mirrors", "read_list", "short_name", "where",
 ]  # fmt: skip

@@ -121,7 +121,7 @@ def where(source: Source, *, ask: bool = False) -> Whereabouts:
         return Whereabouts(source, state, own if own.exists() else None, fault or str(own))
     if table := _find_table(source):
         return Whereabouts(source, "shipped", table, str(table))
-    target = cached_path(source)
+    target = cache_place(source.url)
     copy, tried = _find_copy(source.url, partial(find_fault, source=source))
     if copy == target:
         return Whereabouts(source, "cached", copy)
@@ -136,13 +136,8 @@ def where(source: Source, *, ask: bool = False) -> Whereabouts:
     return Whereabouts(source, "mirror?", None, ", ".join(urls)) if urls and not ask else Whereabouts(source, "missing")
 
 
-def cached_path(source: Source) -> Path:
-    """Return the place of a file in the cache, whether it is there or not."""
-    return cache_place(source.url)
-
-
 def cache_place(url: str) -> Path:
-    """Return the place in the cache of the file at `url`."""
+    """Return the place in the cache of the file at `url`, whether it is there or not."""
     return home() / "files" / places(url)[0]
 
 

@@ -181,19 +181,19 @@ def _pixelate(images: Floats, generator: np.random.Generator, share: float) -> F
     size = images.shape[1]
     small = int(size * share)
 
-    def coarse(image: Image.Image) -> Image.Image:
+    def coarsen(image: Image.Image) -> Image.Image:
         return image.resize((small, small), Image.Resampling.BOX).resize((size, size), Image.Resampling.BOX)
 
-    return _change_each(images, coarse)
+    return _change_each(images, coarsen)
 
 
 def _jpeg_compression(images: Floats, generator: np.random.Generator, quality: int) -> Floats:
-    def compressed(image: Image.Image) -> Image.Image:
+    def compress(image: Image.Image) -> Image.Image:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality)
         return Image.open(buffer)
 
-    return _change_each(images, compressed)
+    return _change_each(images, compress)
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------

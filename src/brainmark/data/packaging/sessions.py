@@ -20,18 +20,9 @@ SPECIES = {
     "rattus": "rat", "callithrix": "marmoset", "mustela": "ferret", "felis": "cat", "danio": "zebrafish",
 }  # fmt: skip
 """How binomial names begin, and the name of the field."""
-_TAKEN = frozenset(
-    [
-        "presentation",
-        "neuroid",
-        "time_bin",
-        "repetition",
-        "stimulus_id",
-        "time_bin_start",
-        "time_bin_end",
-        "measurement",
-    ]
-)
+_TAKEN = frozenset([
+    "presentation", "neuroid", "time_bin", "repetition", "stimulus_id", "time_bin_start", "time_bin_end", "measurement",
+])  # fmt: skip
 _SHORTEST, _LONGEST = 1.0, 600_000.0  # ms: shorter bins, or later ones, are seconds and ms confused
 
 
