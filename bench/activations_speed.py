@@ -2,7 +2,7 @@
 
 Compared, each case in a process of its own (peak memory is that of the whole process):
 
-- ours: `models.features.Extractor` with the preprocessing of a `VisionSubject`;
+- ours: `activations.extract.Extractor` with the preprocessing of a `VisionSubject`;
 - hooks: a hand-written loop with hooks, same batch and layout;
 - network: the network alone, cut off after the last layer, normalisation folded into its convolutions, on a batch that
   lies in memory, nothing kept: what no extraction of these layers in float32 can beat;

@@ -17,8 +17,8 @@ from brainmark.core.wording import bytes_text
 from brainmark.models.activations import plan as planning
 from brainmark.models.activations.batches import Loader, as_arrays, bytes_of, digest_of, prefetch, shapes_of, stack
 from brainmark.models.activations.hooks import ALL, OUTPUT, all_calls, check_weights, convert_tensors
-from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, find_mode
-from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Mode, Plan, Probe
+from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, needs_gradients
+from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
 from brainmark.models.networks.seeds import draws_from
 from brainmark.models.sources.arguments import a_module_of, check_count
@@ -70,12 +70,14 @@ class Extractor:
     def layers(self, media: Media) -> list[str]:
         """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
         sample = self._sample(media)[0]
-
-        def find(mode: Mode) -> list[str]:
-            with evaluation_mode(self.module, mode), draws_from():
+        try:
+            with evaluation_mode(self.module, torch.no_grad), draws_from():
                 return all_calls(self.module, sample)
-
-        return find_mode(find, torch.no_grad)
+        except RuntimeError as error:
+            if not needs_gradients(error):
+                raise
+        with evaluation_mode(self.module, torch.enable_grad), draws_from():
+            return all_calls(self.module, sample)
 
     def probe(self, media: Media, layers: Layers) -> Probe:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
@@ -83,12 +85,16 @@ class Extractor:
         names = [layers] if isinstance(layers, str) else list(layers)
         if ALL in names:
             names = list(dict.fromkeys([*self.layers(media), *(name for name in names if name != ALL)]))
-
-        def probe(mode: Mode) -> Probe:
-            with evaluation_mode(self.module, mode), draws_from(), keep_heap(), self._precision():
-                return planning.probe(self.module, sample, names, mode)
-
-        found, size = find_mode(probe, torch.inference_mode), bytes_of(prepared)
+        size, found = bytes_of(prepared), None
+        for mode in (torch.inference_mode, torch.enable_grad):
+            try:
+                with evaluation_mode(self.module, mode), draws_from(), keep_heap(), self._precision():
+                    found = planning.probe(self.module, sample, names, mode)
+                break
+            except RuntimeError as error:
+                if mode is torch.enable_grad or not needs_gradients(error):
+                    raise
+        assert found is not None
         medium = found.medium + bytes_of(media[0]) + size
         return dataclasses.replace(
             found, medium=medium, prepared=size, key=shapes_of(prepared), digest=digest_of(media[0], 0)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from brainmark.core.errors import ModelError, ResourceError
 from brainmark.core.libraries import nn, np, torch
@@ -22,7 +22,6 @@ from brainmark.models.networks.seeds import draws_from
 
 _NOTHING = 1e-6  # values that may be what rounding left of numbers near one
 _ALONE = 0.05  # of the length of a layer's answer: a stimulus alone and among others differ by less, by rounding
-_T = TypeVar("_T")
 
 
 @runtime_checkable
@@ -211,14 +210,9 @@ def _evaluate(module: nn.Module) -> None:
             m.training = False  # also where `train` was overridden: it would see the batch, and learn from it
 
 
-def find_mode(run: Callable[[Mode], _T], mode: Mode) -> _T:
-    """Run in a mode without gradients, or with them if the forward pass takes some, as inference by descent does."""
-    try:
-        return run(mode)
-    except RuntimeError as error:
-        if not re.search("grad|inference tensor", str(error), re.IGNORECASE):
-            raise
-    return run(torch.enable_grad)
+def needs_gradients(error: RuntimeError) -> bool:
+    """Whether a forward pass failed because it takes gradients, as inference by descent does."""
+    return bool(re.search("grad|inference tensor", str(error), re.IGNORECASE))
 
 
-__all__ = ["Run", "Stochastic", "evaluation_mode", "find_mode"]
+__all__ = ["Run", "Stochastic", "evaluation_mode", "needs_gradients"]

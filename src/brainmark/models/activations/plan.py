@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,25 +125,34 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str], mode: Mode) -> 
     calls = find_calls(module, layers)
     inputs = [t for _, t in tensors_in(sample)]
     stored = [*module.parameters(), *module.buffers()]
-    passes: list[dict[str, torch.Tensor]] = [{}, {}]
-    shown = _copy(sample)
-    memory = _count_memory(*(t for _, t in tensors_in(shown)), *stored)
+    shown = [_copy(sample), _copy(sample)]
+    memory = _count_memory(*(t for _, t in tensors_in(shown[0])), *stored)
+    passes: list[dict[str, torch.Tensor]] = []
+    runs: dict[nn.Module, int] = {}
 
     def keep(name: str, tensor: torch.Tensor) -> None:
         check_stimuli(tensor, name, 1)
         memory.paused = True  # the copy is ours
-        outputs[name] = tensor.clone()
+        passes[-1][name] = tensor.clone()
         memory.paused = False
 
-    watch, outputs = Watch(module, calls, keep), passes[0]
+    watch = Watch(module, calls, keep)
     with watch.attach():
-        with memory:
-            _show(module, shown)
-        runs = watch.counts
-        check_ran(module, calls, runs)
-        outputs = passes[1]
-        watch.begin(runs)
-        _show(module, _copy(sample))
+        for copy, context in zip(shown, (memory, nullcontext()), strict=True):
+            passes.append({})
+            positional, named = arguments(copy)
+            try:
+                with context:
+                    module(*positional, **named)
+            except EnoughSeen:
+                pass
+            except Exception as error:
+                shapes = ", ".join(str(tuple(tensor.shape)) for tensor in inputs)
+                error.add_note(f"in the forward pass of {type(module).__name__} on one stimulus, of shape {shapes}")
+                raise
+            runs = runs or watch.counts
+            check_ran(module, calls, runs)
+            watch.begin(runs)
     first, second = passes
     return Probe(
         {name: tuple(tensor.shape[1:]) for name, tensor in first.items()},
@@ -156,18 +165,6 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str], mode: Mode) -> 
         alone=first,
         weights=versions(module),
     )
-
-
-def _show(module: nn.Module, sample: Any) -> None:
-    positional, named = arguments(sample)
-    try:
-        module(*positional, **named)
-    except EnoughSeen:
-        pass
-    except Exception as error:
-        shapes = ", ".join(str(tuple(tensor.shape)) for _, tensor in tensors_in(sample))
-        error.add_note(f"in the forward pass of {type(module).__name__} on one stimulus, of shape {shapes}")
-        raise
 
 
 def versions(module: nn.Module) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from brainmark.core.cards import Domain
 from brainmark.core.errors import InvalidStimuli, ModelError, NotApplicable
@@ -179,7 +179,7 @@ class LanguageSubject:
     def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> Pool:
         """Return the pool that it commits to the region: every unit is read, however many a layer has."""
         own = self.regions.get(region)
-        return "last" if own is None else as_readout(own).pool or "last"
+        return cast("Pool | None", None if own is None else as_readout(own).pool) or "last"
 
     def with_regions(self, regions: Mapping[str, str | Readout]) -> LanguageSubject:
         """Return the same network with other commitments for these regions."""

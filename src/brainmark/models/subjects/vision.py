@@ -256,7 +256,7 @@ class VisionSubject:
             x, y = grid(across, down)
             kept = near_fixation(x, y, eccentricity)
             return Units(readout.layers[0], channels, x[kept], y[kept]), AtPositions(kept)
-        if readout.pool is None:
+        if not isinstance(readout.pool, int):
             return Units(readout.layers[0], channels, *grid(across, down)), None
         pool = AveragePool(readout.pool, readout.pool)
         return Units(
