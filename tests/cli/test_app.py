@@ -8,9 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.cli.list import REGISTRIES
-from brainmark.cli.selection import select_names
-from brainmark.core import UnknownName, registry
+from brainmark.core import registry
 
 runner = CliRunner()
 
@@ -30,33 +28,6 @@ def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
 
 
-@pytest.mark.parametrize("kind", ["models", "benchmarks", "datasets", "metrics"])
-def test_list_names_all_that_is_registered(kind):
-    result = runner.invoke(cli.app, ["list", kind, "--json"])
-    assert result.exit_code == 0
-    names = [row["name"] for row in json.loads(result.stdout)]
-    assert names == list(REGISTRIES[kind])
-    assert names
-    assert runner.invoke(cli.app, ["list", kind]).stdout.count("\n") > len(names)
-
-
-def test_list_filters_by_region():
-    result = runner.invoke(cli.app, ["list", "benchmarks", "--region", "V4", "--json"])
-    rows = json.loads(result.stdout)
-    assert rows
-    assert {row["region"] for row in rows} == {"V4"}
-
-
-def test_show_tells_what_was_measured_and_the_ceiling():
-    result = runner.invoke(cli.app, ["show", "Simulated.IT-ridge", "--json"])
-    shown = json.loads(result.stdout)
-    assert shown["kind"] == "benchmark"
-    assert shown["facts"]["stimuli"].startswith("480 ")
-    assert 0.7 < shown["facts"]["ceiling"] < 1
-    text = runner.invoke(cli.app, ["show", "Simulated.IT-ridge"]).stdout
-    assert "480 presentations" in text
-
-
 def test_a_misspelled_name_gets_a_suggestion_and_exit_code_2():
     for words in (["show", "pixel"], ["score", "pixel", "-b", "Simulated.IT-ridge"]):
         done = brainmark(*words)
@@ -64,13 +35,6 @@ def test_a_misspelled_name_gets_a_suggestion_and_exit_code_2():
         assert done.stderr.startswith("error: unknown ")
         assert "did you mean 'pixels'" in done.stderr
         assert "Traceback" not in done.stderr
-
-
-def test_patterns_choose_several_names_and_an_empty_one_is_refused():
-    chosen = select_names(registry.benchmarks, ["Simulated.IT-rid*", "Simulated.IT-ridge"])
-    assert chosen == ["Simulated.IT-ridge"]
-    with pytest.raises(UnknownName, match="unknown benchmark pattern 'Nobody"):
-        select_names(registry.benchmarks, ["Nobody*"])
 
 
 def test_score_prints_json_and_remembers(tmp_path):
@@ -129,14 +93,6 @@ def test_data_that_cannot_be_had_fail_with_the_way_out():
     (row,) = json.loads(done.stdout)
     assert row["failure"] == "no_data"
     assert "BRAINMARK_MIRROR" in row["reason"]
-
-
-def test_fetch_list_says_where_each_dataset_is():
-    rows = json.loads(runner.invoke(cli.app, ["fetch", "--list", "--json"]).stdout)
-    by_name = {row["dataset"]: row for row in rows}
-    assert set(by_name) == set(registry.datasets)
-    assert by_name["Simulated.IT"]["states"] == ["simulated"]
-    assert by_name["Cowley2023.210325"]["size"] > 4_000_000
 
 
 def test_doctor_names_a_cache_that_cannot_be_written_and_a_missing_mirror(tmp_path):

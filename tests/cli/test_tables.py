@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from brainmark.cli import app as cli
 from brainmark.cli.selection import benchmark_cards, find_nodes, select_benchmarks
 from brainmark.cli.show import sketch_node
-from brainmark.cli.tables import make_tree_table
+from brainmark.cli.tables import make_leaderboard, make_tree_table
 from brainmark.core import BenchmarkCard, UnknownName
-from brainmark.core.score import ControlScore, Failure, Score
+from brainmark.core.score import ControlScore, Failure, Score, Stamp
 from brainmark.core.tree import find, tree
 
 runner = CliRunner()
@@ -146,3 +146,28 @@ def test_score_writes_one_table_and_refuses_a_bad_place_before_it_computes(monke
     for place in (tmp_path / "all.txt", tmp_path / "gone" / "all.md"):
         assert runner.invoke(cli.app, [*words, str(place)]).exit_code == 1
     assert len(asked) == 1
+
+
+def a_score(subject: str, benchmark: str, seconds: float) -> Score:
+    stamp = Stamp("2026-01-01", "1.0", None, "c0de", "3.11", {}, {}, "e", "t", "m", 0, seconds, 10**9, "shipped")
+    controls = {"pixels": ControlScore(0.291, 0.262)}
+    return Score(benchmark, subject, 0.5, 0.45, 0.9, (0.4, 0.6), None, (0.85, 0.95), controls=controls, stamp=stamp)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(120, "ceiling time"), (84, "time"), (68, "")])
+def test_a_leaderboard_leaves_out_columns_before_it_cuts_one(width, shown):
+    outcomes = [
+        a_score("resnet-50_v1:random=3", "Ringach2002.V1.summary-modulation_ratio", 3000.0),
+        a_score("gabor", "Simulated.IT-ridge", 0.2),
+        Failure("Simulated.IT-ridge", "hmax", "not_applicable", "hmax: no layer"),
+    ]
+    console = Console(width=width, file=io.StringIO())
+    console.print(make_leaderboard(outcomes, width))
+    text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert max(map(len, text.splitlines())) <= width
+    for whole in ("resnet-50_v1:random=3", "0.400 – 0.600", "pixels 0.291", "0.900 (0.85–0.95)"):
+        assert whole in " ".join(text.split())
+    heads = [line.split() for line in text.splitlines() if line.startswith(" model")]
+    assert [("ceiling" in h, "time" in h) for h in heads] == [("ceiling" in shown, "time" in shown)] * 2
+    assert ("50 min 0 s" in text) == ("time" in shown)
+    assert " ".join(text.split()).endswith("hmax: no layer (Simulated.IT-ridge)")
