@@ -1,4 +1,4 @@
-"""What holds of every registered data set and benchmark, whatever files are at hand."""
+"""Data sets and benchmarks are registered by one call each; and what holds of all that are registered."""
 
 from __future__ import annotations
 
