@@ -3,14 +3,14 @@
 27 people, 362 volumes of 2 s, averages over spheres of 6 mm. Time counts from the first volume that was kept: 20 s into
 the recording, where the story begins. Of the 28 published people, s33 is left out: all values are zero.
 
-Words are delayed as blood flow is; folds are five blocks in time with a gap of 32 s between training and test, the
-shuffled folds that lend a score autocorrelation are reported beside them. All regions are asked for as the language
-system: a model answers with the layer that it commits to it.
+Words are delayed by a haemodynamic response. Folds are five blocks in time with a gap of 32 s between training and
+test; what shuffled folds give, which profit from autocorrelation, is reported beside each score. A model answers for
+all six regions with the layer that it commits to the language system.
 
 ======================  =============================================================================================
 ``-ridge``              r of the mean over people, predicted from the words' representations
 ``.people-ridge``       the same for each of 27 people; ceiling: each with the mean of the others
-``-unique``             variance of the mean over people beyond what sound and words cost anyway
+``-unique``             variance of the mean over people beyond sound power and properties of words
 ``-surprisal``          correlation with the delayed surprisal, given the same nuisance
 ======================  =============================================================================================
 """
@@ -204,7 +204,7 @@ def _between_people(_: Dataset) -> Ceiling:
 
 
 def _regressors() -> tuple[Control, ...]:
-    """Controls that know no word's meaning: rate and loudness, what words cost, and which volumes are neighbours."""
+    """Controls without meaning: word rate, sound power, all nuisance regressors, and which volumes are neighbours."""
     return (
         _regressor("word rate", ("word_rate",)),
         _regressor("sound power", ("sound_power",)),
@@ -225,7 +225,7 @@ def _regressor(name: str, columns: tuple[str, ...]) -> Control:
 
 
 def _volumes(benchmark: Benchmark, shuffled_folds: int | None) -> Comparison:
-    """Volumes as themselves, blurred over neighbours (OASM): they know nothing in blocks, and all in shuffled folds."""
+    """Predict volumes from which volumes are near in time (OASM): nothing in blocks, almost all in shuffled folds."""
     metric, target = benchmark.metric, benchmark.mean_target
     assert isinstance(metric, Haemodynamic)
     assert isinstance(metric.metric, Predictivity)

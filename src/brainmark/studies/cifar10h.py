@@ -1,8 +1,8 @@
 """Peterson et al. 2019 (CIFAR-10H): what people took the 10,000 test images of CIFAR-10 for.
 
 About 50 choices among ten labels for each image, made in a browser: the size in degrees is not known. Models learn the
-labels from 10,000 training images (those with a head of their own, too: all are asked the same), and give
-probabilities for the test images.
+labels from 10,000 training images, also those with a classifier of their own, and give probabilities for the test
+images.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _ask(_: Dataset) -> Choose:
 
 
 def shuffled_within_label(seed: int = 0) -> Control:
-    """Return the control in which answers are exchanged among images of one label: what is left is no image's own."""
+    """Return the control in which answers are exchanged among images of one label."""
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
         generator = np.random.default_rng(seed)

@@ -1,12 +1,12 @@
 """Hu 2020 (SyntaxGym): 34 suites of sentences that come in regions, with predictions about their surprisals.
 
-An item is one sentence frame in several conditions; what a reader with the grammar of English finds less expected is
-said by formulas, see `brainmark.metrics.language.formulas`. Nobody was measured. Formulas are about sums of surprisals
+An item is one sentence frame in several conditions; formulas state what a reader with the grammar of English finds
+less expected, see `brainmark.metrics.language.formulas`. Nobody was measured. Formulas are about sums of surprisals
 over regions. A model without expectations fulfils some of them by chance: see the control, in which surprisals are
 exchanged between regions.
 
-The two predictions of ``fgd_hierarchy`` exclude each other: what region 6 costs with a gap in subject position is to be
-less in one condition, and to be equal. Its score cannot exceed a half.
+The two predictions of ``fgd_hierarchy`` exclude each other: with a gap in subject position, the surprisal of region 6 is
+to be less in one condition than in another, and to be equal. The score of the suite cannot exceed a half.
 """
 
 from __future__ import annotations

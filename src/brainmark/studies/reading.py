@@ -1,4 +1,7 @@
-"""What studies of readers share: surprisals against reading times and potentials, and what words cost anyway."""
+"""What studies of readers share: surprisals against reading times and potentials, and controls from word properties.
+
+Long, rare and late words take long and are surprising, too: `NUISANCE` holds these properties.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,9 @@ def register_reading(
     context : coordinate of the texts.
     sign : -1 where the measure falls as words become less predictable.
     spillover : words whose cost goes on into the next ones.
-    leave_out : column of the stimuli that is true for words left out when nuisance is taken into account (the last of a
-        sentence, where readers wrap up; Frank et al. 2015 leave them out).
-    errors : whether the target knows the error of each mean, so that there is a ceiling.
+    leave_out : column of the stimuli that is true for words that are left out where the nuisance is taken into account
+        (the last of a sentence, where readers wrap up; Frank et al. 2015 leave them out).
+    errors : whether the target has the error of each mean, from which the ceiling follows.
     parent : node of the tree.
     """
     options = {"fit": fit, "context": context, "sign": sign}
