@@ -127,7 +127,7 @@ def compare_in_strata(
     def statistic(counts: np.ndarray) -> np.ndarray:
         return known_mean(np.stack([agreement(one, people, counts * stratum) for stratum in strata], axis=-1))
 
-    return resample(statistic, len(people), resamples, seed, coords=subject_names(target), details=details)
+    return resample(statistic, len(people), resamples, seed, subject_names(target), details=details)
 
 
 def nearness(

@@ -68,15 +68,11 @@ def accuracy(
             details["people"] = float(reached.mean())
             if len(reached) > 2 and np.ptp(found) > 0:
                 details["r with people over paradigms"] = float(np.corrcoef(found, reached)[0, 1])
-        return resample(
-            lambda counts: divide((counts * solved) @ groups, counts @ groups),
-            len(solved),
-            resamples,
-            seed,
-            unit="pattern",
-            coords={"pattern": names},
-            details=details,
-        )
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return divide((counts * solved) @ groups, counts @ groups)
+
+        return resample(statistic, len(solved), resamples, seed, {"pattern": names}, details=details)
 
     return compare
 
@@ -97,13 +93,10 @@ def error_consistency_ceiling(
             own, others = people[:, s, None], np.delete(people, s, axis=1)
             return known_mean(known_mean(np.stack([kappa(own, others, counts * each) for each in strata], axis=-1)))
 
-        return resample(
-            lambda counts: np.stack([with_others(s, counts) for s in range(people.shape[1])], axis=1),
-            len(people),
-            resamples,
-            seed,
-            coords=subject_names(target),
-        )
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return np.stack([with_others(s, counts) for s in range(people.shape[1])], axis=1)
+
+        return resample(statistic, len(people), resamples, seed, subject_names(target))
 
     return ceiling
 
@@ -237,7 +230,7 @@ def _compare_confusions(
         length = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
         return divide((x * y).sum(axis=1), np.where(length > 1e-12, length, 0))
 
-    return resample(statistic, len(table), resamples, seed, coords=subject_names(target))
+    return resample(statistic, len(table), resamples, seed, subject_names(target))
 
 
 def kappa(

@@ -59,7 +59,6 @@ def judgement_ceiling(method: Method = "pearson", halvings: int = 100, resamples
             len(people),
             resamples,
             seed,
-            unit="judgement",
             value=root(np.nanmean([correlate(once)[0] for correlate in correlations], axis=0)),
         )
 
@@ -93,7 +92,7 @@ def judgement_correlation(method: Method = "pearson", resamples: int = 1000, see
         check_pair(prediction, target)
         check_same_stimuli(prediction, target)
         correlation = _correlate(prediction.values.astype(float), known_mean(judged), method)
-        return resample(correlation, len(judged), resamples, seed, unit="judgement")
+        return resample(correlation, len(judged), resamples, seed)
 
     return metric
 

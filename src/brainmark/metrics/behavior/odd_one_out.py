@@ -69,9 +69,11 @@ def _mean_of(values: Float[np.ndarray, " triplet"], resamples: int, seed: int) -
     """Mean over triplets of what is not NaN."""
     known = np.isfinite(values)
     filled = np.where(known, values, 0)[:, None]
-    return resample(
-        lambda counts: divide(counts @ filled, counts @ known[:, None]), len(values), resamples, seed, unit="judgement"
-    )
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        return divide(counts @ filled, counts @ known[:, None])
+
+    return resample(statistic, len(values), resamples, seed)
 
 
 def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:

@@ -122,15 +122,16 @@ def choice_pattern_ceiling(
         turn = cycle(halves)  # each draw takes the next halving: their scatter is part of the ceiling's error
         extreme = _extreme(halves)
         note = f"{extreme:.0%} of the shares in half of the trials are 0 or 1: the ceiling may be off by a tenth"
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return _root_of_reliability(np.array([[_correlate(*next(turn), true, level, count)] for count in counts]))
+
         return resample(
-            lambda counts: _root_of_reliability(
-                np.array([[_correlate(*next(turn), true, level, count)] for count in counts])
-            ),
+            statistic,
             len(trials),
             resamples,
             seed,
-            unit="pattern",
-            coords={"pattern": [level]},
+            {"pattern": [level]},
             value=_root_of_reliability(np.array([np.mean(once)])),
             notes=(note,) if extreme > _TOO_MANY_EXTREMES else (),
             details={"shares of 0 or 1": extreme},
@@ -162,14 +163,11 @@ def choice_pattern(level: Level = "i2n", truth: str = "label", resamples: int = 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         true = _truth(target, truth)
         sides = pairwise_shares(probabilities(prediction, target), true), _shares(target)
-        return resample(
-            lambda counts: np.array([[_correlate(*sides, true, level, count)] for count in counts]),
-            len(true),
-            resamples,
-            seed,
-            unit="pattern",
-            coords={"pattern": [level]},
-        )
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return np.array([_correlate(*sides, true, level, count) for count in counts])
+
+        return resample(statistic, len(true), resamples, seed, {"pattern": [level]})
 
     return metric
 

@@ -24,13 +24,11 @@ def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples
     def ceiling(target: xr.DataArray) -> Comparison:
         people = cue_decisions(choices_of_people(target), target, shape, texture)
         others = pool_others(people)
-        return resample(
-            lambda counts: nearness_of_shares(bias(others, counts), bias(people, counts)),
-            target.sizes["presentation"],
-            resamples,
-            seed,
-            coords=subject_names(target),
-        )
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return nearness_of_shares(bias(others, counts), bias(people, counts))
+
+        return resample(statistic, target.sizes["presentation"], resamples, seed, subject_names(target))
 
     return ceiling
 
@@ -72,14 +70,11 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
         conflicting = (label_table(target, shape) != label_table(target, texture)).any(axis=1).sum()
         details = {"share decided": float(model.sum() / conflicting), "shape bias of subjects": theirs}
         details |= {"shape bias": own} if np.isfinite(own) else {}
-        return resample(
-            lambda counts: nearness_of_shares(bias(model, counts), bias(people, counts)),
-            size,
-            resamples,
-            seed,
-            coords=subject_names(target),
-            details=details,
-        )
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return nearness_of_shares(bias(model, counts), bias(people, counts))
+
+        return resample(statistic, size, resamples, seed, subject_names(target), details=details)
 
     return metric
 

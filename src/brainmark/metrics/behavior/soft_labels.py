@@ -47,14 +47,11 @@ def soft_labels_ceiling(
         halves = [halve(counts, generator) for _ in range(halvings)]
         profiles = [[_profile(_normalise(half), target, aspect, truth) for half in pair] for pair in halves]
         correlations = [_correlate(*pair) for pair in profiles]
-        return resample(
-            lambda draw: root(np.mean([correlation(draw) for correlation in correlations], axis=0)),
-            len(counts),
-            resamples,
-            seed,
-            unit="pattern",
-            coords={"pattern": [aspect]},
-        )
+
+        def statistic(draw: np.ndarray) -> np.ndarray:
+            return root(np.mean([correlation(draw) for correlation in correlations], axis=0))
+
+        return resample(statistic, len(counts), resamples, seed, {"pattern": [aspect]})
 
     return ceiling
 
@@ -92,9 +89,7 @@ def soft_labels(aspect: Aspect = "errors", truth: str = "label", resamples: int 
             "entropy of uniform choices (bits)": float(np.log2(people.shape[1])),
         }
         coords = {"pattern": [aspect]}
-        return resample(
-            _correlate(one, other), len(one), resamples, seed, unit="pattern", coords=coords, details=details
-        )
+        return resample(_correlate(one, other), len(one), resamples, seed, coords, details=details)
 
     return metric
 

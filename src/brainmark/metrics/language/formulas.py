@@ -220,13 +220,16 @@ def predictions_hold(
         holds = np.stack([formula(surprisals) for formula in read], axis=1).astype(float)
         every = holds.min(axis=1, keepdims=True)
         counted, names = (every, ["all"]) if joint else (holds, [formula.text for formula in read])
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return counts @ counted / items
+
         return resample(
-            lambda counts: counts @ counted / items,
+            statistic,
             items,
             resamples,
             seed,
-            unit="prediction",
-            coords={"prediction": names},
+            {"prediction": names},
             details={"items": float(items), "share with all predictions": float(every.mean())},
         )
 

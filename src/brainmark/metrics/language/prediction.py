@@ -53,12 +53,15 @@ def text_probability(
         sums = [np.bincount(text[known], w[known], int(text.max()) + 1) for w in (bits, sizes)]
         per_character = sums[0].sum() / sums[1].sum()
         per_word = float(bits[known].mean())
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return 2.0 ** -divide(*np.hsplit(counts @ np.stack(sums, axis=1), 2))
+
         return resample(
-            lambda counts: 2.0 ** -divide(*np.hsplit(counts @ np.stack(sums, axis=1), 2)),
+            statistic,
             len(sums[0]),
             resamples,
             seed,
-            unit="judgement",
             details={
                 "bits per character": float(per_character),
                 "bits per word": per_word,
@@ -101,12 +104,15 @@ def next_word_accuracy(truth: str = "next_word", resamples: int = 1000, seed: in
             raise InvalidMeasurement(f"coordinate {truth!r} of the target names no word")
         exact = np.array([[a == b] for a, b in zip(came, said, strict=True)], float)
         plain = [a == b for a, b in zip(map(_plain, came), map(_plain, said), strict=True)]
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return divide(counts[:, asked] @ exact[asked], counts[:, asked].sum(axis=1, keepdims=True))
+
         return resample(
-            lambda counts: divide(counts[:, asked] @ exact[asked], counts[:, asked].sum(axis=1, keepdims=True)),
+            statistic,
             len(came),
             resamples,
             seed,
-            unit="judgement",
             details={"without punctuation and case": float(np.mean(np.array(plain)[asked]))},
         )
 

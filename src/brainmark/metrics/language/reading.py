@@ -70,13 +70,11 @@ def reliability_ceiling(
             variance = weights @ centred**2 / size - (weights @ centred / size) ** 2
             return 1 - divide(weights @ error / size, variance)
 
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return np.sqrt(np.where((r := reliability(counts)) > 0, r, np.nan))
+
         return resample(
-            lambda counts: np.sqrt(np.where((r := reliability(counts)) > 0, r, np.nan))[:, None],
-            count,
-            resamples,
-            seed,
-            unit="judgement",
-            details={"reliability": float(reliability(np.ones((1, count)))[0])},
+            statistic, count, resamples, seed, details={"reliability": float(reliability(np.ones((1, count)))[0])}
         )
 
     return ceiling
@@ -155,7 +153,7 @@ class ReadingFit:
             def statistic(counts: np.ndarray) -> np.ndarray:
                 return self.sign * partial_correlations(removed, x, y, drawn, counts)[:, None]
 
-        return resample(statistic, count, self.resamples, self.seed, unit="judgement", notes=notes, details=details)
+        return resample(statistic, count, self.resamples, self.seed, notes=notes, details=details)
 
     def _gain(
         self, x: np.ndarray, y: np.ndarray, columns: list[np.ndarray], before: list[np.ndarray], texts: np.ndarray

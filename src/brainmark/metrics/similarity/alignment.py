@@ -74,7 +74,7 @@ def cka_ceiling(
             len(mean),
             resamples,
             seed,
-            unit="population",
+            "population",
             notes=(f"{left_out} neuroids lack two repetitions of some stimulus",) if left_out else (),
         )
 
@@ -108,13 +108,17 @@ def cka(
         (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
         linear = kernel == "linear"
         kernels = [_kernel(side) if linear else gaussian_kernel(side, width) for side in (x, y)]
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return resampled_cka(*kernels, counts, unbiased)
+
         return resample(
-            lambda counts: resampled_cka(*kernels, counts, unbiased)[:, None],
+            statistic,
             len(x),
             resamples,
             seed,
-            unit="population",
-            value=np.array([linear_cka(x, y, unbiased)]) if linear else None,
+            "population",
+            value=linear_cka(x, y, unbiased) if linear else None,
             notes=notes,
         )
 
@@ -135,13 +139,17 @@ def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metr
 
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target)
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return np.array([_weighted_procrustes(x, y, count, whiten) for count in counts])
+
         return resample(
-            lambda counts: np.array([[_weighted_procrustes(x, y, count, whiten)] for count in counts]),
+            statistic,
             len(x),
             resamples,
             seed,
-            unit="population",
-            value=np.array([procrustes_similarity(x, y, whiten)]),
+            "population",
+            value=procrustes_similarity(x, y, whiten),
             notes=notes,
         )
 

@@ -71,13 +71,11 @@ def rdm_ceiling(
         rdms = _subject_rdms(mean)
         if len(rdms) < 2:
             raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
-        found = resample(
-            lambda counts: _true_model(rdms, counts, compare),
-            rdms.shape[1],
-            resamples,
-            seed,
-            coords=subject_names(mean),
-        )
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return _true_model(rdms, counts, compare)
+
+        found = resample(statistic, rdms.shape[1], resamples, seed, subject_names(mean))
         lower, above = nili_bounds(upper(rdms), compare)
         agree = np.isfinite(found.values.values).all()
         return replace(
@@ -129,14 +127,12 @@ def rdm(
         others, left_out = _target_rdms(target, distance)
         vector = upper(model)
         values = [compare_rdms(vector, upper(other), compare) for other in others]
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return resampled_rdms(model, others, counts, compare)
+
         return resample(
-            lambda counts: resampled_rdms(model, others, counts, compare),
-            len(ids),
-            resamples,
-            seed,
-            coords=subject_names(target),
-            value=np.array(values),
-            notes=notes + left_out,
+            statistic, len(ids), resamples, seed, subject_names(target), value=np.array(values), notes=notes + left_out
         )
 
     return metric

@@ -18,9 +18,8 @@ def resample(
     size: int,
     resamples: int,
     seed: int,
-    unit: str = "subject",
-    coords: Mapping[str, Any] | None = None,
-    value: Real[np.ndarray, " unit"] | None = None,
+    unit: str | Mapping[str, Any] = "judgement",
+    value: Real[np.ndarray, " *unit"] | float | None = None,
     block: int = 1,
     center: Literal["mean", "median"] = "mean",
     notes: tuple[str, ...] = (),
@@ -30,21 +29,23 @@ def resample(
 
     Parameters
     ----------
-    statistic : how often each presentation counts, (draw, presentation) -> values (draw, unit).
+    statistic : how often each presentation counts, (draw, presentation) -> values (draw, unit), or (draw,) of one unit.
     size : presentations.
     resamples, seed, block : see `draws`; no replicates with 0 resamples.
-    unit : what the values are of, a dimension.
-    coords : coordinates along it; None: its one entry is called "all".
-    value : as it was measured, where that is not the statistic with every presentation once.
+    unit : what the values are of: a dimension, whose one entry is called "all", or coordinates along it, by name; the
+        first is called like the dimension unless it knows its own.
+    value : (unit,) as it was measured, where that is not the statistic with every presentation once.
     center, notes, details : of the comparison.
     """
-    whole = statistic(np.ones((1, size)))[0] if value is None else value
     step = max(1, _TOGETHER // size)
     counts = draws(size, resamples, seed, block)
     parts = [statistic(counts[start : start + step].astype(float)) for start in range(0, resamples, step)]
+    whole = np.atleast_1d(statistic(np.ones((1, size)))[0] if value is None else value)
+    coords = {unit: ["all"]} if isinstance(unit, str) else unit
+    dim = next((c.dims[0] if isinstance(c, xr.DataArray) else name for name, c in coords.items()), "neuroid")
     return Comparison(
-        xr.DataArray(whole, dims=(unit,), coords={unit: ["all"]} if coords is None else coords),
-        replicates=np.concatenate(parts) if resamples else None,
+        xr.DataArray(whole, dims=(dim,), coords=coords),
+        replicates=np.concatenate(parts).reshape(resamples, len(whole)) if resamples else None,
         center=center,
         notes=notes,
         details=details or {},

@@ -128,13 +128,9 @@ def dynamic_similarity(
         def value(weights: np.ndarray) -> float:
             return 1 - eigenvalue_distance(*(_map(s, weights, ridge) for s in states)) / 2
 
-        return resample(
-            lambda counts: np.array([[value(count)] for count in counts]),
-            len(states[0]),
-            resamples,
-            seed,
-            unit="population",
-            details={"components": float(size)},
-        )
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return np.array([value(count) for count in counts])
+
+        return resample(statistic, len(states[0]), resamples, seed, "population", details={"components": float(size)})
 
     return metric

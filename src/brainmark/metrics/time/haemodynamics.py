@@ -256,13 +256,16 @@ class PartialInVolumes:
             return np.stack([partial_correlations(removed, x, y, everyone, counts) for y in courses], axis=1)
 
         raw = partial([], np.ones((1, len(x))))
+
+        def statistic(counts: np.ndarray) -> np.ndarray:
+            return partial(removed, counts)
+
         return resample(
-            lambda counts: partial(removed, counts),
+            statistic,
             len(x),
             self.resamples,
             self.seed,
-            unit="neuroid",
-            coords=unit_coordinates(target),
+            unit_coordinates(target),
             block=min(self.block, len(x)),
             center="median",
             details={"r": float(np.nanmedian(raw))} if np.isfinite(raw).any() else {},
