@@ -9,6 +9,7 @@ is a coordinate of the target, ``label``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement
@@ -23,6 +24,9 @@ from brainmark.metrics._arrays.inputs import (
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.statistics.averages import divide, known_mean
 from brainmark.metrics.statistics.resampling import resample
+
+Agreement: TypeAlias = "Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]"
+"""one, people, counts (draw, presentation) -> (draw, subject)."""
 
 
 def label_table(target: xr.DataArray, name: str) -> Float[np.ndarray, "presentation choice"]:
@@ -109,7 +113,7 @@ def strata_of(target: xr.DataArray, within: str | None) -> list[Float[np.ndarray
 
 
 def compare_in_strata(
-    agreement: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    agreement: Agreement,
     one: Real[np.ndarray, "presentation _"],
     people: Real[np.ndarray, "presentation subject"],
     target: xr.DataArray,
@@ -118,10 +122,7 @@ def compare_in_strata(
     seed: int,
     details: dict[str, float] | None = None,
 ) -> Comparison:
-    """Compare something with each subject within every stratum (`strata_of`), and average over those that have a value.
-
-    `agreement`: (one, people, counts (draw, presentation)) -> (draw, subject).
-    """
+    """Compare with each subject within every stratum (`strata_of`), and average over those that have a value."""
     strata = strata_of(target, within)
 
     def statistic(counts: np.ndarray) -> np.ndarray:

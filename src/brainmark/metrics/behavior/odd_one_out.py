@@ -6,7 +6,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import check_filled, check_same_stimuli
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Float
 from brainmark.metrics.statistics.averages import divide
 from brainmark.metrics.statistics.resampling import resample
@@ -79,6 +79,7 @@ def _mean_of(values: Float[np.ndarray, " triplet"], resamples: int, seed: int) -
 def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:
     if set(target.dims) != {"presentation", "choice"} or target.sizes["choice"] != 3:
         raise InvalidMeasurement(f"choices of the odd one have (presentation, choice) with 3, not {dict(target.sizes)}")
+    check_numbers(target.values, "target")
     counts = target.transpose("presentation", "choice").values.astype(float)
     total = counts.sum(axis=1, keepdims=True)
     if not (total > 0).all() or (counts < 0).any():

@@ -105,7 +105,12 @@ def correlate_halves(
     halvings: int = 30,
     seed: int = 0,
     counts: Real[np.ndarray, "draw presentation"] | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[
+    Float[np.ndarray, " neuroid"],
+    Float[np.ndarray, "draw neuroid"],
+    Float[np.ndarray, "_ neuroid"],
+    Float[np.ndarray, "_ neuroid"],
+]:
     """Pearson r between the means of random halves of the repetitions, averaged over halvings, uncorrected.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.libraries import np, xr
@@ -12,13 +12,16 @@ from brainmark.metrics._arrays.shapes import Integer, Real
 _BLOCK = 2**18  # presentations drawn at a time
 _TOGETHER = 2**22  # counts of presentations given to a statistic at a time
 
+Statistic: TypeAlias = "Callable[[np.ndarray], np.ndarray]"
+"""How often each presentation counts, (draw, presentation) -> values (draw, unit), or (draw,) of one unit."""
+
 
 def resample(
-    statistic: Callable[[np.ndarray], np.ndarray],
+    statistic: Statistic,
     size: int,
     resamples: int,
     seed: int,
-    unit: str | Mapping[str, Any] = "judgement",
+    unit: str | Mapping[str, object] = "judgement",
     value: Real[np.ndarray, " *unit"] | float | None = None,
     block: int = 1,
     center: Literal["mean", "median"] = "mean",
@@ -29,7 +32,7 @@ def resample(
 
     Parameters
     ----------
-    statistic : how often each presentation counts, (draw, presentation) -> values (draw, unit), or (draw,) of one unit.
+    statistic : of the presentations.
     size : presentations.
     resamples, seed, block : see `draws`; no replicates with 0 resamples.
     unit : what the values are of: a dimension, whose one entry is called "all", or coordinates along it, by name; the

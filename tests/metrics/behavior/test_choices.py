@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
-from brainmark.core import check_measurement
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core import InvalidMeasurement, check_measurement, metrics
 from brainmark.core.score import make_score
 from brainmark.metrics.behavior.answers import decide
 from brainmark.metrics.behavior.choices import (
+    accuracy,
     accuracy_distance,
     accuracy_distance_ceiling,
     confusion_ceiling,
@@ -240,3 +240,72 @@ def test_refusals(trials: tuple[np.ndarray, ...]) -> None:
         error_consistency_ceiling()(target.isel(subject=[0]))
     with pytest.raises(InvalidMeasurement, match=r"\(presentation, choice\[, subject\]\)"):
         error_consistency()(model(guess), target.isel(choice=0))
+
+
+NAMES = ["cat", "dog", "ship"]
+
+
+def choices(values: list[list[float]], labels: list[str] | None = None, names: list[str] = NAMES) -> xr.DataArray:
+    made = xr.DataArray(
+        np.array(values, float),
+        dims=("presentation", "choice"),
+        coords={"stimulus_id": ("presentation", [str(i) for i in range(len(values))]), "choice": names},
+    )
+    return made if labels is None else made.assign_coords(label=("presentation", labels))
+
+
+TRUE = ["cat", "dog", "ship", "cat"]
+TARGET = choices(np.eye(3)[[0, 1, 2, 0]].tolist(), TRUE)
+GUESS = [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.4, 0.4, 0.2]]  # right, wrong, right, a tie of two
+
+
+def test_ties_share_a_presentation() -> None:
+    found = accuracy(resamples=0)(choices(GUESS), TARGET)
+    assert found.aggregate() == pytest.approx((1 + 0 + 1 + 0.5) / 4)
+    assert found.replicates is None
+    assert found.details["chance"] == pytest.approx(1 / 3)
+    expected = np.log2([0.6, 0.4, 0.7, 0.4]).mean()
+    assert found.details["log2 probability of the right label"] == pytest.approx(expected)
+
+
+def test_the_order_of_the_models_choices_does_not_matter() -> None:
+    turned = choices([row[::-1] for row in GUESS], names=NAMES[::-1])
+    assert (
+        accuracy(resamples=0)(turned, TARGET).aggregate() == accuracy(resamples=0)(choices(GUESS), TARGET).aggregate()
+    )
+
+
+def test_replicates_are_accuracies_of_drawn_presentations() -> None:
+    found = accuracy(resamples=20, seed=3)(choices(GUESS), TARGET)
+    solved = np.array([1, 0, 1, 0.5])
+    expected = [np.repeat(solved, row).mean() for row in draws(4, 20, 3)]
+    np.testing.assert_allclose(found.replicates[:, 0], expected)  # type: ignore[index]
+
+
+def test_a_model_that_cannot_choose_is_at_chance() -> None:
+    assert accuracy(resamples=0)(choices([[1, 1, 1]] * 4), TARGET).aggregate() == pytest.approx(1 / 3)
+
+
+def test_labels_must_be_known_and_among_the_choices() -> None:
+    with pytest.raises(InvalidMeasurement, match="no coordinate 'label'"):
+        accuracy()(choices(GUESS), TARGET.drop_vars("label"))
+    with pytest.raises(InvalidMeasurement, match="label 'bird' of presentation 1 is not among the choices"):
+        accuracy()(choices(GUESS), choices(TARGET.values.tolist(), ["cat", "bird", "ship", "cat"]))
+
+
+def test_it_is_registered() -> None:
+    assert metrics["accuracy"].load(resamples=0)(choices(GUESS), TARGET).aggregate() == pytest.approx(0.625)
+
+
+def test_groups_have_values_of_their_own() -> None:
+    target = TARGET.assign_coords(kind=("presentation", ["a", "a", "b", "a"]))
+    found = accuracy(by="kind", resamples=50)(choices(GUESS), target)
+    assert found.values.coords["pattern"].values.tolist() == ["a", "b"]
+    assert found.values.values == pytest.approx([(1 + 0 + 0.5) / 3, 1.0])
+    assert found.aggregate() == pytest.approx(0.75)
+    counts = draws(4, 50, 0)
+    drawn = counts[:, [0, 1, 3]] @ [1, 0, 0.5] / counts[:, [0, 1, 3]].sum(1)
+    assert found.replicates is not None
+    np.testing.assert_allclose(found.replicates[:, 0], drawn)
+    with pytest.raises(InvalidMeasurement, match="no coordinate 'shape'"):
+        accuracy(by="shape")(choices(GUESS), target)

@@ -165,5 +165,5 @@ def test_a_model_is_compared_with_trials() -> None:
     model = xr.DataArray(truth, dims=("presentation", "neuroid"))
     assert rdm("crossnobis", "pearson", resamples=0)(model, target).aggregate() > 0.9
     assert rdm_ceiling(distance="crossnobis") is None
-    with pytest.raises(InvalidMeasurement, match="crossnobis"):
+    with pytest.raises(InvalidMeasurement, match=r"compared as \('repetition'"):
         rdm("crossnobis")(model, target.mean("repetition"))
