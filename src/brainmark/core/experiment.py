@@ -177,7 +177,7 @@ class Rate(Ask):
     low: float
     high: float
     fitting: Stimuli | None = None
-    group: Literal[1, 2] = 1
+    group: int = 1
 
 
 @dataclass(frozen=True)

@@ -390,9 +390,6 @@ def test_accuracy_distance_by_hand() -> None:
     people = observers({"a": [1, 1, 1, 0], "b": [1, 0, 0, 0]}, [0, 0, 1, 1])
     model = observers({"m": [1, 1, 0, 0]}, [0, 0, 1, 1]).drop_vars("subject")
     assert bs.aggregate(bs.accuracy_distance(model, people)) == pytest.approx((1 - 0.25 / 0.75, 0))
-    # accuracies by condition: model 1, 0; a 1, .5; b .5, 0
-    found = bs.aggregate(bs.accuracy_distance(model, people, ["condition"]))
-    assert found == pytest.approx(((1 + 0) / 4 + (0 + 1) / 4, 0))
     assert bs.accuracy_distance_ceiling(people).aggregate() == pytest.approx(1 - 0.5 / 0.75)
     assert bs.aggregate(bs.accuracy(model, model.coords["truth"])) == pytest.approx((0.5, 0.5))
     assert bs.value_delta(1.0, 3.0, 0.5).aggregate() == pytest.approx(np.exp(-1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import combinations, product
+from collections.abc import Callable
+from itertools import combinations
 from typing import TypeAlias
 
 from brainmark.brainscore.metrics.assemblies import single
@@ -40,12 +40,12 @@ def error_consistency(prediction: xr.DataArray, target: xr.DataArray) -> Compari
     Comparison with the magnitude of the mean; the error is the standard deviation over subjects and conditions.
     """
     model, people = _Observer(prediction), _observers(target)
-    return _summarize([_compare_conditions(model, person, kappa) for person in people])
+    return _summarize([_compare_conditions(model, person) for person in people])
 
 
 def error_consistency_ceiling(target: xr.DataArray) -> Comparison:
     """Error consistency of every pair of subjects."""
-    return _summarize([_compare_conditions(a, b, kappa) for a, b in combinations(_observers(target), 2)])
+    return _summarize([_compare_conditions(a, b) for a, b in combinations(_observers(target), 2)])
 
 
 def kappa(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
@@ -99,22 +99,21 @@ def published_error_consistency() -> Metric:
     return error_consistency
 
 
-def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray, variables: Sequence[str] = ()) -> Comparison:
+def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
     """1 - |a - h| / max(h, 1 - h) of accuracies a and h for each subject, averaged.
 
     Parameters
     ----------
     prediction, target : as for `error_consistency`.
-    variables : coordinates; distances are taken in each combination of their values that both have, then averaged.
     """
     model = _Observer(prediction)
-    near = [_average_nearness(model, person, variables) for person in _observers(target)]
+    near = [_compare(model, person, None, nearness) for person in _observers(target)]
     return single(abs(float(np.mean(near))), float(np.std(near)))
 
 
 def accuracy_distance_ceiling(target: xr.DataArray) -> Comparison:
     """Accuracy distance of every pair of subjects, the second of which is the reference."""
-    near = [_average_nearness(a, b, ()) for a, b in combinations(_observers(target), 2)]
+    near = [_compare(a, b, None, nearness) for a, b in combinations(_observers(target), 2)]
     return single(abs(float(np.mean(near))), float(np.std(near)))
 
 
@@ -143,11 +142,11 @@ class _Observer:
             raise InvalidMeasurement("labels have no coordinate 'truth' that says which one is right")
         self.labels = answers.values[order]
 
-    def rows(self, values: Sequence[tuple[str, object]]) -> np.ndarray:
-        keep = np.ones(len(self.labels), bool)
-        for coordinate, value in values:
-            keep &= self.coords[coordinate] == value
-        return np.flatnonzero(keep)
+    def rows(self, condition: object = None) -> np.ndarray:
+        """Return the positions in one condition; None: all."""
+        if condition is None:
+            return np.arange(len(self.labels))
+        return np.flatnonzero(self.coords["condition"] == condition)
 
 
 def _observers(target: xr.DataArray) -> list[_Observer]:
@@ -157,24 +156,22 @@ def _observers(target: xr.DataArray) -> list[_Observer]:
     return [_Observer(target.isel(presentation=np.flatnonzero(code == k))) for k in range(len(names))]
 
 
-def _compare(one: _Observer, other: _Observer, where: Sequence[tuple[str, object]], compare: Pairwise) -> float:
-    rows, others = one.rows(where), other.rows(where)
+def _compare(one: _Observer, other: _Observer, condition: object, compare: Pairwise) -> float:
+    rows, others = one.rows(condition), other.rows(condition)
     ids = one.coords["stimulus_id"][rows], other.coords["stimulus_id"][others]
     if len(rows) != len(others) or (ids[0] != ids[1]).any():
-        raise InvalidMeasurement(f"observers saw different stimuli{_say_where(where)}: {len(rows)} and {len(others)}")
+        where = "" if condition is None else f" where condition is {str(condition)!r}"
+        raise InvalidMeasurement(f"observers saw different stimuli{where}: {len(rows)} and {len(others)}")
     truth = other.coords["truth"][others]
     right = one.labels[rows] == (truth if compare is nearness else one.coords["truth"][rows])
     return compare(right, other.labels[others] == truth)
 
 
-def _say_where(values: Sequence[tuple[str, object]]) -> str:
-    return " where " + ", ".join(f"{k} is {str(v)!r}" for k, v in values) if values else ""
-
-
-def _compare_conditions(one: _Observer, other: _Observer, compare: Pairwise) -> list[float]:
+def _compare_conditions(one: _Observer, other: _Observer) -> list[float]:
+    """Return kappa in each condition."""
     if "condition" not in other.coords:
         raise InvalidMeasurement("labels have no coordinate 'condition'")
-    return [_compare(one, other, [("condition", c)], compare) for c in np.unique(other.coords["condition"])]
+    return [_compare(one, other, c, kappa) for c in np.unique(other.coords["condition"])]
 
 
 def _summarize(kappas: list[list[float]]) -> Comparison:
@@ -184,12 +181,3 @@ def _summarize(kappas: list[list[float]]) -> Comparison:
     if not known.size:
         return single(float("nan"), float("nan"))
     return single(abs(float(np.nanmean(by_subject))), float(known.std()))
-
-
-def _average_nearness(one: _Observer, other: _Observer, variables: Sequence[str]) -> float:
-    if not variables:
-        return _compare(one, other, [], nearness)
-    levels = [np.unique(other.coords[v]) for v in variables]
-    cells = [list(zip(variables, cell, strict=True)) for cell in product(*levels)]
-    both = [cell for cell in cells if len(one.rows(cell)) and len(other.rows(cell))]
-    return float(np.mean([_compare(one, other, cell, nearness) for cell in both]))
