@@ -5,8 +5,8 @@ less expected, see `brainmark.metrics.language.formulas`. Nobody was measured. F
 over regions. A model without expectations fulfils some of them by chance: see the control, in which surprisals are
 exchanged between regions.
 
-The two predictions of ``fgd_hierarchy`` exclude each other: with a gap in subject position, the surprisal of region 6 is
-to be less in one condition than in another, and to be equal. The score of the suite cannot exceed a half.
+The two predictions of ``fgd_hierarchy`` exclude each other: with a gap in subject position, the surprisal of region 6
+is to be less in one condition than in another, and to be equal. The score of the suite cannot exceed a half.
 """
 
 from __future__ import annotations
