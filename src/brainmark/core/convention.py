@@ -69,7 +69,7 @@ class RatioOfCentres:
         """Draw units, and add what all units share under each draw of stimuli.
 
         Drawing units already brings in the error of each unit; from the replicates only what all units share with a
-        draw of stimuli is added (`shared_errors`), or that error would count three times (Owen 2007, Ann. Appl.
+        draw of stimuli is added (`share_errors`), or that error would count three times (Owen 2007, Ann. Appl.
         Stat. 1, 386).
         """
         if raw.replicates is None:
@@ -77,7 +77,7 @@ class RatioOfCentres:
         resampled = [raw] if ceiling is None or ceiling.replicates is None else [raw, ceiling]
         replicates = [c.replicates for c in resampled if c.replicates is not None]
         count = min(map(len, replicates))
-        shifts = shared_errors([r[:count] - c.array for r, c in zip(replicates, resampled, strict=True)])
+        shifts = share_errors([r[:count] - c.array for r, c in zip(replicates, resampled, strict=True)])
         generator = np.random.default_rng([seed, 1, *_number_units(raw)])
         units = generator.integers(raw.values.size, size=(count, raw.values.size))
         draws = _draw_centres(raw.array, units, raw.center) + shifts[0]
@@ -124,7 +124,7 @@ def student_stretch(units: int) -> float:
     return math.sqrt(count / (count - 1)) * float(scipy.special.stdtrit(count - 1, 0.975)) / 1.959964
 
 
-def shared_errors(errors: list[np.ndarray]) -> np.ndarray:
+def share_errors(errors: list[np.ndarray]) -> np.ndarray:
     """Return what all units have in common of their errors (replicate, unit) under each draw: (arrays, replicate).
 
     The mean over units holds that, and the units' own errors divided by their number. It is scaled linearly, so that

@@ -40,7 +40,7 @@ class _Library:
 
 
 @contextmanager
-def _declared() -> Generator[None]:
+def _promise_imports() -> Generator[None]:
     """Make the import statements of the block, which name modules only, promises."""
     global _declaring
     usual = builtins.__import__
@@ -57,7 +57,7 @@ def _declared() -> Generator[None]:
         builtins.__import__, _declaring = usual, False
 
 
-with _declared():
+with _promise_imports():
     import filelock
     import h5netcdf
     import h5py

@@ -103,7 +103,7 @@ def read_bold() -> tuple[xr.DataArray, Stimuli]:
         coords={
             "time_bin_start": ("time_bin", start),
             "time_bin_end": ("time_bin", start + VOLUME),
-            **{name: ("time_bin", values) for name, values in _published_regressors().items()},
+            **{name: ("time_bin", values) for name, values in _read_regressors().items()},
             "neuroid_id": ("neuroid", [f"Brennan2016/{region}" for region in REGIONS]),
             "region": ("neuroid", list(REGIONS)),
             "subject": ("repetition", list(SUBJECTS)),
@@ -146,7 +146,7 @@ def by_person(measurement: xr.DataArray, region: str) -> xr.DataArray:
     )
 
 
-def _published_regressors() -> dict[str, np.ndarray]:
+def _read_regressors() -> dict[str, np.ndarray]:
     """What the authors computed of the stimulus, volume by volume, averaged over people where it is said for each."""
     measured = {"word_rate": "rate", "sound_power": "sndpwr"}
     each = {
@@ -177,10 +177,10 @@ def _target(study: Dataset, region: str, people: bool) -> xr.DataArray:
     whole = study.measurement
     target = by_person(whole, region) if people else whole.isel(neuroid=[list(REGIONS).index(region)])
     published = [str(c) for c in target.coords if str(c).startswith("published_")]
-    return target.drop_vars(published).assign_coords(_delayed_words(study))
+    return target.drop_vars(published).assign_coords(_delay_words(study))
 
 
-def _delayed_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
+def _delay_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
     """Length, frequency and position of the words, as differences from their means, delayed."""
     table, run = study.shown.table, study.measurement.coords
     columns = [table["length"], log_frequency(table["text"].tolist()), table["position"]]

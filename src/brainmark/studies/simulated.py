@@ -9,7 +9,7 @@ from __future__ import annotations
 from brainmark.core import Setting, Stimuli, Study, register_benchmark
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.generated.leaves import dead_leaves
-from brainmark.data.generated.simulated import PIXELS, network_features, simulated_trials
+from brainmark.data.generated.simulated import PIXELS, network_features, simulate_trials
 
 IMAGES, NEURONS, TRIALS = 480, 60, 8
 STUDY = Study(
@@ -33,7 +33,7 @@ def simulate_it(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
     names = [f"leaves{i:03d}" for i in range(IMAGES)]
     media = tuple(dead_leaves(IMAGES, PIXELS, seed))  # made once a process
     reliabilities = np.linspace(0.4, 0.95, NEURONS)
-    rates, _ = simulated_trials(network_features(media), reliabilities, TRIALS, seed)
+    rates, _ = simulate_trials(network_features(media), reliabilities, TRIALS, seed)
     measurement = xr.DataArray(
         rates,
         dims=("repetition", "presentation", "neuroid"),

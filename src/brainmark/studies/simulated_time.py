@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, Comparison, Control, Record, Setting, Stimuli, Study, register_benchmark
 from brainmark.core.libraries import np, pd, xr
-from brainmark.data.generated.simulated import simulated_trials
+from brainmark.data.generated.simulated import simulate_trials
 from brainmark.data.generated.simulated_time import BINS, WIDE, faint_objects, solution_times, units_over_time
 from brainmark.metrics.statistics.ceilings import split_half
 
@@ -37,7 +37,7 @@ def simulate_recording(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
     units = units_over_time(stimuli.media, WIDE)
     reliabilities = np.linspace(0.4, 0.95, NEURONS)
     together = np.moveaxis(units, 1, 2).reshape(-1, units.shape[1])  # an image in a bin after the other
-    rates = simulated_trials(together, reliabilities, TRIALS, seed)[0].reshape(TRIALS, IMAGES, len(WIDE), NEURONS)
+    rates = simulate_trials(together, reliabilities, TRIALS, seed)[0].reshape(TRIALS, IMAGES, len(WIDE), NEURONS)
     measurement = xr.DataArray(
         np.moveaxis(rates, 3, 2),
         dims=("repetition", "presentation", "neuroid", "time_bin"),
@@ -80,7 +80,7 @@ def _stimuli(identifier: str, seed: int) -> Stimuli:
     return Stimuli(identifier, "image", pd.DataFrame({"label": labels}, index=names), media)
 
 
-def shuffled_times(seed: int = 0) -> Control:
+def shuffle_times(seed: int = 0) -> Control:
     """Return the control in which the times belong to the wrong images; with shuffled answers none is solved."""
 
     def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
@@ -99,5 +99,5 @@ register_benchmark(
 register_benchmark(
     "Simulated.IT-ost", "Simulated.solution_times", "solution_times", ask=Record("IT", BINS), region="IT",
     summary="Simulated, not recorded: when each object is told from the others.",
-    controls=(shuffled_times(),), tags=("temporal",),
+    controls=(shuffle_times(),), tags=("temporal",),
 )  # fmt: skip

@@ -106,10 +106,10 @@ def _pairs(path: Path) -> pd.DataFrame:
 
 
 def _ask(data: Dataset, name: str, part: str) -> Experiment:
-    return Experiment(data.shown.take(_chosen(data, part), name), Prefer(2), data.setting)
+    return Experiment(data.shown.take(_choose(data, part), name), Prefer(2), data.setting)
 
 
-def _chosen(data: Dataset, part: str) -> np.ndarray:
+def _choose(data: Dataset, part: str) -> np.ndarray:
     """Positions of the sentences of a part, whole pairs in their order."""
     sentences = data.measurement
     paradigm = sentences.coords["paradigm"].values
@@ -125,7 +125,7 @@ def _chosen(data: Dataset, part: str) -> np.ndarray:
 
 def _pairs_of(data: Dataset, part: str) -> xr.DataArray:
     """Acceptability of pairs: presentation x choice, with the position of the acceptable one as ``label``."""
-    sentences, chosen = data.measurement, _chosen(data, part)
+    sentences, chosen = data.measurement, _choose(data, part)
     acceptable = sentences.values[chosen].reshape(-1, 2)
     first = chosen[::2]
     known = {c: ("presentation", sentences.coords[c].values[first]) for c in ("stimulus_id", "paradigm", "people")}

@@ -136,7 +136,7 @@ class Naming(ImageTask):
         loss = functional.cross_entropy(logits, images.labels)
         return loss, {"loss": loss.item(), "accuracy": float((logits.argmax(1) == images.labels).float().mean())}
 
-    def held_out(self) -> float:
+    def score_held_out(self) -> float:
         """Return the share of held-out images whose largest logit is that of their label."""
         logits = self.outputs(self.network, self.watched.pixels)
         return float((logits.argmax(1) == self.watched.labels).float().mean())
@@ -172,7 +172,7 @@ class TellingApart(ImageTask):
         loss, found = contrastive_loss(self.module(normalise(views)), self.recipe.temperature)
         return loss, {"loss": loss.item(), "accuracy": found}
 
-    def held_out(self) -> float:
+    def score_held_out(self) -> float:
         """Return the share of held-out images whose nearest training image (cosine of features) has their label."""
         count = min(_REFERENCES, len(self.training))
         references = self.training.take(torch.linspace(0, len(self.training) - 1, count).long())

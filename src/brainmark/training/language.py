@@ -68,7 +68,7 @@ class NextToken(Task):
         loss = token_loss(self.network, batch)
         return loss, {"loss": loss.item() / math.log(2)}
 
-    def held_out(self) -> float:
+    def score_held_out(self) -> float:
         """Return bits a character of held-out text."""
         self.network.eval()
         with torch.inference_mode():

@@ -192,7 +192,7 @@ def _step(run: TrainingRun, task: Task, batch: torch.Tensor, generator: torch.Ge
 def _write_checkpoint(run: TrainingRun, task: Task, figures: Mapping[str, list[float]], begun: float) -> float:
     """Write a checkpoint and a row of the log; return the time at its end."""
     means = {name: float(np.mean(values)) for name, values in figures.items()}
-    row = {**task.progress(run.step), **means, "held_out": task.held_out()}
+    row = {**task.progress(run.step), **means, "held_out": task.score_held_out()}
     task.save(run.folder, run.origin(), row)
     run.log.append({**row, "seconds": round(time.perf_counter() - begun, 2)})
     content = {**run.origin(), "steps": run.steps, "log": run.log}

@@ -43,7 +43,7 @@ class Task(ABC):
         """Return the loss of a batch, and the figures of it that are averaged for the log."""
 
     @abstractmethod
-    def held_out(self) -> float:
+    def score_held_out(self) -> float:
         """Return how well the network does on what is held out."""
 
     @abstractmethod

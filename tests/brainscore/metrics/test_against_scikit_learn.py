@@ -125,7 +125,7 @@ def test_stratified_splits_are_those_of_scikit_learn(seed: int, shares: tuple[fl
     labels = np.concatenate([names, names, rng.choice(names, 60 + 7 * seed)])
     train, test = shares
     splitter = StratifiedShuffleSplit(10, train_size=train, test_size=test, random_state=1)
-    found = bs.stratified_splits(labels, 10, train, 1, test)
+    found = bs.split_by_strata(labels, 10, train, 1, test)
     for fold, (rows, others) in zip(found, splitter.split(labels, labels), strict=True):
         np.testing.assert_array_equal(fold.train, rows)
         np.testing.assert_array_equal(fold.test, others)
@@ -135,7 +135,7 @@ def test_stratified_splits_are_those_of_scikit_learn(seed: int, shares: tuple[fl
 def test_grouped_folds_are_those_of_scikit_learn(folds: int) -> None:
     groups = np.sort(np.random.default_rng(folds).integers(13, size=150)).astype(str)
     expected = GroupKFold(folds, shuffle=True, random_state=1234).split(groups, groups=groups)
-    for fold, (rows, others) in zip(bs.grouped_folds(groups, folds), expected, strict=True):
+    for fold, (rows, others) in zip(bs.fold_groups(groups, folds), expected, strict=True):
         np.testing.assert_array_equal(fold.train, rows)
         np.testing.assert_array_equal(fold.test, others)
 

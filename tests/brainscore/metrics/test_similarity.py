@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from brainmark.brainscore import metrics as bs
 from brainmark.brainscore.metrics import similarity as module
-from brainmark.brainscore.metrics.splits import stratified_splits
+from brainmark.brainscore.metrics.splits import split_by_strata
 
 COUNT = 60
 GENERATOR = np.random.default_rng(5)
@@ -68,7 +68,7 @@ def test_whole_populations_in_any_order(name: str, dtype: type) -> None:
 def test_subsets_are_those_of_the_target(name: str) -> None:
     order = np.random.default_rng(1).permutation(COUNT)
     found = SUBSAMPLED[name](recording(X, order), recording(Y))
-    folds = stratified_splits(OBJECTS, 10, None, 1, test_size=0.9)
+    folds = split_by_strata(OBJECTS, 10, None, 1, test_size=0.9)
     expected = [[SLOW[name](X[fold.test], Y[fold.test])] for fold in folds]
     assert found.splits is not None
     np.testing.assert_allclose(found.splits.values, expected, atol=1e-10)

@@ -30,7 +30,7 @@ def folder(tmp_path_factory, gpt, tokenizers):
     (here / "readers_of_mine.py").write_text(
         "from brainmark.models.sources.hub import Hub\n"
         "from brainmark.models.subjects.language import as_language_subject\n"
-        "def reader(): s = Hub('./net'); return s.trained(), s.tokenizer()\n"
+        "def reader(): s = Hub('./net'); return s.load_trained(), s.tokenizer()\n"
         "def subject(): return as_language_subject('mine', *reader(), regions={'LIFG': 'transformer.h.1'})\n"
         "class Listener:\n"
         "    identifier, domain, regions = 'listener', 'audition', ('A1',)\n"

@@ -212,4 +212,4 @@ def test_the_shipped_checkpoint_is_that_of_its_recipe() -> None:
 
 def test_a_shipped_checkpoint_that_changed_is_refused(checkpoint: Path) -> None:
     with pytest.raises(DataError, match=r"is missing or has other bytes; reinstall"):
-        ImageCheckpoint(checkpoint, "0" * 64).trained()
+        ImageCheckpoint(checkpoint, "0" * 64).load_trained()

@@ -103,7 +103,7 @@ def test_folding_the_spectrum_equals_sampling_the_filtered_image():
     luminance = torch.einsum("c,nchw->nhw", bank.opponents[0], image)
     padded = torch.nn.functional.pad(luminance[:, None], (8,) * 4, mode="reflect")[:, 0]
     filters = bank.get_buffer("filters0")
-    folded = bank._filtered(torch.fft.fft2(padded), "filters0")
+    folded = bank._filter(torch.fft.fft2(padded), "filters0")
     support = filters.shape[-1]
     assert support == design.padded  # so that the whole spectrum can be inverted plainly
     plain = torch.fft.ifft2(torch.fft.fft2(padded)[:, None] * filters)[..., 8:40:4, 8:40:4]

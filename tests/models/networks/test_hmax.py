@@ -24,7 +24,7 @@ from brainmark.models.networks.hmax import (
     WAVES,
     _closeness,
     _has_double,
-    _pooled,
+    _pool,
     _window_sums,
     s1_filter,
 )
@@ -133,7 +133,7 @@ def test_v1_prefers_its_orientation_and_wavelength(net: HMAX, band: int, orienta
 @pytest.mark.parametrize("size", [96, 101])
 def test_pooling_is_the_maximum_over_windows_on_the_lattice_and_half_a_window_apart(window: int, size: int):
     band = torch.rand((2, 4, size, size), generator=torch.Generator().manual_seed(window))
-    v1, c1 = _pooled(band, window)
+    v1, c1 = _pool(band, window)
     assert torch.equal(v1, max_pool2d(band, window, LATTICE, window // 2))
     assert torch.equal(c1, max_pool2d(band, window, window // 2))
 

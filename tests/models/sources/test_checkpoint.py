@@ -104,7 +104,7 @@ def test_other_programs_read_the_folder(run: Path) -> None:
     network = transformers().GPT2LMHeadModel.from_pretrained(folder, local_files_only=True)
     assert network.dtype == torch.float32
     ids = torch.tensor([[1, 5, 9]])
-    torch.testing.assert_close(network(ids).logits, TextCheckpoint(folder).trained()(ids).logits)
+    torch.testing.assert_close(network(ids).logits, TextCheckpoint(folder).load_trained()(ids).logits)
 
 
 def test_a_folder_of_transformers_is_the_same_subject(run: Path) -> None:
@@ -156,8 +156,11 @@ def test_what_ships_is_verified(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, copy)
     shipped = ZOO["tiny-gpt"].source
     assert isinstance(shipped, TextCheckpoint)
-    assert shipped.path == SHIPPED and TextCheckpoint(copy, shipped.sha256).trained()
+    assert shipped.path == SHIPPED and TextCheckpoint(copy, shipped.sha256).load_trained()
     (copy / "config.json").write_text("{}")
-    for make in (TextCheckpoint(copy, shipped.sha256).trained, TextCheckpoint(copy, shipped.sha256).untrained):
+    for make in (
+        TextCheckpoint(copy, shipped.sha256).load_trained,
+        TextCheckpoint(copy, shipped.sha256).build_untrained,
+    ):
         with pytest.raises(DataError, match="has other bytes; reinstall"):
             make()

@@ -483,13 +483,13 @@ def test_a_description_says_layers_pixels_and_head(folder):
 
 
 def test_weights_of_a_file_replace_published_ones(folder, unreachable):
-    source = Torchvision("squeezenet1_1").untrained()
+    source = Torchvision("squeezenet1_1").build_untrained()
     torch.save(source.state_dict(), folder / "mine.pth")
     file = write(folder, '[net]\nnetwork = "squeezenet1_1"\nweights = "mine.pth"\n')
     subject = models[file].load()
     assert torch.equal(subject.module.features[0].weight, source.features[0].weight)
     before = entry_fingerprint(models[file])
-    torch.save(Torchvision("squeezenet1_1").untrained().state_dict(), folder / "mine.pth")
+    torch.save(Torchvision("squeezenet1_1").build_untrained().state_dict(), folder / "mine.pth")
     assert entry_fingerprint(models[file]) != before
     torch.save({"no": torch.zeros(1)}, folder / "mine.pth")
     with pytest.raises(ModelError, match=r"mine.pth: cannot be put into the network"):
@@ -551,4 +551,4 @@ def test_the_hub_is_asked_where_it_can_be_reached(monkeypatch):
 
 def test_a_tag_of_timm_without_weights_is_told():
     with pytest.raises(DataError, match="no weights of timm's resnetv2_152 are published"):
-        Timm("resnetv2_152").trained()
+        Timm("resnetv2_152").load_trained()

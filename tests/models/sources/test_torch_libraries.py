@@ -28,7 +28,7 @@ def test_a_library_that_is_not_installed_names_the_extra(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(MissingDependency, match=r"needs timm; install it with: pip install 'brainmark\[vision\]'"):
-        torch_libraries._imported("timm")
+        torch_libraries._import("timm")
 
 
 def test_a_library_whose_own_import_fails_is_not_called_missing(monkeypatch):
@@ -37,7 +37,7 @@ def test_a_library_whose_own_import_fails_is_not_called_missing(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", broken)
     with pytest.raises(UnusableLibrary, match=r"timm is installed, but cannot be imported: .*'huggingface_hub'"):
-        torch_libraries._imported("timm")
+        torch_libraries._import("timm")
 
 
 def test_operators_that_do_not_load_are_declared_and_the_import_is_tried_again(monkeypatch):

@@ -166,7 +166,7 @@ def toy_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpora, "books", lambda: CORPUS[:8])
     monkeypatch.setattr(corpora, "wikitext", lambda part: CORPUS[8:])
     monkeypatch.setattr(corpora, "brown", lambda part: [])
-    for cached in (baselines._words, baselines.counted):
+    for cached in (baselines._words, baselines.count_ngrams):
         cached.cache_clear()
 
 
@@ -178,7 +178,7 @@ def test_registered_ngrams_count_the_corpora() -> None:
     np.testing.assert_array_equal(answer(models["ngram-2@100%"].load(), asked), bits["ngram-2"])
     digests = [models[name].load().weights_digest for name in ("ngram-2", "ngram-2@100%", "ngram-2@25%")]
     assert digests[0] == digests[1] != digests[2]
-    for cached in (baselines._words, baselines.counted):
+    for cached in (baselines._words, baselines.count_ngrams):
         cached.cache_clear()
 
 

@@ -89,6 +89,6 @@ from brainmark.brainscore.metrics.regression import (
 )
 from brainmark.brainscore.metrics.similarity import cka, cka_cv, rdm, rdm_cv, rsa_ceiling
 from brainmark.brainscore.metrics.solution_times import SolutionTimes
-from brainmark.brainscore.metrics.splits import grouped_folds, shuffle_splits, stratified_splits
+from brainmark.brainscore.metrics.splits import fold_groups, shuffle_splits, split_by_strata
 from brainmark.brainscore.metrics.thresholds import elevations, threshold, threshold_ceiling, threshold_elevation
 from brainmark.brainscore.metrics.tuning import property_similarity

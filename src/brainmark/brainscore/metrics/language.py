@@ -9,7 +9,7 @@ from functools import partial
 from brainmark.brainscore.metrics.assemblies import Recording, by_split, labels, pair, single
 from brainmark.brainscore.metrics.mappings import FitAndPredict, ols_mapping, ridgecv_mapping
 from brainmark.brainscore.metrics.regression import sort_training_rows
-from brainmark.brainscore.metrics.splits import grouped_folds, shuffle_splits
+from brainmark.brainscore.metrics.splits import fold_groups, shuffle_splits
 from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
@@ -64,7 +64,7 @@ class Linear:
         names = labels(target, self.group)
         if names is None:
             raise InvalidMeasurement(f"target has no coordinate {self.group!r} along presentation to group by")
-        return grouped_folds(names, self.splits)
+        return fold_groups(names, self.splits)
 
 
 @metric(

@@ -66,10 +66,10 @@ def ridge_mapping(
     alpha: float = 1.0,
 ) -> Predicted:
     """Ridge regression with a fixed penalty."""
-    return _split_by_fold(ridge_predictions(shared_products(x), y, folds, [alpha])[0], folds), ()
+    return _split_by_fold(ridge_predictions(share_products(x), y, folds, [alpha])[0], folds), ()
 
 
-def shared_products(x: Real[np.ndarray, "presentation unit"] | Features) -> Features:
+def share_products(x: Real[np.ndarray, "presentation unit"] | Features) -> Features:
     """Prepare features, with products in float64 unless there are very many.
 
     Penalties far below the largest eigenvalue, or none, bring out the rounding of products in float32; with thousands
@@ -85,7 +85,7 @@ def ridgecv_mapping(
     alphas: Sequence[float] = ALPHAS,
 ) -> Predicted:
     """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
-    predictions, chosen = ridge_predictions(shared_products(x), y, folds, alphas, per_target=False, selection="loo")
+    predictions, chosen = ridge_predictions(share_products(x), y, folds, alphas, per_target=False, selection="loo")
     listed = ", ".join(f"{a:g}" for a in np.unique(chosen[:, 0]))
     return _split_by_fold(predictions, folds), (f"penalties chosen: {listed}",)
 

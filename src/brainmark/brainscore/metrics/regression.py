@@ -31,7 +31,7 @@ from brainmark.brainscore.metrics.mappings import (
     pls_mapping,
     ridge_mapping,
     ridgecv_mapping,
-    shared_products,
+    share_products,
     single_mapping,
 )  # fmt: skip
 from brainmark.brainscore.metrics.splits import random_splits
@@ -65,7 +65,7 @@ def prepare_units(prediction: Recording) -> PreparedUnits:
     """
     labelled = isinstance(prediction, xr.DataArray) and "stimulus_id" in prediction.coords
     ids = stimulus_ids(prediction, "prediction") if labelled else None  # pyright: ignore[reportArgumentType]
-    return PreparedUnits(shared_products(matrix(prediction, "prediction")), ids)
+    return PreparedUnits(share_products(matrix(prediction, "prediction")), ids)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def rdm_similarity(
     """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
     matrices = [_correlation_rdm(v) if len(v) < _MANY else pattern_cosines(v, centred=True) for v in (x, y)]
     parts = [rows for rows in subsets if rows is not None and len(rows) > 2]
-    if len(parts) == len(subsets) and len(x) < _MANY and any(_tied(matrix) for matrix in matrices):
+    if len(parts) == len(subsets) and len(x) < _MANY and any(_has_ties(matrix) for matrix in matrices):
         return [rdm_similarity(x[rows], y[rows])[0] for rows in parts]
     if len(parts) > 1 and len(parts) == len(subsets) and all(np.isfinite(matrix).all() for matrix in matrices):
         return spearman_among(matrices[0], matrices[1], parts)
@@ -104,7 +104,7 @@ def _correlation_rdm(values: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def _tied(matrix: np.ndarray) -> bool:
+def _has_ties(matrix: np.ndarray) -> bool:
     """Whether distances are equal but for rounding: the last digits of a part are then not those of the whole."""
     ordered = np.sort(upper(matrix))
     return bool((np.diff(ordered) < 1e-13).any())

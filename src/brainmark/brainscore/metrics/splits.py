@@ -22,7 +22,7 @@ def shuffle_splits(
     return tuple(Fold(order[test : test + train], order[:test]) for order in orders)
 
 
-def stratified_splits(
+def split_by_strata(
     labels: Shaped[np.ndarray, " presentation"],
     splits: int = 10,
     train_size: float | None = 0.9,
@@ -59,10 +59,10 @@ def random_splits(
     """Return stratified splits where there are labels, else shuffled ones."""
     if labels is None:
         return shuffle_splits(n, splits, train_size, seed, test_size)
-    return stratified_splits(labels, splits, train_size, seed, test_size)
+    return split_by_strata(labels, splits, train_size, seed, test_size)
 
 
-def grouped_folds(groups: Shaped[np.ndarray, " presentation"], folds: int = 10, seed: int = 1234) -> tuple[Fold, ...]:
+def fold_groups(groups: Shaped[np.ndarray, " presentation"], folds: int = 10, seed: int = 1234) -> tuple[Fold, ...]:
     """Return folds of whole groups in random order, those of scikit-learn's ``GroupKFold(shuffle=True)`` (from 1.6)."""
     names = np.unique(groups)
     if len(names) < folds:

@@ -51,7 +51,7 @@ def resize(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / 255
 
 
-def simulated_trials(
+def simulate_trials(
     features: np.ndarray, reliabilities: np.ndarray, trials: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return trials (trial, image, neuroid) and the noise-free rates (image, neuroid).

@@ -97,14 +97,14 @@ class BNInception(nn.Module):
 
 def from_caffe(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the published weights under the names of the layers here, for red, green, blue instead of its reverse."""
-    found = {_renamed(name): value for name, value in weights.items()}
+    found = {_rename(name): value for name, value in weights.items()}
     first = "conv1.conv.weight"
     if first in found:
         found[first] = found[first].flip(1)
     return {n: v.squeeze(0) if n.split(".")[-2] == "bn" and v.ndim == 2 else v for n, v in found.items()}
 
 
-def _renamed(name: str) -> str:
+def _rename(name: str) -> str:
     """``inception_3a_double_3x3_1_bn.bias`` -> ``inception_3a.branches.double_3x3.first.bn.bias``, and so on."""
     layer, _, what = name.partition(".")
     kind = "bn" if layer.endswith("_bn") else "conv"

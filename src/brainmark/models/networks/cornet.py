@@ -29,9 +29,9 @@ def cornet(kind: Kind, seed: int = 0) -> nn.Module:
     """
     with seeded(seed):
         if kind == "Z":
-            return _drawn_z(cornet_z())
+            return _draw_z(cornet_z())
         if kind == "S":
-            return _drawn_s(cornet_s())
+            return _draw_s(cornet_s())
         return CORnetR() if kind == "R" else CORnetRT()
 
 
@@ -152,18 +152,18 @@ class CORblockS(nn.Module):
         state = self.conv_input(below)
         for step in range(self.times):
             skip = self.norm_skip(self.skip(state)) if step == 0 else state
-            hidden = self._normed(1, step, self.conv1(state)).relu_()
+            hidden = self._add_norm(1, step, self.conv1(state)).relu_()
             # later runs keep the size; called by its function, as a layer has one stride
             middle = (
                 self.conv2(hidden)
                 if step == 0
                 else nn.functional.conv2d(hidden, self.conv2.weight, None, stride=1, padding=1)
             )
-            hidden = self._normed(2, step, middle).relu_()
-            state = self.output((self._normed(3, step, self.conv3(hidden)) + skip).relu_())
+            hidden = self._add_norm(2, step, middle).relu_()
+            state = self.output((self._add_norm(3, step, self.conv3(hidden)) + skip).relu_())
         return state
 
-    def _normed(self, number: int, step: int, values: Tensor) -> Tensor:
+    def _add_norm(self, number: int, step: int, values: Tensor) -> Tensor:
         return self.get_submodule(f"norm{number}_{step}")(values)
 
 
@@ -186,7 +186,7 @@ def cornet_s() -> nn.Sequential:
 
 
 @torch.no_grad()
-def _drawn_z(network: nn.Sequential) -> nn.Sequential:
+def _draw_z(network: nn.Sequential) -> nn.Sequential:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -196,7 +196,7 @@ def _drawn_z(network: nn.Sequential) -> nn.Sequential:
 
 
 @torch.no_grad()
-def _drawn_s(network: nn.Sequential) -> nn.Sequential:
+def _draw_s(network: nn.Sequential) -> nn.Sequential:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.normal_(0, math.sqrt(2 / (layer.kernel_size[0] * layer.kernel_size[1] * layer.out_channels)))

@@ -95,7 +95,7 @@ class GaborBank(nn.Module):
         channels = torch.einsum("oc,nchw->nohw", self.opponents, images.contiguous())
         spectrum = torch.fft.fft2(nn.functional.pad(channels, (margin,) * 4, mode="reflect"))
         luminance = torch.stack(
-            [self._filtered(spectrum[:, 0], f"filters{i}") for i in range(len(design.frequencies))], 1
+            [self._filter(spectrum[:, 0], f"filters{i}") for i in range(len(design.frequencies))], 1
         )  # (n, frequency, orientation, rows, columns), complex: even + i odd
         amplitude = luminance.abs()
         scale = 1 / (self.semi + _local_mean(amplitude))
@@ -109,14 +109,14 @@ class GaborBank(nn.Module):
         used = range(len(self.design.colour_frequencies))
         cells: list[Tensor] = []
         for channel in (1, 2):
-            filtered = [self._filtered(spectrum[:, channel], f"filters{i}").abs() for i in used]
+            filtered = [self._filter(spectrum[:, channel], f"filters{i}").abs() for i in used]
             amplitude = torch.stack(filtered, 1)
             cells.append((amplitude / (self.semi + _local_mean(amplitude)).unsqueeze(2)).flatten(1, 2))
-            average = self._filtered(spectrum[:, channel], "blur").real
+            average = self._filter(spectrum[:, channel], "blur").real
             cells += [average.relu(), (-average).relu()]
         return torch.cat(cells, 1)
 
-    def _filtered(self, spectrum: Tensor, name: str) -> Tensor:
+    def _filter(self, spectrum: Tensor, name: str) -> Tensor:
         """Responses (n, filters, rows, columns) at the lattice.
 
         Filters are given on the central `support` frequencies of the spectrum. Sampling every `stride` pixels folds

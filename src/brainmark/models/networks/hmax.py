@@ -64,7 +64,7 @@ class HMAX(nn.Module):
         filters = [s1_filter(s, wave, o) for s, wave in zip(SCALES, WAVES, strict=True) for o in ORIENTATIONS]
         # two real filters make one complex one: their responses come back as its real and imaginary part
         pairs = np.stack(
-            [_centred(a, size) + 1j * _centred(b, size) for a, b in zip(filters[::2], filters[1::2], strict=True)]
+            [_centre(a, size) + 1j * _centre(b, size) for a, b in zip(filters[::2], filters[1::2], strict=True)]
         )
         spectra = torch.from_numpy(np.fft.fft2(pairs).astype(np.complex64))
         self.register_buffer("s1", spectra.unflatten(0, (len(SCALES), 2)), persistent=False)
@@ -90,7 +90,7 @@ class HMAX(nn.Module):
         return self.c2(torch.cat(best, 1))
 
     def _v1_c1(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        pooled = [_pooled(b, window) for b, window in zip(self._s1_bands(images), POOLS, strict=True)]
+        pooled = [_pool(b, window) for b, window in zip(self._s1_bands(images), POOLS, strict=True)]
         return torch.cat([v1 for v1, _ in pooled], 1), [c1 for _, c1 in pooled]
 
     def _s1_bands(self, images: Tensor) -> list[Tensor]:
@@ -128,9 +128,9 @@ class HMAX(nn.Module):
                 closeness = _closeness(band, templates)
             anywhere.append(closeness.amax((2, 3)))
         best = torch.stack(anywhere).amax(0)
-        return self._tuned(torch.stack(there).amax(0) if there else best, side), self._tuned(best, side)
+        return self._tune(torch.stack(there).amax(0) if there else best, side), self._tune(best, side)
 
-    def _tuned(self, closeness: Tensor, side: int) -> Tensor:
+    def _tune(self, closeness: Tensor, side: int) -> Tensor:
         return (closeness.clamp(max=0) / (2 * (self.sigma * side / 4) ** 2)).exp()
 
     @torch.no_grad()
@@ -152,7 +152,7 @@ class HMAX(nn.Module):
         return found
 
 
-def _pooled(band: Tensor, window: int) -> tuple[Tensor, Tensor]:
+def _pool(band: Tensor, window: int) -> tuple[Tensor, Tensor]:
     """Maxima over square windows of a band without negative values: centred on the lattice of ``v1``, and for C1.
 
     Both take their rows from the same maxima down the columns.
@@ -175,7 +175,7 @@ def _running_maximum(maps: Tensor, window: int, dim: int) -> Tensor:
     return maps
 
 
-def _centred(small: np.ndarray, size: int) -> np.ndarray:
+def _centre(small: np.ndarray, size: int) -> np.ndarray:
     """Return an odd-sized filter in a plane (size, size) with its centre at the origin of a circular convolution."""
     plane = np.zeros((size, size))
     plane[: len(small), : len(small)] = small

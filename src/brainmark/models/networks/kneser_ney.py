@@ -97,7 +97,7 @@ class KneserNey:
         context = np.zeros(len(ids), np.int64)
         for level in self.levels:
             node = level.find(context, ids, len(self.words))
-            result = np.where(spoken, _mixed(level, context, node, result), result)
+            result = np.where(spoken, _mix(level, context, node, result), result)
             context = np.where(spoken, np.roll(node, 1), -1)
         ends = np.cumsum([len(text) for text in texts])
         return np.split(-result[spoken], ends[:-1])
@@ -139,7 +139,7 @@ class KneserNey:
         result = self._base_of_words[candidates]
         for level, node in zip(self.levels, contexts, strict=False):
             context = np.full(len(candidates), node)
-            result = _mixed(level, context, level.find(context, candidates, len(self.words)), result)
+            result = _mix(level, context, level.find(context, candidates, len(self.words)), result)
         return np.where(self._spoken[candidates], result, -np.inf)
 
     @cached_property
@@ -178,7 +178,7 @@ def _any_character(letters: Sequence[str]) -> np.ndarray:
     return np.full(len(letters), -np.log2(CHARACTERS))
 
 
-def _mixed(level: Level, context: np.ndarray, node: np.ndarray, shorter: np.ndarray) -> np.ndarray:
+def _mix(level: Level, context: np.ndarray, node: np.ndarray, shorter: np.ndarray) -> np.ndarray:
     """Equation 2 of Chen & Goodman: what was counted after a context, and the rest as after the shorter context."""
     missing = np.where(context >= 0, level.missing[np.maximum(context, 0)], 0.0)
     kept = np.where(node >= 0, level.kept[np.maximum(node, 0)], -np.inf)
@@ -198,7 +198,7 @@ def _levels(ids: np.ndarray, place: np.ndarray, order: int, words: int) -> list[
         nodes.append(node)
         context = np.roll(node, 1)
     return [
-        _smoothed(keys[n], _counts(nodes, place, n, len(keys[n])), words, len(keys[n - 1]) if n else 1)
+        _smooth(keys[n], _counts(nodes, place, n, len(keys[n])), words, len(keys[n - 1]) if n else 1)
         for n in range(order)
     ]
 
@@ -216,7 +216,7 @@ def _counts(nodes: Sequence[np.ndarray], place: np.ndarray, n: int, size: int) -
     return counts + np.bincount(nodes[n][longer[first]], minlength=size)
 
 
-def _smoothed(keys: np.ndarray, counts: np.ndarray, words: int, contexts: int) -> Level:
+def _smooth(keys: np.ndarray, counts: np.ndarray, words: int, contexts: int) -> Level:
     context = keys // words
     taken = np.minimum(np.array([0.0, *discounts(counts)])[np.minimum(counts, 3)], counts)
     total = np.bincount(context, counts, contexts)

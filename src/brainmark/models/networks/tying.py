@@ -38,7 +38,7 @@ class Repeated(nn.Module):
         state = self.block(state)
         for norms in self.norms:
             run = zip(self.names, norms.children(), strict=True)
-            own = {key: value for name, norm in run for key, value in _named(name, norm)}
+            own = {key: value for name, norm in run for key, value in _name_statistics(name, norm)}
             state = functional_call(self.block, own, (state,))
         return state
 
@@ -118,7 +118,7 @@ def _block(layers: Sequence[nn.Module]) -> nn.Module:
     return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 
 
-def _named(name: str, norm: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _name_statistics(name: str, norm: nn.Module) -> Iterator[tuple[str, Tensor]]:
     prefix = f"{name}." if name else ""
     for key, value in chain(norm.named_parameters(), norm.named_buffers()):
         yield prefix + key, value

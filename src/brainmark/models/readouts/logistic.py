@@ -41,7 +41,7 @@ def probabilities(
     ModelError : the fit does not converge.
     """
     labels = int(codes.max()) + 1
-    axes, others, variance = _rotated(fitting, features, standardise)
+    axes, others, variance = _rotate(fitting, features, standardise)
     penalty = 2.0 if labels == 2 else 1.0
     problem = _Problem(axes, np.eye(labels)[codes], strength, penalty, variance)
     weights, intercept = problem.solve()
@@ -54,7 +54,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def _rotated(fitting: np.ndarray, features: np.ndarray, standardise: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rotate(fitting: np.ndarray, features: np.ndarray, standardise: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fitting stimuli (n, r) and others (m, r) on at most n axes, and the sums of squares of the former (r,)."""
     n, p = fitting.shape
     side = min(n, p)

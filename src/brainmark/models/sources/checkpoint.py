@@ -125,7 +125,7 @@ class ImageCheckpoint(NetworkSource):
         except (ValueError, KeyError, TypeError):
             raise DataError(f"{self.path}: is no checkpoint of 'brainmark train' (format {FORMAT})") from None
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return the network as it is before training."""
         # it derives from classes of torch
         from brainmark.models.networks.cifar import NETWORKS
@@ -135,11 +135,11 @@ class ImageCheckpoint(NetworkSource):
             raise DataError(f"{self.path}: network {name!r} is not known (networks: {', '.join(NETWORKS)})")
         return NETWORKS[name]()
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return the network with the weights of the file, in single precision. Raises DataError."""
         if self.sha256 and (not self.path.is_file() or file_digest(self.path) != self.sha256):
             raise DataError(f"shipped checkpoint {self.path}: is missing or has other bytes; reinstall brainmark")
-        network = self.untrained()
+        network = self.build_untrained()
         with _failing(f"{self.path}: its weights do not fit {self.history.network!r}"):
             network.load_state_dict(load_safetensors(self.path))
         return network
@@ -187,7 +187,7 @@ class TextCheckpoint(NetworkSource):
         """Return True."""
         return True
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return the network as it is before training. Raises DataError."""
         if self.sha256 and self.content() != self.sha256:
             raise DataError(f"shipped checkpoint {self.path}: has other bytes; reinstall brainmark")
@@ -196,9 +196,9 @@ class TextCheckpoint(NetworkSource):
             config = library.GPT2Config.from_pretrained(self.path, local_files_only=True)
         return library.GPT2LMHeadModel(config).eval()
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return the network with the weights of the folder, in single precision. Raises DataError."""
-        network = self.untrained()
+        network = self.build_untrained()
         with _failing(f"{self.path}: its network cannot be loaded"):
             weights = load_safetensors(self.path / "model.safetensors")
             network.load_state_dict({**weights, "lm_head.weight": weights["transformer.wte.weight"]})

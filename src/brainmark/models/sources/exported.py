@@ -33,7 +33,7 @@ class Exported(NetworkSource):
         self._seen.update({"size": width} if width else {})
         return network
 
-    def seen(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """Return the width of its input, if the program that was made has a fixed one."""
         return self._seen
 

@@ -44,7 +44,7 @@ class Transformers(NetworkSource):
     skip: int = 0
     he: bool = False
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return it as transformers initialises it, or as He et al. do."""
         model = getattr(torch_libraries.transformers(), self.model)
         network: nn.Module = model(model.config_class(**self.config))
@@ -53,7 +53,7 @@ class Transformers(NetworkSource):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         return _answer_with(network, (self.answer,), self.skip)
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return it with the weights of the hub."""
         if self.hub is None:
             raise not_published(f"this {self.model}")
@@ -97,12 +97,12 @@ class Hub(NetworkSource):
         """Raise MissingDependency without transformers; what the hub has is known when it is asked."""
         torch_libraries.transformers()
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return it as transformers initialises it; even that needs the configuration."""
         config = self._load("AutoConfig", "configuration")
         return self._answering(self._class(config).from_config(config))
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return it with its weights; a network that reads in single precision."""
         config = self._load("AutoConfig", "configuration")
         options = {"dtype": torch.float32} if self.reads() else {}
@@ -114,7 +114,7 @@ class Hub(NetworkSource):
         """Return its tokenizer."""
         return self._load("AutoTokenizer", "tokenizer")
 
-    def seen(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """Return width and channels as its image processor has them, and the labels of a classifier."""
         found = self._load("AutoImageProcessor", "preprocessing")
         size: Any = (found.crop_size if getattr(found, "do_center_crop", False) else None) or found.size
@@ -164,7 +164,7 @@ class Hub(NetworkSource):
         if self.reads():
             rest: tuple[Any, ...] = (digest_of_tokenizer(self.tokenizer()), self.pooling())
         else:
-            seen = self.seen()
+            seen = self.preprocessing()
             rest = ((seen["size"], seen["mean"], seen["std"]),)
         return digest_over(digest_of_weights(made), configuration(made), *rest)
 

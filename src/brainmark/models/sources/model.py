@@ -138,7 +138,7 @@ def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, 
 
 def _seeing(identifier: str, network: nn.Module, source: NetworkSource, told: Mapping[str, Any]) -> VisionSubject:
     """Return a network as a subject that sees; without `regions` a warning says which layers were chosen by depth."""
-    fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.seen()}
+    fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.preprocessing()}
     size = told.get("size", fields["size"])
     if "regions" not in told:
         guess = guess_layers(network, size)

@@ -54,11 +54,11 @@ class NetworkSource:
     def check(self) -> None:
         """Raise UnknownName or MissingDependency if there is no such network."""
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return the network as its library initialises it, drawn from torch's generator."""
         raise NotImplementedError
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return the network with its published weights, or raise DataError that says where they would come from."""
         raise not_published("this network")
 
@@ -68,10 +68,10 @@ class NetworkSource:
         if weights not in ("published", "random"):
             raise InvalidModel(f"weights is {weights!r}; give 'published' or 'random'")
         with seeded(options.get("seed", 0)):  # an architecture draws its weights also when they are then replaced
-            network = self.untrained() if weights == "random" else self.trained()
+            network = self.build_untrained() if weights == "random" else self.load_trained()
         return network.eval()
 
-    def seen(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """Return `size`, `mean`, `std` and `head` of a `VisionSubject`, as far as the source knows them."""
         return {}
 

@@ -41,11 +41,11 @@ class Timm(NetworkSource):
         if tag and self.name not in tags:
             raise UnknownName("weights of timm", self.name, tags, f" ({architecture} has: {', '.join(tags) or 'none'})")
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return it as timm initialises it."""
         return torch_libraries.timm().create_model(self.name, pretrained=False, **self.arguments)
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return it with timm's weights."""
         config = self.config
         if config is None or not (config.hf_hub_id or config.url):
@@ -53,7 +53,7 @@ class Timm(NetworkSource):
         with fetching(f"the weights of timm's {self.name}", f"https://huggingface.co/{config.hf_hub_id or config.url}"):
             return torch_libraries.timm().create_model(self.name, pretrained=True, **self.arguments)
 
-    def seen(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """Return the preprocessing of its weights, and a head if they name the classes of ImageNet."""
         config = self.config
         head = Head() if config.num_classes == 1000 else None

@@ -46,7 +46,7 @@ def torchvision() -> ModuleType:
     with _lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Failed to load image Python extension")
         try:
-            return _imported("torchvision")
+            return _import("torchvision")
         except RuntimeError as error:
             if "torchvision::" not in str(error):
                 raise UnusableLibrary(_unusable("torchvision", error)) from error
@@ -54,7 +54,7 @@ def torchvision() -> ModuleType:
             del sys.modules[name]  # half imported
         _declare_detection_operators()
         try:
-            return _imported("torchvision")
+            return _import("torchvision")
         except RuntimeError as error:
             raise UnusableLibrary(_unusable("torchvision", error)) from error
 
@@ -63,7 +63,7 @@ def torchvision() -> ModuleType:
 def timm() -> ModuleType:
     """Return the module, or raise MissingDependency, UnusableLibrary."""
     torchvision()
-    return _imported("timm")
+    return _import("timm")
 
 
 @cache
@@ -71,7 +71,7 @@ def transformers() -> ModuleType:
     """Return the module, or raise MissingDependency, UnusableLibrary."""
     if importlib.util.find_spec("torchvision"):
         torchvision()  # its image models import it, where it is
-    return _imported("transformers")
+    return _import("transformers")
 
 
 def with_torchvision(call: Callable[[], T]) -> T:
@@ -92,7 +92,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _imported(name: str) -> ModuleType:
+def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -50,17 +50,17 @@ class Torchvision(NetworkSource):
                 "weights of torchvision", self.name, names, f" ({self.architecture} has: {', '.join(tags)})"
             )
 
-    def untrained(self) -> nn.Module:
+    def build_untrained(self) -> nn.Module:
         """Return it as torchvision initialises it."""
         return torch_libraries.torchvision().models.get_model(self.architecture, weights=None, **self.arguments)
 
-    def trained(self) -> nn.Module:
+    def load_trained(self) -> nn.Module:
         """Return it with torchvision's weights, whose hash torchvision checks."""
         weights = self.weights
         with fetching(f"the weights of torchvision's {self.architecture}", weights.url):
             return torch_libraries.torchvision().models.get_model(self.architecture, weights=weights)
 
-    def seen(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """Return the preprocessing of its weights, and a head if they name the classes of ImageNet."""
         shown = self.weights.transforms()
         head = Head() if len(self.weights.meta.get("categories", ())) == 1000 else None

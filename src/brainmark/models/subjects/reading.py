@@ -187,9 +187,7 @@ def _next_tokens(texts: Sequence[Tokens], frame: Frame) -> Iterator[Question]:
         yield Question(frame.around(text.ids), after, text.ids[len(text) - len(after) :])
 
 
-def _masked_tokens(
-    texts: Sequence[Tokens], frame: Frame, network: TokenNetwork, both_sides: bool
-) -> Iterator[Question]:
+def _mask_tokens(texts: Sequence[Tokens], frame: Frame, network: TokenNetwork, both_sides: bool) -> Iterator[Question]:
     """Ask for each token of each text, masked with the rest of its part.
 
     The pass holds as much as fits of what came before the end of the part, or of what stands on both sides.
@@ -338,7 +336,7 @@ class TextReader:
         """
         self.check_head()
         causal, frame = self.network.causal, self.frame(True)
-        questions = _next_tokens(texts, frame) if causal else _masked_tokens(texts, frame, self.network, both_sides)
+        questions = _next_tokens(texts, frame) if causal else _mask_tokens(texts, frame, self.network, both_sides)
         found: list[np.ndarray] = []
         while group := list(islice(questions, None if causal else _TOGETHER)):
             targets = np.concatenate([one.targets for one in group])

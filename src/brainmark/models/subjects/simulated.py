@@ -53,7 +53,7 @@ class SimulatedTruthOverTime:
         tags=("simulated",),
     ),
 )
-def simulated_truth() -> Subject:
+def simulate_truth() -> Subject:
     """Return the network behind the dataset Simulated.IT."""
     return SimulatedTruth()
 
@@ -71,6 +71,6 @@ def simulated_truth() -> Subject:
         tags=("simulated", "recurrent"),
     ),
 )
-def simulated_truth_over_time() -> Subject:
+def simulate_truth_over_time() -> Subject:
     """Return the network behind the dataset Simulated.IT-temporal."""
     return SimulatedTruthOverTime()

@@ -55,14 +55,14 @@ def _words(share: float) -> list[tuple[str, ...]]:
 
 
 @cache
-def counted(order: int, share: float = 1.0) -> KneserNey:
+def count_ngrams(order: int, share: float = 1.0) -> KneserNey:
     """Return the n-grams of a share of the corpora, counted once for each process."""
     return KneserNey(_words(share), order)
 
 
 def _ngrams(name: str, order: int, share: float = 1.0) -> Subject:
 
-    return ngram_subject(name, partial(counted, order, share))
+    return ngram_subject(name, partial(count_ngrams, order, share))
 
 
 _COUNTED = "counted in six old books, wikitext-2 and the Brown corpus, Kneser-Ney smoothing"
