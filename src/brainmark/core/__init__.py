@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled, untrained_twin
+from brainmark.core.benchmark import Benchmark, Control
 from brainmark.core.cards import BenchmarkCard, Card, DatasetCard, MetricCard, ModelCard, Source
 from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.controls import control_model, shuffled, untrained_twin
 from brainmark.core.convention import Convention
 from brainmark.core.dataset import Dataset
 from brainmark.core.errors import (

@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.comparison import Ceiling, Comparison, Metric
@@ -23,9 +22,8 @@ from brainmark.core.errors import (
     ResourceError,
 )
 from brainmark.core.experiment import Experiment
-from brainmark.core.libraries import np, xr
+from brainmark.core.libraries import xr
 from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
-from brainmark.core.registry import models
 from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject
 
@@ -156,56 +154,6 @@ class Benchmark:
         """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""
         with _explain_method_errors(f"{self.identifier}: the ceiling or a control failed"):
             _ = self.ceiling_comparison, self._fixed_controls
-
-
-def shuffled(seed: int = 0) -> Control:
-    """Return the control in which the model's answers are paired with the wrong stimuli."""
-
-    def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
-        order = np.random.default_rng(seed).permutation(answer.sizes["presentation"])
-        wrong = answer.isel(presentation=order)
-        columns: dict[str, Any] = {str(k): v for k, v in answer.coords.items() if v.dims == ("presentation",)}
-        return benchmark.metric(wrong.assign_coords(columns), benchmark.mean_target)
-
-    return Control("shuffled", compare, per_model=True)
-
-
-def control_model(name: str) -> Control:
-    """Return the control in which a simple registered model stands in for the one that is scored."""
-
-    def compare(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
-        return benchmark.metric(benchmark.answer(models[name].load()), benchmark.mean_target)
-
-    return Control(name, compare)
-
-
-def untrained_twin() -> Control:
-    """Return the control in which the model's twin with random weights (``<name>:random``) stands in for it.
-
-    Left out where the model has no such twin, or is one. The answers of the last twins are kept, since several
-    benchmarks may ask them the same.
-    """
-
-    def compare(benchmark: Benchmark, answer: xr.DataArray) -> Comparison:
-        name = str(answer.attrs.get("subject", ""))
-        twin = models.get(f"{name}:random") if name else None  # a twin has none
-        if twin is None:
-            raise NotApplicable(f"{name or 'this subject'} has no untrained twin")
-        key = (twin.name, *benchmark.experiment.key)
-        if key not in _TWINS:
-            _TWINS[key] = benchmark.answer(twin.load())
-            while len(_TWINS) > _TWINS_KEPT:
-                del _TWINS[next(iter(_TWINS))]
-        return benchmark.metric(_TWINS[key], benchmark.mean_target)
-
-    return Control(UNTRAINED_TWIN, compare, per_model=True)
-
-
-UNTRAINED_TWIN = "untrained twin"
-"""Name of that control."""
-
-_TWINS: dict[tuple[str, str, tuple[str, ...]], xr.DataArray] = {}
-_TWINS_KEPT = 4
 
 
 @contextmanager

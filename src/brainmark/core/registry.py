@@ -15,16 +15,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+from brainmark.core.benchmark import Benchmark
 from brainmark.core.cards import BenchmarkCard, Card, Compared, DatasetCard, Domain, MetricCard, ModelCard
 from brainmark.core.comparison import Ceiling, Metric
 from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, say_what_to_install
 from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
-
-if TYPE_CHECKING:
-    from brainmark.core.benchmark import Benchmark
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from brainmark.core.benchmark import Benchmark, Control, control_model, shuffled
+from brainmark.core.benchmark import Benchmark, Control
 from brainmark.core.cards import BenchmarkCard, DatasetCard, Domain, Modality, Source
 from brainmark.core.comparison import Ceiling, Metric
+from brainmark.core.controls import control_model, shuffled
 from brainmark.core.convention import DEFAULT, Convention
 from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Ask, Experiment, Record, Setting

@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from brainmark.core import registry
-from brainmark.core.benchmark import UNTRAINED_TWIN, Benchmark, explain_model_errors
+from brainmark.core.benchmark import Benchmark, explain_model_errors
+from brainmark.core.controls import UNTRAINED_TWIN
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
 from brainmark.core.libraries import np, xr

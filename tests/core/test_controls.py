@@ -26,7 +26,7 @@ from brainmark.core import (
     shuffled,
     untrained_twin,
 )
-from brainmark.core import benchmark as module
+from brainmark.core import controls as module
 from brainmark.core.registry import Entry
 from brainmark.metrics.behavior.choices import accuracy
 from brainmark.metrics.behavior.judgements import judgement_correlation
