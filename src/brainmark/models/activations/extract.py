@@ -110,7 +110,7 @@ class Extractor:
         probed = probed or self.probe(media, layers)
         reduced = {
             name: planning.reduce_shape(name, probed.shapes[name], reduce)
-            for name, reduce in self._wanted(layers, probed).items()
+            for name, reduce in self._reductions(layers, probed).items()
         }
         shapes = {name: shape for name, (shape, _) in reduced.items()}
         results = 4 * len(media) * sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
@@ -173,7 +173,7 @@ class Extractor:
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
-        run = Run(self.module, self._as_input, self._wanted(layers, probed), probed, plan, seed, label)
+        run = Run(self.module, self._as_input, self._reductions(layers, probed), probed, plan, seed, label)
         waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
         loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)
         done = reported = 0
@@ -215,7 +215,7 @@ class Extractor:
         prepared = self.prepare(media[0])
         return self._as_input(self.collate([prepared])), prepared
 
-    def _wanted(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
+    def _reductions(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
         names = [layers] if isinstance(layers, str) else layers
         wanted = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
         if ALL in wanted:

@@ -59,7 +59,7 @@ def positions_of(labels: Sequence[str], classes: str | Sequence[str], owner: str
     ------
     NotApplicable : a label that the head does not name, or that several of its classes share; says which there are.
     """
-    known = _imagenet_names() if classes == IMAGENET else _number_names({name: (i,) for i, name in enumerate(classes)})
+    known = _imagenet_names() if classes == IMAGENET else _fold_case({name: (i,) for i, name in enumerate(classes)})
     found: list[np.ndarray] = []
     for label in labels:
         positions = known.get(label.casefold(), ())
@@ -81,10 +81,10 @@ def _imagenet_names() -> Mapping[str, tuple[int, ...]]:
         for name in dict.fromkeys((one.wnid, ", ".join(one.words), *one.words)):
             others = names.get(name.casefold(), ())
             names[name.casefold()] = (-1, *(p for p in others if p >= 0), position) if others else (position,)
-    return names | _number_names(entry_levels())
+    return names | _fold_case(entry_levels())
 
 
-def _number_names(positions: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+def _fold_case(positions: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     return {name.casefold(): where for name, where in positions.items()}
 
 

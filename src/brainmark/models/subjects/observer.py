@@ -58,7 +58,7 @@ class Observer:
             case Choose(labels=labels, fitting=None) if labels:
                 return as_answer(experiment, self._choose_class(labels, stimuli.media), np.array(labels))
             case Choose(fitting=Stimuli() as fitting):
-                return self._choose_learnt(experiment, fitting, ask.labels)
+                return self._choose_by_examples(experiment, fitting, ask.labels)
             case Match():
                 chosen = match(*self._groups(stimuli, ask.group), self.similarity)
                 return as_answer(experiment, chosen, np.arange(ask.group - 1))
@@ -94,7 +94,7 @@ class Observer:
             )
         return label_probabilities(logits, positions)
 
-    def _choose_learnt(self, experiment: Experiment, fitting: Stimuli, labels: tuple[str, ...]) -> xr.DataArray:
+    def _choose_by_examples(self, experiment: Experiment, fitting: Stimuli, labels: tuple[str, ...]) -> xr.DataArray:
         """Probabilities by logistic regression; with labels given, in their order."""
         given = _column(fitting, "label").astype(str)
         known = np.array(labels) if labels else np.unique(given)
