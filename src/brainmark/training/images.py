@@ -17,7 +17,7 @@ from brainmark.core.libraries import np
 from brainmark.data.readers.cifar10 import arrays
 from brainmark.data.writing import write_whole
 from brainmark.models.networks.cifar import Network, make_network
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 from brainmark.models.sources.checkpoint import MEAN, STD, SUFFIX, Facts, to_bytes
 from brainmark.training.augment import as_floats, crop_and_flip, simclr_view
 from brainmark.training.recipes import ImageRecipe
@@ -82,7 +82,7 @@ class ImageTask(Task):
 
     def __init__(self, recipe: ImageRecipe, network: Network, images: Images, seed: int) -> None:
         self.network = network
-        with seeded(seed):
+        with draw_from(seed):
             self.module = self.module_of(network)
         self.optimiser = torch.optim.SGD(
             parameter_groups(self.module, recipe.decay), lr=recipe.rate, momentum=recipe.momentum, nesterov=True

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from brainmark.core.errors import DataError
 from brainmark.data.writing import write_whole
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 from brainmark.models.sources.checkpoint import CHECKPOINTS, FACTS, TextFacts, to_bytes
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.training.recipes import HEAD, TextRecipe
@@ -53,7 +53,7 @@ class NextToken(Task):
         self.steps = self.per_epoch * recipe.epochs
         if not path.exists():
             write_whole(path, learnt.encode())
-        with seeded(seed):
+        with draw_from(seed):
             self.network = self.module = make_gpt(recipe, self.tokenizer)
         groups = parameter_groups(self.network, recipe.decay)
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.95))

@@ -105,7 +105,7 @@ def test_folding_the_spectrum_equals_sampling_the_filtered_image():
     filters = bank.get_buffer("filters0")
     folded = bank._filter(torch.fft.fft2(padded), "filters0")
     support = filters.shape[-1]
-    assert support == design.padded  # so that the whole spectrum can be inverted plainly
+    assert support == design.extent  # so that the whole spectrum can be inverted plainly
     plain = torch.fft.ifft2(torch.fft.fft2(padded)[:, None] * filters)[..., 8:40:4, 8:40:4]
     torch.testing.assert_close(folded, plain, atol=1e-5, rtol=1e-4)
 

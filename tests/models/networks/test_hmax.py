@@ -195,7 +195,7 @@ def test_a_template_answers_one_to_its_own_image(net: HMAX):
     template = net.get_buffer("s2_4")[7]
     c1 = [torch.zeros((1, 4, 20, 20)) for _ in range(8)]
     c1[3][0, :, 5:9, 11:15] = template
-    there, anywhere = net._templates_found(c1, 4)
+    there, anywhere = net._match_templates(c1, 4)
     assert float(anywhere[0, 7]) == pytest.approx(1, abs=1e-5)
     row, column = np.unravel_index(int(there[0, 7].argmax()), (7, 7))
     assert (row, column) == (2, 4)  # of 7 places over 20 units, around unit (7, 13)

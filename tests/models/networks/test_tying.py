@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.core import models
-from brainmark.models.networks.tying import Repeated, tied
+from brainmark.models.networks.tying import Repeated, tie
 from brainmark.models.subjects.vision import Readout, VisionSubject
 
 
@@ -37,7 +37,7 @@ def stage(blocks: int = 4) -> nn.Sequential:
 
 def test_a_tied_network_computes_what_one_with_equal_weights_does():
     network = stage()
-    once = tied(network)
+    once = tie(network)
     assert [type(m).__name__ for m in once.children()] == ["Conv2d", "Repeated", "Flatten"]
     with torch.inference_mode():
         torch.testing.assert_close(once(picture(2, 3, 8, 8)), network(picture(2, 3, 8, 8)))
@@ -45,20 +45,20 @@ def test_a_tied_network_computes_what_one_with_equal_weights_does():
 
 def test_it_has_the_weights_of_one_block_and_the_normalisation_of_all():
     network = stage()
-    convolutions = [m for m in tied(network).modules() if isinstance(m, nn.Conv2d)]
-    norms = [m for m in tied(network).modules() if isinstance(m, nn.BatchNorm2d)]
+    convolutions = [m for m in tie(network).modules() if isinstance(m, nn.Conv2d)]
+    norms = [m for m in tie(network).modules() if isinstance(m, nn.BatchNorm2d)]
     assert len(convolutions) == 2 and len(norms) == 4
 
 
 def test_the_network_itself_is_left_as_it_is():
     network = stage()
     names = [name for name, _ in network.named_modules()]
-    tied(network)
+    tie(network)
     assert [name for name, _ in network.named_modules()] == names
 
 
 def test_each_run_is_a_call_of_the_block():
-    once, calls = tied(stage()), 0
+    once, calls = tie(stage()), 0
 
     def count(*_: object) -> None:
         nonlocal calls
@@ -72,7 +72,7 @@ def test_each_run_is_a_call_of_the_block():
 @pytest.mark.parametrize("times", [1, 3, 6])
 def test_blocks_may_run_more_or_less_often(times: int):
     network = stage()
-    other = tied(network, times)
+    other = tie(network, times)
     layers = list(network)
     expected = picture(1, 3, 8, 8)
     with torch.inference_mode():
@@ -82,7 +82,7 @@ def test_blocks_may_run_more_or_less_often(times: int):
 
 
 def test_every_run_trains_the_shared_weights_and_its_own_statistics():
-    once = tied(stage()).train()
+    once = tie(stage()).train()
     repeated = cast(Repeated, once.get_submodule("1"))
     before = cast(Tensor, repeated.get_submodule("norms.2.0").running_mean).clone()
     once(picture(4, 3, 8, 8)).square().sum().backward()
@@ -96,7 +96,7 @@ def test_groups_of_layers_are_found():
     second = nn.Conv2d(4, 4, 3, padding=1)
     second.load_state_dict(first.state_dict())
     network = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.MaxPool2d(2), nn.MaxPool2d(2))
-    once = tied(network)
+    once = tie(network)
     assert list(dict(once.named_children())) == ["0", "4", "5"]
     with torch.inference_mode():
         torch.testing.assert_close(once(picture(1, 4, 8, 8)), network(picture(1, 4, 8, 8)))
@@ -105,12 +105,12 @@ def test_groups_of_layers_are_found():
 def test_blocks_with_another_stride_are_not_tied():
     network = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, stride=2, padding=1))
     with pytest.raises(ValueError, match="no two equal blocks"):
-        tied(network)
+        tie(network)
 
 
 def test_a_network_within_a_network_is_tied():
     network = nn.ModuleDict({"stem": nn.Conv2d(3, 4, 3), "stage": stage()})
-    assert isinstance(tied(network).get_submodule("stage.1"), Repeated)
+    assert isinstance(tie(network).get_submodule("stage.1"), Repeated)
 
 
 def test_the_registered_network_runs_the_block_of_each_stage_as_often_as_it_says():

@@ -24,7 +24,7 @@ from brainmark.core import (
     check_answer,
     models,
 )
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 from brainmark.models.sources.checkpoint import FACTS, TextCheckpoint, TextFacts, checkpoint_at  # fmt: skip
 from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.models.sources.torch_libraries import transformers
@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "toy"
     tokenizer = learn_tokenizer(["The old man saw the sea.", "And a man left."], 280)
     for step in (0, 8):
-        with seeded(step):
+        with draw_from(step):
             network = make_gpt(RECIPE, tokenizer)
         facts = TextFacts(RECIPE.to_dict(), 0, 1, step, 8, step * 64, {"held_out": 3.0})
         save_checkpoint(folder / "checkpoints" / f"{step:06d}", network, tokenizer, facts)

@@ -20,7 +20,7 @@ from brainmark.models.activations.hooks import ALL, OUTPUT, all_calls, check_wei
 from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, needs_gradients
 from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
-from brainmark.models.networks.seeds import draws_from
+from brainmark.models.networks.seeds import draw_from
 from brainmark.models.sources.arguments import a_module_of, check_count
 
 _USABLE = 0.8  # share of the free memory that a run may plan for
@@ -71,12 +71,12 @@ class Extractor:
         """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
         sample = self._sample(media)[0]
         try:
-            with evaluation_mode(self.module, torch.no_grad), draws_from():
+            with evaluation_mode(self.module, torch.no_grad), draw_from():
                 return all_calls(self.module, sample)
         except RuntimeError as error:
             if not needs_gradients(error):
                 raise
-        with evaluation_mode(self.module, torch.enable_grad), draws_from():
+        with evaluation_mode(self.module, torch.enable_grad), draw_from():
             return all_calls(self.module, sample)
 
     def probe(self, media: Media, layers: Layers) -> Probe:
@@ -88,7 +88,7 @@ class Extractor:
         size, found = bytes_of(prepared), None
         for mode in (torch.inference_mode, torch.enable_grad):
             try:
-                with evaluation_mode(self.module, mode), draws_from(), keep_heap(), self._precision():
+                with evaluation_mode(self.module, mode), draw_from(), keep_heap(), self._precision():
                     found = planning.probe(self.module, sample, names, mode)
                 break
             except RuntimeError as error:

@@ -18,7 +18,7 @@ from brainmark.models.activations.batches import Batch
 from brainmark.models.activations.hooks import EnoughSeen, Watch, arguments, find_calls
 from brainmark.models.activations.plan import Mode, Plan, Probe, check_stimuli, versions
 from brainmark.models.activations.reductions import Reduction
-from brainmark.models.networks.seeds import draws_from
+from brainmark.models.networks.seeds import draw_from
 
 _NOTHING = 1e-6  # values that may be what rounding left of numbers near one
 _ALONE = 0.05  # of the length of a layer's answer: a stimulus alone and among others differ by less, by rounding
@@ -79,7 +79,7 @@ class Run:
     def open(self) -> Generator[None]:
         """Return a context in which batches pass: hooks are attached, and the heap is kept from one to the next."""
         try:
-            with self.watch.attach(), keep_heap(), draws_from():
+            with self.watch.attach(), keep_heap(), draw_from():
                 yield
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
@@ -118,7 +118,7 @@ class Run:
             return contextlib.nullcontext()
         seeds = [_stimulus_seed(self.seed, digest) for digest in self.batch.digests]
         if not isinstance(self.module, Stochastic):
-            return draws_from(seeds[0])
+            return draw_from(seeds[0])
         self.module.reseed(seeds + seeds[-1:] * (self.batch.passing - len(seeds)))
         return contextlib.nullcontext()
 

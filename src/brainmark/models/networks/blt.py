@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from brainmark.models.networks.recurrence import Area, Order, unroll
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 
 Kind = Literal["B", "BL", "BT", "BLT"]
 AREAS = ("V1", "V2", "V4", "IT")
@@ -83,7 +83,7 @@ def blt(kind: Kind, seed: int = 0, channels: Sequence[int] = CHANNELS, steps: in
     connections one step is taken, otherwise `steps`, with one of delay from area to area.
     """
     areas: dict[str, Area] = {}
-    with seeded(seed):
+    with draw_from(seed):
         for index, (name, width) in enumerate(zip(AREAS, channels, strict=True)):
             if index == 0:
                 feed: nn.Module = _draw_weights(nn.Conv2d(3, width, 7, 4, 3))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional
 
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 
 
 class Residual(nn.Module):
@@ -130,7 +130,7 @@ def make_network(name: str, seed: int = 0) -> Network:
     KeyError : no network of this name.
     """
     maker = NETWORKS[name]
-    with seeded(seed):
+    with draw_from(seed):
         return maker().eval()
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmark.models.networks.recurrence import Area, Order, unroll
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 
 AREAS = ("V1", "V2", "V4", "IT")
 CHANNELS = (64, 128, 256, 512)
@@ -27,7 +27,7 @@ def cornet(kind: Kind, seed: int = 0) -> nn.Module:
 
     Input (stimuli, 3, rows, columns), normalised as usual for ImageNet; output (stimuli, 1000) logits.
     """
-    with seeded(seed):
+    with draw_from(seed):
         if kind == "Z":
             return _draw_z(cornet_z())
         if kind == "S":

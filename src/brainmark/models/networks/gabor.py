@@ -38,14 +38,14 @@ class GaborDesign:
         return np.arange(self.orientations) * 180.0 / self.orientations
 
     @property
-    def padded(self) -> int:
+    def extent(self) -> int:
         """Pixels of the field of view with its margins."""
         return self.size + 2 * self.margin
 
     @property
     def lattice(self) -> int:
         """Positions of cells across the padded field."""
-        return self.padded // self.stride
+        return self.extent // self.stride
 
     def __post_init__(self) -> None:
         if self.size % self.stride or self.margin % self.stride:
@@ -124,8 +124,8 @@ class GaborBank(nn.Module):
         """
         filters = self.get_buffer(name)
         support, lattice = filters.shape[-1], self.design.lattice
-        index = _central(support, self.design.padded, spectrum.device)
-        part = spectrum[:, index[:, None], index] if support < self.design.padded else spectrum
+        index = _central(support, self.design.extent, spectrum.device)
+        part = spectrum[:, index[:, None], index] if support < self.design.extent else spectrum
         product = part.unsqueeze(1) * filters
         folds = support // lattice
         if folds > 1:
@@ -144,7 +144,7 @@ def _central(support: int, size: int, device: torch.device) -> Tensor:
 
 def _frequencies(design: GaborDesign, support: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Horizontal and vertical frequency (down positive), in cycles per degree, and the shift to the tiles' centres."""
-    cycles = np.fft.fftfreq(support, 1 / support) / design.padded  # cycles per pixel
+    cycles = np.fft.fftfreq(support, 1 / support) / design.extent  # cycles per pixel
     shift = np.exp(2j * np.pi * cycles * (design.stride - 1) / 2)
     per_degree = cycles * design.size / design.degrees
     return per_degree[None, :], per_degree[:, None], shift[:, None] * shift[None, :]
@@ -153,9 +153,9 @@ def _frequencies(design: GaborDesign, support: int) -> tuple[np.ndarray, np.ndar
 def _spectra(design: GaborDesign, frequency: float) -> Tensor:
     """Analytic filters (orientation, support, support) of one frequency: one-sided, without response to DC."""
     spread = design.spread(frequency)
-    highest = (frequency + 3 * spread) * design.degrees / design.size * design.padded  # in steps of the FFT
+    highest = (frequency + 3 * spread) * design.degrees / design.size * design.extent  # in steps of the FFT
     doublings = max(0, math.ceil(math.log2(2 * highest / design.lattice)))
-    support = min(design.lattice * 2**doublings, design.padded)
+    support = min(design.lattice * 2**doublings, design.extent)
     across, down, shift = _frequencies(design, support)
     spectra: list[np.ndarray] = []
     for angle in np.radians(design.angles):

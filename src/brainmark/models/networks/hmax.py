@@ -81,7 +81,7 @@ class HMAX(nn.Module):
         best: list[Tensor] = []
         for side in (*LOCAL_PATCHES, *(p for p in PATCHES if p not in LOCAL_PATCHES)):
             parts = [
-                self._templates_found([m[i : i + _CHUNK] for m in c1], side) for i in range(0, len(images), _CHUNK)
+                self._match_templates([m[i : i + _CHUNK] for m in c1], side) for i in range(0, len(images), _CHUNK)
             ]
             local += [torch.cat([places for places, _ in parts])] if side in LOCAL_PATCHES else []
             best.append(torch.cat([anywhere for _, anywhere in parts]))
@@ -111,7 +111,7 @@ class HMAX(nn.Module):
             torch.maximum(inside, response, out=inside)
         return bands
 
-    def _templates_found(self, c1: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
+    def _match_templates(self, c1: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
         """Largest S2 responses to the templates of one side: in each place (n, template, 7, 7), and anywhere."""
         templates = self.get_buffer(f"s2_{side}")
         half = side // 2

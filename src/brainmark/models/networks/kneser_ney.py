@@ -140,10 +140,10 @@ class KneserNey:
         for level, node in zip(self.levels, contexts, strict=False):
             context = np.full(len(candidates), node)
             result = _mix(level, context, level.find(context, candidates, len(self.words)), result)
-        return np.where(self._spoken[candidates], result, -np.inf)
+        return np.where(self._is_word[candidates], result, -np.inf)
 
     @cached_property
-    def _spoken(self) -> np.ndarray:
+    def _is_word(self) -> np.ndarray:
         spoken = np.array([any(map(str.isalnum, word)) for word in self.words])
         return spoken if spoken.any() else np.arange(len(self.words)) > 0
 

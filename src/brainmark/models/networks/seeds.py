@@ -10,15 +10,7 @@ from brainmark.core.libraries import np, torch
 
 
 @contextmanager
-def seeded(seed: int) -> Generator[None]:
-    """Let torch draw from `seed` on the CPU; afterwards its generator is where it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def draws_from(seed: int | None = None) -> Generator[None]:
+def draw_from(seed: int | None = None) -> Generator[None]:
     """Let what uses the generators of torch, NumPy and Python draw from `seed`; afterwards they are where they were."""
     python, numbers = random.getstate(), np.random.get_state()
     # by name: without, torch warns where there are several
@@ -42,4 +34,4 @@ def twin(name: str, weights: str, seed: int, usual: str = "published") -> str:
     return f"{name}:random" if seed == 0 else f"{name}:random={seed}"
 
 
-__all__ = ["draws_from", "seeded", "twin"]
+__all__ = ["draw_from", "twin"]

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from brainmark.core.libraries import Image, np
 from brainmark.models.networks.gabor import LUMINANCE
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 
 DICTIONARY = Path(__file__).parent / "sparsecoding.png"  # tiles in rows of 16, mid grey is 0
 SIDE, ATOMS, ROW = 12, 192, 16
@@ -58,7 +58,7 @@ def learnt_dictionary() -> np.ndarray:
 
 def random_dictionary(seed: int) -> np.ndarray:
     """Return as many random patterns, each of mean 0 and norm 1."""
-    with seeded(seed):
+    with draw_from(seed):
         atoms = torch.randn(ATOMS, SIDE, SIDE, dtype=torch.float64).numpy()
     atoms = atoms - atoms.mean((1, 2), keepdims=True)
     return atoms / np.linalg.norm(atoms, axis=(1, 2), keepdims=True)

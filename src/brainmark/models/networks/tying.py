@@ -47,7 +47,7 @@ class Repeated(nn.Module):
         return f"times={len(self.norms) + 1}"
 
 
-def tied(network: nn.Module, times: int | None = None) -> nn.Module:
+def tie(network: nn.Module, times: int | None = None) -> nn.Module:
     """Return a copy of the network in which equal blocks in a row are one `Repeated` block.
 
     Looked for in every ``nn.Sequential``, from outside inwards: layers, or groups of layers such as convolution and
@@ -126,7 +126,7 @@ def _name_statistics(name: str, norm: nn.Module) -> Iterator[tuple[str, Tensor]]
 
 def tied_resnet50() -> nn.Module:
     """Return an untrained ResNet-50 whose equal blocks share weights: in each stage one runs 2, 3, 5 or 2 times."""
-    return tied(torchvision().models.resnet50(weights=None))
+    return tie(torchvision().models.resnet50(weights=None))
 
 
-__all__ = ["NORMS", "Repeated", "tied", "tied_resnet50"]
+__all__ = ["NORMS", "Repeated", "tie", "tied_resnet50"]

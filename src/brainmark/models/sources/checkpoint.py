@@ -140,7 +140,7 @@ class ImageCheckpoint(NetworkSource):
         if self.sha256 and (not self.path.is_file() or file_digest(self.path) != self.sha256):
             raise DataError(f"shipped checkpoint {self.path}: is missing or has other bytes; reinstall brainmark")
         network = self.build_untrained()
-        with _failing(f"{self.path}: its weights do not fit {self.history.network!r}"):
+        with _report(f"{self.path}: its weights do not fit {self.history.network!r}"):
             network.load_state_dict(load_safetensors(self.path))
         return network
 
@@ -192,21 +192,21 @@ class TextCheckpoint(NetworkSource):
         if self.sha256 and self.content() != self.sha256:
             raise DataError(f"shipped checkpoint {self.path}: has other bytes; reinstall brainmark")
         library = transformers()
-        with _failing(f"{self.path}: its configuration cannot be read"):
+        with _report(f"{self.path}: its configuration cannot be read"):
             config = library.GPT2Config.from_pretrained(self.path, local_files_only=True)
         return library.GPT2LMHeadModel(config).eval()
 
     def load_trained(self) -> nn.Module:
         """Return the network with the weights of the folder, in single precision. Raises DataError."""
         network = self.build_untrained()
-        with _failing(f"{self.path}: its network cannot be loaded"):
+        with _report(f"{self.path}: its network cannot be loaded"):
             weights = load_safetensors(self.path / "model.safetensors")
             network.load_state_dict({**weights, "lm_head.weight": weights["transformer.wte.weight"]})
         return network
 
     def tokenizer(self) -> Any:
         """Return its tokenizer. Raises DataError."""
-        with _failing(f"{self.path}: its tokenizer cannot be loaded"):
+        with _report(f"{self.path}: its tokenizer cannot be loaded"):
             return transformers().PreTrainedTokenizerFast.from_pretrained(self.path, local_files_only=True)
 
     @property
@@ -251,7 +251,7 @@ def checkpoint_at(path: Path, sha256: str = "") -> ImageCheckpoint | TextCheckpo
 
 
 @contextmanager
-def _failing(what: str) -> Generator[None]:
+def _report(what: str) -> Generator[None]:
     """Turn whatever reading damaged files raises into a DataError that says what could not be done."""
     try:
         yield

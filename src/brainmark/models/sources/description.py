@@ -100,7 +100,7 @@ class WeightsTable(BaseModel):
     prefix: str = ""
     mend: str | None = None
 
-    def published(self, folder: Path) -> PublishedWeights:
+    def locate(self, folder: Path) -> PublishedWeights:
         """Return the weights; files are looked for in `folder`."""
         file = folder / self.file if self.file else None
         return PublishedWeights(self.url, file, self.sha256, self.inside, self.prefix, self.mend)

@@ -19,7 +19,7 @@ from brainmark.core.libraries import nn
 from brainmark.core.registry import models
 from brainmark.core.vocabulary import DOMAINS
 from brainmark.models.activations.hooks import digest_of_weights
-from brainmark.models.networks.seeds import draws_from
+from brainmark.models.networks.seeds import draw_from
 from brainmark.models.sources.arguments import is_finite
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over
 from brainmark.models.sources.torch_libraries import with_torchvision
@@ -81,7 +81,7 @@ class Function(NetworkSource):
         """Return what it makes with these options, of which it is given those that it takes. Raises ModelError."""
         given = {n: v for n, v in options.items() if n in self.parameters}
         try:
-            with draws_from(options.get("seed", 0)):
+            with draw_from(options.get("seed", 0)):
                 made = with_torchvision(lambda: self.function(**self.arguments, **given))
         except BrainmarkError:
             raise
@@ -139,7 +139,7 @@ def _facts_of_made(module: str, name: str, function: Callable[[], Any]) -> dict[
     A subject states its own: ``domain`` ("language"; without it "vision"), ``degrees``, ``regions``.
     """
     del module, name
-    with warnings.catch_warnings(), draws_from(0):
+    with warnings.catch_warnings(), draw_from(0):
         warnings.simplefilter("ignore")
         try:
             thing: Any = with_torchvision(function)

@@ -14,7 +14,7 @@ from brainmark.core.errors import DataError, MissingDependency
 from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import NetworkSource, configuration, digest_over, fetching, not_published
+from brainmark.models.sources.source import NetworkSource, configuration, digest_over, fetching, missing_weights
 from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import digest_of_tokenizer
 from brainmark.models.subjects.vision import Head
@@ -56,7 +56,7 @@ class Transformers(NetworkSource):
     def load_trained(self) -> nn.Module:
         """Return it with the weights of the hub."""
         if self.hub is None:
-            raise not_published(f"this {self.model}")
+            raise missing_weights(f"this {self.model}")
         model = getattr(torch_libraries.transformers(), self.model)
         with fetching(f"the weights of the {self.model} {self.hub}", f"https://huggingface.co/{self.hub}"):
             return _answer_with(model.from_pretrained(self.hub), (self.answer,), self.skip)
@@ -100,7 +100,7 @@ class Hub(NetworkSource):
     def build_untrained(self) -> nn.Module:
         """Return it as transformers initialises it; even that needs the configuration."""
         config = self._load("AutoConfig", "configuration")
-        return self._answering(self._class(config).from_config(config))
+        return self._give_answer(self._class(config).from_config(config))
 
     def load_trained(self) -> nn.Module:
         """Return it with its weights; a network that reads in single precision."""
@@ -108,7 +108,7 @@ class Hub(NetworkSource):
         options = {"dtype": torch.float32} if self.reads() else {}
         with fetching(f"the weights of {self.repository}", self._page), _without_bars():
             made = self._class(config).from_pretrained(self.repository, revision=self.revision, **options)
-        return self._answering(made)
+        return self._give_answer(made)
 
     def tokenizer(self) -> Any:
         """Return its tokenizer."""
@@ -208,7 +208,7 @@ class Hub(NetworkSource):
     def _classifies(self, config: Any) -> bool:
         return any(n.endswith("ForImageClassification") for n in config.architectures or ())
 
-    def _answering(self, network: nn.Module) -> nn.Module:
+    def _give_answer(self, network: nn.Module) -> nn.Module:
         if self.reads():
             return network
         tower = getattr(network, "vision_model", network)

@@ -109,7 +109,7 @@ class DescribedModel:
         for layer in told.without:
             module.set_submodule(layer, nn.Identity())
         if own and told.weights:
-            told.weights.published(self.folder).put_into(module)
+            told.weights.locate(self.folder).put_into(module)
         return made
 
 
@@ -123,9 +123,9 @@ def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, 
     if isinstance(made, nn.Module) and source.reads():
         made = made, source.tokenizer
     if reader := as_reader(made):
-        return _reading(identifier, *reader, source, told)
+        return _read_with(identifier, *reader, source, told)
     if isinstance(made, nn.Module) and not performs(made) and not lacks_tokenizer(made):
-        return _seeing(identifier, made, source, told)
+        return _see_with(identifier, made, source, told)
     try:
         subject = as_subject(made, identifier)
     except TypeError as error:
@@ -136,7 +136,7 @@ def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, 
     return dataclasses.replace(subject, **told) if told and replaceable else subject
 
 
-def _seeing(identifier: str, network: nn.Module, source: NetworkSource, told: Mapping[str, Any]) -> VisionSubject:
+def _see_with(identifier: str, network: nn.Module, source: NetworkSource, told: Mapping[str, Any]) -> VisionSubject:
     """Return a network as a subject that sees; without `regions` a warning says which layers were chosen by depth."""
     fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.preprocessing()}
     size = told.get("size", fields["size"])
@@ -153,7 +153,7 @@ def _seeing(identifier: str, network: nn.Module, source: NetworkSource, told: Ma
     return VisionSubject(identifier, network, **{**fields, **told})
 
 
-def _reading(
+def _read_with(
     identifier: str, network: nn.Module, tokenizer: Any, source: NetworkSource, told: Mapping[str, Any]
 ) -> LanguageSubject:
     """Return a network as a subject that reads, from its block at `DEPTH` if no regions are told.

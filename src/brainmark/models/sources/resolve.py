@@ -30,7 +30,7 @@ from brainmark.models.sources.checkpoint import ImageCheckpoint, TextCheckpoint
 from brainmark.models.sources.model import DEGREES, DescribedModel, build, factory
 from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, ModelEntry, card_for, find_source
 from brainmark.models.sources.source import Maker
-from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe_like, described
+from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe, describe_like
 from brainmark.models.sources.torch_libraries import need_torch
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.word_vectors import read_vectors, vector_subject
@@ -51,7 +51,7 @@ def find_model(name: str) -> ModelEntry | None:
         return _twin(match["base"], int(match["seed"] or 0))
     path, _, member = name.partition("#")
     if path.endswith(".toml"):
-        return described(name, Path(path), member)
+        return describe(name, Path(path), member)
     if name.startswith(CHECKPOINT):
         return _checkpoint(name)
     library, _, rest = name.partition("/")
@@ -59,11 +59,11 @@ def find_model(name: str) -> ModelEntry | None:
         return _vectors(name, Path(rest))
     if (library in LIBRARIES and rest) or name.endswith(".pt2") or FUNCTION.fullmatch(name):
         beside = Path(name).with_suffix(".toml") if name.endswith(".pt2") else None
-        return beside_program(name, beside) if beside and beside.is_file() else _found(name)
+        return beside_program(name, beside) if beside and beside.is_file() else _find(name)
     return None
 
 
-def _found(name: str) -> ModelEntry:
+def _find(name: str) -> ModelEntry:
     """Return a network of a source; its layers are chosen by depth unless they are given as an option."""
     need_torch()
     source = find_source(name)

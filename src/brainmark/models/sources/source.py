@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from brainmark.core.errors import DataError, InvalidModel
 from brainmark.core.libraries import nn
-from brainmark.models.networks.seeds import seeded
+from brainmark.models.networks.seeds import draw_from
 
 USUAL: Mapping[str, Any] = {"weights": "published", "seed": 0}
 """Options of a network that has trained weights, with what they are if nothing is said."""
@@ -60,14 +60,14 @@ class NetworkSource:
 
     def load_trained(self) -> nn.Module:
         """Return the network with its published weights, or raise DataError that says where they would come from."""
-        raise not_published("this network")
+        raise missing_weights("this network")
 
     def make(self, options: Mapping[str, Any]) -> Any:
         """Return the network with these options; random weights depend on the seed alone."""
         weights = options.get("weights", "published")
         if weights not in ("published", "random"):
             raise InvalidModel(f"weights is {weights!r}; give 'published' or 'random'")
-        with seeded(options.get("seed", 0)):  # an architecture draws its weights also when they are then replaced
+        with draw_from(options.get("seed", 0)):  # an architecture draws its weights also when they are then replaced
             network = self.build_untrained() if weights == "random" else self.load_trained()
         return network.eval()
 
@@ -127,7 +127,7 @@ def configuration(network: object) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in ("_name_or_path", "transformers_version")}
 
 
-def not_published(what: str) -> DataError:
+def missing_weights(what: str) -> DataError:
     """Return the error that there are no weights for torch."""
     return DataError(f"no weights of {what} are published that torch can read; {UNTRAINED}")
 
@@ -175,5 +175,6 @@ def _can_reach(url: str) -> bool:
 
 
 __all__ = [
-    "UNTRAINED", "USUAL", "Maker", "NetworkSource", "configuration", "digest_over", "fetching", "hub", "not_published",
+    "UNTRAINED", "USUAL", "Maker", "NetworkSource", "configuration", "digest_over", "fetching", "hub",
+    "missing_weights",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import nn
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import NetworkSource, fetching, not_published
+from brainmark.models.sources.source import NetworkSource, fetching, missing_weights
 from brainmark.models.subjects.vision import Head
 
 
@@ -49,7 +49,7 @@ class Timm(NetworkSource):
         """Return it with timm's weights."""
         config = self.config
         if config is None or not (config.hf_hub_id or config.url):
-            raise not_published(f"timm's {self.name}")
+            raise missing_weights(f"timm's {self.name}")
         with fetching(f"the weights of timm's {self.name}", f"https://huggingface.co/{config.hf_hub_id or config.url}"):
             return torch_libraries.timm().create_model(self.name, pretrained=True, **self.arguments)
 

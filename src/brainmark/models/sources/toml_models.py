@@ -75,7 +75,7 @@ def describe_like(path: Path, table: Mapping[str, Any]) -> Description:
     return _description(path, str(table[LIKE]), _complete(path, "", dict(table), families))
 
 
-def described(name: str, path: Path, member: str) -> ModelEntry:
+def describe(name: str, path: Path, member: str) -> ModelEntry:
     """Return the model `member` of a file; without it, the only one. Raises what `read` raises, and UnknownName."""
     found = read(path)
     if not member and len(found) == 1:
@@ -216,4 +216,4 @@ def _check_layers(path: Path, member: str, subject: Subject) -> None:
                 raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)
 
 
-__all__ = ["ZOO_FILE", "beside_program", "describe_like", "described", "in_file", "read"]
+__all__ = ["ZOO_FILE", "beside_program", "describe", "describe_like", "in_file", "read"]
