@@ -206,3 +206,15 @@ def test_ctrl_c_leaves_nothing_half_written_and_says_how_to_go_on(tmp_path):
     assert "the same command continues" in " ".join(said.split())
     assert not list(home.rglob("*.part"))
     assert len(list(home.rglob("*.json"))) >= 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list", "models"]])
+def test_help_and_lists_load_no_array_library_and_no_figures(words):
+    code = (
+        "import sys\nfrom brainmark.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'scipy', 'torch', 'xarray', 'matplotlib', 'jinja2'} & set(sys.modules)\n"
+        "print(*sorted(heavy), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""

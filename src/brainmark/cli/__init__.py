@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
-    from brainmark.cli.app import run
+    from brainmark.cli.app import run  # all commands are loaded only when one is run
 
     run()

@@ -23,6 +23,7 @@ from brainmark.core import registry
 from brainmark.core.errors import UnknownName
 from brainmark.core.score import Failure
 from brainmark.core.tree import Node
+from brainmark.models.sources.toml_models import in_file
 from brainmark.run.scoring import Layers, Outcome, score_all
 from brainmark.run.stamp import data_origin
 
@@ -85,11 +86,7 @@ def score(
     """
     if verbose:
         print_log()
-    wanted = list(models)
-    if models_file is not None:
-        from brainmark.models.sources.toml_models import in_file  # it loads torch
-
-        wanted = in_file(models_file, wanted)
+    wanted = list(models) if models_file is None else in_file(models_file, models)
     chosen = select_names(registry.models, wanted)
     if random_weights:
         chosen = select_names(registry.models, [n if ":random" in n else f"{n}:random" for n in chosen])
