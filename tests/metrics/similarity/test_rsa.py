@@ -115,7 +115,7 @@ def test_refusals(features: np.ndarray) -> None:
         rdm()(recording(features[:-1]), target)
     with pytest.raises(InvalidMeasurement, match="not symmetric"):
         rdm()(recording(features), target + np.triu(np.ones((30, 30)), 1))
-    with pytest.raises(InvalidMeasurement, match="presentation, other"):
+    with pytest.raises(InvalidMeasurement, match="populations are compared as"):
         rdm()(recording(features), recording(features).expand_dims("time_bin"))
     with pytest.raises(InvalidMeasurement, match="at least two subjects"):
         rdm_ceiling()(target)

@@ -119,7 +119,7 @@ def test_refusals() -> None:
         dynamic_similarity()(recording(np.ones((4, 5, 3))), recording(np.ones((4, 5, 3))))
     with pytest.raises(InvalidMeasurement, match="presentations and time bins"):
         dynamic_similarity()(recording(values[1:]), recording(values))
-    with pytest.raises(InvalidMeasurement, match="dynamics need"):
+    with pytest.raises(InvalidMeasurement, match="populations are compared as"):
         dynamic_similarity()(recording(values).isel(time_bin=0), recording(values))
     holed = values.copy()
     holed[:, 0] = np.nan

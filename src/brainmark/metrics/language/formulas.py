@@ -150,7 +150,7 @@ class _Reader:
             case ast.Name(id=name):
                 cell = self.cells[int(name[1:])]
                 return (lambda surprisals: surprisals[cell]), False
-            case ast.Constant(value=number):
+            case ast.Constant(value=int() | float() as number):
                 return (lambda _: np.asarray(float(number))), False
             case ast.List(elts=[inside]):
                 return self.read(inside)

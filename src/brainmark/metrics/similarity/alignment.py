@@ -107,10 +107,10 @@ def cka(
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
         linear = kernel == "linear"
-        kernels = [_kernel(side) if linear else gaussian_kernel(side, width) for side in (x, y)]
+        k, m = (_kernel(side) if linear else gaussian_kernel(side, width) for side in (x, y))
 
         def statistic(counts: np.ndarray) -> np.ndarray:
-            return resampled_cka(*kernels, counts, unbiased)
+            return resampled_cka(k, m, counts, unbiased)
 
         return resample(
             statistic,
@@ -213,7 +213,7 @@ def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten
         return np.nan
     weight = count[drawn, None] / count.sum()
     scaled = [np.sqrt(weight) * (side[drawn] - (weight * side[drawn]).sum(axis=0)) for side in (x, y)]
-    return procrustes_similarity(*scaled, whiten, centred=True)
+    return procrustes_similarity(scaled[0], scaled[1], whiten, centred=True)
 
 
 def _pair(

@@ -58,6 +58,7 @@ def solution_times(
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         check_filled(prediction, "prediction")
         check_filled(target, "target")
+        check_numbers(target.values, "target", missing=True)
         if set(prediction.dims) != {"presentation", "neuroid", "time_bin"}:
             raise InvalidMeasurement(
                 f"solution times need (presentation, neuroid, time_bin), not {tuple(prediction.dims)}"
