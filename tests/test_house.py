@@ -151,13 +151,13 @@ def test_a_room_without_a_place_is_found(tmp_path: Path) -> None:
 # --- the source ------------------------------------------------------------------------------------------------------
 
 # Limits that may fall and never rise. They say how far the tree is from 0.
-MOST_INNER_IMPORTS = 18  # import statements inside functions
-MOST_UNEXPLAINED_IMPORTS = 18  # of these, without a comment on the line or the line before
-MOST_PARTICIPLES = 155  # functions named by what was done instead of by what they do
-MOST_REPEATED_CLASSES = 4  # names of classes that stand in several modules
+MOST_INNER_IMPORTS = 11  # import statements inside functions
+MOST_UNEXPLAINED_IMPORTS = 0  # of these, without a comment on the line or the line before
+MOST_PARTICIPLES = 61  # functions named by what was done instead of by what they do
+MOST_REPEATED_CLASSES = 2  # names of classes that stand in several modules
 MOST_CYCLES = 1  # groups of modules that import one another in a circle
 MOST_BRAINSCORE_IMPORTS = 0  # imports of the plug-in brainmark.brainscore from outside
-LEAST_MIRRORED = 0.40  # share of modules with a test at the mirrored path; this one may rise and never fall
+LEAST_MIRRORED = 0.58  # share of modules with a test at the mirrored path; this one may rise and never fall
 
 IRREGULAR = {
     "begun", "bound", "broken", "built", "chosen", "cut", "done", "drawn", "fed", "found", "given", "gone", "hidden",
@@ -178,7 +178,18 @@ VERBS = {
 }  # end like a participle
 ADJECTIVES = {
     "shuffled": "a kind of control, named as on the cards",
-    "untrained_twin": "a kind of control, named as on the cards",
+    "shuffled_within_label": "the same",
+    "untrained_twin": "the same",
+    "named_modules": "the name of torch",
+    "broken_answers_are_refused": "a rule of the conformance suite, which is a sentence",
+    "published_accuracy": "the metric as Brain-Score computes it; accuracy is taken",
+    "published_error_consistency": "the same",
+    "published_pearsonr": "the same",
+    "published_solution_times": "the same",
+    "unbiased_cka": "the name of a metric",
+    "weighted_mean": "the name of a statistic",
+    "weighted_pearson": "the name of a statistic",
+    "explained_variance": "the name of a statistic",
 }
 
 
@@ -221,6 +232,11 @@ def unexplained(source: str) -> list[int]:
         else:
             bare.append(node.lineno)
     return bare
+
+
+def is_data(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it is a property, which is read like an attribute."""
+    return any(ast.unparse(decorator).endswith("property") for decorator in function.decorator_list)
 
 
 def is_participle(name: str) -> bool:
@@ -270,7 +286,8 @@ def test_imports_elsewhere_have_a_reason() -> None:
 
 
 def test_functions_are_verbs() -> None:
-    found = [f"{m}.{f.name}" for m, tree in trees().items() for f in functions(tree) if is_participle(f.name)]
+    verbs = [(module, f.name) for module, tree in trees().items() for f in functions(tree) if not is_data(f)]
+    found = [f"{module}.{name}" for module, name in verbs if is_participle(name)]
     assert len(found) <= MOST_PARTICIPLES, "\n".join(found)
 
 

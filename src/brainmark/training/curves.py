@@ -47,7 +47,8 @@ def save_png(log: Log, title: str, path: Path) -> bool:
 
     Returns False if matplotlib (extra ``report``) is not installed.
     """
-    try:  # an extra; a picture is drawn where it is there
+    try:
+        # matplotlib comes with an extra; without it there is no picture
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
