@@ -46,7 +46,7 @@ STUDY = Study(
 )
 
 
-class Property(NamedTuple):
+class TuningProperty(NamedTuple):
     """A property of a cell: what it is, in which unit, from which fields of the file: field / divisor - less.
 
     `compared` says in the summary of its benchmark what is distributed; None: there is no benchmark.
@@ -61,34 +61,34 @@ class Property(NamedTuple):
 
 
 PROPERTIES = {
-    "circular_variance": Property(
+    "circular_variance": TuningProperty(
         "circular variance of the orientation tuning curve (0: one orientation, 1: none preferred)", "1", "orivar",
         compared="circular variance of orientation tuning",
     ),
-    "orientation_bandwidth": Property(
+    "orientation_bandwidth": TuningProperty(
         "half width of orientation tuning at 1/sqrt(2) of the peak, as published (up to 180)", "degrees", "bw",
         compared="the half width of orientation tuning at 1/sqrt(2) of the peak",
     ),
-    "orthogonal_preferred": Property(
+    "orthogonal_preferred": TuningProperty(
         "response at the orientation orthogonal to the preferred one, as a share of the response at the preferred one",
         "1", "po", compared="the response at the orientation orthogonal to the preferred one, over that at it,",
     ),
-    "orthogonal_less_variance": Property(
+    "orthogonal_less_variance": TuningProperty(
         "response at the orthogonal orientation, as a share of that at the preferred one, less circular variance",
         "1", "po", less="orivar",
         compared="the same share, less circular variance: two measures of selectivity compared,",
     ),
-    "modulation_ratio": Property(
+    "modulation_ratio": TuningProperty(
         "F1/F0: first harmonic over mean rate, best grating", "1", "maxfirst", "maxdc",
         compared="the modulation by drifting gratings (F1/F0)",
     ),
-    "max_dc": Property(
+    "max_dc": TuningProperty(
         "mean rate at the best orientation", "spikes/s", "maxdc",
         compared="the mean rate at the best grating, with the model's median mapped on that of the cells,",
     ),
-    "min_dc": Property("mean rate at the worst orientation", "spikes/s", "mindc"),
-    "max_ac": Property("first harmonic of the rate, best grating", "spikes/s", "maxfirst"),
-    "spontaneous": Property("spontaneous rate", "spikes/s", "spont"),
+    "min_dc": TuningProperty("mean rate at the worst orientation", "spikes/s", "mindc"),
+    "max_ac": TuningProperty("first harmonic of the rate, best grating", "spikes/s", "maxfirst"),
+    "spontaneous": TuningProperty("spontaneous rate", "spikes/s", "spont"),
 }  # fmt: skip
 
 

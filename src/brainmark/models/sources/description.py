@@ -111,7 +111,7 @@ Channels = Annotated[tuple[float, float, float], BeforeValidator(_channels)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_list_to_tuple)]
 
 
-class Description(BaseModel):
+class ModelDescription(BaseModel):
     """One model of a file; the fields are explained in `brainmark.models.sources.toml_models`."""
 
     model_config = _EXACT
@@ -171,4 +171,4 @@ class Description(BaseModel):
         return ModelCard(**facts, summary=self.summary or "", regions=regions, degrees=self.degrees)
 
 
-__all__ = ["Description", "HeadTable", "ReadoutTable", "TimeTable", "WeightsTable"]
+__all__ = ["HeadTable", "ModelDescription", "ReadoutTable", "TimeTable", "WeightsTable"]

@@ -17,7 +17,7 @@ from brainmark.core.subject import Subject
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.arguments import lacks_tokenizer
 from brainmark.models.sources.depth import guess_layers
-from brainmark.models.sources.description import Description
+from brainmark.models.sources.description import ModelDescription
 from brainmark.models.sources.function import as_reader, performs
 from brainmark.models.sources.hub import Hub
 from brainmark.models.sources.source import USUAL, Maker, NetworkSource
@@ -62,7 +62,7 @@ class DescribedModel:
 
     name: str
     source: NetworkSource
-    told: Description
+    told: ModelDescription
     folder: Path
 
     @property

@@ -42,7 +42,7 @@ from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
-from brainmark.models.sources.description import Description, HeadTable, ReadoutTable, WeightsTable
+from brainmark.models.sources.description import HeadTable, ModelDescription, ReadoutTable, WeightsTable
 from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
 from brainmark.models.subjects.language import LanguageSubject
@@ -53,7 +53,7 @@ ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
 FAMILY, LIKE = "family", "like"
 
 
-def read(path: Path) -> dict[str, Description]:
+def read(path: Path) -> dict[str, ModelDescription]:
     """Return the models of a file by name.
 
     Raises
@@ -69,7 +69,7 @@ def read(path: Path) -> dict[str, Description]:
     return {name: _description(path, name, _complete(path, name, table, known)) for name, table in tables.items()}
 
 
-def describe_like(path: Path, table: Mapping[str, Any]) -> Description:
+def describe_like(path: Path, table: Mapping[str, Any]) -> ModelDescription:
     """Return the description of a table that is ``like`` a family of a file."""
     _, families = _tables_and_families(path)
     return _description(path, str(table[LIKE]), _complete(path, "", dict(table), families))
@@ -132,22 +132,22 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return {key: value for key, value in merged.items() if key != LIKE}
 
 
-def _description(path: Path, name: str, table: Any) -> Description:
+def _description(path: Path, name: str, table: Any) -> ModelDescription:
     try:
-        return Description.model_validate(table)
+        return ModelDescription.model_validate(table)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])  # not what it then lacks
         place = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
-            tables = (Description, ReadoutTable, HeadTable, WeightsTable)
+            tables = (ModelDescription, ReadoutTable, HeadTable, WeightsTable)
             known = [field for table in tables for field in table.model_fields]
             raise UnknownName(f"field of {path} [{name}]", ".".join(place), known) from None
         field = ".".join(place) or "the model"
         raise InvalidModel(f"{path} [{name}]: {field} is {first['input']!r}: {first['msg']}") from None
 
 
-def _entry(name: str, path: Path, member: str, told: Description) -> ModelEntry:
+def _entry(name: str, path: Path, member: str, told: ModelDescription) -> ModelEntry:
     folder = path.parent
     files = [path]
     if told.weights and told.weights.file:
@@ -180,7 +180,7 @@ def _entry(name: str, path: Path, member: str, told: Description) -> ModelEntry:
     return Entry("model", name, made, _card(name, path, member, told, source.facts()), content)
 
 
-def _card(name: str, path: Path, member: str, told: Description, facts: Mapping[str, Any]) -> ModelCard:
+def _card(name: str, path: Path, member: str, told: ModelDescription, facts: Mapping[str, Any]) -> ModelCard:
     """Return what a file says of a model, completed by what is known of its network."""
     domain = facts.get("domain", "vision")
     known: dict[str, Any] = {
