@@ -33,10 +33,10 @@ def test_ranks_are_those_of_scipy(kind: str) -> None:
 def test_keys_that_hide_an_order_are_put_right() -> None:
     # Neighbours differ by less than a 2^32nd of the range; runs of equal keys hold ties and disorder at once.
     values = np.repeat(np.linspace(0, 1, 15_000), 3) + GENERATOR.integers(0, 3, 45_000) * 1e-12
-    found = module._counted(values)
+    found = module._sort_by_counting(values)
     assert found is None  # too many: sorted by comparison
     values = np.append(values[:300], 2 + GENERATOR.random(60_000))
-    found = module._counted(values)
+    found = module._sort_by_counting(values)
     assert found is not None
     np.testing.assert_array_equal(found[0], np.argsort(values, kind="stable"))
     ordered = np.sort(values)

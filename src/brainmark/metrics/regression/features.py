@@ -73,10 +73,10 @@ def prepare(
         return x
     if isinstance(x, np.ndarray):
         check_kind(x, "features")
-    return _prepared(detached(x), dual, wide)
+    return _prepare(detached(x), dual, wide)
 
 
-def _prepared(x: Array, dual: bool | None, wide: bool) -> Features:
+def _prepare(x: Array, dual: bool | None, wide: bool) -> Features:
     if x.ndim != 2:
         raise InvalidMeasurement(f"features have {x.ndim} dimensions; expected (presentation, feature)")
     n, p = int(x.shape[0]), int(x.shape[1])

@@ -81,7 +81,7 @@ def matched_units(
     if partners == "best":
         chosen = _best(x, y, trains)
     else:
-        chosen = [like(_assigned(as_numpy(cross_correlation(x[rows], y[rows]))), x) for rows in trains]
+        chosen = [like(_assign(as_numpy(cross_correlation(x[rows], y[rows]))), x) for rows in trains]
     return xp.concat([x[like(f.test, x)][:, units] for f, units in zip(folds, chosen, strict=True)], axis=0)
 
 
@@ -91,14 +91,14 @@ def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
     Units pass in blocks that stay in the cache, whatever their number.
     """
     xp = namespace(x)
-    wanted = [_standardised(y[rows]) for rows in trains]
+    wanted = [_standardize(y[rows]) for rows in trains]
     best = [xp.full((y.shape[1],), -xp.inf, dtype=x.dtype, device=device(x)) for _ in trains]
     chosen = [xp.zeros(y.shape[1], dtype=xp.int64, device=device(x)) for _ in trains]
     step = max(64, _CACHED // max(x.shape[0], y.shape[1]))
     for start in range(0, x.shape[1], step):
         block = x[:, start : start + step]
         for k, rows in enumerate(trains):
-            units, varies = _standardised(block[rows])
+            units, varies = _standardize(block[rows])
             neuroids, known = wanted[k]
             r = transpose(neuroids) @ units
             r = xp.where(known[:, None] & varies, r, -1.0)
@@ -119,11 +119,11 @@ def cross_correlation(
     x, y = plain(x), plain(y)
     p, q = int(x.shape[1]), int(y.shape[1])
     check_memory(8 * (3 * p * q + 2 * len(x) * (p + q)), x, f"a correlation of {p} units with {q} neuroids")
-    (units, varies), (neuroids, known) = _standardised(x), _standardised(y)
+    (units, varies), (neuroids, known) = _standardize(x), _standardize(y)
     return namespace(x, y).where(varies[:, None] & known, transpose(units) @ neuroids, -1.0)
 
 
-def _standardised(a: Array) -> tuple[Array, Array]:
+def _standardize(a: Array) -> tuple[Array, Array]:
     """Columns of `a` (n, k) with mean 0 and length 1, and which of them vary (k,)."""
     xp = namespace(a)
     centred = a - xp.mean(a, axis=0)
@@ -133,7 +133,7 @@ def _standardised(a: Array) -> tuple[Array, Array]:
     return centred, ok
 
 
-def _assigned(r: Float[np.ndarray, "unit neuroid"]) -> Integer[np.ndarray, " neuroid"]:
+def _assign(r: Float[np.ndarray, "unit neuroid"]) -> Integer[np.ndarray, " neuroid"]:
 
     units, neuroids = scipy.optimize.linear_sum_assignment(r, maximize=True)
     return units[np.argsort(neuroids)]
@@ -221,7 +221,7 @@ def transport(r: Float[Array, "unit neuroid"]) -> Float[np.ndarray, "unit neuroi
     p, q = r.shape
     if p == q:
         plan = np.zeros((p, q))
-        plan[_assigned(r), np.arange(q)] = 1 / q
+        plan[_assign(r), np.arange(q)] = 1 / q
         return plan
 
     rows = scipy.sparse.kron(scipy.sparse.eye(p), np.ones((1, q)))

@@ -55,7 +55,7 @@ def linear_ckas(
     subsets : different rows of `x` and `y`, in any order; None: all.
     """
     fewest = 4 if unbiased else 2
-    x, y = _paired(x, y, fewest)
+    x, y = _pair(x, y, fewest)
     small = next((rows for rows in subsets if rows is not None and len(rows) < fewest), None)
     if small is not None:
         raise InvalidMeasurement(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
@@ -199,7 +199,7 @@ def procrustes_similarity(
     """
     if not 0 <= whiten <= 1:
         raise ValueError(f"whiten is between 0 and 1, not {whiten}")
-    x, y = (x, y) if centred else _paired(x, y, 2)
+    x, y = (x, y) if centred else _pair(x, y, 2)
     x, y = _whiten(x, whiten), _whiten(y, whiten)
     xp = array_namespace(x, y)
     size = (float(xp.sum(x * x)) * float(xp.sum(y * y))) ** 0.5
@@ -228,7 +228,7 @@ def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
     return vectors * xp.sqrt(xp.clip(values, min=0))
 
 
-def _paired(
+def _pair(
     x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus other"], fewest: int
 ) -> tuple[Float[Array, "stimulus neuroid"], Float[Array, "stimulus other"]]:
     """Check and centre two sets of patterns; whole numbers become float64."""
@@ -241,11 +241,11 @@ def _paired(
         raise InvalidMeasurement(f"{x.shape[0]} stimuli; at least {fewest} are needed")
     same = x is y
     xp = array_namespace(x, y)
-    x = _centred(xp, plain(x))
-    return x, x if same else _centred(xp, plain(y))
+    x = _centre(xp, plain(x))
+    return x, x if same else _centre(xp, plain(y))
 
 
-def _centred(xp: Any, x: Any) -> Any:
+def _centre(xp: Any, x: Any) -> Any:
     """Subtract the mean of each neuroid; neuroids that vary by less than the rounding of that mean become zero."""
     mean = xp.astype(xp.sum(x, axis=0, keepdims=True, dtype=xp.float64) / x.shape[0], x.dtype)
     rest = x - mean

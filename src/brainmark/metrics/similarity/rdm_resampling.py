@@ -43,10 +43,10 @@ def resampled_rdms(
         one, others = np.asarray(one, float), np.asarray(others, float)
         return _moments(one, others, counts, centred=compare == "pearson")
     if compare in ("spearman", "rho-a"):
-        return _ranked(upper(np.asarray(one, float)), upper(np.asarray(others, float)), counts, compare)
+        return _compare_ranks(upper(np.asarray(one, float)), upper(np.asarray(others, float)), counts, compare)
     if compare in ("whitened-pearson", "whitened-cosine"):
         return whitened_rdms(one, others, counts, centred=compare == "whitened-pearson")
-    return _expanded(one, others, counts, compare)
+    return _expand(one, others, counts, compare)
 
 
 def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
@@ -110,7 +110,7 @@ class _Order:
         return ranks if self.starts is None else ranks.take(self.group, axis=0)
 
 
-def _ranked(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+def _compare_ranks(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
     """Spearman or rho-a with the ranks computed anew for each draw; (draw, rdm)."""
     result = np.full((len(counts), len(others)), np.nan)
     rows, columns = np.triu_indices(counts.shape[1], 1)
@@ -204,7 +204,7 @@ def _same_pairs(one: np.ndarray, others: np.ndarray) -> list[list[int]]:
     return list(groups.values())
 
 
-def _expanded(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+def _expand(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
     """Any comparison, from the resampled RDMs themselves."""
     result = np.full((len(counts), len(others)), np.nan)
     rows, columns = np.triu_indices(counts.shape[1], 1)

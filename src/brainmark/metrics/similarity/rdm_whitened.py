@@ -33,10 +33,12 @@ def whitened_rdms(
     (draw, rdm); NaN where a draw leaves it undefined.
     """
     counts = np.asarray(counts, float)
-    return np.stack([_whitened(np.asarray(one, float), np.asarray(o, float), counts, centred) for o in others], axis=1)
+    return np.stack(
+        [_compare_whitened(np.asarray(one, float), np.asarray(o, float), counts, centred) for o in others], axis=1
+    )
 
 
-def _whitened(
+def _compare_whitened(
     one: Float[np.ndarray, "condition condition"],
     other: Float[np.ndarray, "condition condition"],
     counts: Real[np.ndarray, "draw condition"],
@@ -48,7 +50,7 @@ def _whitened(
     level = [side[known].mean() if centred and known.any() else 0.0 for side in (one, other)]
     x, y = (np.where(known, side - mean, 0.0) for side, mean in zip((one, other), level, strict=True))
     unit = known.astype(float)
-    solve = _closed if known.sum() == known.size - len(known) else _solved
+    solve = _solve_closed if known.sum() == known.size - len(known) else _solve_each
     sides = [x, y, unit]
     row_sums = [counts @ side for side in sides]
     solutions = [solve(sums, counts, unit) for sums in row_sums]
@@ -77,7 +79,7 @@ def _whitened(
     return np.where(defined, np.clip(xy / np.where(defined, length, 1), -1, 1), np.nan)
 
 
-def _closed(sums: np.ndarray, counts: np.ndarray, _: np.ndarray) -> np.ndarray:
+def _solve_closed(sums: np.ndarray, counts: np.ndarray, _: np.ndarray) -> np.ndarray:
     """Solve (2 I + M M') z = sums when all pairs of different conditions were measured, (draw, condition).
 
     M M' is diagonal (the degrees N - c) plus one between different conditions, so z = (sums - t) / (2 + N - 2 c) with
@@ -95,7 +97,7 @@ def _closed(sums: np.ndarray, counts: np.ndarray, _: np.ndarray) -> np.ndarray:
     return np.where(half, rest / np.where(half, counts, 1.0), z)
 
 
-def _solved(sums: np.ndarray, counts: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _solve_each(sums: np.ndarray, counts: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Solve the same system when some pairs are missing."""
     size = counts.shape[1]
     result = np.empty_like(sums)

@@ -121,7 +121,7 @@ def rdm(
     def metric(prediction: Recording, target: Recording) -> Comparison:
         prediction, target = recordings(prediction, target)
         check_pair(prediction, target)
-        prediction, target = _named(prediction, target)
+        prediction, target = _match_names(prediction, target)
         ids = np.asarray(target.coords["stimulus_id"].values).astype(str)
         model, notes = _model_rdm(prediction, ids, "squared_euclidean" if distance == "crossnobis" else distance)
         others, left_out = _target_rdms(target, distance)
@@ -163,7 +163,7 @@ def _recording_ceiling(
     shares = tuple(float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4))
     values, replicates = (
         _from_correlation(
-            _extrapolated([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares), compare
+            _extrapolate([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares), compare
         )
         for rows, used in ((slice(0, 1), halvings), (slice(1, None), 2))
     )
@@ -195,9 +195,7 @@ def _from_correlation(r: np.ndarray, compare: Compare) -> np.ndarray:
     return 2 / np.pi * np.arcsin(np.clip(r, -1, 1)) if compare == "tau-a" else r
 
 
-def _extrapolated(
-    halves: list[np.ndarray], quarters: list[np.ndarray], half_of: float, quarter_of: float
-) -> np.ndarray:
+def _extrapolate(halves: list[np.ndarray], quarters: list[np.ndarray], half_of: float, quarter_of: float) -> np.ndarray:
     """What the true RDM reaches with that of all trials, (draw,), from similarities between halves and quarters.
 
     With m trials, 1 / r - 1 = a / m + b / m^2: noise meets the signal, and itself. Neither term is negative.
@@ -289,7 +287,7 @@ def nili_bounds(
     return float(np.mean(below)), float(np.mean(above))
 
 
-def _named(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+def _match_names(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     """Conditions are matched by ``stimulus_id``; where one side has none, they are the same in the same order."""
     if all("stimulus_id" in side.coords for side in (prediction, target)):
         return prediction, target

@@ -54,15 +54,15 @@ def rank_products_among(
     x, y = _map(_Ranking, (one, other), len(one))
     place = np.empty_like(y.order)
     place[y.order] = np.arange(len(place), dtype=place.dtype)
-    across = _taken(place, x.order)  # where those that x sorts stand in the order of y
+    across = _take(place, x.order)  # where those that x sorts stand in the order of y
     del place
 
     def products(part: Callable[[], np.ndarray]) -> tuple[float, float, float]:
         chosen = part()
         of_y = y.doubled_ranks(chosen)
-        in_x = _taken(chosen, x.order)
+        in_x = _take(chosen, x.order)
         there = across[in_x]
-        return _sums_of_products(x.doubled_ranks(chosen)[in_x], _taken(of_y, there))
+        return _sums_of_products(x.doubled_ranks(chosen)[in_x], _take(of_y, there))
 
     return _map(products, parts, len(one))
 
@@ -71,14 +71,14 @@ class _Ranking:
     """Values in order, from which ranks among any of them follow without sorting again."""
 
     def __init__(self, values: np.ndarray) -> None:
-        self.order, tied = _sorted(values)
+        self.order, tied = _sort(values)
         self.starts, self.sizes = _runs(tied)
         self.members = _members(self.starts, self.sizes)
 
     def doubled_ranks(self, chosen: Bool[np.ndarray, " value"]) -> Integer[np.ndarray, " value"]:
         """Twice the midrank among the chosen values, less twice the mean rank; of all values, in their order."""
         kind = np.int32 if len(chosen) < _MANY else np.int64
-        seen = np.cumsum(_taken(chosen, self.order), dtype=kind)
+        seen = np.cumsum(_take(chosen, self.order), dtype=kind)
         count = int(seen[-1])
         before = np.where(self.starts > 0, seen[self.starts - 1], 0)
         of_ties = before + seen[self.starts + self.sizes - 1] - count
@@ -88,7 +88,7 @@ class _Ranking:
         return seen
 
 
-def _taken(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _take(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Return ``values[where]``; blocks spare a wide copy of narrow indices."""
     made = np.empty(len(where), values.dtype)
     for rows in _blocks(len(where)):
@@ -98,7 +98,7 @@ def _taken(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def _doubled_ranks(values: Bool[np.ndarray, " value"] | Real[np.ndarray, " value"]) -> Integer[np.ndarray, " value"]:
     """Twice the midrank of each value, less twice the mean rank: whole numbers."""
-    order, tied = _sorted(values)
+    order, tied = _sort(values)
     count = len(order)
     level = np.arange(1 - count, count + 1, 2, dtype=np.int32 if count < _MANY else np.int64)
     starts, sizes = _runs(tied)
@@ -109,9 +109,9 @@ def _doubled_ranks(values: Bool[np.ndarray, " value"] | Real[np.ndarray, " value
     return ranks
 
 
-def _sorted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sort(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices that sort the values, and the positions in that order whose value equals the next one."""
-    found = _counted(values) if _FEW <= len(values) < _MANY else None
+    found = _sort_by_counting(values) if _FEW <= len(values) < _MANY else None
     if found is None:
         order = np.argsort(values, kind="stable")
         ordered = values[order]
@@ -119,7 +119,7 @@ def _sorted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return found
 
 
-def _counted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _sort_by_counting(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Sort by two counting passes over 32-bit keys, then put right what the keys cannot tell apart.
 
     None: the values crowd into too few keys.
@@ -130,7 +130,7 @@ def _counted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     order = np.arange(len(keys), dtype=np.int32)
     for digit in range(2):
         keys, order = _by_digit(keys, order, digit)
-    return _told_apart(values, keys, order)
+    return _tell_apart(values, keys, order)
 
 
 def _by_digit(keys: np.ndarray, order: np.ndarray, digit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +161,7 @@ def _keys(values: np.ndarray) -> np.ndarray | None:
     return keys
 
 
-def _told_apart(values: np.ndarray, keys: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _tell_apart(values: np.ndarray, keys: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Sort the values whose keys are equal; those that are equal themselves stay in the order in which they stand."""
     alike = np.flatnonzero(keys[1:] == keys[:-1])
     before, after = values[order[alike]], values[order[alike + 1]]

@@ -142,7 +142,7 @@ def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceilin
     def over_volumes(target: xr.DataArray) -> Comparison:
         volumes = as_presentations(target)
         if nuisance:
-            design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardised(_nuisance(target, nuisance))])
+            design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardize(_nuisance(target, nuisance))])
             first = volumes.transpose("presentation", ...)
             flat = first.values.reshape(len(design), -1).astype(float)
             for rows, columns in measured_alike(flat):  # volumes that were not measured stay unknown
@@ -210,7 +210,7 @@ class UniqueInVolumes:
         if not self.nuisance:
             words = prediction.isel(neuroid=slice(0, 1)) if "neuroid" in prediction.dims else prediction
             nuisance = delayed(words.copy(data=np.ones(words.shape)), target, self.response)
-        nuisance = _standardised(nuisance)
+        nuisance = _standardize(nuisance)
         metric = UniqueVariance(
             {"nuisance": nuisance}, self.splits or FIVE_BLOCKS, self.resamples, self.seed, 8, self.block
         )
@@ -326,6 +326,6 @@ def _nuisance(target: xr.DataArray, names: Sequence[str]) -> Float[np.ndarray, "
     return np.stack(columns, axis=1) if columns else np.empty((target.sizes["time_bin"], 0))
 
 
-def _standardised(columns: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
+def _standardize(columns: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
     spread = columns.std(axis=0)
     return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

@@ -302,8 +302,8 @@ def _spatial_frequency(
     level = np.minimum(height / np.sqrt(2), fine.max(axis=0))
     step = fine_octaves[1] - fine_octaves[0]
     index = np.arange(len(fine))[:, None]
-    above = _reach(_shifted(fine, top + index), level) * step
-    below = _reach(_shifted(fine, top - index), level) * step
+    above = _reach(_shift(fine, top + index), level) * step
+    below = _reach(_shift(fine, top - index), level) * step
     width = above + below
     return {
         "preferred_spatial_frequency": np.where(silent, np.nan, 2**peak),
@@ -336,7 +336,7 @@ def _peak_between(
     return octaves[best] + shift, curve[best, each] * np.exp(rose)
 
 
-def _shifted(fine: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _shift(fine: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Rows of `fine` at `index` (row, neuroid); NaN beyond either end."""
     inside = (index >= 0) & (index < len(fine))
     return np.where(inside, np.take_along_axis(fine, np.clip(index, 0, len(fine) - 1), axis=0), np.nan)
