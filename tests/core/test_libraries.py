@@ -47,6 +47,12 @@ def test_without_torch_what_needs_it_says_what_to_install_and_the_rest_works():
     assert pixels.startswith("pixels | scored")
 
 
+def test_who_needs_a_library_is_named_by_the_block_that_knows():
+    inner, outer = say_what_to_install(), say_what_to_install("model 'x'")
+    with pytest.raises(MissingDependency, match="model 'x' needs torch; "), outer, inner:
+        raise ModuleNotFoundError("absent", name="torch")
+
+
 @pytest.mark.parametrize("name", ["somebodys_library", "torch.no_such_part", None])
 def test_other_import_errors_stay_as_they_are(name):
     with pytest.raises(ModuleNotFoundError, match="absent"), say_what_to_install("it"):

@@ -83,27 +83,28 @@ class MissingDependency(BrainmarkError, ImportError):
     kind = "environment"
 
     def __init__(self, library: str, extra: str | None, purpose: str) -> None:
-        wanted = library if extra is None else f"'brainmark[{extra}]'"
-        super().__init__(f"{purpose} needs {library}; install it with: pip install {wanted}")
+        called = library.replace("sklearn", "scikit-learn")
+        wanted = called if extra is None else f"'brainmark[{extra}]'"
+        super().__init__(f"{purpose} needs {called}; install it with: pip install {wanted}", name=library)
+        self.purpose = purpose
 
 
 @contextmanager
-def say_what_to_install(purpose: str, preferred: str = "vision") -> Generator[None]:
+def say_what_to_install(purpose: str = "this", preferred: str = "vision") -> Generator[None]:
     """Raise `MissingDependency` where the block fails for want of a library of an extra.
 
     Parameters
     ----------
-    purpose : what needs the library.
+    purpose : what needs the library; "this" where it is not known, until a block around this one knows it.
     preferred : the extra to offer where several bring it.
     """
     try:
         yield
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, MissingDependency) as error:
         extras = EXTRAS_WITH.get(error.name or "")  # a missing part of an installed library is another matter
-        if extras is None:
+        if extras is None or getattr(error, "purpose", "this") != "this":
             raise
-        library = "scikit-learn" if error.name == "sklearn" else str(error.name)
-        raise MissingDependency(library, preferred if preferred in extras else extras[0], purpose) from error
+        raise MissingDependency(str(error.name), preferred if preferred in extras else extras[0], purpose) from error
 
 
 class ResourceError(BrainmarkError):

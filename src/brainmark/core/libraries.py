@@ -31,7 +31,7 @@ class _Library:
         if _declaring:  # ``from scipy import linalg`` below
             return _Library(f"{self._name}.{attribute}")
         if self._module is None:
-            with say_what_to_install(self._name):
+            with say_what_to_install():
                 self._module = importlib.import_module(self._name)
         return getattr(self._module, attribute)
 
