@@ -152,7 +152,7 @@ def _trajectories(count: int, generator: np.random.Generator) -> MetricExample:
         .assign_coords(bins)
         for name, width in (("unit", 8), ("neuroid", 8))
     ]
-    return MetricExample(*sides)
+    return MetricExample(sides[0], sides[1])
 
 
 def _series(count: int, generator: np.random.Generator) -> MetricExample:

@@ -95,7 +95,7 @@ class ImageTask(Task):
                 f"recipe {recipe.name!r} has batches of {recipe.batch}, but there are {len(self.training)} images"
             )
         self.steps = self.per_epoch * recipe.epochs
-        self.digest = hashlib.sha256(images.pixels.numpy()).hexdigest()
+        self.digest = hashlib.sha256(images.pixels.numpy().tobytes()).hexdigest()
 
     def module_of(self, network: Network) -> nn.Module:
         """Return what is trained: the network, or more."""
