@@ -41,6 +41,3 @@ class BrainioSource(Recordings):
         ids = as_names(assembly.coords["stimulus_id"].values)
         kept = ~np.isin(ids, self.skip)
         return Session(str(path), ids[kept], values[kept], pd.DataFrame(columns), bins, self.units)
-
-
-__all__ = ["BrainioSource"]

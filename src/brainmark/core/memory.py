@@ -150,6 +150,3 @@ def _find_glibc() -> ctypes.CDLL | None:
     except (OSError, AttributeError):
         return None
     return libc
-
-
-__all__ = ["available_memory", "keep_heap", "peak_memory", "resident_memory", "total_memory"]

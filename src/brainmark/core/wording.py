@@ -58,6 +58,3 @@ def bytes_text(count: float | None) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-
-
-__all__ = ["bytes_text", "detail", "duration", "interval", "number", "plural"]

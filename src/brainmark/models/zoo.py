@@ -38,5 +38,3 @@ def register(path: Path, module: str = __name__) -> dict[str, DescribedModel]:
 
 ZOO = register(ZOO_FILE)
 """All networks of the zoo by name."""
-
-__all__ = ["ZOO", "register"]

@@ -170,6 +170,3 @@ def _load(path: Path, name: str | None, problems: Problems) -> np.ndarray:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             problems.fail(f"{path}: has no array {name!r} among {', '.join(loaded.files)}{hint}")
         return loaded[name]
-
-
-__all__ = ["ArraySource", "read_array"]

@@ -214,6 +214,3 @@ def _read_facts(path: Path) -> dict[str, Any]:
                 species = table[table["participant_id"] == person]["species"].dropna()
                 facts |= {"species": common_name(species.iloc[0])} if len(species) else {}
     return facts
-
-
-__all__ = ["BidsSource", "entities"]

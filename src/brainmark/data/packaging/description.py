@@ -283,9 +283,3 @@ def _explain(error: Any, kind: type[BaseModel], prefix: str) -> str:
     if error["type"] == "missing":
         return f"{field} is missing"
     return f"{field} is {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
-
-
-__all__ = [
-    "FORMATS", "Description", "Kind", "Recordings", "StimulusPart", "Texts", "Window", "add_format", "find_files",
-    "parse_description", "read_description", "read_toml",
-]  # fmt: skip

@@ -91,6 +91,3 @@ def as_numbers(columns: pd.DataFrame, path: Path, problems: Problems) -> np.ndar
             f"which is no number ({int(bad.sum())} such fields); leave empty what was not measured"
         )
     return numbers.to_numpy(float)
-
-
-__all__ = ["as_names", "as_numbers", "column_of", "columns_of", "header", "read_table"]

@@ -128,6 +128,3 @@ def _describe_neuroids(session: Session, path: Path, problems: Problems) -> None
         problems.fail(f"{path}: {len(lacking)} of {len(own)} neuroids have no row: {some(lacking)}")
     for column in known.columns:
         session.neuroids[column] = known[column].reindex(own.tolist()).to_numpy()
-
-
-__all__ = ["TableSource"]

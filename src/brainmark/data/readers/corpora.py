@@ -173,9 +173,3 @@ def _close_quotes(text: str) -> str:
     for number, part in enumerate(parts[1:], start=1):
         whole = whole + '"' + part.lstrip() if number % 2 else whole.rstrip() + '"' + part
     return whole
-
-
-__all__ = [
-    "BOOKS", "BOOKS_LICENCE", "BROWN", "BROWN_LICENCE", "WIKITEXT", "WIKITEXT_LICENCE", "Part", "books", "brown",
-    "brown_files", "detokenise", "each_book", "log_frequency", "strip_word", "wikitext",
-]  # fmt: skip

@@ -192,16 +192,3 @@ def digest_of(medium: Any, row: int) -> bytes:
         return content_digest(medium, partial(hashlib.blake2b, digest_size=16))
     except InvalidStimuli:
         return f"stimulus {row}".encode()
-
-
-__all__ = [
-    "Batch",
-    "Loader",
-    "as_arrays",
-    "bytes_of",
-    "digest_of",
-    "is_concurrent",
-    "prefetch",
-    "shapes_of",
-    "stack",
-]

@@ -307,9 +307,3 @@ def all_calls(module: nn.Module, sample: Any) -> list[str]:
         if event.name and maker.name.startswith(f"{event.name}."):
             outermost[event.value] = event
     return [(e.name if runs[e.name] == 1 else f"{e.name}@{e.index}") if e.name else OUTPUT for e in outermost.values()]
-
-
-__all__ = [
-    "ALL", "OUTPUT", "Call", "EnoughSeen", "Watch", "all_calls", "arguments", "attach_hooks", "check_ran",
-    "check_weights", "convert_tensors", "digest_of_weights", "find_calls", "is_array", "one_tensor", "tensors_in",
-]  # fmt: skip

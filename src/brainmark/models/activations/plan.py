@@ -253,9 +253,3 @@ def reduce_shape(
             "it must keep the dimension of stimuli and leave something"
         )
     return tuple(reduced.shape[1:]), memory.peak
-
-
-__all__ = [
-    "BATCHES", "MANY", "QUICK", "TOGETHER", "Mode", "Plan", "Probe", "check_stimuli", "probe", "reduce_shape",
-    "versions", "waiting_bytes", "working_bytes",
-]  # fmt: skip

@@ -76,6 +76,3 @@ class AtPositions:
         """Return the units at the positions."""
         chosen = torch.from_numpy(np.ascontiguousarray(self.positions)).to(maps.device)
         return maps.flatten(2).index_select(2, chosen)
-
-
-__all__ = ["AtPositions", "AveragePool", "MeanOver", "Reduction", "SpatialMean", "TakeAt"]

@@ -109,6 +109,3 @@ def _draw_weights(convolution: nn.Conv2d) -> nn.Conv2d:
     if convolution.bias is not None:
         nn.init.zeros_(convolution.bias)
     return convolution
-
-
-__all__ = ["AREAS", "CHANNELS", "STEPS", "AreaNetwork", "Kind", "RecurrentArea", "blt"]

@@ -125,6 +125,3 @@ def _rename(name: str) -> str:
         "pool_proj": "pool.1",
     }
     return f"{module}.branches.{places.get(branch, branch)}.{kind}.{what}"
-
-
-__all__ = ["MODULES", "BNInception", "Inception", "from_caffe"]

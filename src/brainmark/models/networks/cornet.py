@@ -201,6 +201,3 @@ def _draw_s(network: nn.Sequential) -> nn.Sequential:
         if isinstance(layer, nn.Conv2d):
             layer.weight.normal_(0, math.sqrt(2 / (layer.kernel_size[0] * layer.kernel_size[1] * layer.out_channels)))
     return network
-
-
-__all__ = ["AREAS", "CHANNELS", "CORblockRT", "CORblockS", "CORnetR", "CORnetRT", "cornet", "cornet_s", "cornet_z"]

@@ -234,6 +234,3 @@ def discounts(counts: np.ndarray) -> tuple[float, float, float]:
     share = n1 / (n1 + 2 * n2)
     found = (1 - 2 * share * n2 / n1, 2 - 3 * share * n3 / n2, 3 - 4 * share * n4 / n3)
     return found if all(0 < d < k for k, d in enumerate(found, start=1)) else FALLBACK
-
-
-__all__ = ["BEGIN", "END", "Base", "KneserNey", "Level", "Spelling", "discounts"]

@@ -43,6 +43,3 @@ class NASNetMobile(nn.Module):
         for name in ("act", "global_pool", "head_drop", "last_linear"):
             last = self.get_submodule(name)(last)
         return last
-
-
-__all__ = ["NASNetMobile"]

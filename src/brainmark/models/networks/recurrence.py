@@ -72,6 +72,3 @@ def unroll(areas: Sequence[Area], images: Tensor, steps: int, order: Order = "de
     last = states[-1]
     assert last is not None
     return last
-
-
-__all__ = ["Area", "Order", "unroll"]

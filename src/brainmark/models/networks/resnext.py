@@ -11,6 +11,3 @@ def resnext101(width: int) -> nn.Module:
     """Return a ResNeXt-101 with 32 groups of `width` channels."""
     resnet = torchvision().models.resnet
     return resnet.ResNet(resnet.Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=width)
-
-
-__all__ = ["resnext101"]

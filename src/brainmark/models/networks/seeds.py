@@ -32,6 +32,3 @@ def twin(name: str, weights: str, seed: int, usual: str = "published") -> str:
     if weights == usual and (weights != "random" or seed == 0):
         return name
     return f"{name}:random" if seed == 0 else f"{name}:random={seed}"
-
-
-__all__ = ["draw_from", "twin"]

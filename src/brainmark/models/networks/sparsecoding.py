@@ -122,6 +122,3 @@ class SparseCoding(nn.Module):
 def sparse_coding(weights: str = "published", seed: int = 0) -> SparseCoding:
     """Return the network with the dictionary that ships, or with random patterns in its place."""
     return SparseCoding(learnt_dictionary() if weights == "published" else random_dictionary(seed))
-
-
-__all__ = ["SparseCoding", "learnt_dictionary", "random_dictionary", "sparse_codes", "sparse_coding", "whiten"]

@@ -127,6 +127,3 @@ def _name_statistics(name: str, norm: nn.Module) -> Iterator[tuple[str, Tensor]]
 def tied_resnet50() -> nn.Module:
     """Return an untrained ResNet-50 whose equal blocks share weights: in each stage one runs 2, 3, 5 or 2 times."""
     return tie(torchvision().models.resnet50(weights=None))
-
-
-__all__ = ["NORMS", "Repeated", "tie", "tied_resnet50"]

@@ -109,8 +109,3 @@ BACK_ENDS: Mapping[str, Callable[[], nn.Module]] = {
 def vonenet(back_end: str, seed: int = 0, noise: bool = True) -> VOneNet:
     """Return an untrained VOneNet with one of `BACK_ENDS`; its V1 is drawn from `seed`, the rest by torch."""
     return VOneNet(voneblock(seed, noise), BACK_ENDS[back_end]())
-
-
-__all__ = [
-    "BACK_ENDS", "WIDTH", "AlexNetBackEnd", "VOneNet", "cornet_s_back_end", "resnet50_back_end", "vonenet", "without",
-]  # fmt: skip

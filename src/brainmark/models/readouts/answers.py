@@ -117,6 +117,3 @@ def ratings(fitting: np.ndarray, given: np.ndarray, features: np.ndarray, low: f
     penalties = np.asarray(RELATIVE_ALPHAS) * fitting.var(axis=0, dtype=np.float64).sum()
     predicted, _ = ridge_predictions(both, target, [fold], penalties)
     return np.clip(np.asarray(predicted)[:, 0], low, high)
-
-
-__all__ = ["Similarity", "alike", "label_probabilities", "match", "odd_one_out", "ratings", "similarities"]

@@ -175,6 +175,3 @@ class _Problem:
                 break
             direction = ahead + energy / before * direction
         return step
-
-
-__all__ = ["probabilities", "softmax"]

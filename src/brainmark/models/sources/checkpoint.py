@@ -257,9 +257,3 @@ def _report(what: str) -> Generator[None]:
         yield
     except Exception as error:
         raise DataError(f"{what}: {' '.join(str(error).split())}") from error
-
-
-__all__ = [
-    "CHECKPOINTS", "FACTS", "FILES", "FORMAT", "MEAN", "STD", "SUFFIX", "Facts", "ImageCheckpoint", "TextCheckpoint",
-    "TextFacts", "checkpoint_at", "to_bytes",
-]  # fmt: skip

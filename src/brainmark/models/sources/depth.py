@@ -109,6 +109,3 @@ def _blocks(network: nn.Module, ends: dict[str, tuple[int, int]], total: int, pr
             yield from _blocks(child, ends, total, f"{path}.")
         else:
             yield path
-
-
-__all__ = ["DEPTHS", "Guess", "guess_layers"]

@@ -169,6 +169,3 @@ class ModelDescription(BaseModel):
         facts: Mapping[str, Any] = self.model_dump(include={"domain", "licence", "cite", "family", "tags"})
         regions = tuple(self.regions) if self.domain == "vision" else LANGUAGE_REGIONS
         return ModelCard(**facts, summary=self.summary or "", regions=regions, degrees=self.degrees)
-
-
-__all__ = ["HeadTable", "ModelDescription", "ReadoutTable", "TimeTable", "WeightsTable"]

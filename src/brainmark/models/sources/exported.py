@@ -79,6 +79,3 @@ def load_program(path: Path) -> tuple[nn.Module, int | None]:
             "(images,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)) with at least two images"
         )
     return module, width if isinstance(width, int) else None
-
-
-__all__ = ["Exported", "load_program"]

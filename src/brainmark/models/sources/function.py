@@ -169,6 +169,3 @@ def as_reader(thing: Any) -> tuple[nn.Module, Any] | None:
     """Return a network that reads and its tokenizer, if that is what it is."""
     pair = cast("tuple[Any, ...]", thing) if isinstance(thing, tuple) else ()
     return (pair[0], pair[1]) if len(pair) == 2 and isinstance(pair[0], nn.Module) else None
-
-
-__all__ = ["Function", "as_reader", "performs"]

@@ -255,6 +255,3 @@ def _without_bars() -> Generator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-__all__ = ["Hub", "Transformers", "package_folder"]

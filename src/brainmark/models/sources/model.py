@@ -168,6 +168,3 @@ def _read_with(
         encoder = Readout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
         fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(reader.blocks()))
     return LanguageSubject(identifier, reader, tokenizer, **fields)
-
-
-__all__ = ["DEGREES", "POOL", "DescribedModel", "build", "factory"]

@@ -97,6 +97,3 @@ def card_for(name: str, *, what: str, where: str, licence: str, **changes: Any) 
         "tags": ("found",),
     }
     return ModelCard(**{**fields, **changes})
-
-
-__all__ = ["CHECKPOINT", "LIBRARIES", "ModelEntry", "Registered", "card_for", "find_source"]

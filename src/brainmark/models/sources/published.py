@@ -93,6 +93,3 @@ def _digits_in(url: str) -> str:
     """Return the digits of a hash at the end of the name of a file, as in ``resnet50-0676ba61.pth``."""
     digits = url.rpartition("/")[2].rpartition("-")[2].partition(".")[0]
     return digits if len(digits) >= 8 and set(digits) <= set("0123456789abcdef") else ""
-
-
-__all__ = ["PublishedWeights", "load_safetensors"]

@@ -120,6 +120,3 @@ def _twin(base: str, seed: int) -> ModelEntry:
     )
     name = f"{base}:random" if seed == 0 else f"{base}:random={seed}"
     return Entry("model", name, make, card, entry.content)
-
-
-__all__ = ["find_model"]

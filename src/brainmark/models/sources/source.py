@@ -172,9 +172,3 @@ def _can_reach(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-__all__ = [
-    "UNTRAINED", "USUAL", "Maker", "NetworkSource", "configuration", "digest_over", "fetching", "hub",
-    "missing_weights",
-]  # fmt: skip

@@ -69,6 +69,3 @@ class Timm(NetworkSource):
             "where": hub or "https://github.com/huggingface/timm",
             "licence": str(getattr(config, "license", None) or "not stated by timm"),
         }
-
-
-__all__ = ["Timm"]

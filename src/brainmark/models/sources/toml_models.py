@@ -214,6 +214,3 @@ def _check_layers(path: Path, member: str, subject: Subject) -> None:
         for layer in (str(name).partition("@")[0] for name in names):
             if layer not in known:
                 raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)
-
-
-__all__ = ["ZOO_FILE", "beside_program", "describe", "describe_like", "in_file", "read"]

@@ -117,6 +117,3 @@ def _unusable(name: str, error: BaseException) -> str:
         f"{name} is installed, but cannot be imported: {type(error).__name__}: {error}; "
         f"install versions of torch and {name} that belong together: pip install -U 'brainmark[{EXTRA}]'"
     )
-
-
-__all__ = ["UnusableLibrary", "need_torch", "timm", "torchvision", "transformers", "with_torchvision"]

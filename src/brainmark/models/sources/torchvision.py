@@ -74,6 +74,3 @@ class Torchvision(NetworkSource):
             "where": weights.url,
             "licence": "BSD-3-Clause (code)",
         }
-
-
-__all__ = ["Torchvision"]

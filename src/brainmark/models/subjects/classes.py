@@ -96,6 +96,3 @@ def _offer(label: str, known: Mapping[str, tuple[int, ...]], classes: str | Sequ
         return f"its head names the 1000 classes of ImageNet, by WordNet id or word, and {entries}{nearest}"
     shown = ", ".join(classes[:_LISTED]) + (f" and {len(classes) - _LISTED} more" if len(classes) > _LISTED else "")
     return f"its head names {shown}{nearest}"
-
-
-__all__ = ["IMAGENET", "ImagenetClass", "class_count", "entry_levels", "imagenet_classes", "positions_of"]

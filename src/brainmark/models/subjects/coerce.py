@@ -74,6 +74,3 @@ def as_subject(
 
 def _describe(thing: object) -> str:
     return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
-
-
-__all__ = ["as_subject"]

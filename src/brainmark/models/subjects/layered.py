@@ -44,6 +44,3 @@ class LayeredSubject(Protocol):
     def with_regions(self, regions: Mapping[str, str | Readout]) -> LayeredSubject:
         """Return the same network with other commitments for these regions."""
         ...
-
-
-__all__ = ["LayeredSubject"]

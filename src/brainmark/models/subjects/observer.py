@@ -192,6 +192,3 @@ def _column(fitting: Stimuli, name: str) -> np.ndarray:
 
 def _few(labels: tuple[str, ...] | list[str]) -> str:
     return ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
-
-
-__all__ = ["HALF_BITS", "RATED", "Observer", "answer_from_bits", "as_answer", "distinct"]

@@ -450,6 +450,3 @@ def _bits_of_parts(bits: np.ndarray, text: Tokens) -> np.ndarray:
         if part not in text.part[unknown:]:
             sums[part] = np.nan
     return sums
-
-
-__all__ = ["BUDGET", "ROWS", "Frame", "Pass", "Piece", "TextReader", "Window", "batches", "windows"]

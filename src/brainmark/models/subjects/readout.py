@@ -211,9 +211,3 @@ def check_readout(owner: str, field: str, given: Any, *, reads: bool = False) ->
     elif not reads and (isinstance(given.pool, str) or len(given.layers) > 1 or given.units or given.unit_length):
         way_out = "a network that sees is read from all units of one layer, as they are, and pool is a number"
         raise refuse(owner, field, given, way_out)
-
-
-__all__ = [
-    "DEPTH", "LANGUAGE_REGIONS", "REGIONS", "Head", "Pool", "Readout", "Steps", "as_readout", "check_readout",
-    "check_regions",
-]  # fmt: skip

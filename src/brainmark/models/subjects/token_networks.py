@@ -311,9 +311,3 @@ def _limit(module: nn.Module, config: Any) -> int | None:
     if found and tables and tables[0].padding_idx is not None:  # RoBERTa counts from the position of padding
         found = min(found, tables[0].num_embeddings) - tables[0].padding_idx - 1
     return found
-
-
-__all__ = [
-    "CHUNK", "TOP", "UNLIMITED", "Chunk", "RecurrentNetwork", "TokenNetwork", "TransformersNetwork",
-    "as_token_network",
-]  # fmt: skip

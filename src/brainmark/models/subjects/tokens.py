@@ -255,9 +255,3 @@ def word_tokens(tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
         blank = np.array([not (n or "").strip("".join(_SPACES) + "ĊčĉĠ\n\t") for n in names])
         return usual & ~blank & (spaced | ~inked), usual & ~spaced & inked
     return usual, np.zeros(size, bool)
-
-
-__all__ = [
-    "Span", "TokenReader", "Tokens", "digest_of_tokenizer", "join_parts", "parts_of_contexts", "parts_of_tokens",
-    "restore_order", "spell", "word_tokens",
-]  # fmt: skip

@@ -231,9 +231,3 @@ def random_vectors(texts: Sequence[WordText], seed: int) -> list[np.ndarray]:
         counts = np.bincount(text.part, minlength=len(text.parts))[:, None]
         made.append(text.per_part(values) / np.maximum(counts, 1))
     return made
-
-
-__all__ = [
-    "EMBEDDED", "LETTER_BITS", "WORD", "WordSubject", "WordText", "counts", "lengths", "ngram_subject", "positions",
-    "random_vectors", "typing_bits", "word_text",
-]  # fmt: skip

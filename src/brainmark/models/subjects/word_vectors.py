@@ -118,6 +118,3 @@ def vector_subject(
         return [np.stack([known.vectors[r].mean(axis=0) if r else unknown for r in some]) for some in rows]
 
     return WordSubject(identifier, means, regions=regions)
-
-
-__all__ = ["WordVectors", "read_vectors", "vector_subject"]
