@@ -128,26 +128,26 @@ def _keep_defined(values: np.ndarray) -> np.ndarray:
 
 
 def _sort_scores(scores: Sequence[Score]) -> list[Score]:
-    """Scores of one benchmark, best first; undefined ones last."""
+    """Sort the scores of one benchmark, best first; undefined ones last."""
     if len({s.benchmark for s in scores}) != 1:
         raise ValueError("a figure shows the scores of one benchmark, and at least one of them")
     return sorted(scores, key=lambda s: (not math.isfinite(s.value), -s.value, s.subject))
 
 
 def has_ceiling(score: Score) -> bool:
-    """Whether the score has a ceiling to be measured against: a positive number."""
+    """Return whether the score has a ceiling to be measured against: a positive number."""
     return score.ceiling is not None and math.isfinite(score.ceiling) and score.ceiling > 0
 
 
 def intervals_cut(scores: Sequence[Score]) -> bool:
-    """Whether an interval, or the bounds of the ceiling, run out of the frame of `score_figure`."""
+    """Return whether an interval, or the bounds of the ceiling, run out of the frame of `score_figure`."""
     low, high = _limits(scores)
     ends = [end for s in scores if s.interval for end in s.interval] + list(ceiling_band(scores) or ())
     return any(end < low or end > high for end in ends)
 
 
 def _share_ceiling(scores: Sequence[Score]) -> float | None:
-    """The ceiling that the scores share to within one per cent, or None."""
+    """Return the ceiling that the scores share to within one per cent, or None."""
     ceilings = [s.ceiling for s in scores if has_ceiling(s) and s.ceiling]
     if len(ceilings) != len(scores):
         return None
@@ -167,7 +167,7 @@ def ceiling_band(scores: Sequence[Score]) -> Interval | None:
 
 
 def _split_controls(scores: Sequence[Score]) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Controls that are the same for all scores, and the others with one value (or NaN) per score."""
+    """Split controls into those that are the same for all scores, and the others with one value (or NaN) per score."""
     lines: dict[str, float] = {}
     points: dict[str, list[float]] = {}
     for name in dict.fromkeys(name for s in scores for name in s.controls):
@@ -184,7 +184,7 @@ def _finite(value: float) -> float:
 
 
 def _limits(scores: Sequence[Score]) -> Interval:
-    """Range of values, controls, 0 and the ceiling, with room for intervals no longer than that range."""
+    """Return the range of values, controls, 0 and the ceiling, with room for intervals no longer than that range."""
     centres = [0.0, *(s.value for s in scores), *(c.value for s in scores for c in s.controls.values())]
     centres += [1.0] if any(map(has_ceiling, scores)) else []
     ends = [end for s in scores if s.interval for end in s.interval]
@@ -289,7 +289,7 @@ def _legend(figure: Figure, axes: Axes, handles: Sequence[Line2D | Patch]) -> No
 
 
 def _draw_spread(axes: Axes, row: int, values: np.ndarray, color: str, soft: str) -> None:
-    """Density above the row's line, interquartile bar and median on it; where units are few, just the units."""
+    """Draw the density above the row's line, with interquartile bar and median; where units are few, just the units."""
     curve = density(values)
     if curve is not None:
         grid, height = (np.pad(a, 1, mode=mode) for a, mode in zip(curve, ("edge", "constant"), strict=True))

@@ -127,7 +127,7 @@ def best_control(score: Score) -> tuple[float, str] | None:
 
 
 def _weigh(node: Node, known: set[str]) -> dict[str, float]:
-    """Weight of each benchmark in the mean of means; they add up to 1."""
+    """Return the weight of each benchmark in the mean of means; they add up to 1."""
     parts = [{name: 1.0} for name in node.benchmarks if name in known]
     parts += [below for child in node.children if (below := _weigh(child, known))]
     return {name: weight / len(parts) for part in parts for name, weight in part.items()}
@@ -159,7 +159,7 @@ def _add_draws(errors: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _group_by_source(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[str, str]:
-    """Benchmark -> a name that it shares with all that have a study or a dataset in common with it."""
+    """Map each benchmark to a name that it shares with all that have a study or a dataset in common with it."""
     first: dict[str, str] = {}
 
     def root(name: str) -> str:

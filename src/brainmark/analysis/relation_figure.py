@@ -90,7 +90,7 @@ def describe(relation: Relation) -> str:
 
 
 def _shorten(name: str) -> str:
-    """The end of a name, which tells checkpoints of a run apart."""
+    """Return the end of a name, which tells checkpoints of a run apart."""
     tail = name.rpartition("/")[2] or name
     return tail if len(tail) <= 16 else f"…{tail[-15:]}"
 

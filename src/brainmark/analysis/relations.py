@@ -147,7 +147,7 @@ def relate_all(
 
 
 def p_of(r: float, models: int) -> float:
-    """Two-sided p of a correlation over independent models: Student's t with n - 2 degrees of freedom."""
+    """Return the two-sided p of a correlation over independent models: Student's t with n - 2 degrees of freedom."""
     if abs(r) >= 1:
         return 0.0
     t = abs(r) * math.sqrt((models - 2) / (1 - r * r))
@@ -155,7 +155,7 @@ def p_of(r: float, models: int) -> float:
 
 
 def p_by_families(values: np.ndarray, groups: Sequence[str], method: Method = "pearson", seed: int = 0) -> float:
-    """Two-sided p of a correlation over models in families: wild cluster bootstrap (Cameron et al. 2008, section 3).
+    """Return two-sided p of a correlation over models in families: wild cluster bootstrap (Cameron et al. 2008, 3).
 
     The t of the slope has a variance that is robust to what a family has in common; its distribution without a
     relation is that of residuals whose signs are turned family by family: all ways up to 12 families, else 9,999. Of G
@@ -180,7 +180,7 @@ def p_by_families(values: np.ndarray, groups: Sequence[str], method: Method = "p
 
 
 def _cluster_t(x: np.ndarray, y: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
-    """Slope over its cluster-robust standard error, for each row of y (rows, models)."""
+    """Return the slope over its cluster-robust standard error, for each row of y (rows, models)."""
     centred = x - x.mean()
     size = centred @ centred
     y = y - y.mean(axis=1, keepdims=True)
@@ -205,7 +205,7 @@ def _check(x: str, y: str, values: np.ndarray, groups: Sequence[str], grouped: b
 
 
 def _correlate(values: np.ndarray, method: Method) -> np.ndarray:
-    """Correlations (draws,) of values (draws, models, 2); NaN without spread."""
+    """Correlate values (draws, models, 2) -> (draws,); NaN without spread."""
     if method == "spearman":
         values = scipy.stats.rankdata(values, axis=1)
     values = values - values.mean(axis=1, keepdims=True)
@@ -217,7 +217,7 @@ def _correlate(values: np.ndarray, method: Method) -> np.ndarray:
 def _find_interval(
     values: np.ndarray, groups: Sequence[str], method: Method, resamples: int, seed: int
 ) -> Interval | None:
-    """Bias-corrected and accelerated bootstrap interval (Efron 1987) over groups of models; None where undefined."""
+    """Find the bias-corrected, accelerated interval (Efron 1987) over groups of models; None where undefined."""
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
     members = [np.flatnonzero(codes == c) for c in range(int(codes.max()) + 1)]
     drawn = _draw(values, members, method, resamples, seed)
@@ -236,7 +236,7 @@ def _find_interval(
 
 
 def _draw(values: np.ndarray, members: Sequence[np.ndarray], method: Method, resamples: int, seed: int) -> np.ndarray:
-    """Correlations of draws, with replacement, of as many groups as there are.
+    """Correlate draws, with replacement, of as many groups as there are.
 
     Left out are draws without spread, and those of fewer than three different models, whose r is 1 or -1 whatever the
     models are like.
@@ -255,7 +255,7 @@ def _draw(values: np.ndarray, members: Sequence[np.ndarray], method: Method, res
 
 
 def _find_levels(drawn: np.ndarray, whole: float, without: np.ndarray) -> tuple[float, float]:
-    """Quantiles of the draws that bound 95 %: corrected for bias, and for a spread that grows with the value."""
+    """Find the quantiles of the draws that bound 95 %, corrected for bias and for spread that grows with the value."""
     share = ((drawn < whole).mean() + (drawn <= whole).mean()) / 2
     bias = scipy.special.ndtri(np.clip(share, 1 / (len(drawn) + 1), 1 - 1 / (len(drawn) + 1)))
     skew = without.mean() - without

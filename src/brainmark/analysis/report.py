@@ -102,7 +102,7 @@ def render_report(
 
 
 def _average_levels(board: Leaderboard, outcomes: Sequence[Outcome]) -> list[tuple[Node, tuple[NodeScore, ...]]]:
-    """Nodes over the benchmarks of this report, parents first, each with the models in the order of the leaderboard."""
+    """Return nodes over the benchmarks of this report, parents first, with models in the order of the leaderboard."""
     cards = {c.name: c.card for c in board.columns if c.card}
     roots = tree(cards)
     scores = node_scores(roots, outcomes, cards)

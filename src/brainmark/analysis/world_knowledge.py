@@ -88,7 +88,7 @@ def additive_means(table: pd.DataFrame) -> pd.Series:
 
 
 def _average_rows(cells: np.ndarray) -> np.ndarray:
-    """Row means of cells (rows, columns), after NaN are filled by least squares of row and column effects."""
+    """Average the rows of cells (rows, columns), after NaN are filled by least squares of row and column effects."""
     known = np.isfinite(cells)
     if known.all():
         return cells.mean(axis=1)
@@ -101,7 +101,7 @@ def _average_rows(cells: np.ndarray) -> np.ndarray:
 
 
 def _find_comparable(known: np.ndarray) -> np.ndarray:
-    """Rows (mask) of the largest part of a table in which all rows can be compared."""
+    """Return the rows (mask) of the largest part of a table in which all rows can be compared."""
     rows, columns = known.shape
     links = np.zeros((rows + columns, rows + columns), bool)
     links[:rows, rows:] = known

@@ -146,7 +146,7 @@ class _TrialSlots:
     labels: tuple[Any, ...]
 
     def put(self, values: np.ndarray, empty: Any) -> np.ndarray:
-        """Rows -> (stimulus, slot, ...); `empty` where a stimulus has fewer trials."""
+        """Put rows into an array (stimulus, slot, ...), with `empty` where a stimulus has fewer trials."""
         filled = np.full((len(self.first), len(self.labels), *values.shape[1:]), empty, values.dtype)
         filled[self.stimulus, self.slot] = values
         return filled
@@ -221,7 +221,7 @@ def _is_constant(values: np.ndarray, code: np.ndarray, first: np.ndarray) -> boo
 
 
 def _coordinates(assembly: xr.DataArray, trials: _TrialSlots, slots: str) -> dict[str, Any]:
-    """Coordinates of the measurement: of stimuli once, of trials along (presentation, `slots`)."""
+    """Return the coordinates of the measurement: of stimuli once, of trials along (presentation, `slots`)."""
     coords: dict[str, Any] = {slots: (slots, np.asarray(trials.labels))}
     code = trials.stimulus
     for name, coordinate in assembly.coords.items():
@@ -264,7 +264,7 @@ def _measure_choices(assembly: xr.DataArray) -> xr.DataArray:
 
 
 def _with_neuroid_ids(assembly: xr.DataArray) -> xr.DataArray:
-    """Neuroid identifiers as text; those that several regions share are preceded by the region."""
+    """Make neuroid identifiers text; those that several regions share are preceded by the region."""
     for name in ("neuroid_id", "region"):
         if name not in assembly.coords or assembly.coords[name].dims != ("neuroid",):
             has = sorted(str(c) for c, v in assembly.coords.items() if v.dims == ("neuroid",))
@@ -276,7 +276,7 @@ def _with_neuroid_ids(assembly: xr.DataArray) -> xr.DataArray:
 
 
 def _plain(values: Any) -> np.ndarray:
-    """Text as str, everything else as it is."""
+    """Return text as str, and everything else as it is."""
     array = np.asarray(values)
     if array.dtype.kind == "O" and all(isinstance(v, str) for v in array.ravel()):
         return array.astype(str)

@@ -45,7 +45,7 @@ class FileRow(NamedTuple):
         return csv_file, self.source("stimulus", "zip", self.zip_sha1, self.zip_version)
 
     def source(self, prefix: str, suffix: str, sha1: str, version: str) -> Source:
-        """One file: its address in the bucket, and its sha1."""
+        """Return one file: its address in the bucket, and its sha1."""
         folder = FOLDERS.get(self.family, USUAL_FOLDER)
         file = f"{prefix}_{self.file.replace('.', '_')}.{suffix}"
         return Source(url=f"{BUCKET}/{folder}/{file}?versionId={version}", sha1=sha1)
@@ -53,7 +53,7 @@ class FileRow(NamedTuple):
 
 @cache
 def read_rows() -> dict[tuple[str, str], FileRow]:
-    """All rows of the table by kind and name."""
+    """Read all rows of the table by kind and name."""
     with (Path(__file__).parent / "files.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     return {(row["kind"], row["name"]): FileRow(**row) for row in rows}  # pyright: ignore[reportArgumentType]

@@ -191,5 +191,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def _notes(error: BaseException) -> list[str]:
-    """What was added to an error on its way: which stimuli were prepared, or passed the network."""
+    """Return the notes of an error: which stimuli were prepared, or passed the network."""
     return [f"({note})" for note in getattr(error, "__notes__", ())]

@@ -67,7 +67,7 @@ class Comparison:
 
 
 def center(values: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:
-    """Median or mean along the last axis, over the entries that are not NaN; NaN where there are none."""
+    """Return the median or mean along the last axis, over the entries that are not NaN; NaN where there are none."""
     none = np.asarray(~np.isfinite(values).any(axis=-1))
     filled = np.where(none[..., None], 0.0, values)
     result = np.nanmedian(filled, axis=-1) if how == "median" else np.nanmean(filled, axis=-1)

@@ -67,7 +67,7 @@ class Record(Ask):
         return ("presentation", "neuroid", "time_bin") if self.time_bins else ("presentation", "neuroid")
 
     def check(self, answer: xr.DataArray, name: str) -> None:
-        """Region and time bins are those that were asked for."""
+        """Check that region and time bins are those that were asked for."""
         regions = answer.coords["region"].values.astype(str)
         for i in np.flatnonzero(regions != self.region):
             raise InvalidMeasurement(

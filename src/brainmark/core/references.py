@@ -38,6 +38,6 @@ def bibtex(text: str) -> str:
 
 @cache
 def _entries() -> dict[str, str]:
-    """All entries of the file by key. An entry begins with "@" at the start of a line."""
+    """Return all entries of the file by key. An entry begins with "@" at the start of a line."""
     text = FILE.read_text(encoding="utf-8")
     return {entry[entry.index("{") + 1 : entry.index(",")]: entry.strip() for entry in re.split(r"\n(?=@)", text)}

@@ -110,7 +110,7 @@ def _listing(options: dict[str, Any]) -> str:
 
 
 def _is_same_registration(entry: Entry[Any, Any], factory: Callable[..., Any], card: Card) -> bool:
-    """Whether this is the same registration once more: a notebook cell run twice, or a module loaded anew."""
+    """Return whether this is the same registration again: a notebook cell run twice, or a module loaded anew."""
     same = (entry.module, entry.factory.__qualname__) == (factory.__module__, factory.__qualname__)
     return same and (entry.module == "__main__" or entry.card == card)
 

@@ -113,7 +113,7 @@ class Score:
     def from_dict(
         cls, plain: Mapping[str, Any], units: xr.Dataset | None = None, draws: np.ndarray | None = None
     ) -> Score:
-        """Inverse of `to_dict`."""
+        """Make a score from what `to_dict` returned."""
         values = dict(plain)
         for name in ("interval", "raw_interval", "ceiling_bounds"):
             values[name] = tuple(values[name]) if values.get(name) is not None else None

@@ -117,7 +117,7 @@ def _nodes(
 
 
 def _order(path: tuple[str, ...]) -> tuple[str, int, int, str]:
-    """Trees without a prefix come first; then the average; regions along the hierarchy; then by name."""
+    """Return the key to sort a node: trees without prefix first, then the average, regions, names."""
     prefix = re.split(rf"(?:^|(?<=_))(?:{'|'.join(_BRANCHES)})_", path[0])[0]
     name = path[-1].removeprefix(prefix)
     branch = name.partition("_")[0]

@@ -106,7 +106,7 @@ def add_comparison(name: str) -> Callable[[MakeExample], MakeExample]:
 
 
 def _is_same(known: Any, given: Any) -> bool:
-    """Whether a function is that of a module that was loaded anew."""
+    """Return whether a function is that of a module that was loaded anew."""
     return known is not None and (known.__module__, known.__qualname__) == (given.__module__, given.__qualname__)
 
 

@@ -90,7 +90,7 @@ class Choice:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Choice:
-        """Inverse of `dataclasses.asdict`, also after JSON."""
+        """Make an object from what `dataclasses.asdict` returned, also after JSON."""
         interval = None if plain["interval"] is None else tuple(plain["interval"])
         candidates = tuple(Candidate(**c) for c in plain["candidates"])
         made: dict[str, Any] = {"chosen": Candidate(**plain["chosen"]), "candidates": candidates, "interval": interval}

@@ -90,7 +90,7 @@ STUDY = Study(
     summary="fMRI of 27 people hearing the first chapter of Alice in Wonderland: six language regions, 362 volumes.",
 )
 def read_bold() -> tuple[xr.DataArray, Stimuli]:
-    """BOLD: time_bin x neuroid (a region) x repetition (a person), in standard deviations of each time course.
+    """Read BOLD, time_bin x neuroid (a region) x repetition (a person), in standard deviations of each time course.
 
     Along time_bin lie ``word_rate`` and ``sound_power``, as the authors delayed them, and their twelve predictors
     (``published_<name>``). Stimuli are the words, with ``onset`` and ``duration`` in ms.
@@ -147,7 +147,7 @@ def by_person(measurement: xr.DataArray, region: str) -> xr.DataArray:
 
 
 def _read_regressors() -> dict[str, np.ndarray]:
-    """What the authors computed of the stimulus, volume by volume, averaged over people where it is said for each."""
+    """Read the authors' regressors, volume by volume; those that are given for each person are averaged."""
     measured = {"word_rate": "rate", "sound_power": "sndpwr"}
     each = {
         name: np.mean([_z(_columns(f"alice_data_shared/{s}-{file}.txt", 1)) for s in SUBJECTS], axis=0)[:, 0]
@@ -173,7 +173,7 @@ def _z(values: np.ndarray) -> np.ndarray:
 
 
 def _target(study: Dataset, region: str, people: bool) -> xr.DataArray:
-    """One region over time, with the regressors of sound and words; people are repetitions, or neuroids."""
+    """Return one region over time, with the regressors of sound and words; people are repetitions, or neuroids."""
     whole = study.measurement
     target = by_person(whole, region) if people else whole.isel(neuroid=[list(REGIONS).index(region)])
     published = [str(c) for c in target.coords if str(c).startswith("published_")]
@@ -181,7 +181,7 @@ def _target(study: Dataset, region: str, people: bool) -> xr.DataArray:
 
 
 def _delay_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
-    """Length, frequency and position of the words, as differences from their means, delayed."""
+    """Delay length, frequency and position of the words, as differences from their means."""
     table, run = study.shown.table, study.measurement.coords
     columns = [table["length"], log_frequency(table["text"].tolist()), table["position"]]
     values = np.stack([np.asarray(c, float) for c in columns], axis=1)
@@ -191,7 +191,7 @@ def _delay_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
 
 
 def _between_people(_: Dataset) -> Ceiling:
-    """Each person with the mean of the others, for a target whose neuroids are people."""
+    """Compare each person with the mean of the others, for a target whose neuroids are people."""
     between = leave_one_subject_out(block=BLOCK)
 
     def compare(target: xr.DataArray) -> Comparison:
@@ -204,7 +204,7 @@ def _between_people(_: Dataset) -> Ceiling:
 
 
 def _regressors() -> tuple[Control, ...]:
-    """Controls without meaning: word rate, sound power, all nuisance regressors, and which volumes are neighbours."""
+    """Return controls without meaning: word rate, sound power, all nuisance, and which volumes are neighbours."""
     return (
         _regressor("word rate", ("word_rate",)),
         _regressor("sound power", ("sound_power",)),

@@ -44,7 +44,7 @@ STUDY = Study(
     sources=(FOLDERS, FIRST["train"]),
 )  # fmt: skip
 def read_labels(split: Split) -> tuple[xr.DataArray, Stimuli]:
-    """Labels as choices: presentation x choice, 1 for the label that the authors gave."""
+    """Read the labels as choices, presentation x choice: 1 for the label that the authors gave."""
     shown = stimuli(split)
     labels = shown.table["label"].to_numpy()
     return choices_of(shown, (labels[:, None] == np.array(LABELS)).astype(np.int64)), shown

@@ -42,7 +42,7 @@ STUDY = Study(licence="CC-BY-NC-SA-4.0", cite="peterson2019", species="human", d
     tags=("many files",),
 )
 def read_counts() -> tuple[xr.DataArray, Stimuli]:
-    """Counts of choices: presentation x choice."""
+    """Read how often each label was chosen, presentation x choice."""
     shown = stimuli("test")
     counts = array_of(COUNTS.fetch("cifar10h-counts.npy"), (len(shown), len(LABELS)))
     return choices_of(shown, counts.astype(np.int64)).assign_attrs(units="choices"), shown

@@ -61,7 +61,7 @@ STUDY = Study(
     sources=FILES.sources[2:],
 )  # fmt: skip
 def read_session(session: str, file: str, shape: tuple[int, ...]) -> tuple[xr.DataArray, Stimuli]:
-    """Spikes in 100 ms: presentation x neuroid [x repetition]; NaN: not presented that often."""
+    """Read spikes in 100 ms, presentation x neuroid [x repetition]; NaN: not presented that often."""
     name = f"Cowley2023.{session}"
     responses = array_of(FILES.fetch(file), shape)  # neuroid, presentation[, repetition]
     images = ZipImages(FILES.fetch(f"images/images_{session}.zip"))

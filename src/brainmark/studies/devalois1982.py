@@ -45,7 +45,7 @@ STUDY = Study(
     summary="Preferred spatial frequency of 139 cells of macaque V1, in half-octave bins from 0.5 to 8 cycles/degree.",
 )  # fmt: skip
 def read_counts(name: str, units: str, source: Source) -> tuple[xr.DataArray, None]:
-    """Numbers of cells: bin; orientations are degrees modulo 180."""
+    """Read the numbers of cells in each bin; orientations are degrees modulo 180."""
     table = read_table(f"devalois1982_{name.removeprefix('preferred_')}.csv", source)
     return histogram_of(table, name, units), None
 

@@ -63,7 +63,7 @@ STUDY = Study(
 
 
 def read_measure(column: str, units: str) -> tuple[xr.DataArray, Stimuli]:
-    """One value a presentation (a word); NaN: the first word of a sentence."""
+    """Read one value for each presentation (a word); NaN: the first word of a sentence."""
     table = _read(FILES.fetch("all_measures.csv"))
     known = {"stimulus_id": table.index.to_numpy(str), "sentence": table["sentence"].to_numpy(int)}
     known |= {f"surprisal_{m}": table[f"s_{m}"].to_numpy(float) for m in MODELS}
@@ -75,7 +75,7 @@ def read_measure(column: str, units: str) -> tuple[xr.DataArray, Stimuli]:
 
 @cache
 def _read(path: Path) -> pd.DataFrame:
-    """All words of all sentences in order; the first of each has no measures."""
+    """Read all words of all sentences in order; the first of each has no measures."""
     measured = pd.read_csv(path).sort_values(["sent_id", "context_length"], kind="stable")
     rows: list[pd.DataFrame] = []
     for sentence, part in measured.groupby("sent_id", sort=True):

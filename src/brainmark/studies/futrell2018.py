@@ -37,7 +37,7 @@ STUDY = Study(
     summary="Self-paced reading times of 10,256 words in ten stories, means over 62 to 97 readers.",
 )
 def read_times() -> tuple[xr.DataArray, Stimuli]:
-    """Reading times: presentation, ms; coordinates ``error_variance`` (of the mean), ``readers``, ``story``."""
+    """Read reading times (presentation,) in ms, with ``error_variance`` (of the mean), ``readers`` and ``story``."""
     table = _words()
     measurement = xr.DataArray(
         table["meanItemRT"].to_numpy(float),
@@ -56,7 +56,7 @@ def read_times() -> tuple[xr.DataArray, Stimuli]:
 
 
 def _words() -> pd.DataFrame:
-    """All words in the order of reading, with what was measured."""
+    """Return all words in the order of reading, with what was measured."""
     shown, measured = (
         pd.read_csv(FILES.fetch(file), sep="\t", quoting=3, keep_default_na=False)
         for file in ("all_stories.tok", "processed_wordinfo.tsv")

@@ -50,12 +50,12 @@ STUDY = Study(
 
 
 def _files_of(condition: str) -> list[str]:
-    """Files of answers in a condition, one for each person."""
+    """Return the files of answers in a condition, one for each person."""
     return [name for name in TRIALS.files if name.startswith(f"{condition}/")]
 
 
 def read_condition(condition: str) -> tuple[xr.DataArray, Stimuli]:
-    """Choices: presentation x choice x subject, 1 for what was chosen; all 0: no answer in time."""
+    """Read choices, presentation x choice x subject: 1 for what was chosen; all 0: no answer in time."""
     name, count = f"Geirhos2021.{condition}", CONDITIONS[condition][1]
     files = _images(condition)
     if len(files.files) != count:
@@ -76,7 +76,7 @@ def _images(condition: str) -> GitFolder:
 
 
 def _labels(paths: list[str], conflicting: bool) -> pd.DataFrame:
-    """Table of the images: the object (its shape), and the object whose texture it has."""
+    """Return the table of the images: the object (its shape), and the object whose texture it has."""
     names = [path.rpartition("/")[2] for path in paths]
     columns = {"label": [path.partition("/")[0] for path in paths]}
     if conflicting:
@@ -85,7 +85,7 @@ def _labels(paths: list[str], conflicting: bool) -> pd.DataFrame:
 
 
 def answers(condition: str) -> pd.DataFrame:
-    """Trials of all people: subject, image, answer.
+    """Return the trials of all people: subject, image, answer.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def answers(condition: str) -> pd.DataFrame:
 
 
 def choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
-    """Choices (presentation, choice, subject) of the images that index `table`, its columns; NaN: not shown."""
+    """Return choices (presentation, choice, subject) of the images that index `table`, its columns; NaN: not shown."""
     subjects = sorted(set(trials["subject"]))
     values = np.full((len(table), len(OBJECTS), len(subjects)), np.nan, np.float32)
     rows = table.index.get_indexer(pd.Index(trials["image"]))

@@ -58,7 +58,7 @@ def _options(_: Dataset, suite: str) -> dict[str, Any]:
 
 
 def read_suite(suite: str) -> tuple[xr.DataArray, Stimuli]:
-    """Regions: presentation; 1: a prediction is about it, 0: it is not."""
+    """Read which regions (presentation,) predictions are about: 1 if one is about it, else 0."""
     table = _regions(suite)
     columns = {c: ("presentation", table[c].to_numpy()) for c in ("item", "condition", "region_number")}
     measurement = xr.DataArray(
@@ -71,7 +71,7 @@ def read_suite(suite: str) -> tuple[xr.DataArray, Stimuli]:
 
 
 def _regions(suite: str) -> pd.DataFrame:
-    """One row for each region of each sentence, in order; regions may be empty."""
+    """Return one row for each region of each sentence, in order; regions may be empty."""
     content = _content(suite)
     about = "".join(p["formula"].replace(" ", "") for p in content["predictions"])
     rows: list[dict[str, Any]] = []

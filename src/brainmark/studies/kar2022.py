@@ -34,12 +34,12 @@ STUDY = Study(licence="MIT", cite="kar2022", species="human", domain="vision", m
 
 
 def read_choices(group: str) -> tuple[xr.DataArray, Stimuli]:
-    """Choices: presentation x subject x repetition, 1: happy, 0: fearful, NaN: no answer."""
+    """Read choices, presentation x subject x repetition: 1: happy, 0: fearful, NaN: no answer."""
     return _choices(group), faces(LEVELS, f"Kar2022.{group}")
 
 
 def _morphs(levels: tuple[int, ...]) -> tuple[list[str], list[int]]:
-    """Faces and levels of all morphs, in order."""
+    """Return the faces and levels of all morphs, in order."""
     return [face for face in FACES for _ in levels], [level for _ in FACES for level in levels]
 
 
@@ -93,7 +93,7 @@ def _trials(path: Path) -> pd.DataFrame:
 
 
 def _by_cell(trials: pd.DataFrame) -> list[tuple[tuple[float, float, float], list[float]]]:
-    """Responses of each subject to each morph, in the order of trials."""
+    """Return the responses of each subject to each morph, in the order of trials."""
     grouped = trials.groupby(["Subj_idx", "FaceID", "Stimulus"], sort=True)["Response"]
     return [(key, responses.tolist()) for key, responses in grouped]  # pyright: ignore[reportReturnType]
 

@@ -47,7 +47,7 @@ STUDY = Study(
     summary="Human IT, fMRI of 4 subjects in 2 sessions: dissimilarities of 92 objects.",
 )  # fmt: skip
 def read_human_it() -> tuple[xr.DataArray, Stimuli]:
-    """Human IT: subject x repetition (session) x presentation x other, 1 - r."""
+    """Read human IT: subject x repetition (session) x presentation x other, 1 - r."""
     path = FILES.fetch(BRAINS)
     structs = _array_of(path, "RDMs", (SUBJECTS, SESSIONS))
     values = np.array([[_matrix(s, path) for s in row] for row in structs])
@@ -65,7 +65,7 @@ def read_human_it() -> tuple[xr.DataArray, Stimuli]:
     summary="Macaque IT, 674 neurons of 2 monkeys: dissimilarities of 92 objects.",
 )  # fmt: skip
 def read_monkey_it() -> tuple[xr.DataArray, Stimuli]:
-    """Macaque IT: presentation x other, 1 - r over 674 neurons."""
+    """Read macaque IT: presentation x other, 1 - r over 674 neurons."""
     path = FILES.fetch(SUPPLEMENT)
     pairs = IMAGES * (IMAGES - 1) // 2
     for struct in _array_of(path, "RDMs_mIT_hIT_fig1", (2,)):
@@ -82,7 +82,7 @@ def read_monkey_it() -> tuple[xr.DataArray, Stimuli]:
     summary="Similarity of 92 objects as arranged by 16 people.",
 )  # fmt: skip
 def read_judgements() -> tuple[xr.DataArray, Stimuli]:
-    """Judgements: subject x presentation x other, distances on the screen, each subject's own scale."""
+    """Read judgements: subject x presentation x other, distances on the screen in each subject's own scale."""
     path = FILES.fetch(JUDGEMENTS)
     structs = _array_of(path, "rdms_behav_92", (JUDGES,))
     values = np.array([_matrix(s, path) for s in structs])

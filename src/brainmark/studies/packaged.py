@@ -144,7 +144,7 @@ def _benchmark(name: str, path: Path, dataset: str, chosen: str) -> Entry[Benchm
 
 
 def _select(data: Dataset, about: PackageCard, region: str, metric: str) -> xr.DataArray:
-    """Neuroids of one region, and the stimuli that were shown to any of them; of populations, to all of them."""
+    """Select the neuroids of one region, and the stimuli shown to any of them (of populations, to all of them)."""
     if about.kind != "recording":
         return data.measurement
     part = data.measurement.isel(neuroid=data.measurement.coords["region"].values.astype(str) == region)
@@ -180,6 +180,6 @@ def _options_of_counts(data: Dataset) -> dict[str, str]:
 
 
 def _ceiling_of_counts(data: Dataset) -> Ceiling | None:
-    """Choices are halved: each stimulus needs two."""
+    """Return a ceiling from halves of the choices; each stimulus needs two."""
     enough = bool((data.measurement.sum("choice") >= 2).all())
     return metrics["soft_labels"].ceiling(**_options_of_counts(data)) if enough else None

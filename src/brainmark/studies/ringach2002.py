@@ -93,7 +93,7 @@ PROPERTIES = {
 
 
 def read_property(name: str) -> tuple[xr.DataArray, None]:
-    """One value a cell, with animal and relative cortical depth."""
+    """Read one value for each cell, with animal and relative cortical depth."""
     cells, prop = _cells(), PROPERTIES[name]
     values = cells[prop.field] / cells[prop.divisor] if prop.divisor else cells[prop.field]
     values = values - cells[prop.less] if prop.less else values
@@ -114,7 +114,7 @@ def read_property(name: str) -> tuple[xr.DataArray, None]:
 
 
 def read_summary(name: str) -> tuple[xr.DataArray, None]:
-    """Numbers of cells below and above a landmark."""
+    """Read the numbers of cells below and above a landmark."""
     table = read_table(SUMMARY_FILE, SUMMARY)
     return histogram_of(table[table["property"] == name], name, PROPERTIES[name].units), None
 

@@ -41,7 +41,7 @@ STUDY = Study(
     summary="Length of the receptive fields of 79 simple cells of macaque V1 along the bars, in cycles.",
 )  # fmt: skip
 def read_margin(axis: Literal["nx", "ny"]) -> tuple[xr.DataArray, None]:
-    """Numbers of cells: bin, cycles; one margin of the joint table."""
+    """Read the numbers of cells in bins of cycles: one margin of the joint table."""
     counts, edges = joint_counts()
     cells = counts.sum(axis=1 if axis == "nx" else 0)
     margin = pd.DataFrame({"bin_start": edges[:-1], "bin_end": edges[1:], "cells": cells})

@@ -51,13 +51,13 @@ STUDY = Study(
     "Wikitext2.test", summary="Paragraphs of the test part of wikitext-2 (articles of Wikipedia), word by word."
 )
 def read_paragraphs() -> tuple[xr.DataArray, Stimuli]:
-    """Words: presentation; each paragraph is a text of its own, headings are left out."""
+    """Read the words (presentation,); each paragraph is a text of its own, headings are left out."""
     return cut_into_words("Wikitext2.test", {f"{k:04d}": text for k, text in enumerate(wikitext("held out"))})
 
 
 @STUDY.dataset("Wikitext2.lines", summary="Lines of the test part of wikitext-2 as published, cut at white space.")
 def read_lines() -> tuple[xr.DataArray, Stimuli]:
-    """Words: presentation; each line is a text, headings and marks included; its last word is not asked for."""
+    """Read the words (presentation,); each line is a text with headings and marks; its last word is not asked for."""
     raw = WIKITEXT.fetch("test.txt").read_text(encoding="utf-8").splitlines()
     texts = {f"{k:04d}": " ".join(line.split()) for k, line in enumerate(raw)}
     return cut_into_words("Wikitext2.lines", texts, ask_last=False)
@@ -68,7 +68,7 @@ def read_lines() -> tuple[xr.DataArray, Stimuli]:
     summary="Running text of 50 files of the Brown corpus that no model here was trained on, word by word.",
 )  # fmt: skip
 def read_brown() -> tuple[xr.DataArray, Stimuli]:
-    """Words: presentation; one text a file, paragraphs follow each other."""
+    """Read the words (presentation,); one text for each file, paragraphs follow each other."""
     files = brown_files("held out").items()
     texts = {name: " ".join(" ".join(sentences) for sentences in paragraphs) for name, paragraphs in files}
     return cut_into_words("Brown.held_out", texts)
@@ -79,7 +79,7 @@ def read_brown() -> tuple[xr.DataArray, Stimuli]:
     summary="Running text of six books whose copyright has ended, word by word; models here are trained on it.",
 )  # fmt: skip
 def read_books() -> tuple[xr.DataArray, Stimuli]:
-    """Words: presentation; one text a book, paragraphs follow each other."""
+    """Read the words (presentation,); one text for each book, paragraphs follow each other."""
     return cut_into_words("ClassicBooks", {title: " ".join(book) for title, book in each_book().items()})
 
 
@@ -119,13 +119,13 @@ def cut_into_words(name: str, texts: Mapping[str, str], ask_last: bool = True) -
 
 
 def _uniform(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
-    """Every character is one of 26 letters and the space, all equally likely."""
+    """Give each of 26 letters and the space the same probability."""
     target = benchmark.mean_target
     return benchmark.metric(target.copy(data=np.log2(27) * target.coords["characters"].values), target)
 
 
 def most_frequent_word(benchmark: Benchmark, _: xr.DataArray) -> Comparison:
-    """The most frequent word of the text, always."""
+    """Always answer with the most frequent word of the text."""
     target = benchmark.mean_target
     words, counts = np.unique(target.coords["next_word"].values, return_counts=True)
     word = words[words != ""][counts[words != ""].argmax()]

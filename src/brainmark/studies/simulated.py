@@ -29,7 +29,7 @@ STUDY = Study(
     summary="Simulated, not recorded: 60 neurons reading out a known network, 480 dead-leaves images, 8 trials.",
 )
 def simulate_it(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
-    """Reliabilities of the trial means are spread evenly from .4 to .95 over the neurons."""
+    """Simulate neurons whose trial means have reliabilities spread evenly from .4 to .95."""
     names = [f"leaves{i:03d}" for i in range(IMAGES)]
     media = tuple(dead_leaves(IMAGES, PIXELS, seed))  # made once a process
     reliabilities = np.linspace(0.4, 0.95, NEURONS)

@@ -32,7 +32,7 @@ STUDY = Study(
     "objects late.",
 )  # fmt: skip
 def simulate_recording(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
-    """Trials: repetition x presentation x neuroid x time_bin; reliabilities of their means from .4 to .95."""
+    """Simulate trials, repetition x presentation x neuroid x time_bin; reliabilities of their means from .4 to .95."""
     stimuli = _stimuli("Simulated.IT-temporal", seed)
     units = units_over_time(stimuli.media, WIDE)
     reliabilities = np.linspace(0.4, 0.95, NEURONS)
@@ -59,7 +59,7 @@ def simulate_recording(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
     summary="Simulated, not recorded: when a brain solves each of 240 images of five objects, faint ones later.",
 )
 def simulate_solution_times(seed: int = 0) -> tuple[xr.DataArray, Stimuli]:
-    """Solution times in ms (presentation,), with the label and the threshold of each image."""
+    """Return solution times in ms (presentation,), with the label and the threshold of each image."""
     stimuli = _stimuli("Simulated.solution_times", seed)
     measurement = xr.DataArray(
         solution_times(stimuli.media),

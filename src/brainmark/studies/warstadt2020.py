@@ -46,7 +46,7 @@ STUDY = Study(
 
 @STUDY.dataset("BLiMP", summary="67 paradigms of 1000 pairs of English sentences, one of which is not acceptable.")
 def read_sentences() -> tuple[xr.DataArray, Stimuli]:
-    """Acceptability: presentation (a sentence), 1 or 0; both sentences of a pair follow each other, in random order.
+    """Read acceptability (presentation,), 1 or 0; both sentences of a pair follow each other, in random order.
 
     Coordinates along presentation: ``paradigm``, ``phenomenon``, ``field``, and ``people``, the share of people's
     choices in the paradigm that were right.
@@ -68,7 +68,7 @@ def read_sentences() -> tuple[xr.DataArray, Stimuli]:
 
 @cache
 def _read(archive: Path, summary: Path) -> pd.DataFrame:
-    """All sentences by paradigm and pair; which of a pair comes first is drawn once, with a seed."""
+    """Read all sentences by paradigm and pair; which of a pair comes first is drawn once, with a seed."""
     pairs = _pairs(archive)
     acceptable_first = np.random.default_rng(2020).random(len(pairs)) < 0.5
     good, bad = pairs["sentence_good"].to_numpy(object), pairs["sentence_bad"].to_numpy(object)
@@ -110,7 +110,7 @@ def _ask(data: Dataset, name: str, part: str) -> Experiment:
 
 
 def _choose(data: Dataset, part: str) -> np.ndarray:
-    """Positions of the sentences of a part, whole pairs in their order."""
+    """Return the positions of the sentences of a part, whole pairs in their order."""
     sentences = data.measurement
     paradigm = sentences.coords["paradigm"].values
     if part == "sample":
@@ -124,7 +124,7 @@ def _choose(data: Dataset, part: str) -> np.ndarray:
 
 
 def _pairs_of(data: Dataset, part: str) -> xr.DataArray:
-    """Acceptability of pairs: presentation x choice, with the position of the acceptable one as ``label``."""
+    """Return acceptability of pairs, presentation x choice, with the position of the acceptable one as ``label``."""
     sentences, chosen = data.measurement, _choose(data, part)
     acceptable = sentences.values[chosen].reshape(-1, 2)
     first = chosen[::2]

@@ -176,7 +176,7 @@ def _series(count: int, generator: np.random.Generator) -> MetricExample:
 
 
 def _course(onset: np.ndarray) -> np.ndarray:
-    """Response (time_bin, word) in bins of one second: a gamma function with its mode after 5 s."""
+    """Return the response (time_bin, word) in bins of one second: a gamma function with its mode after 5 s."""
     seconds = np.arange(len(onset))[:, None] - onset / 1000
     return np.where(seconds >= 0, np.maximum(seconds, 0) ** 5 * np.exp(-np.maximum(seconds, 0)), 0.0)
 

@@ -26,7 +26,7 @@ def fail_if(condition: bool, message: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """Type and text of an error, in one line."""
+    """Return the type and text of an error, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
 
 
@@ -39,7 +39,7 @@ def attempt(make: Callable[[], Made]) -> Made | Exception:
 
 
 def attempt_here(make: Callable[[], Made]) -> Made | Exception:
-    """As `attempt`. Raises CheckSkipped: what it needs is not on this machine."""
+    """Call as `attempt` does. Raises CheckSkipped: what it needs is not on this machine."""
     made = attempt(make)
     if isinstance(made, BrainmarkError) and made.kind == "environment":
         raise CheckSkipped(f"cannot be made here: {made}")

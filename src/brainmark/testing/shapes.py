@@ -74,7 +74,7 @@ def check_calls(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shapes(function: Callable[..., Any]) -> dict[str, str]:
-    """Annotations of shapes by name of the argument."""
+    """Return the annotations of shapes by name of the argument."""
     annotations = function.__annotations__.items()
     return {name: text for name, text in annotations if isinstance(text, str) and _SHAPED.search(text)}
 
@@ -91,7 +91,10 @@ def _check(function: Callable[..., Any], shapes: dict[str, str], values: dict[st
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is as annotated; of a list, tuple or dictionary every entry (beartype looks at one of them)."""
+    """Return whether a value is as annotated.
+
+    Every entry of a list, tuple or dictionary is looked at (beartype looks at one of them).
+    """
     origin, of = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, one) for one in of)
@@ -113,7 +116,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _size(value: Any) -> str:
-    """Shape and kind of numbers of an array; else the type."""
+    """Return the shape and kind of numbers of an array; else the type."""
     if isinstance(getattr(value, "shape", None), tuple):
         return f"{type(value).__name__} {tuple(value.shape)} {value.dtype}"
     return type(value).__name__

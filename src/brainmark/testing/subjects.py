@@ -172,7 +172,7 @@ def _generator(name: str, seed: int) -> np.random.Generator:
 
 
 def _summary(medium: np.ndarray | str) -> np.ndarray:
-    """48 numbers about one stimulus: means of a 4 x 4 grid in 3 colours, or the letters of a text in 48 classes."""
+    """Return 48 numbers about a stimulus: means of a 4 x 4 grid in 3 colours, or letters of a text in 48 classes."""
     if isinstance(medium, str):
         return np.bincount([ord(c) % 48 for c in medium] or [0], minlength=48) / (len(medium) or 1)
     rows, columns = (np.linspace(0, n, 5).astype(int) for n in medium.shape[:2])
@@ -183,7 +183,7 @@ def _summary(medium: np.ndarray | str) -> np.ndarray:
 
 
 def _template(experiment: Experiment, units: int) -> xr.DataArray:
-    """An answer of zeros with the dimensions and coordinates that are asked for."""
+    """Return an answer of zeros with the dimensions and coordinates that are asked for."""
     ask, ids = experiment.ask, experiment.stimuli.ids
     group = ask.group
     sizes = {"presentation": len(ids[::group])}

@@ -12,7 +12,7 @@ _GREY = (0.299, 0.587, 0.114)  # luma of red, green and blue (ITU-R BT.601)
 
 
 def as_floats(pixels: Tensor) -> Tensor:
-    """Pixels (images, rows, columns, 3), uint8 -> (images, 3, rows, columns), 0 to 1, channels last in memory."""
+    """Convert pixels (images, rows, columns, 3), uint8, to (images, 3, rows, columns), 0 to 1, channels last."""
     return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 
@@ -32,7 +32,7 @@ def crop_and_flip(pixels: Tensor, generator: Generator, margin: int = 4) -> Tens
 
 
 def simclr_view(images: Tensor, generator: Generator) -> Tensor:
-    """Resized crop, mirror image, colour jitter and loss of colour: (images, 3, rows, columns), 0 to 1.
+    """Resize a crop, mirror it, change its colours or remove them: (images, 3, rows, columns), 0 to 1.
 
     Chen et al. 2020 (ICML), appendix A and section B.9 (CIFAR-10: no blur, half the colour strength).
     """
@@ -40,7 +40,7 @@ def simclr_view(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _resize_crop(images: Tensor, generator: Generator, smallest: float = 0.2) -> Tensor:
-    """A part of each image, of `smallest` to all of its area and 3/4 to 4/3 in aspect, at full size, often mirrored."""
+    """Crop `smallest` to all of each image, 3/4 to 4/3 in aspect; enlarge it, and mirror it half of the time."""
     count = len(images)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -57,7 +57,7 @@ def _resize_crop(images: Tensor, generator: Generator, smallest: float = 0.2) ->
 
 
 def _colours(images: Tensor, generator: Generator, strength: float = 0.5) -> Tensor:
-    """Brightness, contrast, saturation (each 0.8 x strength) and hue (0.2 x strength) of four in five; a fifth grey."""
+    """Change brightness, contrast, saturation (0.8 x strength), hue (0.2 x strength) of 4 in 5; make a fifth grey."""
     count = len(images)
 
     def uniform(spread: float) -> Tensor:

@@ -120,7 +120,7 @@ class ImageTask(Task):
         write_whole(folder / f"model{SUFFIX}", content)
 
     def outputs(self, function: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
-        """Outputs of a function of the network, in evaluation mode."""
+        """Return the outputs of a function of the network, in evaluation mode."""
         self.module.eval()
         with torch.inference_mode():
             return torch.cat([function(normalise(as_floats(part))) for part in pixels.split(_AT_ONCE)])
@@ -154,7 +154,7 @@ class Contrastive(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images -> unit vectors (images, features)."""
+        """Map images to unit vectors (images, features)."""
         return functional.normalize(self.projection(self.network.features(images)))
 
 
@@ -200,6 +200,6 @@ def contrastive_loss(vectors: Tensor, temperature: float) -> tuple[Tensor, float
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Images (images, 3, ...) from 0 to 1 -> what the networks are given: zero mean, unit variance on CIFAR-10."""
+    """Normalise images (images, 3, ...) from 0 to 1 to zero mean and unit variance on CIFAR-10."""
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)

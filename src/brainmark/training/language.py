@@ -116,7 +116,7 @@ def make_gpt(recipe: TextRecipe, tokenizer: Tokenizer) -> Any:
 
 
 def token_loss(network: Any, rows: Tensor) -> Tensor:
-    """Mean cross-entropy (nats) of tokens 1, 2, ... of each row (rows, window + 1), given those before."""
+    """Return the mean cross-entropy (nats) of tokens 1, 2, ... of each row (rows, window + 1), given those before."""
     logits = network(rows[:, :-1], use_cache=False).logits
     return functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())
 

@@ -131,7 +131,7 @@ def make_task(run: TrainingRun, material: Images | Paragraphs | None) -> Task:
 
 
 def rate_at(recipe: Recipe, done: float) -> float:
-    """Learning rate when the share `done` of all steps is done: up linearly, down as a cosine."""
+    """Return the learning rate when the share `done` of all steps is done: up linearly, down as a cosine."""
     if done < recipe.warmup:
         return recipe.rate * done / recipe.warmup
     return recipe.rate * (1 + math.cos(math.pi * (done - recipe.warmup) / (1 - recipe.warmup))) / 2

@@ -102,7 +102,7 @@ class _Indices(NamedTuple):
 def dprimes(
     p: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
 ) -> Float[np.ndarray, "image choice"]:
-    """Sensitivity d' of every image and distractor.
+    """Return the sensitivity d' of every image and distractor.
 
     Parameters
     ----------
@@ -124,7 +124,9 @@ def dprimes(
 def object_dprimes(
     p: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
 ) -> Float[np.ndarray, "choice choice"]:
-    """Sensitivity d' of every pair of objects (choice, choice), the same in both directions; NaN on the diagonal.
+    """Return the sensitivity d' of every pair of objects (choice, choice), the same in both directions.
+
+    It is NaN on the diagonal.
 
     z of the mean chance that images of one object are told from the other, less z of the mean chance of taking images
     of the other for it. Parameters as in `dprimes`.
@@ -137,7 +139,7 @@ def object_dprimes(
 def _average_by_object(
     values: Float[np.ndarray, "image choice"], truth: Integer[np.ndarray, " image"]
 ) -> Float[np.ndarray, "choice choice"]:
-    """Mean over the images of each object, (choice, choice); NaN does not count."""
+    """Average over the images of each object, (choice, choice); NaN does not count."""
     return weighted_mean((truth[:, None] == np.arange(values.shape[1])).astype(float), values)
 
 
@@ -171,7 +173,7 @@ class _CodedTrials:
         return cls(image, chosen, (sample, other), of_image, np.asarray(images), np.asarray(choices))
 
     def table(self, rows: np.ndarray, pooled: bool) -> _Table:
-        """Choices over offers of each object, from some of the trials; `pooled` over images, of which some may lack."""
+        """Return choices over offers of each object, from some trials; `pooled` over images, of which some may lack."""
         shape = len(self.images), len(self.choices)
         lacking = len(np.unique(self.image[rows])) < shape[0] and not pooled
         if lacking or len(np.unique(self.chosen[rows])) < shape[1]:

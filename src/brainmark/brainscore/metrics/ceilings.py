@@ -19,7 +19,7 @@ from brainmark.metrics.statistics.correlation import pearson
 
 
 def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) -> Comparison:
-    """Split-half consistency of each neuroid with Spearman-Brown correction, ``internal_consistency``.
+    """Return the split-half consistency of each neuroid with Spearman-Brown correction, ``internal_consistency``.
 
     The repetition numbers are halved at random (the odd one falls to the second half), halves averaged by stimulus and
     correlated, each r corrected to 2r / (1 + r), also where r is negative.
@@ -46,7 +46,7 @@ def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) 
 
 
 def _average_halves(trials: np.ndarray, halves: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean (half, stimulus, neuroid) over some repetitions each, of what was measured."""
+    """Return the mean (half, stimulus, neuroid) over some repetitions each, of what was measured."""
     weights = np.zeros((len(halves), len(trials)), trials.dtype)
     for row, half in zip(weights, halves, strict=True):
         row[half] = 1

@@ -22,13 +22,18 @@ def accuracy(
     prediction: xr.DataArray | Shaped[np.ndarray, " presentation"],
     target: xr.DataArray | Shaped[np.ndarray, " presentation"],
 ) -> Comparison:
-    """Share of equal labels, row by row; the error is the standard deviation of right and wrong, not of their mean."""
+    """Return the share of equal labels, row by row.
+
+    The error is the standard deviation of right and wrong, not of their mean.
+    """
     right = np.asarray(prediction) == np.asarray(target)
     return single(float(np.mean(right)), float(np.std(right)))
 
 
 def error_consistency(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-    """Cohen's kappa of right and wrong in each condition, averaged over conditions, then subjects; its size, unsigned.
+    """Return Cohen's kappa of right and wrong in each condition, averaged over conditions, then subjects.
+
+    The result is the size of kappa, without its sign.
 
     Parameters
     ----------
@@ -44,12 +49,12 @@ def error_consistency(prediction: xr.DataArray, target: xr.DataArray) -> Compari
 
 
 def error_consistency_ceiling(target: xr.DataArray) -> Comparison:
-    """Error consistency of every pair of subjects."""
+    """Return the error consistency of every pair of subjects."""
     return _summarize([_compare_conditions(a, b) for a, b in combinations(_observers(target), 2)])
 
 
 def kappa(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
-    """Cohen's kappa of correctness; NaN where both observers are always right or always wrong."""
+    """Return Cohen's kappa of correctness; NaN where both observers are always right or always wrong."""
     p, q = one.mean(), other.mean()
     expected = p * q + (1 - p) * (1 - q)
     observed = (one == other).mean()
@@ -100,7 +105,7 @@ def published_error_consistency() -> Metric:
 
 
 def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
-    """1 - |a - h| / max(h, 1 - h) of accuracies a and h for each subject, averaged.
+    """Return 1 - |a - h| / max(h, 1 - h) of accuracies a and h for each subject, averaged.
 
     Parameters
     ----------
@@ -112,19 +117,19 @@ def accuracy_distance(prediction: xr.DataArray, target: xr.DataArray) -> Compari
 
 
 def accuracy_distance_ceiling(target: xr.DataArray) -> Comparison:
-    """Accuracy distance of every pair of subjects, the second of which is the reference."""
+    """Return the accuracy distance of every pair of subjects, the second of which is the reference."""
     near = [_compare(a, b, None, nearness) for a, b in combinations(_observers(target), 2)]
     return single(abs(float(np.mean(near))), float(np.std(near)))
 
 
 def nearness(one: Bool[np.ndarray, " presentation"], other: Bool[np.ndarray, " presentation"]) -> float:
-    """Accuracy distance of two observers, from their correctness (presentation,)."""
+    """Return the accuracy distance of two observers, from their correctness (presentation,)."""
     a, h = one.mean(), other.mean()
     return float(1 - abs(a - h) / max(1 - h, h))
 
 
 def value_delta(prediction: float, target: float, scale: float = 1.0) -> Comparison:
-    """exp(-scale |prediction - target|)."""
+    """Return exp(-scale |prediction - target|)."""
     return single(float(np.exp(-scale * abs(prediction - target))), float("nan"))
 
 

@@ -116,7 +116,7 @@ def published_pearsonr() -> Metric:
 def pearsonr(
     prediction: xr.DataArray | Real[np.ndarray, " _"], target: xr.DataArray | Real[np.ndarray, " _"]
 ) -> Comparison:
-    """Magnitude of Pearson's r of two vectors, ``pearsonr``; the sign is lost (`details` has r).
+    """Return the magnitude of Pearson's r of two vectors, ``pearsonr``; the sign is lost (`details` has r).
 
     Raises
     ------
@@ -136,7 +136,7 @@ def pearsonr(
 
 
 def reading_ceiling(target: xr.DataArray, splits: int = 10) -> Comparison:
-    """Split-half consistency of mean reading times: the ceiling of ``Futrell2018-pearsonr``.
+    """Return the split-half consistency of mean reading times: the ceiling of ``Futrell2018-pearsonr``.
 
     Readers are halved (one half drawn with seed 0), halves averaged over who read a word and correlated (`pearsonr`),
     each r corrected to 2r / (1 + r); the ceiling is the median.

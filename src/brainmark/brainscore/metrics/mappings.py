@@ -49,7 +49,7 @@ def pls_mapping(
     folds: Sequence[Fold],
     components: int = 25,
 ) -> Predicted:
-    """Partial least squares, unscaled, with the stopping rule of scikit-learn's NIPALS."""
+    """Fit partial least squares, unscaled, with the stopping rule of scikit-learn's NIPALS."""
     try:
         with np.errstate(over="raise"):
             predictions, used = pls_predictions(x, y, folds, components, "nipals")
@@ -65,7 +65,7 @@ def ridge_mapping(
     folds: Sequence[Fold],
     alpha: float = 1.0,
 ) -> Predicted:
-    """Ridge regression with a fixed penalty."""
+    """Fit ridge regression with a fixed penalty."""
     return _split_by_fold(ridge_predictions(share_products(x), y, folds, [alpha])[0], folds), ()
 
 
@@ -84,7 +84,7 @@ def ridgecv_mapping(
     folds: Sequence[Fold],
     alphas: Sequence[float] = ALPHAS,
 ) -> Predicted:
-    """Ridge regression with one penalty for all neuroids, of the smallest leave-one-out error on the training rows."""
+    """Fit ridge regression with one penalty for all neuroids, of the least leave-one-out error on the training rows."""
     predictions, chosen = ridge_predictions(share_products(x), y, folds, alphas, per_target=False, selection="loo")
     listed = ", ".join(f"{a:g}" for a in np.unique(chosen[:, 0]))
     return _split_by_fold(predictions, folds), (f"penalties chosen: {listed}",)
@@ -96,7 +96,7 @@ def ols_mapping(
     folds: Sequence[Fold],
     cutoff: float | None = None,
 ) -> Predicted:
-    """Least squares of least norm; singular values below `cutoff` of the largest do not count.
+    """Fit least squares of least norm; singular values below `cutoff` of the largest do not count.
 
     None: the precision of the features, as LAPACK has it. Where the products of the features cannot tell how small a
     singular value is, the features themselves are decomposed, in the precision in which they come; and so are a few
@@ -122,7 +122,7 @@ def ols_mapping(
 
 
 def _rounding_shows(x: np.ndarray, rows: int, cutoff: float | None) -> bool:
-    """Whether least squares on so many training rows of `x` are rounding to a degree that scores show."""
+    """Return whether least squares on so many training rows of `x` are rounding to a degree that scores show."""
     few = _FEW_CUT if cutoff is not None else _FEW if x.shape[1] > 32 * rows else _FEW_SQUARE
     return rows <= x.shape[1] and x.size <= few
 
@@ -147,7 +147,7 @@ def single_mapping(
     y: Real[np.ndarray, "presentation neuroid"],
     folds: Sequence[Fold],
 ) -> Predicted:
-    """Each neuroid is predicted by the unit that correlates best with it on the training rows; constant units never."""
+    """Predict each neuroid by the unit that correlates best with it on the training rows; constant units never."""
     x, y = _units(x), np.asarray(y, float) - y.mean(axis=0, dtype=float)
     shape = (len(folds), y.shape[1])
     best, where = np.full(shape, -np.inf), np.zeros(shape, int)

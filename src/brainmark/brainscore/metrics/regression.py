@@ -140,7 +140,7 @@ class TrainTest:
 def _strata(
     target: Recording, prediction: Recording | PreparedUnits, order: np.ndarray | None, coordinate: str | None
 ) -> np.ndarray | None:
-    """Labels of the target's presentations, from whichever side has them; `order` as in `_sides`."""
+    """Return the labels of the target's presentations, from whichever side has them; `order` as in `_sides`."""
     names = labels(target, coordinate)
     if names is None and isinstance(prediction, xr.DataArray):
         names = labels(prediction, coordinate)
@@ -182,7 +182,7 @@ def sort_training_rows(folds: Sequence[Fold], target: Recording) -> list[Fold]:
 def fold_r(
     predicted: Float[np.ndarray, "test neuroid"], truth: Real[np.ndarray, "test neuroid"]
 ) -> Float[np.ndarray, " neuroid"]:
-    """Pearson r of each neuroid; NaN where one side is constant."""
+    """Return the Pearson r of each neuroid; NaN where one side is constant."""
     return np.asarray(pearson(predicted, truth))
 
 
@@ -317,7 +317,7 @@ class SpanTime:
 
     @staticmethod
     def _correlate(y: np.ndarray, t: int, count: int, predictions: Predicted, folds: Sequence[Fold]) -> np.ndarray:
-        """Correlations (split, neuroid) in one bin."""
+        """Return the correlations (split, neuroid) in one bin."""
         parts = [p.reshape(count, len(f.test), -1)[t] for p, f in zip(predictions[0], folds, strict=True)]
         return np.stack([fold_r(part, y[f.test]) for part, f in zip(parts, folds, strict=True)])
 

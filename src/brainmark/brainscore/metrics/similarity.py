@@ -80,7 +80,7 @@ def _put_in_order(prediction: Recording, target: Recording) -> tuple[np.ndarray,
 def rdm_similarity(
     x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
 ) -> list[float]:
-    """Spearman correlation of the correlation-distance RDMs; NaN if any presentation has a constant pattern."""
+    """Return the Spearman correlation of correlation-distance RDMs; NaN if any presentation has a constant pattern."""
     matrices = [_correlation_rdm(v) if len(v) < _MANY else pattern_cosines(v, centred=True) for v in (x, y)]
     parts = [rows for rows in subsets if rows is not None and len(rows) > 2]
     if len(parts) == len(subsets) and len(x) < _MANY and any(_has_ties(matrix) for matrix in matrices):
@@ -91,7 +91,7 @@ def rdm_similarity(
 
 
 def _correlation_rdm(values: np.ndarray) -> np.ndarray:
-    """1 - r, (presentation, presentation), by the published steps: how they round decides the ranks of what ties.
+    """Return 1 - r, (presentation, presentation), by the published steps: their rounding decides the ranks of ties.
 
     With many presentations few pairs tie next to all there are, and ranks are those of r itself, upside down.
     """
@@ -105,7 +105,7 @@ def _correlation_rdm(values: np.ndarray) -> np.ndarray:
 
 
 def _has_ties(matrix: np.ndarray) -> bool:
-    """Whether distances are equal but for rounding: the last digits of a part are then not those of the whole."""
+    """Return whether distances are equal but for rounding: the last digits of a part then differ from the whole."""
     ordered = np.sort(upper(matrix))
     return bool((np.diff(ordered) < 1e-13).any())
 
@@ -117,7 +117,7 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
 def unbiased_cka(
     x: Real[np.ndarray, "presentation _"], y: Real[np.ndarray, "presentation neuroid"], subsets: Rows = (None,)
 ) -> list[float]:
-    """Unbiased linear CKA; 0 where the product of the estimated variances is not positive, as published.
+    """Return unbiased linear CKA; 0 where the product of the estimated variances is not positive, as published.
 
     NaN where one side is constant: what is published then is 0 or rounding.
     """
@@ -187,7 +187,7 @@ def cka_cv(unbiased: bool = True, stratify: str | None = "object_name") -> Subsa
 
 
 def rsa_ceiling(target: xr.DataArray, coordinate: str = "subject") -> Comparison:
-    """Upper bound of Nili et al. (2014) over subjects, whose neuroids carry their name in `coordinate`.
+    """Return the upper bound of Nili et al. (2014) over subjects, whose neuroids carry their name in `coordinate`.
 
     Returns
     -------

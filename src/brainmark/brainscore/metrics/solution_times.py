@@ -56,7 +56,7 @@ class Decoder:
         return scipy.special.softmax(_append_ones(((test - middle) / spread).astype(np.float32)) @ weights, axis=1)
 
     def _fit(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Weights (neuroid + 1, class); the last row are the biases."""
+        """Return the weights (neuroid + 1, class); the last row are the biases."""
         classes = int(labels.max()) + 1
         wanted = np.eye(classes, dtype=np.float32)[labels]
         weights = np.vstack([self._draw_weights(x.shape[1], classes), np.ones((1, classes), np.float32)])
@@ -134,7 +134,7 @@ class SolutionTimes:
     def _measure_sensitivity(
         self, at: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray
     ) -> np.ndarray:
-        """i1 of test images: d' averaged over distractors; false alarms are counted among the test images."""
+        """Return i1 of test images: d' averaged over distractors; false alarms are counted among the test images."""
         names, first = np.unique(labels[train], return_index=True)
         names = names[np.argsort(first)]  # classes count from their first appearance, as the starting weights do
         code = {name: i for i, name in enumerate(names)}
@@ -153,7 +153,7 @@ def crossing_times(
     needed: Real[np.ndarray, " image"],
     times: Real[np.ndarray, " time_bin"],
 ) -> Float[np.ndarray, " image"]:
-    """Time (image,) at which what is reached (time_bin, image) first comes to what is needed; NaN: never.
+    """Return the time (image,) at which what is reached (time_bin, image) first comes to what is needed; NaN: never.
 
     As published, the line runs from the highest value below the threshold so far, not from the bin before.
     """
@@ -170,7 +170,7 @@ def crossing_times(
 
 
 def _order_bins(prediction: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
-    """Responses (time_bin, presentation, neuroid) and the starts of their bins, in order of time."""
+    """Return responses (time_bin, presentation, neuroid) and the starts of their bins, in order of time."""
     if set(prediction.dims) != {"presentation", "neuroid", "time_bin"}:
         raise InvalidMeasurement(f"solution times need (presentation, neuroid, time_bin), not {tuple(prediction.dims)}")
     starts = prediction.coords["time_bin_start"].values.astype(float)

@@ -87,7 +87,7 @@ def _draw_stratified(
 
 
 def _draw_shares(counts: np.ndarray, total: int, generator: np.random.RandomState) -> np.ndarray:
-    """Rows that each label gives to `total`: its share rounded down, and one more for those with the largest rests.
+    """Return the rows that each label gives to `total`: its share rounded down, and one more for the largest rests.
 
     Among equal rests, chance decides.
     """
@@ -106,7 +106,7 @@ def _draw_shares(counts: np.ndarray, total: int, generator: np.random.RandomStat
 
 
 def _count_rows(n: int, train_size: float | None, test_size: float | None) -> tuple[int, int]:
-    """Rows that train and that test: shares of training are rounded down, those of testing up."""
+    """Return the rows that train and that test: shares of training are rounded down, those of testing up."""
     train = None if train_size is None else int(np.floor(train_size * n))
     test = None if test_size is None else int(np.ceil(test_size * n))
     if train is None:

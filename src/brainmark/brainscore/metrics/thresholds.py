@@ -32,14 +32,14 @@ class Fit(NamedTuple):
     lapse: float
 
     def __call__(self, level: Real[np.ndarray, "*grid"] | float) -> Float[np.ndarray, "*grid"]:
-        """Accuracy at a level."""
+        """Return the accuracy at a level."""
         return np.asarray(
             _GUESS
             + (1 - _GUESS - self.lapse) * scipy.special.ndtr(self.slope * (np.asarray(level, float) - self.middle))
         )
 
     def level(self, accuracy: float) -> float:
-        """Level of an accuracy; NaN where the function never has it."""
+        """Return the level of an accuracy; NaN where the function never has it."""
         return float(self.middle + scipy.special.ndtri((accuracy - _GUESS) / (1 - _GUESS - self.lapse)) / self.slope)
 
 

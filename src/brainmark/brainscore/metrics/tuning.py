@@ -87,12 +87,12 @@ def tuned_similarity(study: str = "Ringach2002", tuned: str = "circular_variance
 
 
 def ceiling(target: xr.DataArray) -> Comparison:
-    """Similarity of the cells to draws of themselves."""
+    """Return the similarity of the cells to draws of themselves."""
     return property_similarity(target.values, target.values, _read_bins(target))
 
 
 def properties(study: str, recording: xr.DataArray) -> Properties:
-    """Properties of the responsive units (unit,), by name.
+    """Return the properties of the responsive units (unit,), by name.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _read_bins(target: xr.DataArray) -> np.ndarray:
 
 
 def _fit_line(mean: np.ndarray, blank: np.ndarray) -> tuple[float, float]:
-    """Slope and offset from responses to spikes/s: medians over responsive units become those of V1."""
+    """Return the slope and offset from responses to spikes/s: medians over responsive units become those of V1."""
     peak = mean.reshape(-1, len(blank)).max(axis=0)
     responsive = peak - blank > RESPONSIVE / TOP_RATE * (peak - blank).max()
     if not responsive.any():
@@ -131,7 +131,7 @@ def _fit_line(mean: np.ndarray, blank: np.ndarray) -> tuple[float, float]:
 
 
 def _arrange(values: np.ndarray, gratings: xr.DataArray) -> np.ndarray:
-    """Responses (repeat or radius, spatial frequency, orientation, phase, neuroid), in the order of the files."""
+    """Arrange responses as (repeat or radius, spatial frequency, orientation, phase, neuroid), in published order."""
     names = ("spatial_frequency", "orientation", "phase")
     if lacking := [name for name in names if name not in gratings.coords]:
         raise InvalidMeasurement(f"gratings have no {', '.join(lacking)}")
@@ -146,19 +146,19 @@ def _arrange(values: np.ndarray, gratings: xr.DataArray) -> np.ndarray:
 
 
 def _harmonics(arranged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F0 and F1 (repeat, spatial frequency, orientation, neuroid)."""
+    """Return F0 and F1 (repeat, spatial frequency, orientation, neuroid)."""
     spectrum = np.fft.fft(arranged, axis=3)
     return arranged.mean(axis=3), 2 * np.abs(spectrum[:, :, :, 1]) / arranged.shape[3]
 
 
 def _find_best(responses: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Index along each axis but the last (neuroid) of the largest response of each neuroid, the first of equals."""
+    """Return index along each axis but the last (neuroid) of the largest response of each neuroid (first of equals)."""
     flat = responses.reshape(-1, responses.shape[-1])
     return np.unravel_index(flat.argmax(axis=0), responses.shape[:-1])
 
 
 def _stack_harmonics(arranged: np.ndarray, blank: np.ndarray) -> np.ndarray:
-    """F0 above rest and F1 (repeat or radius, spatial frequency, orientation, harmonic, neuroid)."""
+    """Return F0 above rest and F1 (repeat or radius, spatial frequency, orientation, harmonic, neuroid)."""
     mean, modulated = _harmonics(arranged)
     return np.stack([mean - blank, modulated], axis=3)
 
@@ -276,7 +276,7 @@ def property_similarity(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Comparison:
-    """Mean similarity between the cells and as many units, drawn with replacement, again and again.
+    """Return the mean similarity between the cells and as many units, drawn with replacement, again and again.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ def property_similarity(
 
 
 def _find_bins(values: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """Bin of each value; the last edge belongs to the last bin; -1: NaN."""
+    """Return the bin of each value; the last edge belongs to the last bin; -1: NaN."""
     known = np.isfinite(values) | np.isinf(values)
     inside = np.clip(np.where(known, values, bins[0]), bins[0], bins[-1])
     place = np.minimum(np.searchsorted(bins, inside, side="right") - 1, len(bins) - 2)
@@ -321,7 +321,9 @@ def orientation_width(
     window: tuple[float, ...],
     level: float,
 ) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
-    """Full width at `level` of the peak, and preferred orientation, in whole degrees; curves are (orientation, unit).
+    """Return the full width at `level` of the peak, and preferred orientation, in whole degrees.
+
+    Curves are (orientation, unit).
 
     The curve is repeated thrice, smoothed by `window` and interpolated by a cubic spline; widths above 180 are NaN.
     """
@@ -339,7 +341,10 @@ def orientation_width(
 def frequency_tuning(
     curves: Real[np.ndarray, "frequency unit"], frequencies: Real[np.ndarray, " frequency"]
 ) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
-    """Low over high cut-off at .707 of the peak x 100, and preferred spatial frequency; curves (frequency, unit)."""
+    """Return the low over high cut-off at .707 of the peak x 100, and preferred spatial frequency.
+
+    Curves are (frequency, unit).
+    """
     octaves = np.log2(frequencies)
     fine = np.linspace(octaves[0], octaves[-1], 100)
     padded = np.concatenate([curves[:1], curves[:1], curves, curves[-1:], curves[-1:]])
@@ -353,7 +358,7 @@ def frequency_tuning(
 def size_tuning(
     curves: Real[np.ndarray, "radius unit"], radii: Real[np.ndarray, " radius"]
 ) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
-    """Grating summation field, surround diameter (degrees; NaN: hardly suppressed) and suppression index.
+    """Return the grating summation field, surround diameter (degrees; NaN: hardly suppressed) and suppression index.
 
     `curves` are (radius, unit). The field is where 95 % of the peak is reached first, the surround where the response
     has come down to within 5 % of that to the largest grating.
@@ -368,7 +373,7 @@ def size_tuning(
 
 
 def _find_edges(below: np.ndarray, top: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Last row below before `top`, -1 if none; first row below after it, the number of rows if none."""
+    """Return the last row below before `top`, -1 if none; first row below after it, the number of rows if none."""
     rows = np.arange(len(below))[:, None]
     before, after = below & (rows < top), below & (rows > top)
     low = np.where(before.any(axis=0), len(below) - 1 - before[::-1].argmax(axis=0), -1)
@@ -381,7 +386,7 @@ def _smooth(curves: np.ndarray, window: tuple[float, ...], mode: str) -> np.ndar
 
 
 def _variance_ratio(responses: np.ndarray) -> np.ndarray:
-    """Variance between families over that between their samples, of responses (family, sample, unit)."""
+    """Return the variance between families over that between their samples, of responses (family, sample, unit)."""
     families, samples = responses.shape[:2]
     mean = responses.mean(axis=1)
     within = ((responses - mean[:, None]) ** 2).sum(axis=(0, 1)) / (families * (samples - 1))

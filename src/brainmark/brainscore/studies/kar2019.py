@@ -26,7 +26,7 @@ CEILING = 0.79  # computed by the authors
     sources=row("assembly", NAME).sources + row("stimuli", NAME).sources, tags=("brainscore", "temporal"),
 )  # fmt: skip
 def read_times() -> tuple[xr.DataArray, Stimuli]:
-    """Times of the decoder that the benchmark uses (a support vector machine), images in order of their identifiers."""
+    """Read the times of the decoder that the benchmark uses (a support vector machine), images sorted by identifier."""
     path, table, archive = fetch_all(row("assembly", NAME).sources + row("stimuli", NAME).sources)
     stimuli = read_stimuli(table, archive, NAME, first=True)
     assembly = merge(read_assembly(path), stimuli)

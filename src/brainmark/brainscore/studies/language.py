@@ -116,7 +116,7 @@ def assembly(name: str) -> xr.DataArray:
 
 
 def read_presentations(name: str) -> tuple[xr.DataArray, Stimuli, Setting]:
-    """All presentations, in the order of the file."""
+    """Read all presentations, in the order of the file."""
     return _measure(name, assembly(name))
 
 
@@ -142,7 +142,7 @@ def _measure(name: str, whole: xr.DataArray) -> tuple[xr.DataArray, Stimuli, Set
 
 
 def _as_measurement(whole: xr.DataArray) -> xr.DataArray:
-    """Presentations x neuroids (or subjects), with text as text, names as names and one region for all neuroids."""
+    """Return presentations x neuroids (or subjects), with text as text and one region for all neuroids."""
     flat = whole.reset_index(list(whole.indexes)) if whole.indexes else whole
     flat = flat.isel(time_bin=0, drop=True) if flat.sizes.get("time_bin") == 1 else flat
     flat = flat.drop_vars([d for d in flat.dims if d in flat.coords])
@@ -186,7 +186,7 @@ TUCKUTE: dict[str, tuple[str, dict[str, Any]]] = {  # kind: metric, its options
 
 
 def _ceiling_of_pools(_: Dataset, metric: str, options: dict[str, Any], subjects: str) -> Ceiling:
-    """Subjects predict each other in growing pools, extrapolated; computed each time, as published."""
+    """Let subjects predict each other in growing pools, and extrapolate; computed each time, as published."""
     return ExtrapolationCeiling(metrics[metric].load(**options), subjects)
 
 
@@ -281,7 +281,7 @@ def _suite_options(_: Dataset, suite: str) -> dict[str, Any]:
 
 
 def _count_unknown_as_zero(compare: Metric, _: Dataset) -> Metric:
-    """Reading times stand in the place of surprisals; those that are unknown count as 0, as published."""
+    """Put reading times in the place of surprisals; those that are unknown count as 0, as published."""
     return lambda prediction, target: compare(prediction.fillna(0.0), target)
 
 

@@ -106,7 +106,7 @@ def _sets_of(assembly: str) -> dict[str, str]:
 
 
 def read_property(assembly: str, name: str) -> tuple[xr.DataArray, None, Setting]:
-    """One value a cell, with the edges of its histogram; the stimuli of the experiment are those of `stimuli_of`."""
+    """Read one value for each cell, with the edges of its histogram; the stimuli are those of `stimuli_of`."""
     (path,) = fetch_all(row("assembly", assembly).sources)
     cells = read_assembly(path)
     known = cells.coords["neuronal_property"].values.astype(str) if "neuronal_property" in cells.coords else []

@@ -84,7 +84,7 @@ COLLECTIONS = {
 
 
 def read_trials(name: str) -> tuple[xr.DataArray, Stimuli]:
-    """Trials of each stimulus, in the order in which Brain-Score averages them; see `brainscore.brainio`."""
+    """Read the trials of each stimulus, in the order in which Brain-Score averages them; see `brainscore.brainio`."""
     return _measure(name, assembly(name))
 
 
@@ -172,7 +172,7 @@ OBJECTOME, IMAGE_LEVEL_METRIC = "Rajalingham2018.public", "brainscore-image-leve
 
 
 def _ask_objects(data: Dataset) -> Choose:
-    """Models learn the objects from the very images that they are asked about, as published."""
+    """Ask for objects that models learn from the very images that they are asked about, as published."""
     fitting = stimulus_set("objectome.public")
     if "image_label" not in fitting.table.columns:
         raise InvalidStimuli(f"stimuli {fitting.identifier!r}: no column 'image_label' to learn from")
@@ -242,7 +242,7 @@ def _target(_: Dataset, condition: str) -> xr.DataArray:
 
 
 def _ask(data: Dataset, condition: str, consistency: bool) -> Experiment:
-    """Error consistency: images at 3 degrees. Accuracy: images fill the field of view."""
+    """Return what is asked: error consistency at 3 degrees, accuracy with images that fill the field of view."""
     stimuli = _measure(data.identifier, _select_conditions(condition))[1]
     return Experiment(stimuli, Choose(OBJECTS), data.setting if consistency else Setting())
 

@@ -147,7 +147,7 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
 
 
 def _read_bins(given: Any) -> tuple[tuple[float, float], ...]:
-    """Time bins (ms) out of nested lists and arrays: their benchmarks also hand over a pair in an array in a list."""
+    """Read time bins (ms) from nested lists and arrays: their benchmarks also pass a pair in an array in a list."""
     numbers = list(_flatten_numbers(given))
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
@@ -162,12 +162,12 @@ def _flatten_numbers(given: Any) -> Iterator[float]:
 
 
 def _coordinates(answer: xr.DataArray) -> dict[str, tuple[Any, Any]]:
-    """Coordinates of an answer, but those of the presentations: theirs come from the stimuli."""
+    """Return the coordinates of an answer, but those of the presentations: theirs come from the stimuli."""
     return {str(n): (c.dims, c.values) for n, c in answer.coords.items() if c.dims and c.dims != ("presentation",)}
 
 
 def _columns(shown: Any) -> dict[str, tuple[str, Any]]:
-    """Columns of their stimulus set as coordinates; of a list of files, the files."""
+    """Return the columns of their stimulus set as coordinates; of a list of files, the files."""
     ids, files = _list_files(shown)
     columns = {"stimulus_id": ("presentation", ids), "stimulus_path": ("presentation", [str(f) for f in files])}
     if isinstance(shown, pd.DataFrame):

@@ -165,7 +165,7 @@ class _Reading:
         return _flatten(answer)
 
     def _stop_recording(self) -> None:
-        """Their wrapper of Hugging Face models adds each recording to the last one; begin anew."""
+        """Begin anew: their wrapper of Hugging Face models adds each recording to the last one."""
         targets = getattr(self.model, "neural_recordings", None)
         if isinstance(targets, list):
             targets.clear()
@@ -209,7 +209,7 @@ def _stimulus_set() -> type[pd.DataFrame]:
 
 
 def _their_stimuli(stimuli: Stimuli, paths: Sequence[Path]) -> Any:
-    """Their table of stimuli, without a name: under a name they would keep activations from one call to the next."""
+    """Return their table of stimuli without a name: under a name they keep activations from one call to the next."""
     table = stimuli.table.reset_index()
     shown: Any = _stimulus_set()(table)
     shown.stimulus_paths = dict(zip(table["stimulus_id"].tolist(), map(str, paths), strict=True))
@@ -232,7 +232,7 @@ def _frame(image: np.ndarray, ratio: float | None) -> np.ndarray:
 
 
 def _flatten(assembly: Any) -> xr.DataArray:
-    """A plain array with flat coordinates out of one of theirs, whose coordinates are levels of indexes."""
+    """Return a plain array with flat coordinates from one of theirs, whose coordinates are levels of indexes."""
     coords: dict[str, tuple[Any, Any]] = {}
     for name, coord in assembly.coords.items():
         if coord.dims and isinstance(index := assembly.indexes.get(name), pd.MultiIndex):
@@ -244,7 +244,7 @@ def _flatten(assembly: Any) -> xr.DataArray:
 
 
 def _to_ours(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
-    """Their answer as a plain array with the presentations in our order.
+    """Return their answer as a plain array with the presentations in our order.
 
     Raises
     ------
@@ -277,7 +277,7 @@ def _as_recording(answer: xr.DataArray, region: str) -> xr.DataArray:
 
 
 def _find_odd_ones(assembly: Any, stimuli: Stimuli) -> xr.DataArray:
-    """Positions in their triplets; what they say are positions (their interface) or names (their models)."""
+    """Return the positions in their triplets; what they say are positions (their interface) or names (their models)."""
     said, triplets = np.asarray(assembly.values).reshape(-1), stimuli.ids.reshape(-1, 3)
     if said.dtype.kind not in "iuf":
         same = triplets == said.astype(str)[:, None]

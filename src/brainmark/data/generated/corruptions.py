@@ -55,7 +55,7 @@ def _shot_noise(images: Floats, generator: np.random.Generator, photons: float) 
 
 
 def _impulse_noise(images: Floats, generator: np.random.Generator, share: float) -> Floats:
-    """Salt and pepper, half each, in every channel of its own."""
+    """Add salt and pepper, half each, to every channel by itself."""
     drawn = generator.random(images.shape, np.float32)
     return np.where(drawn < share / 2, 0, np.where(drawn < share, 1, images))
 
@@ -64,7 +64,7 @@ def _impulse_noise(images: Floats, generator: np.random.Generator, share: float)
 
 
 def _defocus_blur(images: Floats, generator: np.random.Generator, c: tuple[float, float]) -> Floats:
-    """A disc of radius c[0], its edge softened by a 3 x 3 Gaussian of deviation c[1]."""
+    """Blur by a disc of radius c[0], whose edge is softened by a 3 x 3 Gaussian of deviation c[1]."""
     radius, soft = c
     reach = int(radius) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
@@ -107,7 +107,7 @@ def _smear(images: Floats, c: tuple[int, float], angle: np.ndarray) -> Floats:
 
 
 def _zoom_blur(images: Floats, generator: np.random.Generator, largest: float) -> Floats:
-    """Mean of the image and its magnifications from 1 to `largest` in steps of 0.01."""
+    """Average the image and its magnifications from 1 to `largest` in steps of 0.01."""
     factors = np.arange(1, largest + 0.005, 0.01)
     return (images + sum(_zoom(images, factor) for factor in factors)) / np.float32(len(factors) + 1)
 
@@ -116,7 +116,7 @@ def _zoom_blur(images: Floats, generator: np.random.Generator, largest: float) -
 
 
 def _snow(images: Floats, generator: np.random.Generator, c: tuple[float, ...]) -> Floats:
-    """Flakes (mean, deviation, size, threshold) that fall (radius, deviation of the smear) over a whitened image."""
+    """Let flakes (mean, deviation, size, threshold) fall (radius, deviation of the smear) over a whitened image."""
     mean, deviation, zoom, threshold, radius, smear, kept = c
     flakes = mean + deviation * generator.standard_normal((*images.shape[:3], 1), np.float32)
     flakes = _zoom(flakes, zoom)
@@ -127,7 +127,7 @@ def _snow(images: Floats, generator: np.random.Generator, c: tuple[float, ...]) 
 
 
 def _frost(images: Floats, generator: np.random.Generator, c: tuple[float, float]) -> Floats:
-    """Bright veins where two plasmas are equal, bluish white."""
+    """Draw bright, bluish white veins where two plasmas are equal."""
     kept, amount = c
     veins = np.zeros(images.shape[:3], np.float32)
     for _ in range(2):
@@ -159,7 +159,7 @@ def _contrast(images: Floats, generator: np.random.Generator, kept: float) -> Fl
 
 
 def _elastic_transform(images: Floats, generator: np.random.Generator, c: tuple[float, float, float]) -> Floats:
-    """An affine change that moves three corners by up to c[2], and smooth (c[1]) shifts times c[0]; all in widths."""
+    """Move three corners by up to c[2] (affine), and add smooth (c[1]) shifts times c[0]; all in widths."""
     count, size = images.shape[:2]
     amount, smooth, jitter = (size * value for value in c)
     half, reach = size // 2, size // 3
@@ -208,12 +208,12 @@ def _grey(images: Floats) -> Floats:
 
 
 def _take_pixels(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
-    """Pixels at integer positions (images, rows, columns)."""
+    """Return the pixels at integer positions (images, rows, columns)."""
     return images[np.arange(len(images))[:, None, None], y, x]
 
 
 def _sample(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
-    """Bilinear samples at positions (images, rows, columns); images are mirrored at their borders."""
+    """Sample bilinearly at positions (images, rows, columns); images are mirrored at their borders."""
     last = images.shape[1] - 1
     y, x = (last - np.abs(last - np.abs(v) % (2 * last)) for v in (y, x))
     top, left = (np.clip(np.floor(v).astype(int), 0, last - 1) for v in (y, x))
@@ -224,7 +224,7 @@ def _sample(images: Floats, y: np.ndarray, x: np.ndarray) -> Floats:
 
 
 def _zoom(images: Floats, factor: float) -> Floats:
-    """Magnified around the centre, bilinear, cut to the same size."""
+    """Magnify around the centre, bilinearly, and cut to the same size."""
     size = images.shape[1]
     place = (np.arange(size) - (size - 1) / 2) / factor + (size - 1) / 2
     first = np.clip(np.floor(place).astype(int), 0, size - 2)
@@ -235,7 +235,7 @@ def _zoom(images: Floats, factor: float) -> Floats:
 
 
 def _plasma(images: Floats, generator: np.random.Generator, decay: float) -> np.ndarray:
-    """Clouds (images, rows, columns) from 0 to 1 by the diamond-square algorithm on a torus.
+    """Draw clouds (images, rows, columns) from 0 to 1 by the diamond-square algorithm on a torus.
 
     Displacements fall by `decay` from each grid to the next finer one.
     """

@@ -24,7 +24,7 @@ LATENCY, GATHERING, ENOUGH = 50.0, 16.0, 2.5  # ms; ms; of contrast x time / GAT
 
 @cache
 def _objects() -> np.ndarray:
-    """Patterns (object, pixel, pixel, colour) with mean 0 and standard deviation 1."""
+    """Return the patterns (object, pixel, pixel, colour) with mean 0 and standard deviation 1."""
     patterns = dead_leaves(len(OBJECTS), PIXELS, seed=1).astype(float)
     patterns = patterns - patterns.mean(axis=(1, 2, 3), keepdims=True)
     return patterns / patterns.std(axis=(1, 2, 3), keepdims=True)
@@ -41,7 +41,7 @@ def faint_objects(count: int, seed: int = 0) -> tuple[tuple[np.ndarray, ...], np
 
 
 def solution_times(media: Media) -> np.ndarray:
-    """Time (image,) in ms at which what says the object has half its strength."""
+    """Return the time (image,) in ms at which what says the object has half its strength."""
     return LATENCY + GATHERING * (ENOUGH + 0.5) / _contrast(media)
 
 
@@ -59,14 +59,17 @@ def _contrast(media: Media) -> np.ndarray:
 
 
 def _identity(media: Media) -> np.ndarray:
-    """Features (image, 20) of the known network, in units of their spread over the objects at full contrast."""
+    """Return features (image, 20) of the known network, in units of their spread over the objects at full contrast."""
     full = network_features(tuple(np.clip(GREY + FULL * _objects(), 0, 255).astype(np.uint8)))
     return (network_features(media) - full.mean(axis=0)) / (full.std(axis=0) + 0.1 * full.std())
 
 
 @cache
 def _blind() -> np.ndarray:
-    """Random weights (pixels x colours, 20) that see none of the objects; an image's noise gives them variance 1/4."""
+    """Return random weights (pixels x colours, 20) that see none of the objects.
+
+    An image's noise gives them variance 1/4.
+    """
     objects = _objects().reshape(len(OBJECTS), -1)
     weights = np.random.default_rng(17).normal(size=(objects.shape[1], FEATURES))
     weights -= weights.mean(axis=0)
@@ -75,6 +78,6 @@ def _blind() -> np.ndarray:
 
 
 def _fast(media: Media) -> np.ndarray:
-    """What the noise of an image, and its contrast, drive, (image, 20)."""
+    """Return what the noise of an image, and its contrast, drive, (image, 20)."""
     seen = np.stack([255.0 * resize(media[i]).reshape(-1) for i in range(len(media))])
     return (seen - GREY) @ _blind() + _contrast(media)[:, None]

@@ -178,7 +178,7 @@ def _read_nifti(path: Path) -> np.ndarray:
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
-    """JSON beside a file, or above it under the inheritance principle; nearest first."""
+    """Read the JSON beside a file, or above it under the inheritance principle; nearest first."""
     own = entities(path)
     suffix = path.name.partition(".")[0].rpartition("_")[2]
     found: dict[str, Any] = {}

@@ -291,7 +291,7 @@ def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame,
 
 
 def _name_files(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix: str | None) -> list[str]:
-    """Names of files in the package: identifiers as far as file systems allow, unique whatever their case."""
+    """Return names of files in the package: identifiers as far as file systems allow, unique whatever their case."""
     names: list[str] = []
     taken: set[str] = set()
     for number, (one, source) in enumerate(zip(ids, sources, strict=True)):

@@ -180,7 +180,7 @@ def _leave_unobserved_out(
     units: pd.DataFrame, onsets: np.ndarray, windows: Sequence[Window], counts: np.ndarray,
     path: Path, problems: Problems,
 ) -> None:  # fmt: skip
-    """Where a unit was not observed, a count of 0 is no measurement: it becomes NaN, in place."""
+    """Replace counts of 0 by NaN, in place, where a unit was not observed: those are no measurements."""
     if "obs_intervals" not in units.columns:
         return
     begin = onsets + min(w[0] for w in windows) / 1000
@@ -216,6 +216,6 @@ def read_images(path: Path, container: str, problems: Problems) -> dict[str, np.
 
 
 def _pixels_of(image: np.ndarray) -> np.ndarray:
-    """Numbers between 0 and 1 are scaled to 255, others are taken as they are."""
+    """Return pixels: numbers between 0 and 1 are scaled to 255, others are kept as they are."""
     scaled = image * 255 if image.dtype.kind == "f" and image.max(initial=0) <= 1 else image
     return np.clip(np.round(scaled), 0, 255).astype(np.uint8)

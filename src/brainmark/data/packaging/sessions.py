@@ -136,7 +136,7 @@ def _in_two_subjects(name: str, full: list[list[tuple[str, str]]]) -> bool:
 
 
 def _session_names(sessions: list[Session]) -> list[str]:
-    """Name of each session: as it is known, else its number; unique."""
+    """Return the name of each session: as it is known, else its number; unique."""
     given = [str(s.neuroids["session"].iloc[0]) if "session" in s.neuroids else "" for s in sessions]
     unique = len(set(given)) == len(given) and all(given)
     return given if unique else [f"session{number}" for number in range(1, len(sessions) + 1)]
@@ -182,7 +182,7 @@ def join_sessions(sessions: list[Session], names: list[list[str]], order: list[s
 def _slots(
     stimulus: list[np.ndarray], names: list[list[str]], count: int, neuroids: int, columns: dict[str, int]
 ) -> tuple[list[np.ndarray], int]:
-    """Slot of each trial along repetition; sessions that share neurons go on where the one before stopped."""
+    """Return slot of each trial along repetition; sessions that share neurons go on where the one before stopped."""
     used = np.zeros((count, neuroids), np.int32)
     slots: list[np.ndarray] = []
     for trials, own in zip(stimulus, names, strict=True):
@@ -196,7 +196,7 @@ def _slots(
 
 
 def _along_neuroids(sessions: list[Session], names: list[list[str]], order: list[str]) -> dict[str, Any]:
-    """Coordinates along neuroid; of a neuron in several sessions as the first states them."""
+    """Return the coordinates along neuroid; of a neuron in several sessions as the first states them."""
     frames = [s.neuroids.assign(neuroid_id=own) for s, own in zip(sessions, names, strict=True)]
     table = pd.concat(frames, ignore_index=True).drop_duplicates("neuroid_id").set_index("neuroid_id").loc[order]
     coordinates: dict[str, Any] = {"neuroid_id": ("neuroid", np.array(order, str))}

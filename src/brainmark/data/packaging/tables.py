@@ -35,7 +35,7 @@ def read_table(path: Path, problems: Problems, as_written: Sequence[str] = ()) -
 
 
 def _holds_integers(column: pd.Series) -> bool:
-    """Whether a column was read as integers, or as floats since some are missing."""
+    """Return whether a column was read as integers, or as floats since some are missing."""
     return column.dtype.kind in "iu" or (column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all()))
 
 

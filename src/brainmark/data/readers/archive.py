@@ -45,7 +45,7 @@ class ZipImages:
             raise DataError(f"{self.path}: has no member {min(missing)!r} ({len(missing)} of {len(self)} are missing)")
 
     def names(self) -> list[str]:
-        """Names of all files inside, whether they are among the members or not."""
+        """Return the names of all files inside, whether they are among the members or not."""
         return [name for name in self._open().namelist() if not name.endswith("/")]
 
     def __len__(self) -> int:

@@ -96,7 +96,7 @@ def matlab_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _read_cells(file: Any, reference: Any) -> list[Any]:
-    """Content of a MATLAB cell array: texts and columns; empty for what is no cell array."""
+    """Read the content of a MATLAB cell array: texts and columns; empty for what is no cell array."""
     found = file[reference]
     if not isinstance(found, h5py.Dataset) or found.attrs.get("MATLAB_class") != b"cell" or found.dtype != object:
         return []
@@ -151,7 +151,7 @@ def _unwrap(found: np.ndarray, what: str) -> np.ndarray:
 
 
 def _read_hdf5(path: Path, name: str) -> np.ndarray:
-    """A variable of a MATLAB 7.3 file: HDF5, in which dimensions stand in reverse and text is numbers."""
+    """Read a variable of a MATLAB 7.3 file: HDF5, where dimensions stand in reverse and text is stored as numbers."""
     with explain_damage(path, "cannot be read as a MATLAB 7.3 file"), h5py.File(path, "r") as file:
         if name.replace(".", "/") not in file:
             known = ", ".join(k for k in map(str, file) if not k.startswith("#"))

@@ -70,7 +70,7 @@ def arrays(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _order(given: np.ndarray) -> np.ndarray:
-    """Positions, among images sorted by label, of the test images in their usual order.
+    """Return the positions, among images sorted by label, of the test images in their usual order.
 
     The n-th image of a label in that order is the n-th file in the folder of the label.
     """

@@ -40,7 +40,7 @@ def plain(x: Bool[Array, "*axes"] | Real[Array, "*axes"]) -> Float[Array, "*axes
 
 
 def _working(x: Shaped[Array, " ..."]) -> Any:
-    """Type in which products of `x` are taken, see `plain`."""
+    """Return the type in which products of `x` are taken, see `plain`."""
     xp = namespace(x)
     if x.dtype in (xp.float32, xp.float64):
         return x.dtype
@@ -74,7 +74,7 @@ def transpose(x: Shaped[Array, "*stack row column"]) -> Shaped[Array, "*stack co
 
 
 def all_finite(x: Bool[Array, " ..."] | Real[Array, " ..."]) -> bool:
-    """Whether `x` holds neither NaN nor infinity."""
+    """Return whether `x` holds neither NaN nor infinity."""
     if isinstance(x, np.ndarray) and np.isfinite(sum_of_squares(x)):
         return True
     xp = namespace(x)
@@ -82,7 +82,10 @@ def all_finite(x: Bool[Array, " ..."] | Real[Array, " ..."]) -> bool:
 
 
 def sum_of_squares(x: Shaped[np.ndarray, " ..."]) -> float:
-    """Sum of squares in the precision of `x`, which may overflow; NaN where that takes more than reading it once."""
+    """Return the sum of squares in the precision of `x`, which may overflow.
+
+    It is NaN where that takes more than reading `x` once.
+    """
     strides = x.strides
     stored = x.transpose(sorted(range(x.ndim), key=lambda axis: -strides[axis]))
     if x.dtype.kind != "f" or not stored.flags.c_contiguous:

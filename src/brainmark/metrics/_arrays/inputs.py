@@ -133,7 +133,7 @@ def unit_coordinates(target: xr.DataArray, dim: str = "neuroid") -> dict[str, xr
 
 
 def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subject"] | list[str]]:
-    """Coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
+    """Return the coordinate of the subjects of a target; ``all`` where it does not keep them apart."""
     if "subject" not in target.dims:
         return {"subject": ["all"]}
     if "subject" in target.coords:

@@ -66,7 +66,7 @@ def cross(
 
 
 def sum_of_squares(matrix: Float[Array, "row column"]) -> float:
-    """Sum of squares in double precision, without a copy of the whole in that precision."""
+    """Return the sum of squares in double precision, without a copy of the whole in that precision."""
     xp = array_namespace(matrix)
     total, step = 0.0, max(1, _CACHED // max(1, matrix.shape[1]))
     for start in range(0, matrix.shape[0], step):

@@ -45,7 +45,7 @@ def label_table(target: xr.DataArray, name: str) -> Float[np.ndarray, "presentat
 
 
 def probabilities(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
-    """Probabilities (presentation, choice) of a model in the order of the target's choices.
+    """Return the probabilities (presentation, choice) of a model in the order of the target's choices.
 
     Raises
     ------
@@ -70,14 +70,14 @@ def probabilities(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.nd
 
 
 def decide(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.ndarray, "presentation choice"]:
-    """The model's choices, one-hot in the order of the target's, (presentation, choice); ties are shared out evenly."""
+    """Return the model's choices, one-hot in the target's order, (presentation, choice); ties are shared evenly."""
     values = probabilities(prediction, target)
     best = values == values.max(axis=1, keepdims=True)
     return best / best.sum(axis=1, keepdims=True)
 
 
 def choices_of_people(target: xr.DataArray) -> Float[np.ndarray, "presentation choice subject"]:
-    """What was chosen, (presentation, choice, subject)."""
+    """Return what was chosen, (presentation, choice, subject)."""
     if not {"presentation", "choice"} <= set(target.dims) <= {"presentation", "choice", "subject"}:
         raise InvalidMeasurement(f"choices have (presentation, choice[, subject]), not {tuple(target.dims)}")
     target = target if "subject" in target.dims else target.expand_dims("subject")
@@ -85,14 +85,14 @@ def choices_of_people(target: xr.DataArray) -> Float[np.ndarray, "presentation c
 
 
 def correctness(target: xr.DataArray, truth: str) -> Float[np.ndarray, "presentation subject"]:
-    """Whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
+    """Return whether (or how often) subjects were right, (presentation, subject); NaN: not asked."""
     return np.einsum("pcs,pc->ps", choices_of_people(target), label_table(target, truth))
 
 
 def pool_others(
     people: Real[np.ndarray, "presentation *cell subject"],
 ) -> Float[np.ndarray, "presentation *cell subject"]:
-    """For each subject (last axis), the mean of all others.
+    """Return for each subject (last axis) the mean of all others.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def pool_others(
 
 
 def strata_of(target: xr.DataArray, within: str | None) -> list[Float[np.ndarray, " presentation"]]:
-    """One 0/1 row (presentation,) for each value of the coordinate `within`."""
+    """Return one 0/1 row (presentation,) for each value of the coordinate `within`."""
     if within is None:
         return [np.ones(target.sizes["presentation"])]
     values = along_presentations(target, within)
@@ -136,7 +136,7 @@ def nearness(
     people: Real[np.ndarray, " presentation #subject"],
     counts: Real[np.ndarray, "draw presentation"],
 ) -> Float[np.ndarray, "draw subject"]:
-    """Nearness (`nearness_of_shares`) of mean shares under weights, (draw, subject)."""
+    """Return the nearness (`nearness_of_shares`) of mean shares under weights, (draw, subject)."""
     one, people = np.broadcast_arrays(one, people)
     known = np.isfinite(people) & np.isfinite(one)
     size = counts @ known.astype(float)
@@ -144,5 +144,5 @@ def nearness(
 
 
 def nearness_of_shares(one: Float[np.ndarray, " ..."], people: Float[np.ndarray, " ..."]) -> Float[np.ndarray, " ..."]:
-    """1 - |a - h| / max(h, 1 - h): 1 for equal shares, 0 for the largest distance that any share could have."""
+    """Return 1 - |a - h| / max(h, 1 - h): 1 for equal shares, 0 for the largest distance that any share could have."""
     return 1 - np.abs(one - people) / np.maximum(people, 1 - people)

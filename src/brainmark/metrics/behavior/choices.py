@@ -32,7 +32,7 @@ from brainmark.metrics.statistics.resampling import resample
 def accuracy(
     truth: str = "label", by: str | None = None, people: str | None = None, resamples: int = 1000, seed: int = 0
 ) -> Metric:
-    """Share of presentations on which the model's first choice is the right label (top-1).
+    """Return the share of presentations on which the model's first choice is the right label (top-1).
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def error_consistency_ceiling(
     tags=("behavior",),
 )  # fmt: skip
 def error_consistency(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
-    """Cohen's kappa between a model's and each subject's right and wrong answers (Geirhos et al. 2020, NeurIPS).
+    """Return Cohen's kappa between a model's and each subject's right and wrong answers (Geirhos et al. 2020, NeurIPS).
 
     kappa = (observed - expected agreement) / (1 - expected), where two independent observers with these accuracies
     would agree by p q + (1 - p)(1 - q). The sign is kept: a model that errs where people do not scores below 0.
@@ -159,7 +159,7 @@ def accuracy_distance_ceiling(
     tags=("behavior",),
 )  # fmt: skip
 def accuracy_distance(truth: str = "label", within: str | None = None, resamples: int = 1000, seed: int = 0) -> Metric:
-    """How near a model's accuracy is to each subject's: 1 - |a - h| / max(h, 1 - h), between 0 and 1.
+    """Return how near a model's accuracy is to each subject's: 1 - |a - h| / max(h, 1 - h), between 0 and 1.
 
     The denominator is the largest distance that any model could have. Parameters as in `error_consistency`.
     """
@@ -188,7 +188,7 @@ def confusion_ceiling(truth: str = "label", resamples: int = 1000, seed: int = 0
     tags=("behavior",),
 )  # fmt: skip
 def confusion_similarity(truth: str = "label", resamples: int = 1000, seed: int = 0) -> Metric:
-    """Pearson correlation of the model's confusions with each subject's: shares of wrong labels given the right one.
+    """Correlate the model's confusions with each subject's (Pearson): shares of wrong labels given the right one.
 
     The model's shares are its mean probabilities: they tell more of its confusions than its few errors do. Right
     answers (the diagonal) do not count: they would make any able model look alike. Labels that were never right have no
@@ -217,7 +217,7 @@ def _compare_confusions(
     resamples: int,
     seed: int,
 ) -> Comparison:
-    """Pearson correlation of confusions over wrong labels, subject by subject."""
+    """Return the Pearson correlation of confusions over wrong labels, subject by subject."""
     table = label_table(target, truth)
     wrong = ~np.eye(table.shape[1], dtype=bool)
 
@@ -238,7 +238,7 @@ def kappa(
     other: Real[np.ndarray, " presentation #subject"],
     counts: Real[np.ndarray, "draw presentation"],
 ) -> Float[np.ndarray, "draw subject"]:
-    """Cohen's kappa of correctness under weights.
+    """Return Cohen's kappa of correctness under weights.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def kappa(
 def kappa_bounds(
     p: float | Real[np.ndarray, " ..."], q: float | Real[np.ndarray, " ..."]
 ) -> tuple[Float[np.ndarray, " *cell"], Float[np.ndarray, " *cell"]]:
-    """Lowest and highest kappa that accuracies p and q allow (Geirhos et al. 2020, eq. 3 and 4)."""
+    """Return the lowest and highest kappa that accuracies p and q allow (Geirhos et al. 2020, eq. 3 and 4)."""
     p, q = np.asarray(p, float), np.asarray(q, float)
     expected = p * q + (1 - p) * (1 - q)
     room = np.where(1 - expected > 1e-12, 1 - expected, np.nan)
@@ -274,7 +274,7 @@ def confusions(
     table: Real[np.ndarray, "presentation label"],
     counts: Real[np.ndarray, "draw presentation"],
 ) -> Float[np.ndarray, "draw label choice subject"]:
-    """Shares (draw, right label, choice, subject) of choices.
+    """Return the shares (draw, right label, choice, subject) of choices.
 
     `chosen` is (presentation, choice, subject), `table` (presentation, right label) one-hot, `counts` weights (draw,
     presentation). NaN for labels that were never right.

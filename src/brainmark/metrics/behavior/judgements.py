@@ -116,7 +116,7 @@ def _correlate(
 def _ranks(
     values: Float[np.ndarray, " presentation"], weights: Real[np.ndarray, " presentation"]
 ) -> Float[np.ndarray, " presentation"]:
-    """Midranks of values that stand `weights` times each."""
+    """Return the midranks of values that stand `weights` times each."""
     ranks = midranks(values)
     order = np.argsort(ranks)
     _, group = np.unique(ranks[order], return_inverse=True)
@@ -127,7 +127,7 @@ def _ranks(
 
 
 def _judgements(target: xr.DataArray) -> Float[np.ndarray, "presentation subject"]:
-    """Judgements (presentation, person)."""
+    """Return the judgements (presentation, person)."""
     kept = [d for d in ("subject", "repetition") if d in target.dims]
     if set(target.dims) != {"presentation", *kept} or len(kept) > 1:
         raise InvalidMeasurement(f"judgements have (presentation[, subject or repetition]), not {tuple(target.dims)}")

@@ -38,7 +38,7 @@ def odd_one_out_ceiling(resamples: int = 1000, seed: int = 0) -> Ceiling:
     tags=("behavior",),
 )  # fmt: skip
 def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
-    """Share of people's choices of the odd one out of three that a model makes too; chance is 1/3.
+    """Return the share of people's choices of the odd one out of three that a model makes too; chance is 1/3.
 
     The prediction is the position (0, 1, 2) that the model finds odd, (presentation,); the target holds shares (or
     counts) of people's choices (presentation, choice), three choices in the order of the stimuli.
@@ -66,7 +66,7 @@ def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
 
 
 def _mean_of(values: Float[np.ndarray, " triplet"], resamples: int, seed: int) -> Comparison:
-    """Mean over triplets of what is not NaN."""
+    """Return the mean over triplets of what is not NaN."""
     known = np.isfinite(values)
     filled = np.where(known, values, 0)[:, None]
 

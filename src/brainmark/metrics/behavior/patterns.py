@@ -35,7 +35,7 @@ def sensitivities(
     level: Level = "i2n",
     weights: Real[np.ndarray, " presentation"] | None = None,
 ) -> Float[np.ndarray, " *cell"]:
-    """Sensitivities d' = z(hit rate) - z(false-alarm rate), clipped at +-5.
+    """Return the sensitivities d' = z(hit rate) - z(false-alarm rate), clipped at +-5.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _z(rate: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " *cell"]:
 def pairwise_shares(
     given: Real[np.ndarray, "presentation choice"], truth: Integer[np.ndarray, " presentation"]
 ) -> Float[np.ndarray, "presentation choice"]:
-    """Probability (presentation, choice) of taking each choice rather than the true object, p / (p + p_true)."""
+    """Return the probability (presentation, choice) of each choice rather than the true object, p / (p + p_true)."""
     both = given + given[np.arange(len(given)), truth][:, None]
     return np.where(both > 0, given / np.where(both > 0, both, 1), 0.5)
 
@@ -173,7 +173,7 @@ def choice_pattern(level: Level = "i2n", truth: str = "label", resamples: int = 
 
 
 def _extreme(halves: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Share of cells that are 0 or 1."""
+    """Return the share of cells that are 0 or 1."""
     values = np.array(halves)
     values = values[np.isfinite(values)]
     return float(((values == 0) | (values == 1)).mean()) if values.size else 0.0
@@ -186,7 +186,7 @@ def _root_of_reliability(r: Float[np.ndarray, " *cell"]) -> Float[np.ndarray, " 
 def _split(
     trials: Float[np.ndarray, "presentation choice repetition"], generator: np.random.Generator
 ) -> tuple[Float[np.ndarray, "presentation choice"], Float[np.ndarray, "presentation choice"]]:
-    """Shares in two random halves of the trials of each cell; a single trial goes to either."""
+    """Split the trials of each cell into two random halves and return their shares; a single trial goes to either."""
     made = np.isfinite(trials)
     rank = np.where(made, generator.random(trials.shape), 2.0).argsort(axis=2).argsort(axis=2)
     number = made.sum(axis=2, keepdims=True)
@@ -202,7 +202,7 @@ def _correlate(
     level: Level,
     count: Real[np.ndarray, " presentation"],
 ) -> float:
-    """Pearson correlation of two patterns over the cells that both have, presentations counting `count` times."""
+    """Correlate two patterns over the cells that both have, with presentations counting `count` times (Pearson)."""
     drawn = np.flatnonzero(count)
     weights = count[drawn].astype(float)
     x, y = (sensitivities(side[drawn], truth[drawn], level, weights) for side in (one, other))
@@ -215,7 +215,7 @@ def _correlate(
 
 
 def _truth(target: xr.DataArray, name: str) -> Integer[np.ndarray, " presentation"]:
-    """Index of the true object among the choices, (presentation,)."""
+    """Return the index of the true object among the choices, (presentation,)."""
     return label_table(target, name).argmax(axis=1)
 
 

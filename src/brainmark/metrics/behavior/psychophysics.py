@@ -35,7 +35,7 @@ class Psychometric:
     deviance: float
 
     def __call__(self, level: Real[np.ndarray, " *grid"] | float) -> Float[np.ndarray, " *grid"]:
-        """Probability of the counted answer at these levels."""
+        """Return the probability of the counted answer at these levels."""
         return _probability(np.asarray(level, float), self.threshold, self.spread, self.guess, self.lapse, self.shape)
 
     @property

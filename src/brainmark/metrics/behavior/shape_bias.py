@@ -40,7 +40,7 @@ def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples
     chance=None, tags=("behavior",),
 )  # fmt: skip
 def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Metric:
-    """How near a model's shape bias is to each subject's: 1 - |b - h| / max(h, 1 - h), between 0 and 1.
+    """Return how near a model's shape bias is to each subject's: 1 - |b - h| / max(h, 1 - h), between 0 and 1.
 
     The denominator is the largest distance that any model could have.
 
@@ -82,7 +82,7 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
 def cue_decisions(
     chosen: Float[np.ndarray, "presentation choice subject"], target: xr.DataArray, shape: str, texture: str
 ) -> Float[np.ndarray, "2 presentation subject"]:
-    """Decisions (cue, presentation, subject) for the shape and for the texture of each image; 0 where neither.
+    """Return decisions (cue, presentation, subject) for the shape and for the texture of each image; 0 where neither.
 
     `chosen` is (presentation, choice, subject), shares or one-hot. Not asked (NaN), or no conflict: 0.
     """
@@ -96,6 +96,6 @@ def cue_decisions(
 def bias(
     cued: Float[np.ndarray, "2 presentation subject"], counts: Real[np.ndarray, "draw presentation"]
 ) -> Float[np.ndarray, "draw subject"]:
-    """Shape bias (draw, subject) of decisions (cue, presentation, subject) under weights (draw, presentation)."""
+    """Return the shape bias (draw, subject) of decisions (cue, presentation, subject) under weights (draw, image)."""
     for_shape, for_texture = counts @ cued[0], counts @ cued[1]
     return divide(for_shape, for_shape + for_texture)

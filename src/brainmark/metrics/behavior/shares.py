@@ -63,7 +63,7 @@ def curve_similarity_ceiling(level: str = "level", resamples: int = 1000, seed: 
     tags=("behavior", "psychophysics"),
 )  # fmt: skip
 def curve_similarity(choice: str = "yes", level: str = "level", resamples: int = 1000, seed: int = 0) -> Metric:
-    """How near a model's psychometric curve is to each subject's: mean over levels of 1 - |m - h| / max(h, 1 - h).
+    """Return how near a model's psychometric curve is to each subject's: 1 - |m - h| / max(h, 1 - h), over levels.
 
     m and h are the shares of the answer among the stimuli of a level; 1: the same curve, 0: as far from it as possible.
 
@@ -91,7 +91,7 @@ def curve_similarity(choice: str = "yes", level: str = "level", resamples: int =
 
 
 def _curve(whose: str, shares: np.ndarray, levels: np.ndarray) -> dict[str, float]:
-    """Threshold and slope of the psychometric function; nothing for shares that do not rise with the level."""
+    """Return threshold and slope of the psychometric function; nothing for shares that do not rise with the level."""
     shares, levels = shares[np.isfinite(shares)], levels[np.isfinite(shares)]
     steps = np.unique(levels)
     each = np.array([(levels == step).sum() for step in steps], float)
@@ -112,7 +112,7 @@ def _check(prediction: xr.DataArray, target: xr.DataArray) -> None:
 
 
 def _probability(prediction: xr.DataArray, choice: str) -> xr.DataArray:
-    """Probability (presentation,) of one choice.
+    """Return the probability (presentation,) of one choice.
 
     Raises
     ------

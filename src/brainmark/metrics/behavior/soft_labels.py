@@ -110,12 +110,12 @@ def halve(
 
 
 def entropy(shares: Float[np.ndarray, "*stimulus _"]) -> Float[np.ndarray, " *stimulus"]:
-    """Entropy in bits along the last axis; 0 log 0 = 0."""
+    """Return the entropy in bits along the last axis; 0 log 0 = 0."""
     return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=-1)
 
 
 def _profile(shares: np.ndarray, target: xr.DataArray, aspect: Aspect, truth: str) -> np.ndarray:
-    """What is correlated, (presentation, column)."""
+    """Return what is correlated, (presentation, column)."""
     if aspect == "entropy":
         return entropy(shares)[:, None]
     if aspect == "choices":

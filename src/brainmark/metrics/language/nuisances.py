@@ -11,7 +11,7 @@ from brainmark.metrics._arrays.shapes import Float, Shaped
 def autocorrelation(
     groups: Sequence[object] | Shaped[np.ndarray, " presentation"], sigma: float = 1.0
 ) -> Float[np.ndarray, "presentation presentation"]:
-    """Identity of each presentation blurred over its neighbours within a group: (n, n), block by block.
+    """Return the identity of each presentation, blurred over its neighbours within a group: (n, n), block by block.
 
     The "orthogonal autocorrelated sequences model" (OASM; Feghhi et al. 2024): it knows nothing but which
     presentations were close in time, and predicts any slow signal when folds are shuffled.

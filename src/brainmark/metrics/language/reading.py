@@ -158,7 +158,7 @@ class ReadingFit:
     def _gain(
         self, x: np.ndarray, y: np.ndarray, columns: list[np.ndarray], before: list[np.ndarray], texts: np.ndarray
     ) -> np.ndarray:
-        """Gain in log2-likelihood of each word, predicted from other texts."""
+        """Return the gain in log2-likelihood of each word, predicted from other texts."""
         if not _standard(x).any():
             return np.full(len(x), np.nan)
         own, others = before[: self.spillover], before[self.spillover :]
@@ -189,7 +189,7 @@ def partial_correlations(
     groups: Integer[np.ndarray, " row"],
     counts: Real[np.ndarray, "draw group"],
 ) -> Float[np.ndarray, " draw"]:
-    """Correlation of x and y without what is linear in `removed` (none: Pearson's r), under weights of groups.
+    """Correlate x and y without what is linear in `removed` (none: Pearson's r), under weights of groups.
 
     Sums of products are taken once for each group; each draw then inverts a small matrix.
 
@@ -219,7 +219,7 @@ def partial_correlations(
 
 
 def _partial(products: np.ndarray) -> np.ndarray:
-    """Partial correlations (draw,) of the last two columns given the first ones, from mean products (draw, k, k)."""
+    """Return partial correlations (draw,) of the last two columns given the others, from mean products (draw, k, k)."""
     left, right = products[:, :-2, :-2], products[:, :-2, -2:]
     explained = np.swapaxes(right, 1, 2) @ np.linalg.pinv(left, rcond=1e-10, hermitian=True) @ right
     rest = products[:, -2:, -2:] - explained
@@ -230,7 +230,7 @@ def _partial(products: np.ndarray) -> np.ndarray:
 
 
 def _single(name: str, removed: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Partial correlation over all words, by its name; nothing where it is undefined."""
+    """Return the partial correlation over all words, by its name; nothing where it is undefined."""
     r = partial_correlations(removed, x, y, np.zeros(len(x), int), np.ones((1, 1)))[0]
     return {name: float(r)} if np.isfinite(r) else {}
 
@@ -246,7 +246,7 @@ def _design(columns: Sequence[Real[np.ndarray, " row"]]) -> Float[np.ndarray, "r
 
 
 def _likelihood(design: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Log2-likelihood of the test words under a linear model with Gaussian errors, fitted to the training words."""
+    """Return log2-likelihood of the test words under a linear model with Gaussian errors, fitted to training words."""
     design = design if design.size else np.ones((len(y), 1))
     weights = np.linalg.lstsq(design[train], y[train], rcond=1e-10)[0]
     variance = max(float(np.mean((y[train] - design[train] @ weights) ** 2)), 1e-300)
@@ -268,7 +268,7 @@ def _column(target: xr.DataArray, name: str) -> Float[np.ndarray, " presentation
 
 
 def _texts(target: xr.DataArray, context: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the text of each word, and of the group with which it is drawn."""
+    """Return the number of the text of each word, and of the group with which it is drawn."""
     count = target.sizes["presentation"]
     if context is None:
         return np.zeros(count, int), np.arange(count)

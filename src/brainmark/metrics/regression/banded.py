@@ -44,7 +44,7 @@ class BandedFit:
 
 
 def simplex(spaces: int, candidates: int, seed: int = 0) -> Float[np.ndarray, "candidate space"]:
-    """Shares (candidates, spaces): equal ones, each space alone, then Dirichlet draws, dense and sparse by turns."""
+    """Return shares (candidates, spaces): equal ones, each space alone, then Dirichlet draws, dense and sparse."""
     generator = np.random.default_rng(seed)
     fixed = [np.full(spaces, 1 / spaces), *np.eye(spaces)]
     drawn = [generator.dirichlet(np.full(spaces, (1.0, 0.1)[k % 2])) for k in range(max(0, candidates - len(fixed)))]
@@ -111,7 +111,7 @@ def _fold(
     Float[Array, "space neuroid"],
     Float[Array, " neuroid"],
 ]:
-    """Predictions by band and mean (test, q), shares (spaces, q) and penalties (q,) of one fold."""
+    """Return the predictions by band and mean (test, q), shares (spaces, q) and penalties (q,) of one fold."""
     xp = namespace(y)
     train, test = like(fold.train, y), like(fold.test, y)
     mean = xp.mean(y[train], axis=0)
@@ -148,7 +148,7 @@ def explained_variance(
     sizes: Sequence[int],
     counts: Real[np.ndarray, "draw row"] | None = None,
 ) -> Float[Array, "... neuroid"]:
-    """Share of the variance of held-out rows that predictions explain, 1 - SSE / SST, negative if worse than the mean.
+    """Return the share of the variance of held-out rows that predictions explain, 1 - SSE / SST, which may be negative.
 
     Errors and deviations are taken from the mean of each test fold, and added up over folds.
 

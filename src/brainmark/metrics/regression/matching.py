@@ -86,7 +86,7 @@ def matched_units(
 
 
 def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
-    """For each set of rows, the unit (q,) that correlates best with each neuroid, the first one of several.
+    """Return for each set of rows the unit (q,) that correlates best with each neuroid, the first one of several.
 
     Units pass in blocks that stay in the cache, whatever their number.
     """
@@ -112,7 +112,7 @@ def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
 def cross_correlation(
     x: Real[Array, "presentation unit"], y: Real[Array, "presentation neuroid"]
 ) -> Float[Array, "unit neuroid"]:
-    """Pearson r of every column of `x` (n, p) with every column of `y` (n, q): (p, q); of a constant column -1.
+    """Return Pearson r of every column of `x` (n, p) with every column of `y` (n, q): (p, q); of a constant column -1.
 
     -1 is what a partner without any variation is worth when partners are chosen: never taken if there is another.
     """
@@ -124,7 +124,7 @@ def cross_correlation(
 
 
 def _standardize(a: Array) -> tuple[Array, Array]:
-    """Columns of `a` (n, k) with mean 0 and length 1, and which of them vary (k,)."""
+    """Return the columns of `a` (n, k) with mean 0 and length 1, and which of them vary (k,)."""
     xp = namespace(a)
     centred = a - xp.mean(a, axis=0)
     norm = xp.sqrt(xp.sum(centred * centred, axis=0))
@@ -216,7 +216,7 @@ class SoftMatching:
 
 
 def transport(r: Float[Array, "unit neuroid"]) -> Float[np.ndarray, "unit neuroid"]:
-    """Plan (p, q) with row sums 1/p and column sums 1/q that maximises the sum of plan * r, exactly."""
+    """Return the plan (p, q) with row sums 1/p and column sums 1/q that maximises the sum of plan * r, exactly."""
     r = as_numpy(r)
     p, q = r.shape
     if p == q:

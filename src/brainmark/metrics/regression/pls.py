@@ -80,7 +80,7 @@ def _batches(folds: Sequence[Fold], size: int) -> Iterator[Sequence[Fold]]:
 
 
 def _compact(y: Float[Array, "row target"]) -> tuple[Float[Array, "row kept"], Float[Array, " kept"]]:
-    """Targets (n, min(q, n)) with the same products YY', and where NIPALS starts, in their coordinates.
+    """Return the targets (n, min(q, n)) with the same products YY', and where NIPALS starts, in their coordinates.
 
     Scores depend on Y through YY' alone, so many targets can be exchanged for n of them. Of constant ones, one is kept.
     """
@@ -182,7 +182,7 @@ def _scores_and_loadings(
     means: Float[Array, "fold unit"],
     train: Float[Array, "fold row"],
 ) -> tuple[Float[Array, "fold row"], Float[Array, "fold unit"]]:
-    """Scores t = Xr of all rows (F, n) and loadings X't of the training rows (F, p), X centred over these."""
+    """Return scores t = Xr of all rows (F, n) and loadings X't of the training rows (F, p), X centred over these."""
     xp = namespace(x)
     offset = xp.sum(r * means, axis=1)[:, None]
     t, p, total = _zeros(x, *train.shape), _zeros(x, *means.shape), 0.0
@@ -199,7 +199,7 @@ def _scores_and_loadings(
 def _dual_products(
     kernel: Float[Array, "row row"], y: Float[Array, "row target"], train: Float[Array, "fold row"]
 ) -> Float[Array, "fold target target"]:
-    """Y'KY of each fold, (F, q, q), Y centred over its training rows: that of all rows, less those left out.
+    """Return Y'KY of each fold, (F, q, q), Y centred over its training rows: that of all rows, less those left out.
 
     Needs kernel and targets that are centred over all rows.
     """
@@ -218,7 +218,7 @@ def _dual_products(
 def _primal_products(
     x: Float[Array, "row unit"], y: Float[Array, "row target"], train: Float[Array, "fold row"]
 ) -> tuple[Float[Array, "fold unit"], Float[Array, "fold unit target"]]:
-    """Mean of X and X'Y of each fold, centred over its training rows: (F, p), (F, p, q)."""
+    """Return the mean of X and X'Y of each fold, centred over its training rows: (F, p), (F, p, q)."""
     xp = namespace(x)
     xy = transpose(transpose(y) @ x)
     size = xp.sum(train, axis=1)[:, None]
@@ -265,7 +265,7 @@ class _Search:
 def nipals_vectors(
     m: Float[Array, "fold target target"], start: Float[Array, " target"]
 ) -> Float[Array, "fold target"]:
-    """Power iteration on `m` (F, q, q) from `start` (q,), stopped as NIPALS stops.
+    """Iterate powers of `m` (F, q, q) from `start` (q,), stopping as NIPALS stops.
 
     NIPALS compares successive unit weight vectors w = Sc / |Sc|, with M = S'S: |w - w'|^2 = 2 - 2 c'Mc' / (|Sc| |Sc'|).
     Several steps are taken before they are looked at, and folds that have stopped are left out.
@@ -289,7 +289,7 @@ def nipals_vectors(
 def _nipals_steps(
     m: Float[Array, "fold target target"], v: Float[Array, "fold target"], steps: int
 ) -> tuple[Float[Array, "_ fold target"], Integer[Array, " fold"], Bool[Array, " fold"]]:
-    """Unit vectors after 0, 1, ... steps (steps + 2, F, q); at which of them to go on or stop (F,); whether to stop."""
+    """Return unit vectors after 0, 1, ... steps (steps + 2, F, q), the last ones to use (F,), and whether to stop."""
     xp = namespace(m)
     powers = _zeros(m, steps + 2, *v.shape, 1)
     powers[0, :, :, 0] = v
@@ -312,7 +312,7 @@ def _nipals_steps(
 def dominant_eigenvectors(
     m: Float[Array, "fold target target"], steps: int = 24, restarts: int = 12, tol: float = 1e-11
 ) -> Float[Array, "fold target"]:
-    """Eigenvectors of the largest eigenvalue of positive semidefinite matrices (F, q, q), all together.
+    """Return the eigenvectors of the largest eigenvalue of positive semidefinite matrices (F, q, q), all together.
 
     Restarted Lanczos with full reorthogonalisation; where it has not converged to a relative residual of `tol`
     after all restarts (several equal leading eigenvalues), a full eigendecomposition.
@@ -333,7 +333,7 @@ def dominant_eigenvectors(
 def _lanczos(
     m: Float[Array, "fold target target"], start: Float[Array, "fold target"], steps: int
 ) -> tuple[Float[Array, "fold target"], Float[Array, " fold"], Float[Array, " fold"]]:
-    """Best vector (F, q) of the Krylov space of `start`, its residual (F,) and eigenvalue (F,)."""
+    """Return the best vector (F, q) of the Krylov space of `start`, its residual (F,) and eigenvalue (F,)."""
     xp = namespace(m)
     basis, t = _zeros(m, m.shape[0], steps, m.shape[1]), _zeros(m, m.shape[0], steps, steps)
     v, beta = start, xp.sqrt(xp.sum(start * start, axis=1))
@@ -360,7 +360,7 @@ def _rank_two(
     v: Float[Array, "fold target"],
     s: Float[Array, " fold"],
 ) -> Float[Array, "fold target target"]:
-    """M - hv' - vh' + s vv' for each fold, in the place of M."""
+    """Return M - hv' - vh' + s vv' for each fold, in the place of M."""
     left = h - 0.5 * s[:, None] * v
     m -= left[:, :, None] * v[:, None, :]
     m -= v[:, :, None] * left[:, None, :]  # not the transpose of the above, which would be read across the cache
@@ -368,12 +368,12 @@ def _rank_two(
 
 
 def _project(rows: Float[Array, "fold a k"], v: Float[Array, "fold k"]) -> Float[Array, "fold a"]:
-    """(F, a, k) times (F, k) -> (F, a)."""
+    """Multiply (F, a, k) by (F, k) -> (F, a)."""
     return (rows @ v[:, :, None])[:, :, 0]
 
 
 def _combine(rows: Float[Array, "fold a k"], weights: Float[Array, "fold a"]) -> Float[Array, "fold k"]:
-    """(F, a, k) rows weighted by (F, a) -> (F, k)."""
+    """Sum the rows of (F, a, k), weighted by (F, a) -> (F, k)."""
     return (weights[:, None, :] @ rows)[:, 0, :]
 
 

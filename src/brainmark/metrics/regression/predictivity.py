@@ -230,7 +230,7 @@ def labels_of(prediction: xr.DataArray, target: xr.DataArray) -> dict[str, Shape
 
 
 def _restrict(folds: Sequence[Fold], rows: np.ndarray, n: int) -> tuple[list[Fold], list[int]]:
-    """Folds over `rows` alone, as positions in `rows`, and which of the folds still test something."""
+    """Return the folds over `rows` alone, as positions in `rows`, and which of the folds still test something."""
     if len(rows) == n:
         return list(folds), list(range(len(folds)))
     place = np.full(n, -1)

@@ -32,7 +32,7 @@ _TOGETHER = 2**22  # numbers of the rows of several folds that are handled toget
 
 
 def relative_alphas(features: Features, alphas: Sequence[float]) -> Float[np.ndarray, " alpha"]:
-    """Penalties in units of the mean squared length of the centred features, so that their scale does not matter."""
+    """Return penalties in units of the mean squared length of the centred features, so that scale does not matter."""
     array, xp = features.array, namespace(features.array)
     trace = float(xp.sum(xp.linalg.diagonal(array) if features.dual else array * array))
     return np.asarray(alphas, float) * trace / features.n
@@ -113,7 +113,7 @@ def _varying(features: Features) -> Features:
 def left_out_least_squares(
     features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold], scaled: bool = False
 ) -> Float[Array, "test neuroid"] | None:
-    """Least squares for all folds from one factorisation (`_left_out_primal`); None where some fold does not allow it.
+    """Fit least squares for all folds from one factorisation (`_left_out_primal`); None where some fold forbids it.
 
     The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all
     weights, also without those of a fold; or, if features outnumber presentations, rows that are surely independent.
@@ -139,7 +139,7 @@ def _complementary(folds: Sequence[Fold], n: int) -> bool:
 def _left_out_primal(
     features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float, scaled: bool = True
 ) -> Array | None:
-    """Leave-group-out predictions y_t - (I - H_tt)^-1 e_t from one factorisation; None where rounding forbids it.
+    """Predict left-out groups, y_t - (I - H_tt)^-1 e_t, from one factorisation; None where rounding forbids it.
 
     H is the hat matrix of all rows, with an intercept that is not penalised; e = (I - H) y. On centred rows,
     H = half half' + 11'/n, where half = X L^-T with LL' = X'X + alpha.
@@ -184,7 +184,7 @@ def _groups(tests: Sequence[np.ndarray], most: int) -> list[list[np.ndarray]]:
 
 
 def _left_out_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
-    """The same from products of presentations: y_t - (M_tt)^-1 (My)_t with M = (K + alpha)^-1 less its mean.
+    """Predict the same from products of presentations: y_t - (M_tt)^-1 (My)_t with M = (K + alpha)^-1 less its mean.
 
     M is (I - H) / alpha, and without a penalty the limit of that: the pseudoinverse of the centred products.
     """
@@ -209,7 +209,7 @@ def _left_out_dual(features: Features, y: Array, tests: Sequence[np.ndarray], al
 
 
 def _product(smoothers: Array, y: Array, mean: Array) -> Array:
-    """Product of smoothers (m, n), whose rows add up to 1, with targets (n, q) that have a mean (q,).
+    """Return the product of smoothers (m, n), whose rows add up to 1, with targets (n, q) that have a mean (q,).
 
     In the precision of the targets: rounded once more they would not lose more, and there are many.
     """
@@ -221,7 +221,7 @@ def _product(smoothers: Array, y: Array, mean: Array) -> Array:
 
 
 def _sure_inverse(products: Array, alpha: float, scaled: bool = False) -> Array | None:
-    """Inverse of the Cholesky factor of products + alpha; None if eigenvalues differ by more than rounding allows.
+    """Return the inverse Cholesky factor of products + alpha; None if eigenvalues differ by more than rounding allows.
 
     `products` are overwritten. `scaled`: eigenvalues count after scaling to a diagonal of 1, which the rounding of a
     factor does not notice (van der Sluis 1969, Numer. Math. 14): units of any scale then determine their weights.
@@ -241,7 +241,7 @@ def _sure_inverse(products: Array, alpha: float, scaled: bool = False) -> Array 
 
 
 def _squares(x: Array) -> float:
-    """Sum of squares."""
+    """Return the sum of squares."""
     flat = namespace(x).reshape(x, (-1,))
     return float(flat @ flat)
 
@@ -277,13 +277,13 @@ def _each_fold(
 
 
 def _worth_sharing(features: Features, folds: Sequence[Fold], alphas: np.ndarray) -> bool:
-    """Whether `_one_for_all` serves these folds, with three products for a penalty instead of one for each fold."""
+    """Return whether `_one_for_all` serves these folds, at three products a penalty instead of one for each fold."""
     fewest = min(len(fold.train) for fold in folds)
     return features.dual and len(folds) > 3 and len(alphas) <= FEW and fewest > 2 and _complementary(folds, features.n)
 
 
 def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array] | None:
-    """One penalty for all targets by leave-one-out error on the training rows of each fold, from one spectrum of all.
+    """Choose one penalty for all targets by leave-one-out error on the training rows of each fold, from one spectrum.
 
     M, as in `_left_out_dual`, is M - W M_t: without the rows t, where W = M_:t (M_tt)^-1. Leave-one-out residuals are
     (My)_i / M_ii; the sum of their squares over targets follows from S = MYY'M, which loses the rows t likewise.
@@ -316,7 +316,7 @@ def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np
 
 
 def _left_out_errors(m: Array, s: Array, test: Array) -> float:
-    """Sum of the squared leave-one-out residuals of the rows that are not tested, see `_one_for_all`."""
+    """Return the sum of the squared leave-one-out residuals of the rows that are not tested, see `_one_for_all`."""
     xp = namespace(m)
     columns = m[:, test]
     w = columns @ xp.linalg.inv(columns[test])
@@ -329,7 +329,7 @@ def _left_out_errors(m: Array, s: Array, test: Array) -> float:
 
 
 def _without(m: Array, test: Array) -> Array:
-    """Smoother (test, n) of the rows `test` from all others: I_t - (M_tt)^-1 M_t."""
+    """Return the smoother (test, n) of the rows `test` from all others: I_t - (M_tt)^-1 M_t."""
     rows = m[test]
     smoother = -namespace(m).linalg.inv(rows[:, test]) @ rows
     smoother[:, test] = 0.0
@@ -337,7 +337,7 @@ def _without(m: Array, test: Array) -> Array:
 
 
 def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array]:
-    """One penalty for all of more targets than presentations, by leave-one-out error, which their products decide."""
+    """Choose one penalty for more targets than presentations, by leave-one-out error, which their products decide."""
     xp = namespace(y)
     whole = gram(y, wide=True)
     smoothers: list[Array] = []
@@ -354,7 +354,7 @@ def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: n
 
 
 def _same_products(y: Array) -> Array:
-    """Targets (n, min(q, n)) with the same products YY', on which errors summed over targets depend alone."""
+    """Return targets (n, min(q, n)) with the same products YY', on which errors summed over targets depend alone."""
     xp = namespace(y)
     if y.shape[1] <= y.shape[0]:
         return y
@@ -373,7 +373,7 @@ def _smooth(spectrum: Spectrum, features: Features, train: Array, test: Array, y
 
 
 def _smoother(spectrum: Spectrum, features: Features, train: Array, test: Array, alpha: float) -> Array:
-    """Matrix (test, n) that takes targets to their predictions."""
+    """Return the matrix (test, n) that takes targets to their predictions."""
     xp = namespace(features.array)
     smoother = xp.zeros((test.shape[0], features.n), dtype=xp.float64, device=device(features.array))
     smoother[:, train] = spectrum.hat(features, train, test, alpha) + 1 / spectrum.n
@@ -381,7 +381,7 @@ def _smoother(spectrum: Spectrum, features: Features, train: Array, test: Array,
 
 
 def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: Selection) -> Array:
-    """Position (q,) of the best penalty for each target, the same for all unless `per_target`."""
+    """Return the position (q,) of the best penalty for each target, the same for all unless `per_target`."""
     xp, q = namespace(spectrum.z), spectrum.z.shape[1]
     if len(alphas) == 1:
         return xp.zeros(q, dtype=xp.int64, device=device(spectrum.z))

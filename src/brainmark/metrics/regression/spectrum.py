@@ -73,7 +73,7 @@ class Spectrum:
         return transpose(self.left) @ self.y
 
     def shrinkage(self, alpha: float) -> Float[Array, " r"]:
-        """Eigenvalues (r,) of the hat matrix without its intercept."""
+        """Return the eigenvalues (r,) of the hat matrix without its intercept."""
         return self.values / (self.values + alpha)
 
     def predict(
@@ -91,13 +91,13 @@ class Spectrum:
     def hat(
         self, features: Features, train: Integer[Array, " train"], test: Integer[Array, " test"], alpha: float
     ) -> Float[Array, "test train"]:
-        """Weights (test, train) by which predictions of rows `test`, less the mean, follow from training targets."""
+        """Return weights (test, train): predictions of rows `test`, less the mean, from training targets."""
         xp = namespace(self.values)
         scale = (1.0 if features.dual else xp.sqrt(self.values)) / (self.values + alpha)
         return (self._centred(features, train, test) @ self.vectors * scale) @ transpose(self.left)
 
     def _centred(self, features: Features, train: Array, test: Array) -> Array:
-        """Rows `test` less the mean training row; dual: their products with the training rows (both centred)."""
+        """Return rows `test` less the mean training row; dual: their products with the training rows (both centred)."""
         xp, a = namespace(features.array), features.array
         if not features.dual:
             return a[test] - xp.mean(a[train], axis=0)
@@ -106,7 +106,7 @@ class Spectrum:
 
 
 def gcv_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "alpha q"]:
-    """Generalised cross-validation error (alphas, q): residual sum of squares over (n - 1 - trace H)^2."""
+    """Return the generalised cross-validation error (alphas, q): residual sum of squares over (n - 1 - trace H)^2."""
     xp = namespace(spectrum.y)
     squares = spectrum.z * spectrum.z
     outside = xp.sum(spectrum.y * spectrum.y, axis=0) - xp.sum(squares, axis=0)
@@ -118,7 +118,7 @@ def gcv_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[
 
 
 def loo_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "alpha q"]:
-    """Mean squared leave-one-out error (alphas, q): residuals over 1 - leverage, the intercept fitted anew."""
+    """Return mean squared leave-one-out error (alphas, q): residuals over 1 - leverage, the intercept fitted anew."""
     xp = namespace(spectrum.y)
     squared_left = spectrum.left * spectrum.left
     rows: list[Array] = []
@@ -136,7 +136,7 @@ def loo_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[
 def summed_loo_errors(
     spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"], products: Float[Array, "n n"] | None = None
 ) -> Float[Array, " alpha"]:
-    """Squared leave-one-out errors (alphas,), summed over rows and targets, at a cost that hardly grows with either.
+    """Return squared leave-one-out errors (alphas,), summed over rows and targets at a cost that hardly grows.
 
     What a penalty leaves unexplained of the components, u = alpha / (values + alpha), is a smooth function of their
     eigenvalues: as many penalties as one likes lie in a space of a few dimensions, u = basis @ weights, almost
@@ -177,7 +177,7 @@ def summed_loo_errors(
 
 
 def _smooth_basis(unexplained: Array) -> tuple[Array, Array]:
-    """Factors (r, b) and (b, k) of functions (r, k) of the eigenvalues, b no more than their number needs."""
+    """Return factors (r, b) and (b, k) of functions (r, k) of the eigenvalues, b no more than their number needs."""
     xp = namespace(unexplained)
     if unexplained.shape[1] <= FEW:
         return unexplained, xp.eye(unexplained.shape[1], dtype=xp.float64, device=device(unexplained))
@@ -191,7 +191,7 @@ Inner = Callable[[slice], tuple[Array, Array, Array]]
 
 
 def _of_targets(spectrum: Spectrum, basis: Array, complete: bool) -> Inner:
-    """Products from the targets themselves."""
+    """Take the products from the targets themselves."""
     xp, y = namespace(basis), spectrum.y
     (r, b), q = basis.shape, spectrum.z.shape[1]
     weighted = xp.reshape(basis[:, :, None] * spectrum.z[:, None, :], (r, b * q))
@@ -207,7 +207,7 @@ def _of_targets(spectrum: Spectrum, basis: Array, complete: bool) -> Inner:
 
 
 def _of_products(components: Array, basis: Array, products: Array) -> Inner:
-    """Products from those of the targets (n, n), of which there may then be many."""
+    """Take the products from those of the targets (n, n), of which there may then be many."""
     xp = namespace(basis)
     projected = products @ components
     within = transpose(components) @ projected

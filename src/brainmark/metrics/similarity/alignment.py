@@ -162,7 +162,7 @@ def resampled_cka(
     counts: Real[np.ndarray, "draw stimulus"],
     unbiased: bool = True,
 ) -> Float[np.ndarray, " draw"]:
-    """CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resampled_hsic`."""
+    """Return CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resampled_hsic`."""
     cross, own_k, own_m = (resampled_hsic(a, b, counts, unbiased) for a, b in ((k, m), (k, k), (m, m)))
     return divide(cross, np.sqrt(np.where((own_k > 0) & (own_m > 0), own_k * own_m, 0)))
 
@@ -173,7 +173,7 @@ def resampled_hsic(
     counts: Real[np.ndarray, "draw stimulus"],
     unbiased: bool = True,
 ) -> Float[np.ndarray, " draw"]:
-    """HSIC (draw,) of two kernel matrices when stimulus i stands counts[:, i] times.
+    """Return HSIC (draw,) of two kernel matrices when stimulus i stands counts[:, i] times.
 
     The unbiased estimator is a mean over pairs, triples and quadruples of different stimuli. Copies of one stimulus
     are not different stimuli: tuples that hold two of them are left out, or every draw would overrate the alignment.
@@ -193,7 +193,7 @@ def resampled_hsic(
 
 
 def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums (draw,) of k_ij m_ij, k_ij m_il and k_ij m_lq over tuples of different stimuli; zero diagonals."""
+    """Return sums (draw,) of k_ij m_ij, k_ij m_il and k_ij m_lq over tuples of different stimuli; zero diagonals."""
     product = k * m
     rows_k, rows_m = c @ k, c @ m if m is not k else c @ k
     pairs = ((c @ product) * c).sum(axis=1)
@@ -207,7 +207,7 @@ def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten: float) -> float:
-    """Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
+    """Return the Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
     drawn = np.flatnonzero(count)
     if len(drawn) < 2:
         return np.nan
@@ -219,7 +219,9 @@ def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten
 def _pair(
     prediction: Recording, target: Recording, fewest: int = 2
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
-    """Patterns (stimulus, neuroid) of both sides over the same stimuli, at least `fewest`, centred; what was left out.
+    """Return centred patterns (stimulus, neuroid) of both sides over the same stimuli, at least `fewest` of them.
+
+    Return also what was left out.
 
     Metrics compare the same stimuli in the same order, as far as ``stimulus_id`` tells.
     """

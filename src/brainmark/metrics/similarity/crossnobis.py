@@ -15,7 +15,7 @@ from brainmark.metrics.statistics.averages import divide
 
 
 def noise_precision(repeats: Real[Array, "repetition condition neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
-    """Inverse of the noise covariance between neuroids, shrunk towards its diagonal mean (Ledoit & Wolf 2004).
+    """Return the inverse noise covariance between neuroids, shrunk towards its diagonal mean (Ledoit & Wolf 2004).
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def noise_precision(repeats: Real[Array, "repetition condition neuroid"]) -> Flo
 
 
 def ledoit_wolf(residuals: Real[Array, "sample neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
-    """Covariance (neuroid, neuroid) of (sample, neuroid) with mean zero, shrunk by Ledoit & Wolf (2004, eq. 14)."""
+    """Return covariance (neuroid, neuroid) of (sample, neuroid) with mean 0, shrunk (Ledoit & Wolf 2004, eq. 14)."""
     residuals = plain(as_numpy(residuals))
     level, share = shrinkage(residuals)
     if not level > 0:
@@ -54,7 +54,7 @@ def ledoit_wolf(residuals: Real[Array, "sample neuroid"]) -> Float[np.ndarray, "
 
 
 def shrinkage(residuals: Real[Array, "sample neuroid"]) -> tuple[float, float]:
-    """Mean variance, and the share of it to which Ledoit & Wolf (2004) shrink the covariance of (sample, neuroid).
+    """Return mean variance and the share of it to which the covariance is shrunk (Ledoit & Wolf 2004).
 
     Works on whichever of the two sizes is smaller.
     """
@@ -74,7 +74,7 @@ def shrinkage(residuals: Real[Array, "sample neuroid"]) -> tuple[float, float]:
 def crossnobis_rdm(
     repeats: Real[Array, "repetition condition neuroid"], precision: Real[Array, "neuroid neuroid"] | None = None
 ) -> Float[np.ndarray, "condition condition"]:
-    """Unbiased squared distances between conditions, from products of different repetitions only.
+    """Return unbiased squared distances between conditions, from products of different repetitions only.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def crossnobis_rdm(
 
 
 def _present(repeats: Float[np.ndarray, "repetition condition neuroid"]) -> Bool[np.ndarray, "repetition condition"]:
-    """Which patterns (repetition, condition) were measured."""
+    """Return which patterns (repetition, condition) were measured."""
     missing = np.isnan(repeats)
     gone = np.asarray(missing.all(axis=2))
     partly = np.argwhere(missing.any(axis=2) & ~gone)

@@ -22,7 +22,7 @@ _EVEN = 20  # stimuli of equal length that weigh as much as theirs: below, singl
 
 
 def linear_cka(x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], unbiased: bool = True) -> float:
-    """Centred kernel alignment with linear kernels (Kornblith et al. 2019).
+    """Return the centred kernel alignment with linear kernels (Kornblith et al. 2019).
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def linear_ckas(
     subsets: Sequence[Integer[np.ndarray, " _"] | None],
     unbiased: bool = True,
 ) -> list[float]:
-    """Linear CKA of several subsets of the stimuli, from one product of all.
+    """Return linear CKA of several subsets of the stimuli, from one product of all.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def linear_ckas(
     lengths = cache(lambda side, k: _lengths(sides[side], subsets[k]))
 
     def criteria(one: int, other: int) -> list[float]:
-        """HSIC of two sides for each subset, in whichever space is smaller."""
+        """Return HSIC of two sides for each subset, in whichever space is smaller."""
         p, q, count = sides[one].shape[1], sides[other].shape[1], sides[one].shape[0]
         by_neuroids = p * q <= count * (p + q) / 2
         whole = cross(sides[one], sides[other]) if by_neuroids else None
@@ -100,19 +100,19 @@ def linear_ckas(
 
 
 def _uneven(x: Float[Array, "stimulus neuroid"]) -> bool:
-    """Whether a few stimuli outweigh the others, so that sums without these few are small differences."""
+    """Return whether a few stimuli outweigh the others, so that sums without these few are small differences."""
     lengths = _lengths(x, None)
     return float(lengths.sum()) ** 2 < _EVEN * float(lengths @ lengths)
 
 
 def _mean_of(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"]) -> Float[Array, " neuroid"]:
-    """Mean pattern of a subset of centred patterns, from those left out: all together have the mean zero."""
+    """Return the mean pattern of a subset of centred patterns, from those left out: all together have the mean zero."""
     xp = array_namespace(x)
     return -xp.sum(x[_others(rows, x.shape[0])], axis=0, dtype=xp.float64) / len(rows)
 
 
 def _lengths(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"] | None) -> Float[Array, " row"]:
-    """Squared distances of stimuli from their mean, float64."""
+    """Return the squared distances of stimuli from their mean, float64."""
     xp = array_namespace(x)
     lengths = xp.astype(xp.vecdot(x, x), xp.float64)
     if rows is None:
@@ -122,7 +122,7 @@ def _lengths(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " ro
 
 
 def _squares_of_neuroids(x: Any, y: Any, whole: Any, rows: Integer[np.ndarray, " row"] | None) -> float:
-    """Sum of squares of X'Y after centring; of a subset, from the product of all less that of those left out."""
+    """Return the sum of squares of X'Y after centring; of a subset, all less that of those left out."""
     total = sum_of_squares(whole)
     if rows is None:
         return total
@@ -137,7 +137,7 @@ def _squares_of_neuroids(x: Any, y: Any, whole: Any, rows: Integer[np.ndarray, "
 
 
 def _part_of_kernel(kernel: Any, rows: Integer[np.ndarray, " row"] | None, hollow: bool) -> Any:
-    """Products of every two stimuli of a subset about their mean, without the diagonal if `hollow`."""
+    """Return the products of every two stimuli of a subset about their mean, without the diagonal if `hollow`."""
     xp = array_namespace(kernel)
     if rows is not None:
         kernel = kernel[rows[:, None], rows[None, :]]
@@ -151,23 +151,23 @@ def _part_of_kernel(kernel: Any, rows: Integer[np.ndarray, " row"] | None, hollo
 
 
 def _others(rows: Integer[np.ndarray, " row"], count: int) -> Integer[np.ndarray, " rest"]:
-    """The stimuli that do not belong to a subset."""
+    """Return the stimuli that do not belong to a subset."""
     return np.setdiff1d(np.arange(count), rows)
 
 
 def _song(count: int, product: float, rows: float, total_k: float, total_m: float) -> float:
-    """Unbiased HSIC from the sums that it needs (Song et al. 2012, eq. 5)."""
+    """Return unbiased HSIC from the sums that it needs (Song et al. 2012, eq. 5)."""
     pairs = total_k * total_m / ((count - 1) * (count - 2))
     return (product + pairs - 2 / (count - 2) * rows) / (count * (count - 3))
 
 
 def _sum(xp: Any, values: Any) -> float:
-    """Sum in double precision: the terms of HSIC nearly cancel when neuroids outnumber stimuli."""
+    """Return the sum in double precision: the terms of HSIC nearly cancel when neuroids outnumber stimuli."""
     return float(xp.sum(values, dtype=xp.float64))
 
 
 def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> Float[Array, "stimulus stimulus"]:
-    """exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli.
+    """Return exp(-d^2 / (2 (width * median d)^2)), (stimulus, stimulus); the median is over different stimuli.
 
     NaN where half of the stimuli do not differ: the kernel then has no width.
     """
@@ -184,7 +184,7 @@ def gaussian_kernel(x: Real[Array, "stimulus neuroid"], width: float = 1.0) -> F
 def procrustes_similarity(
     x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus _"], whiten: float = 0.0, centred: bool = False
 ) -> float:
-    """Cosine of the angle between two shapes, after the best rotation: ||X'Y||_* / (||X||_F ||Y||_F), 0 to 1.
+    """Return the cosine between two shapes after the best rotation: ||X'Y||_* / (||X||_F ||Y||_F), 0 to 1.
 
     The angle itself is a metric between shapes (Williams et al. 2021, NeurIPS, eq. 12). The nuclear norm is computed in
     the space of the stimuli where neuroids outnumber them.

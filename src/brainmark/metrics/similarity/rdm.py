@@ -28,7 +28,7 @@ _CACHED = 2**16  # numbers of which several arrays stay in the cache
 def rdm_matrix(
     features: Real[Array, "condition neuroid"], distance: Distance = "correlation"
 ) -> Float[Array, "condition condition"]:
-    """Dissimilarity of every pair of conditions, from one product of the features with themselves.
+    """Return the dissimilarity of every pair of conditions, from one product of the features with themselves.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def _check_room(features: Any) -> None:
 
 
 def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -> Float[Array, "condition condition"]:
-    """Cosine (condition, condition) between every two patterns, or their correlation if `centred`.
+    """Return the cosine (condition, condition) between every two patterns, or their correlation if `centred`.
 
     Ranks are better taken of these than of dissimilarities, which lose digits where they are close to 1. NaN where a
     pattern has no length (no variance, if `centred`). Rounding may exceed 1. Raises `ResourceError` where the matrix
@@ -98,7 +98,7 @@ def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -
 
 
 def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
-    """Squared Euclidean distance of every two patterns, or its root."""
+    """Return the squared Euclidean distance of every two patterns, or its root."""
     _check_room(features)
     # Subtracting the mean pattern, or almost that, changes no distance and keeps the cancellation below small.
     equal = xp.full(features.shape[0], 1 / features.shape[0], dtype=features.dtype, device=device(features))
@@ -111,7 +111,7 @@ def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
 
 
 def _rows(matrix: Any) -> Iterator[slice]:
-    """Rows of a matrix, as many at a time as stay in the cache."""
+    """Yield rows of a matrix, as many at a time as stay in the cache."""
     step = max(1, _CACHED // matrix.shape[1])
     return (slice(start, start + step) for start in range(0, matrix.shape[0], step))
 
@@ -152,7 +152,7 @@ Compare = Literal["pearson", "spearman", "rho-a", "tau-a", "cosine", "whitened-p
 
 
 def compare_rdms(one: Real[Array, " pair"], other: Real[Array, " pair"], compare: Compare = "spearman") -> float:
-    """Similarity of two RDMs in vector form; pairs that are NaN in either are left out.
+    """Return the similarity of two RDMs in vector form; pairs that are NaN in either are left out.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def compare_rdms(one: Real[Array, " pair"], other: Real[Array, " pair"], compare
 
 
 def pearson(one: Real[np.ndarray, " value"], other: Real[np.ndarray, " value"]) -> float:
-    """Pearson correlation of two vectors; NaN if one is constant."""
+    """Return the Pearson correlation of two vectors; NaN if one is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:  # exact: rounding of the mean must not pass for variance
         return np.nan
     return _cosine(one - one.mean(), other - other.mean())
@@ -209,7 +209,7 @@ def spearman_among(
     other: Real[np.ndarray, "condition condition"],
     subsets: Sequence[Integer[np.ndarray, " _"]],
 ) -> list[float]:
-    """Spearman correlation of two RDMs (condition, condition) among the conditions of each subset, at least three.
+    """Return Spearman correlations of two RDMs (condition, condition) among at least three conditions of each subset.
 
     Each RDM is sorted once; no NaN.
     """
@@ -228,7 +228,7 @@ def _rho_a(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _tau_a(one: np.ndarray, other: np.ndarray) -> float:
-    """Kendall's tau-a from tau-b, whose numerator it shares."""
+    """Return Kendall's tau-a from tau-b, whose numerator it shares."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     pairs = one.size * (one.size - 1) / 2

@@ -25,7 +25,7 @@ def resampled_rdms(
     counts: Real[np.ndarray, "draw condition"],
     compare: Compare = "spearman",
 ) -> Float[np.ndarray, "draw rdm"]:
-    """Similarity of one RDM with several others, under resampled conditions.
+    """Return the similarity of one RDM with several others, under resampled conditions.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def resampled_rdms(
 
 
 def _moments(one: np.ndarray, others: np.ndarray, counts: np.ndarray, centred: bool) -> np.ndarray:
-    """Pearson or cosine from quadratic forms ``c' D c``, all in one product of matrices; (draw, rdm)."""
+    """Compute Pearson or cosine from quadratic forms ``c' D c``, all in one product of matrices; (draw, rdm)."""
     result = np.empty((len(counts), len(others)))
     size = len(one)
     for which in _same_pairs(one, others):
@@ -101,7 +101,7 @@ class _Order:
         self.group = np.cumsum(new) - 1
 
     def ranks(self, weights: Real[np.ndarray, "pair draw"]) -> Float[np.ndarray, "pair draw"]:
-        """Centred midranks (pair, draw) in sorted order, of values that stand `weights` times each."""
+        """Return the centred midranks (pair, draw) in sorted order, of values that stand `weights` times each."""
         sizes = weights if self.starts is None else np.add.reduceat(weights, self.starts, axis=0)
         ranks = np.cumsum(sizes, axis=0)
         half = ranks[-1] / 2
@@ -111,7 +111,7 @@ class _Order:
 
 
 def _compare_ranks(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
-    """Spearman or rho-a with the ranks computed anew for each draw; (draw, rdm)."""
+    """Compute Spearman or rho-a with the ranks computed anew for each draw; (draw, rdm)."""
     result = np.full((len(counts), len(others)), np.nan)
     rows, columns = np.triu_indices(counts.shape[1], 1)
     for which in _same_pairs(one, others):
@@ -141,7 +141,7 @@ def _compare_ranks(one: np.ndarray, others: np.ndarray, counts: np.ndarray, comp
 
 
 def _blocks(counts: np.ndarray, pairs: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some draws at a time, as (condition, draw): what is done to a pair is done to neighbours in memory."""
+    """Yield some draws at a time, as (condition, draw): what is done to a pair is done to neighbours in memory."""
     step = max(1, _BLOCK_BYTES // (8 * pairs))
     for start in range(0, len(counts), step):
         draws = slice(start, start + step)
@@ -149,7 +149,7 @@ def _blocks(counts: np.ndarray, pairs: int) -> Iterator[tuple[slice, np.ndarray]
 
 
 def _dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Sum of products over pairs, (draw,) from (pair, draw) twice."""
+    """Return the sum of products over pairs, (draw,) from (pair, draw) twice."""
     return np.einsum("pd,pd->d", one, other)
 
 
@@ -158,7 +158,7 @@ def resampled_agreement(
     counts: Real[np.ndarray, "draw condition"],
     compare: Compare = "spearman",
 ) -> Float[np.ndarray, " draw"]:
-    """Mean similarity between two different RDMs of a set, under resampled conditions.
+    """Return the mean similarity between two different RDMs of a set, under resampled conditions.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def _same_pairs(one: np.ndarray, others: np.ndarray) -> list[list[int]]:
 
 
 def _expand(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
-    """Any comparison, from the resampled RDMs themselves."""
+    """Compute any comparison from the resampled RDMs themselves."""
     result = np.full((len(counts), len(others)), np.nan)
     rows, columns = np.triu_indices(counts.shape[1], 1)
     model, targets = upper(np.asarray(one, float)), upper(np.asarray(others, float))

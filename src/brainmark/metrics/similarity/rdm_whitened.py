@@ -19,7 +19,7 @@ def whitened_rdms(
     counts: Real[np.ndarray, "draw condition"],
     centred: bool,
 ) -> Float[np.ndarray, "draw rdm"]:
-    """Whitened cosine (or Pearson) similarity under resampled conditions.
+    """Return the whitened cosine (or Pearson) similarity under resampled conditions.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def _compare_whitened(
     solutions = [solve(sums, counts, unit) for sums in row_sums]
 
     def product(a: int, b: int) -> np.ndarray:
-        """x_a' V^-1 x_b over the resampled pairs."""
+        """Return x_a' V^-1 x_b over the resampled pairs."""
         plain = ((counts @ (sides[a] * sides[b])) * counts).sum(axis=1) / 2
         return (plain - (counts * solutions[a] * row_sums[b]).sum(axis=1)) / 2
 

@@ -141,7 +141,7 @@ def rdm(
 def _recording_ceiling(
     target: xr.DataArray, compare: Compare, distance: Distance, halvings: int, resamples: int, seed: int
 ) -> Comparison:
-    """Ceiling of a recording from parts of its trials."""
+    """Return the ceiling of a recording from parts of its trials."""
     if set(target.dims) != {"presentation", "neuroid", "repetition"}:
         raise InvalidMeasurement(f"a ceiling needs (presentation, neuroid, repetition), not {tuple(target.dims)}")
     trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
@@ -177,7 +177,7 @@ def _recording_ceiling(
 
 
 def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndarray, compare: Compare) -> np.ndarray:
-    """Similarity (draw,) of the RDMs of two independent parts of the trials."""
+    """Return the similarity (draw,) of the RDMs of two independent parts of the trials."""
     known = np.isfinite(parts).all(axis=(0, 1))
     if not known.any():
         raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
@@ -186,17 +186,17 @@ def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndar
 
 
 def _as_correlation(value: np.ndarray, compare: Compare) -> np.ndarray:
-    """What formulas of reliability are about: of two Gaussian variables tau = 2/pi arcsin(r) (Greiner 1909)."""
+    """Return r of two Gaussian variables with tau = 2/pi arcsin(r) (Greiner 1909): reliabilities are about r."""
     return np.sin(np.pi / 2 * value) if compare == "tau-a" else value
 
 
 def _from_correlation(r: np.ndarray, compare: Compare) -> np.ndarray:
-    """Inverse of `_as_correlation`."""
+    """Undo `_as_correlation`."""
     return 2 / np.pi * np.arcsin(np.clip(r, -1, 1)) if compare == "tau-a" else r
 
 
 def _extrapolate(halves: list[np.ndarray], quarters: list[np.ndarray], half_of: float, quarter_of: float) -> np.ndarray:
-    """What the true RDM reaches with that of all trials, (draw,), from similarities between halves and quarters.
+    """Return what the true RDM reaches with that of all trials, (draw,), from similarities between halves and quarters.
 
     With m trials, 1 / r - 1 = a / m + b / m^2: noise meets the signal, and itself. Neither term is negative.
     All trials are `half_of` times as many as those of a half (2, but for odd numbers), `quarter_of` times of a quarter.
@@ -218,7 +218,7 @@ def part_trials(
     generator: np.random.Generator,
     equal: bool = False,
 ) -> list[Float[np.ndarray, "presentation neuroid"]]:
-    """Means (presentation, neuroid) of random parts of the trials (repetition, presentation, neuroid).
+    """Average random parts of the trials (repetition, presentation, neuroid), each to (presentation, neuroid).
 
     Each presentation's trials that were made are shared out anew, as evenly as they can be; NaN: no trial of a neuroid
     in that part. With `equal`, trials that are left over when all parts have as many are left out.
@@ -234,14 +234,14 @@ def mean_of_trials(
     trials: Real[np.ndarray, "repetition presentation neuroid"],
     which: Bool[np.ndarray, "repetition presentation"] | None = None,
 ) -> Float[np.ndarray, "presentation neuroid"]:
-    """Mean (presentation, neuroid) over the trials that were measured (and chosen); NaN where there is none."""
+    """Return mean (presentation, neuroid) over the trials that were measured (and chosen); NaN where there is none."""
     known = np.isfinite(trials) if which is None else np.isfinite(trials) & which[..., None]
     number = known.sum(axis=0)
     return np.where(number > 0, np.where(known, trials, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
 
 
 def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
-    """What the true model reaches with each subject, (draw, subject); NaN where subjects do not agree."""
+    """Return what the true model reaches with each subject, (draw, subject); NaN where subjects do not agree."""
     count = len(rdms)
     vectors = upper(rdms)
     level = 0.0 if compare in ("cosine", "whitened-cosine") else np.nanmean(vectors, axis=1)[:, None, None]
@@ -266,7 +266,7 @@ def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.nd
 def nili_bounds(
     vectors: Real[np.ndarray, "subject pair"], compare: Compare = "spearman", pool: Literal["mean", "ranks"] = "mean"
 ) -> tuple[float, float]:
-    """Lower and upper bound of the noise ceiling of RDMs (Nili et al. 2014).
+    """Return the lower and upper bound of the noise ceiling of RDMs (Nili et al. 2014).
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def nili_bounds(
 
 
 def _match_names(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Conditions are matched by ``stimulus_id``; where one side has none, they are the same in the same order."""
+    """Match conditions by ``stimulus_id``; where one side has none, they are the same in the same order."""
     if all("stimulus_id" in side.coords for side in (prediction, target)):
         return prediction, target
     check_same_stimuli(prediction, target)
@@ -297,7 +297,7 @@ def _match_names(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.Dat
 
 
 def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) -> tuple[np.ndarray, tuple[str, ...]]:
-    """RDM of the model, (condition, condition), in the order of the target, with what to note about it."""
+    """Return the RDM of the model, (condition, condition), in the order of the target, with what to note about it."""
     if "repetition" in prediction.dims:
         prediction = prediction.mean("repetition", skipna=True)
     if {"presentation", "other"} == set(prediction.dims):
@@ -322,7 +322,7 @@ def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) ->
 
 
 def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) -> dict[Any, np.ndarray]:
-    """Where `ids` stand along `dim`."""
+    """Return where `ids` stand along `dim`."""
     if coordinate not in array.coords:
         raise InvalidMeasurement(f"{dim!r} has no coordinate {coordinate!r} that names its conditions")
     given = np.asarray(array.coords[coordinate].values).astype(str)
@@ -348,7 +348,7 @@ def _positions(array: xr.DataArray, coordinate: str, dim: str, ids: np.ndarray) 
 def _target_rdms(
     target: xr.DataArray, distance: Distance | Literal["crossnobis"]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """RDMs (subject, condition, condition) of a dissimilarity, or of a recording; what to note about it."""
+    """Return the RDMs (subject, condition, condition) of a dissimilarity, or of a recording; what to note about it."""
     if "neuroid" not in target.dims:
         return _subject_rdms(target), ()
     if distance == "crossnobis":
@@ -359,7 +359,10 @@ def _target_rdms(
 
 
 def _subject_rdms(target: xr.DataArray) -> np.ndarray:
-    """RDMs (subject, condition, condition) with a checked symmetry; one subject if the target has no such dimension."""
+    """Return RDMs (subject, condition, condition) with a checked symmetry.
+
+    There is one subject if the target has no such axis.
+    """
     required = {"presentation", "other"}
     if not required <= set(target.dims) <= required | {"subject"}:
         raise InvalidMeasurement(f"RDMs have the dimensions (presentation, other[, subject]), not {tuple(target.dims)}")

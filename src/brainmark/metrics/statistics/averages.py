@@ -13,7 +13,7 @@ def divide(above: Real[Array, " ..."], below: Real[Array, " ..."]) -> Float[np.n
 
 
 def known_mean(values: Real[np.ndarray, "*cell _"]) -> Float[np.ndarray, " *cell"]:
-    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    """Return the mean over the last axis of what is not NaN; NaN where nothing is."""
     known = np.isfinite(values)
     return divide(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 

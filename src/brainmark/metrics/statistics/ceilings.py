@@ -23,7 +23,7 @@ def spearman_brown(
     second: float | Real[np.ndarray, " ..."] = 1.0,
     whole: float | Real[np.ndarray, " ..."] = 2.0,
 ) -> Float[np.ndarray, " *cell"]:
-    """Reliability of a mean over `whole` repetitions; NaN where r <= 0 (no reliable signal).
+    """Return the reliability of a mean over `whole` repetitions; NaN where r <= 0 (no reliable signal).
 
     Of twice as many it is 2r / (1 + r) (Spearman 1910, Brown 1910). Parts that are not two equal halves, as one and two
     of three repetitions, correlate less (Horst 1951): r = 1 / sqrt((1 + v / first) (1 + v / second)) is solved for v,
@@ -43,7 +43,7 @@ def spearman_brown(
 def harmonic_mean(
     numbers: Real[np.ndarray, " presentation"], weights: Real[np.ndarray, "draw presentation"] | None = None
 ) -> Float[np.ndarray, " draw"]:
-    """Number of repetitions that leaves the mean noise of presentations with `numbers` of them (none: left out).
+    """Return the number of repetitions that leaves the mean noise of presentations with `numbers` (0: left out).
 
     `weights` says how often each presentation counts in each draw; None: one draw, each once.
     """
@@ -111,7 +111,7 @@ def correlate_halves(
     Float[np.ndarray, "_ neuroid"],
     Float[np.ndarray, "_ neuroid"],
 ]:
-    """Pearson r between the means of random halves of the repetitions, averaged over halvings, uncorrected.
+    """Return the Pearson r between the means of random halves of the repetitions, averaged over halvings, uncorrected.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def correlate_halves(
 def _numbers(
     number: Integer[np.ndarray, " presentation"], counts: Real[np.ndarray, "draw presentation"]
 ) -> tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]:
-    """Harmonic means (1 + draws,) of the repetitions in a random half, larger or smaller, and in the whole."""
+    """Return harmonic means (1 + draws,) of the repetitions in a random half, larger or smaller, and in the whole."""
     if (number == number[0]).all():  # every draw has them
         counts = np.ones((len(counts), 1))
         number = number[:1]
@@ -222,7 +222,10 @@ def _halves(
     Bool[np.ndarray, "presentation split repetition"],
     tuple[Integer[np.ndarray, "split presentation"], Integer[np.ndarray, "split presentation"]],
 ]:
-    """Which measured repetitions fall into the first half (n, halvings, repetitions); sizes of both (halvings, n)."""
+    """Return which measured repetitions fall into the first half (n, halvings, repetitions).
+
+    Return also the sizes of both halves (halvings, n).
+    """
     n, repetitions = measured.shape
     keys = np.where(measured[:, None], generator.random((n, halvings, repetitions)), 2.0)
     count = measured.sum(1)[:, None]

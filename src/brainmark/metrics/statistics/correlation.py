@@ -15,7 +15,7 @@ _FLAT_RESAMPLED = 1e-12  # the same against the largest resample, where weighted
 
 
 def pearson(x: Real[Array, "presentation neuroid"], y: Real[Array, "presentation neuroid"]) -> Float[Array, " neuroid"]:
-    """Pearson correlation of the columns of `x` with those of `y`, (n, q) each -> (q,); NaN if one is constant."""
+    """Return the Pearson correlation of the columns of `x` and `y`, (n, q) each -> (q,); NaN if one is constant."""
     x, y = as_float64(x), as_float64(y)
     xp = namespace(x, y)
     x_mean, y_mean = xp.mean(x, axis=0), xp.mean(y, axis=0)
@@ -28,7 +28,7 @@ def pearson(x: Real[Array, "presentation neuroid"], y: Real[Array, "presentation
 def pearson_of_blocks(
     blocks: Iterable[tuple[Float[np.ndarray, " row *neuroid"], Float[np.ndarray, " row *neuroid"]]],
 ) -> Float[np.ndarray, "*neuroid"]:
-    """`pearson` along the first axis of two arrays (n, ..., q) that come in blocks of rows, float64 -> (..., q).
+    """Correlate along the first axis two arrays (n, ..., q) that come in blocks of rows, float64 -> (..., q).
 
     Blocks are read while they are in the cache, and overwritten.
     """
@@ -52,7 +52,7 @@ def pearson_of_blocks(
 
 
 def _column_products(x: Array, y: Array) -> Array:
-    """Sum of the products of two arrays (n, q) along the first axis."""
+    """Return the sum of the products of two arrays (n, q) along the first axis."""
     if isinstance(x, np.ndarray):
         return np.einsum("nq,nq->q", x, y)  # makes no array of products
     return namespace(x, y).sum(x * y, axis=0)
@@ -61,14 +61,14 @@ def _column_products(x: Array, y: Array) -> Array:
 def weighted_pearson(
     x: Float[np.ndarray, " row"], y: Float[np.ndarray, " row"], counts: Real[np.ndarray, "draw row"]
 ) -> Float[np.ndarray, " draw"]:
-    """`pearson` of two vectors when row i counts counts[:, i] times; NaN where one of them is constant."""
+    """Return `pearson` of two vectors when row i counts counts[:, i] times; NaN where one of them is constant."""
     return resampled_pearson(x[:, None], y[:, None], [len(x)], counts, correct=False)[:, 0]
 
 
 def fold_pearson(
     x: Real[Array, "row neuroid"], y: Real[Array, "row neuroid"], sizes: Sequence[int]
 ) -> Float[Array, " neuroid"]:
-    """Correlation of the columns within each fold, averaged over folds in proportion to their size.
+    """Return the correlation of the columns within each fold, averaged over folds in proportion to their size.
 
     Out-of-fold predictions must not be pooled before they are correlated. What one fold tests, the others train on;
     hence mean and scale of a fold's predictions depend on the rows that it lacks, and pooled predictions of a mapping
@@ -100,7 +100,7 @@ def resampled_pearson(
     correct: bool = True,
     block: int = 4096,
 ) -> Float[np.ndarray, "draw neuroid"]:
-    """`fold_pearson` under resampled presentations; with `correct` False and a single fold, `pearson`.
+    """Return `fold_pearson` under resampled presentations; with `correct` False and a single fold, `pearson`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def unbiased(
 
 
 def _weighted_pearson(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
-    """Correlations (resamples, q) of one fold under weights (resamples, n), and the weights' sums (resamples, 1)."""
+    """Return correlations (resamples, q) of one fold under weights (resamples, n), and their sums (resamples, 1)."""
     xp = namespace(x, y)
     # the unweighted means are taken off first: the products below then keep their digits
     xc, yc = x - xp.mean(x, axis=0), y - xp.mean(y, axis=0)
@@ -169,7 +169,7 @@ def _ratio(cross: Array, xx: Array, yy: Array, flat: Array) -> Array:
 
 
 def _average(r: Array, weight: Array) -> Array:
-    """Weighted mean along the first axis over the entries that are not NaN."""
+    """Return the weighted mean along the first axis over the entries that are not NaN."""
     xp = namespace(r)
     known = xp.isfinite(r)
     total = xp.sum(xp.where(known, weight + 0.0 * r, 0.0), axis=0)

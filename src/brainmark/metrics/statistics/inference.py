@@ -7,7 +7,7 @@ from brainmark.metrics._arrays.shapes import Float, Integer, Real
 
 
 def false_discovery_rate(p: Real[np.ndarray, " *test"], dependent: bool = False) -> Float[np.ndarray, " *test"]:
-    """The smallest false discovery rate at which each test would be called significant.
+    """Return the smallest false discovery rate at which each test would be called significant.
 
     Benjamini & Hochberg 1995 for independent or positively dependent tests, Benjamini & Yekutieli 2001 with
     `dependent`.
@@ -19,13 +19,13 @@ def false_discovery_rate(p: Real[np.ndarray, " *test"], dependent: bool = False)
 
 
 def holm(p: Real[np.ndarray, " *test"]) -> Float[np.ndarray, " *test"]:
-    """The smallest chance of any false call at which each test would be called significant (Holm 1979)."""
+    """Return the smallest chance of any false call at which each test would be called significant (Holm 1979)."""
     order, n = _ascending(p)
     return _put(np.maximum.accumulate(p[order] * np.arange(n, 0, -1)), order, p)
 
 
 def _ascending(p: Real[np.ndarray, " *test"]) -> tuple[Integer[np.ndarray, " known"], int]:
-    """Positions of the p values that are known, smallest first, and their number."""
+    """Return the positions of the known p values, smallest first, and their number."""
     known = np.flatnonzero(np.isfinite(p))
     if ((p[known] < 0) | (p[known] > 1)).any():
         raise ValueError("p values lie between 0 and 1")

@@ -20,17 +20,17 @@ _DIGIT = 16  # bits of a key that one pass sorts by
 
 
 def midranks(values: Bool[Array, " value"] | Real[Array, " value"]) -> Float[np.ndarray, " value"]:
-    """Ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`. No NaN."""
+    """Return the ranks from 1, ties sharing their mean rank; the same numbers as `scipy.stats.rankdata`. No NaN."""
     return (_doubled_ranks(as_numpy(values)) + (len(values) + 1.0)) / 2
 
 
 def rank_products(one: Real[np.ndarray, " value"], other: Real[np.ndarray, " value"]) -> tuple[float, float, float]:
-    """Sums over pairs of values of x y, x x and y y, where x and y are midranks less their mean; no NaN."""
+    """Return the sums over pairs of values of x y, x x and y y, where x and y are midranks less their mean; no NaN."""
     return _sums_of_products(*_map(_doubled_ranks, (one, other), len(one)))
 
 
 def _sums_of_products(x: Real[np.ndarray, " value"], y: Real[np.ndarray, " value"]) -> tuple[float, float, float]:
-    """Sums of x y, x x and y y of doubled ranks, as if they were not doubled."""
+    """Return the sums of x y, x x and y y of doubled ranks, as if they were not doubled."""
     total = np.zeros(3)
     for rows in _blocks(len(x)):
         a, b = x[rows].astype(float), y[rows].astype(float)
@@ -44,7 +44,7 @@ def rank_products_among(
     other: Real[np.ndarray, " value"],
     parts: Sequence[Callable[[], Bool[np.ndarray, " value"]]],
 ) -> list[tuple[float, float, float]]:
-    """`rank_products` of several parts of the pairs of values; each side is sorted only once.
+    """Return `rank_products` of several parts of the pairs of values; each side is sorted only once.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class _Ranking:
         self.members = _members(self.starts, self.sizes)
 
     def doubled_ranks(self, chosen: Bool[np.ndarray, " value"]) -> Integer[np.ndarray, " value"]:
-        """Twice the midrank among the chosen values, less twice the mean rank; of all values, in their order."""
+        """Return twice the midrank among the chosen values, less twice the mean rank; of all values, in their order."""
         kind = np.int32 if len(chosen) < _MANY else np.int64
         seen = np.cumsum(_take(chosen, self.order), dtype=kind)
         count = int(seen[-1])
@@ -97,7 +97,7 @@ def _take(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _doubled_ranks(values: Bool[np.ndarray, " value"] | Real[np.ndarray, " value"]) -> Integer[np.ndarray, " value"]:
-    """Twice the midrank of each value, less twice the mean rank: whole numbers."""
+    """Return twice the midrank of each value, less twice the mean rank: whole numbers."""
     order, tied = _sort(values)
     count = len(order)
     level = np.arange(1 - count, count + 1, 2, dtype=np.int32 if count < _MANY else np.int64)
@@ -110,7 +110,7 @@ def _doubled_ranks(values: Bool[np.ndarray, " value"] | Real[np.ndarray, " value
 
 
 def _sort(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices that sort the values, and the positions in that order whose value equals the next one."""
+    """Return the indices that sort the values, and the positions in that order whose value equals the next one."""
     found = _sort_by_counting(values) if _FEW <= len(values) < _MANY else None
     if found is None:
         order = np.argsort(values, kind="stable")
@@ -179,13 +179,13 @@ def _tell_apart(values: np.ndarray, keys: np.ndarray, order: np.ndarray) -> tupl
 
 
 def _runs(linked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and sizes of the runs of positions, given each position that belongs with the next one, ascending."""
+    """Return starts and sizes of runs of positions, given each position that belongs with the next, ascending."""
     first = np.flatnonzero(np.diff(linked, prepend=-2) > 1)
     return linked[first], np.diff(first, append=len(linked)) + 1
 
 
 def _members(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """All positions of the runs."""
+    """Return all positions of the runs."""
     return np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
 
 

@@ -173,6 +173,6 @@ def _enough(count: int, folds: int, what: str) -> None:
 
 
 def _trains(train: np.ndarray, what: str) -> None:
-    """`train` is a mask or a list of positions."""
+    """Return the training rows as positions; `train` is a mask or a list of positions."""
     if not (train.any() if train.dtype == bool else train.size):
         raise InvalidMeasurement(f"{what} leaves no presentation to train on")

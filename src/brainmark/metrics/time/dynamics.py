@@ -57,7 +57,7 @@ def _states(trajectories: Real[np.ndarray, "trial time neuroid"], delays: int) -
 
 
 def _basis(flat: Float[np.ndarray, "row column"], rank: int | None) -> Float[np.ndarray, "column component"]:
-    """Leading principal directions (column, component), scaled to unit variance."""
+    """Return the leading principal directions (column, component), scaled to unit variance."""
     _, values, directions = np.linalg.svd(flat, full_matrices=False)
     alive = int((values > 1e-10 * max(values.max(initial=0.0), 1e-300)).sum())
     if alive == 0:
@@ -69,7 +69,7 @@ def _basis(flat: Float[np.ndarray, "row column"], rank: int | None) -> Float[np.
 def _map(
     states: Float[np.ndarray, "trial time component"], weights: Real[np.ndarray, " trial"], ridge: float
 ) -> Float[np.ndarray, "component component"]:
-    """One-step map from trials that count `weights` times."""
+    """Return the one-step map from trials that count `weights` times."""
     before, after = states[:, :-1], states[:, 1:]
     own = np.einsum("t,tsi,tsj->ij", weights, before, before, optimize=True)
     cross = np.einsum("t,tsi,tsj->ij", weights, after, before, optimize=True)
@@ -79,7 +79,7 @@ def _map(
 
 
 def eigenvalue_distance(one: Float[np.ndarray, "a a"], other: Float[np.ndarray, "b b"]) -> float:
-    """Mean distance between the eigenvalues of two maps under the best matching (Wasserstein-1).
+    """Return the mean distance between the eigenvalues of two maps under the best matching (Wasserstein-1).
 
     Spectra of different sizes are matched as distributions, the eigenvalues of each with equal shares.
     """

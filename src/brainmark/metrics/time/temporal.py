@@ -96,7 +96,7 @@ def sensitivity_over_time(
     labels: Shaped[np.ndarray, " presentation"],
     splits: Splitter | None = None,
 ) -> Float[np.ndarray, "time_bin presentation"]:
-    """Image-level sensitivity i1 (time_bin, presentation) of labels decoded from a population.
+    """Return the image-level sensitivity i1 (time_bin, presentation) of labels decoded from a population.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def discriminant_probabilities(
     fold: Fold,
     classes: int,
 ) -> Float[np.ndarray, "test class"]:
-    """Probability of each class for the test rows: linear discriminant analysis with a shrunk covariance.
+    """Return the probability of each class for the test rows: linear discriminants with a shrunk covariance.
 
     The covariance within classes is shrunk towards its mean variance by Ledoit & Wolf's estimate; classes are equally
     likely beforehand. Classes without a training row get probability 0.
@@ -155,7 +155,7 @@ def discriminant_probabilities(
 
 
 def _ridge_solve(root: np.ndarray, ridge: float, right: np.ndarray) -> np.ndarray:
-    """Rows of ``right (root' root + ridge I)^-1``, in the smaller of the two sizes of `root`."""
+    """Return the rows of ``right (root' root + ridge I)^-1``, in the smaller of the two sizes of `root`."""
     rows, columns = root.shape
     if columns <= rows:
         return np.linalg.solve(root.T @ root + ridge * np.eye(columns), right.T).T
@@ -168,7 +168,7 @@ def first_crossing(
     needed: Real[np.ndarray, " presentation"],
     times: Real[np.ndarray, " time_bin"],
 ) -> Float[np.ndarray, " presentation"]:
-    """First time at which each column reaches what it needs, (presentation,); NaN: never.
+    """Return the first time at which each column reaches what it needs, (presentation,); NaN: never.
 
     `reached` is (time_bin, presentation); between the last bin below and the first at or above, time is interpolated
     linearly. Solved in the first bin: the time of that bin.

@@ -83,7 +83,7 @@ PROPERTIES: dict[str, Property] = {
 def distribution_similarity(
     model: Real[Array, "*#stack bin"], data: Real[Array, "*#stack bin"], circular: bool = False
 ) -> Float[np.ndarray, " ..."]:
-    """1 - D / D_max of counts or shares over the same bins, see the top of the module.
+    """Return 1 - D / D_max of counts or shares over the same bins, see the top of the module.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def _with_edges(spec: Property, edges: np.ndarray) -> Property:
 
 
 def _cells(target: xr.DataArray, spec: Property) -> tuple[np.ndarray, Property]:
-    """The bin of every cell, and the bins."""
+    """Return the bin of every cell, and the bins."""
     if target.dims == ("neuroid",):
         values = target.values.astype(float)
         values = values[np.isfinite(values)]
@@ -257,7 +257,7 @@ def _cells(target: xr.DataArray, spec: Property) -> tuple[np.ndarray, Property]:
 
 
 def _property_of(prediction: xr.DataArray, property: str, harmonic: Harmonic, rates: bool) -> tuple[np.ndarray, int]:
-    """Values of the responsive units, and how many units there are."""
+    """Return the values of the responsive units, and how many units there are."""
     if prediction.dims == ("neuroid",):
         return prediction.values.astype(float), prediction.size
     tuning = tuning_statistics(prediction, harmonic, rates)
@@ -272,7 +272,7 @@ def _bins(values: np.ndarray, spec: Property) -> np.ndarray:
 
 
 def _counts(cells: np.ndarray, spec: Property, weights: np.ndarray | None = None) -> np.ndarray:
-    """Cells in each bin, (draw, bin): of (draw, cell) indices, or of one set of cells that count `weights` times."""
+    """Count cells in bins, (draw, bin): of (draw, cell) indices, or of one set of cells that count `weights` times."""
     bins = len(spec.edges) - 1
     if weights is None:
         return np.stack([np.bincount(row, minlength=bins) for row in cells])

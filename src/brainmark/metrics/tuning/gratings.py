@@ -169,7 +169,7 @@ def rectified(gratings: GratingResponses) -> GratingResponses:
 
 
 def tuning_statistics(recording: xr.DataArray, harmonic: Harmonic = "larger", rates: bool = True) -> xr.Dataset:
-    """Tuning statistics of every neuroid from its responses to gratings.
+    """Return the tuning statistics of every neuroid from its responses to gratings.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def _statistics(gratings: GratingResponses, harmonic: Harmonic) -> dict[str, np.
 
 
 def sparseness(responses: Real[Array, "stimulus neuroid"]) -> Float[np.ndarray, " neuroid"]:
-    """Lifetime sparseness (neuroid,) of responses (stimulus, neuroid), 0: equal to all, 1: to a single stimulus.
+    """Return lifetime sparseness (neuroid,) of responses (stimulus, neuroid), 0: equal to all, 1: to one stimulus.
 
     (1 - mean(r)^2 / mean(r^2)) / (1 - 1/n), Vinje & Gallant 2000 (Science); NaN if there is no response.
     """
@@ -248,7 +248,7 @@ def sparseness(responses: Real[Array, "stimulus neuroid"]) -> Float[np.ndarray, 
 def circular_variance(
     curve: Real[Array, "orientation neuroid"], orientations: Real[Array, " orientation"]
 ) -> Float[np.ndarray, " neuroid"]:
-    """1 - |sum r exp(2 i theta)| / sum r over (orientation, neuroid); NaN if there is no response."""
+    """Return 1 - |sum r exp(2 i theta)| / sum r over (orientation, neuroid); NaN if there is no response."""
     curve, angle = plain(as_numpy(curve)), np.exp(2j * np.deg2rad(plain(as_numpy(orientations))))
     return 1 - divide(np.abs(np.einsum("on,o->n", curve, angle)), curve.sum(axis=0))
 
@@ -256,7 +256,7 @@ def circular_variance(
 def _orientation(
     curve: Float[np.ndarray, "orientation neuroid"], orientations: Float[np.ndarray, " orientation"]
 ) -> dict[str, Float[np.ndarray, " neuroid"]]:
-    """Statistics of orientation curves (orientation, neuroid)."""
+    """Return the statistics of orientation curves (orientation, neuroid)."""
     around = np.vstack([curve, curve[:1]])
     spline = scipy.interpolate.CubicSpline(np.append(orientations, orientations[0] + 180), around, bc_type="periodic")
     angles = orientations[0] + np.arange(0, 180, _STEP)
@@ -282,7 +282,7 @@ def _orientation(
 def _spatial_frequency(
     curve: Float[np.ndarray, "spatial_frequency neuroid"], frequencies: Float[np.ndarray, " spatial_frequency"]
 ) -> dict[str, Float[np.ndarray, " neuroid"]]:
-    """Statistics of spatial-frequency curves (frequency, neuroid), interpolated on an axis of octaves."""
+    """Return the statistics of spatial-frequency curves (frequency, neuroid), interpolated on an axis of octaves."""
     nothing = np.full(curve.shape[1], np.nan)
     silent = ~(curve.max(axis=0) > 0)
     if len(frequencies) < 3:
@@ -315,7 +315,7 @@ def _spatial_frequency(
 def _peak_between(
     octaves: Float[np.ndarray, " spatial_frequency"], curve: Float[np.ndarray, "spatial_frequency neuroid"]
 ) -> tuple[Float[np.ndarray, " neuroid"], Float[np.ndarray, " neuroid"]]:
-    """Where the curve peaks and how high (neuroid,): the Gaussian in octaves through the best sample and the two by it.
+    """Return where the curve peaks and how high (neuroid,): a Gaussian in octaves through the three highest samples.
 
     The monotone interpolation of the flanks has its maximum at a sample. The best sample itself, where it is the first
     or last one, or a sample by it is silent.
@@ -337,13 +337,16 @@ def _peak_between(
 
 
 def _shift(fine: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Rows of `fine` at `index` (row, neuroid); NaN beyond either end."""
+    """Return the rows of `fine` at `index` (row, neuroid); NaN beyond either end."""
     inside = (index >= 0) & (index < len(fine))
     return np.where(inside, np.take_along_axis(fine, np.clip(index, 0, len(fine) - 1), axis=0), np.nan)
 
 
 def _reach(side: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Steps from the peak, the first row of `side`, to where it first falls below `level`; NaN where it never does."""
+    """Return the steps from the peak, the first row of `side`, to where it first falls below `level`.
+
+    They are NaN where it never does.
+    """
     below = side < level
     first = below.argmax(axis=0)
     each = np.arange(side.shape[1])

@@ -131,7 +131,7 @@ class Loader:
 
 
 def is_concurrent(media: Media) -> bool:
-    """Whether several threads may read the media at once: those that say so, and those in memory."""
+    """Return whether several threads may read the media at once: those that say so, and those in memory."""
     return bool(getattr(media, "concurrent", isinstance(media, tuple | list | np.ndarray)))
 
 
@@ -176,7 +176,7 @@ def shapes_of(prepared: Any) -> Any:
 
 
 def bytes_of(prepared: Any) -> int:
-    """Bytes of the arrays in a prepared stimulus."""
+    """Return the bytes of the arrays in a prepared stimulus."""
     if isinstance(prepared, Mapping):
         return sum(bytes_of(value) for value in cast("Mapping[Any, Any]", prepared).values())
     if isinstance(prepared, tuple | list):

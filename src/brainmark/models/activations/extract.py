@@ -68,7 +68,7 @@ class Extractor:
             check_count("Extractor", "batch", self.batch, "give a number of stimuli, or None")
 
     def layers(self, media: Media) -> list[str]:
-        """Names of every distinct output of the network, in the order of running: what ``all`` stands for."""
+        """Return names of every distinct output of the network, in the order of running: what ``all`` stands for."""
         sample = self._sample(media)[0]
         try:
             with evaluation_mode(self.module, torch.no_grad), draw_from():
@@ -189,7 +189,7 @@ class Extractor:
         return run.finish(loader.same_as)
 
     def _sizes(self, count: int, seed: int | None, working: int) -> list[int]:
-        """Sizes of a batch to try, the largest first; draws of modules without seeds go one by one."""
+        """Return the sizes of a batch to try, the largest first; draws of modules without seeds go one by one."""
         if seed is not None and not isinstance(self.module, Stochastic):
             return [1]
         quick = [size for size in BATCHES if size <= MANY or size * working <= QUICK]
@@ -223,7 +223,7 @@ class Extractor:
         return wanted
 
     def _as_input(self, inputs: Any) -> Any:
-        """Inputs on the device, in the module's precision, and with channels last where it has convolutions of maps."""
+        """Put inputs on the device, in the module's precision, with channels last where it has convolutions of maps."""
         floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
         maps = any(isinstance(m, nn.Conv2d) for m in self.module.modules())
 
@@ -235,7 +235,7 @@ class Extractor:
         return convert_tensors(inputs, convert)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        """Context in which the module computes in `dtype`."""
+        """Return the context in which the module computes in `dtype`."""
         lower = self.dtype != torch.float32
         return torch.autocast(torch.device(self.device).type, self.dtype) if lower else contextlib.nullcontext()
 

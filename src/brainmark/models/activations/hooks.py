@@ -33,7 +33,7 @@ class EnoughSeen(BaseException):
 
 
 def tensors_in(output: Any, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    """Place and value of each tensor in an output, whose mappings, lists, tuples and dataclasses may be nested."""
+    """Yield place and value of each tensor in an output; mappings, lists, tuples and dataclasses may be nested."""
     if isinstance(output, torch.Tensor):
         yield place, output
     elif isinstance(output, Mapping):
@@ -93,7 +93,7 @@ def one_tensor(output: Any, name: str, *, only: bool) -> torch.Tensor:
 
 
 def is_array(tensor: torch.Tensor) -> bool:
-    """Whether a tensor holds all its numbers, in rows of equal length: neither a sparse nor a nested one."""
+    """Return whether a tensor holds all its numbers, in rows of equal length: neither a sparse nor a nested one."""
     return tensor.layout == torch.strided and not tensor.is_nested
 
 
@@ -132,7 +132,7 @@ def check_weights(module: nn.Module) -> None:
 
 
 def digest_of_weights(module: nn.Module) -> str:
-    """sha256 over names and values of all parameters and buffers. Raises what `check_weights` raises."""
+    """Return the sha256 over names and values of all parameters and buffers. Raises what `check_weights` raises."""
     check_weights(module)
     whole = hashlib.sha256()
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:

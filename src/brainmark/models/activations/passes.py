@@ -211,5 +211,5 @@ def _evaluate(module: nn.Module) -> None:
 
 
 def needs_gradients(error: RuntimeError) -> bool:
-    """Whether a forward pass failed because it takes gradients, as inference by descent does."""
+    """Return whether a forward pass failed because it takes gradients, as inference by descent does."""
     return bool(re.search("grad|inference tensor", str(error), re.IGNORECASE))

@@ -168,7 +168,7 @@ def probe(module: nn.Module, sample: Any, layers: Sequence[str], mode: Mode) -> 
 
 
 def versions(module: nn.Module) -> tuple[int, ...]:
-    """How often each parameter and buffer was changed in place, as training does."""
+    """Count how often each parameter and buffer was changed in place, as training does."""
     return tuple(0 if t.is_inference() else t._version for t in [*module.parameters(), *module.buffers()])
 
 
@@ -202,7 +202,7 @@ def check_stimuli(tensor: torch.Tensor, name: str, count: int) -> None:
 
 
 def _difference(before: torch.Tensor, after: torch.Tensor) -> float:
-    """Largest difference relative to the largest value; NaN and NaN, and equal infinities, are alike."""
+    """Return the largest difference relative to the largest value; NaN and NaN, and equal infinities, are alike."""
     if before.shape != after.shape:
         return math.inf
     if torch.equal(before, after):
@@ -214,7 +214,7 @@ def _difference(before: torch.Tensor, after: torch.Tensor) -> float:
 
 
 def working_bytes(probed: Probe, batch: int, reducing: int = 0) -> tuple[int, int]:
-    """Bytes beside the results that a batch needs: of the module's device, and of the machine's memory for inputs.
+    """Return the bytes beside the results that a batch needs: of the device, and of the machine's memory for inputs.
 
     `reducing` is what the reductions need for each stimulus. Batches of `TOGETHER` and more are filled to its
     multiples.
@@ -225,7 +225,7 @@ def working_bytes(probed: Probe, batch: int, reducing: int = 0) -> tuple[int, in
 
 
 def waiting_bytes(probed: Probe, batch: int) -> int:
-    """Bytes of prepared stimuli that may wait for others of their shape."""
+    """Return the bytes of prepared stimuli that may wait for others of their shape."""
     return _WAITING * batch * probed.prepared
 
 

@@ -104,7 +104,7 @@ def blt(kind: Kind, seed: int = 0, channels: Sequence[int] = CHANNELS, steps: in
 
 
 def _draw_weights(convolution: nn.Conv2d) -> nn.Conv2d:
-    """Variance kept through rectification (He et al. 2015, arXiv 1502.01852, eq. 10)."""
+    """Draw weights that keep the variance through rectification (He et al. 2015, arXiv 1502.01852, eq. 10)."""
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     if convolution.bias is not None:
         nn.init.zeros_(convolution.bias)

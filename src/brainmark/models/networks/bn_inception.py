@@ -26,7 +26,7 @@ MODULES = {  # name: channels of 1x1, (reduced, 3x3), (reduced, double 3x3), poo
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
-    """Convolution with bias, as Caffe has it, batch normalisation and rectification."""
+    """Build a convolution with bias, as Caffe has it, batch normalisation and rectification."""
     layers = {
         "conv": nn.Conv2d(inputs, outputs, size, stride, size // 2),
         "bn": nn.BatchNorm2d(outputs),
@@ -105,7 +105,7 @@ def from_caffe(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _rename(name: str) -> str:
-    """``inception_3a_double_3x3_1_bn.bias`` -> ``inception_3a.branches.double_3x3.first.bn.bias``, and so on."""
+    """Rename ``inception_3a_double_3x3_1_bn.bias`` to ``inception_3a.branches.double_3x3.first.bn.bias``, and so on."""
     layer, _, what = name.partition(".")
     kind = "bn" if layer.endswith("_bn") else "conv"
     layer = layer.removesuffix("_bn")

@@ -25,7 +25,7 @@ class Residual(nn.Module):
         self.stride, self.added = stride, outputs - inputs
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (images, inputs, rows, columns) -> (images, outputs, rows / stride, columns / stride)."""
+        """Convert maps (images, inputs, rows, columns) -> (images, outputs, rows / stride, columns / stride)."""
         inner = functional.relu(self.norm1(self.conv1(maps)))
         shortcut = maps[:, :, :: self.stride, :: self.stride]
         if self.added:
@@ -55,11 +55,11 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (images, 3, rows, columns) -> logits (images, classes)."""
+        """Return the logits (images, classes) of images (images, 3, rows, columns)."""
         return self.head(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """Images -> what the head sees (images, 4 width)."""
+        """Return what the head sees of images: (images, 4 width)."""
         return self.pooled(self.stage3(self.stage2(self.stage1(self.stem(images)))))
 
 
@@ -79,7 +79,7 @@ class CifarArea(nn.Module):
         self.norm = nn.GroupNorm(groups, outputs)
 
     def forward(self, arriving: Tensor, state: Tensor | None) -> Tensor:
-        """Input (images, inputs, rows, columns) and state -> output and next state, map half as wide."""
+        """Return the output and the next state, half as wide, from input (images, inputs, rows, columns) and state."""
         drive = functional.relu(self.norm_input(self.conv_input(arriving)))
         return functional.relu(self.norm(self.conv(drive if state is None else drive + state)))
 
@@ -101,11 +101,11 @@ class CifarCORnet(nn.Module):
         self.head = nn.Linear(it, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (images, 3, rows, columns) -> logits (images, classes) after the last step."""
+        """Return the logits (images, classes) of images (images, 3, rows, columns) after the last step."""
         return self.head(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """Images -> what the head sees (images, channels of IT)."""
+        """Return what the head sees of images: (images, channels of IT)."""
         areas = (self.V1, self.V2, self.V4, self.IT)
         outputs: list[Tensor | None] = [None] * len(areas)
         for _ in range(self.steps):

@@ -52,7 +52,7 @@ class GaborDesign:
             raise ValueError(f"stride {self.stride} does not divide size {self.size} and margin {self.margin}")
 
     def spread(self, frequency: float) -> float:
-        """Standard deviation of a filter's spectrum, in cycles per degree."""
+        """Return the standard deviation of a filter's spectrum, in cycles per degree."""
         ratio = 2**self.octaves
         return frequency * (ratio - 1) / (ratio + 1) / math.sqrt(2 * math.log(2))
 
@@ -117,7 +117,7 @@ class GaborBank(nn.Module):
         return torch.cat(cells, 1)
 
     def _filter(self, spectrum: Tensor, name: str) -> Tensor:
-        """Responses (n, filters, rows, columns) at the lattice.
+        """Return the responses (n, filters, rows, columns) at the lattice.
 
         Filters are given on the central `support` frequencies of the spectrum. Sampling every `stride` pixels folds
         the spectrum; folding before the inverse transform is the same and much cheaper.
@@ -137,13 +137,13 @@ class GaborBank(nn.Module):
 
 
 def _central(support: int, size: int, device: torch.device) -> Tensor:
-    """Indices of the `support` lowest frequencies of an FFT of `size`, in FFT order."""
+    """Return the indices of the `support` lowest frequencies of an FFT of `size`, in FFT order."""
     half = torch.arange(support, device=device)
     return torch.where(half < support // 2, half, half + size - support)
 
 
 def _frequencies(design: GaborDesign, support: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Horizontal and vertical frequency (down positive), in cycles per degree, and the shift to the tiles' centres."""
+    """Return horizontal and vertical frequency (down positive, cycles/degree) and the shift to the tiles' centres."""
     cycles = np.fft.fftfreq(support, 1 / support) / design.extent  # cycles per pixel
     shift = np.exp(2j * np.pi * cycles * (design.stride - 1) / 2)
     per_degree = cycles * design.size / design.degrees
@@ -151,7 +151,7 @@ def _frequencies(design: GaborDesign, support: int) -> tuple[np.ndarray, np.ndar
 
 
 def _spectra(design: GaborDesign, frequency: float) -> Tensor:
-    """Analytic filters (orientation, support, support) of one frequency: one-sided, without response to DC."""
+    """Return analytic filters (orientation, support, support) of one frequency: one-sided, without response to DC."""
     spread = design.spread(frequency)
     highest = (frequency + 3 * spread) * design.degrees / design.size * design.extent  # in steps of the FFT
     doublings = max(0, math.ceil(math.log2(2 * highest / design.lattice)))
@@ -168,14 +168,14 @@ def _spectra(design: GaborDesign, frequency: float) -> Tensor:
 
 
 def _low_pass(design: GaborDesign) -> Tensor:
-    """Gaussian average (1, support, support) over half a cycle of the lowest frequency."""
+    """Return the Gaussian average (1, support, support) over half a cycle of the lowest frequency."""
     across, down, shift = _frequencies(design, design.lattice)
     spread = design.frequencies[0]
     return torch.from_numpy((np.exp(-(across**2 + down**2) / (2 * spread**2)) * shift).astype(np.complex64)[None])
 
 
 def _local_mean(amplitude: Tensor) -> Tensor:
-    """Mean over orientations, frequencies one step away and 5 x 5 positions: (n, frequency, rows, columns)."""
+    """Return mean over orientations, frequencies one step away and 5 x 5 positions: (n, frequency, rows, columns)."""
     pooled = amplitude.mean(2)
     pooled = nn.functional.avg_pool2d(pooled, 5, 1, 2, count_include_pad=False)
     frequencies = pooled.flatten(2).transpose(1, 2)

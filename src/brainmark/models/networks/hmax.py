@@ -94,7 +94,7 @@ class HMAX(nn.Module):
         return torch.cat([v1 for v1, _ in pooled], 1), [c1 for _, c1 in pooled]
 
     def _s1_bands(self, images: Tensor) -> list[Tensor]:
-        """Maximum of |S1| over the two scales of each band: 8 x (n, orientation, size, size)."""
+        """Return the maximum of |S1| over the two scales of each band: 8 x (n, orientation, size, size)."""
         if images.shape[-2:] != (self.size, self.size):
             raise ValueError(f"HMAX was made for {self.size} x {self.size} pixels, not {tuple(images.shape[-2:])}")
         grey = torch.einsum("c,nchw->nhw", images.new_tensor([0.299, 0.587, 0.114]), images.contiguous())
@@ -112,7 +112,7 @@ class HMAX(nn.Module):
         return bands
 
     def _match_templates(self, c1: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
-        """Largest S2 responses to the templates of one side: in each place (n, template, 7, 7), and anywhere."""
+        """Return largest S2 responses to the templates of one side, in each place (n, template, 7, 7) and anywhere."""
         templates = self.get_buffer(f"s2_{side}")
         half = side // 2
         there: list[Tensor] = []
@@ -135,7 +135,7 @@ class HMAX(nn.Module):
 
     @torch.no_grad()
     def _universal_patches(self, count: int, seed: int) -> dict[int, Tensor]:
-        """Crops (count, orientation, side, side) of C1 of generated images."""
+        """Return the crops (count, orientation, side, side) of C1 of generated images."""
         random = np.random.default_rng(seed)
         leaves = torch.from_numpy(dead_leaves(_LEAVES, self.size, seed).astype(np.float32) / 255).permute(0, 3, 1, 2)
         c1 = [torch.cat(maps) for maps in zip(*(self._v1_c1(i)[1] for i in leaves.split(_CHUNK)), strict=True)]
@@ -153,7 +153,7 @@ class HMAX(nn.Module):
 
 
 def _pool(band: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """Maxima over square windows of a band without negative values: centred on the lattice of ``v1``, and for C1.
+    """Return maxima over square windows of a band without negative values: on the lattice of ``v1``, and for C1.
 
     Both take their rows from the same maxima down the columns.
     """
@@ -165,7 +165,7 @@ def _pool(band: Tensor, window: int) -> tuple[Tensor, Tensor]:
 
 
 def _running_maximum(maps: Tensor, window: int, dim: int) -> Tensor:
-    """Maximum over each `window` neighbours along `dim`, from windows that double: log2(window) steps."""
+    """Return the maximum over each `window` neighbours along `dim`, from windows that double: log2(window) steps."""
     width = 1
     while width < window:
         shift = min(width, window - width)
@@ -183,12 +183,12 @@ def _centre(small: np.ndarray, size: int) -> np.ndarray:
 
 
 def _box_sum(maps: Tensor, side: int) -> Tensor:
-    """Sum over square windows of (n, 1, rows, columns); rows first, then columns."""
+    """Return the sum over square windows of (n, 1, rows, columns); rows first, then columns."""
     return functional.avg_pool2d(functional.avg_pool2d(maps, (side, 1), 1), (1, side), 1) * side**2
 
 
 def _window_sums(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
-    """Sums over square windows of (n, rows, columns), one for each side, from one summed-area table.
+    """Return the sums over square windows of (n, rows, columns), one for each side, from one summed-area table.
 
     The table has double precision: differences of its large entries would cost float32 the faint windows. A device
     without it adds up each window, which is as exact and slower.
@@ -205,7 +205,7 @@ def _window_sums(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
 
 @cache
 def _has_double(device: str) -> bool:
-    """Whether a kind of device computes in double precision; Apple's does not."""
+    """Return whether a kind of device computes in double precision; Apple's does not."""
     try:
         return bool(torch.ones(1, dtype=torch.float64, device=device).sum() == 1)
     except (TypeError, RuntimeError):
@@ -213,7 +213,7 @@ def _has_double(device: str) -> bool:
 
 
 def _closeness(maps: Tensor, templates: Tensor) -> Tensor:
-    """-|X - P|^2 of each window X of `maps` (n, orientation, rows, columns) and each template: (n, template, ...)."""
+    """Return -|X - P|^2 of windows X of `maps` (n, orientation, rows, columns) and templates P: (n, template, ...)."""
     power = _box_sum(maps.square().sum(1, keepdim=True), templates.shape[-1])
     maps = maps.contiguous(memory_format=torch.channels_last)
     return functional.conv2d(maps, 2 * templates, -templates.square().sum((1, 2, 3))).sub_(power)

@@ -80,7 +80,7 @@ class KneserNey:
         self._best: dict[tuple[int, int], int] = {}
 
     def _encode(self, texts: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of all words, -1 for unknown ones, each text after `BEGIN`; and the place of each in its text."""
+        """Return ids of all words, -1 for unknown ones, each text after `BEGIN`, and the place of each in its text."""
         get = self._ids.get
         ids = np.array([i for text in texts for i in (0, *(get(word, -1) for word in text))], np.int64)
         lengths = np.array([len(text) + 1 for text in texts])
@@ -135,7 +135,7 @@ class KneserNey:
         return self._best[key]
 
     def _at(self, contexts: Sequence[int], candidates: np.ndarray) -> np.ndarray:
-        """log2 probabilities of words after contexts of 0, 1, ... words; -inf for what is no word."""
+        """Return log2 probabilities of words after contexts of 0, 1, ... words; -inf for what is no word."""
         result = self._base_of_words[candidates]
         for level, node in zip(self.levels, contexts, strict=False):
             context = np.full(len(candidates), node)
@@ -167,7 +167,7 @@ class Spelling:
         self._letters = KneserNey([[*word, END] for word in words], SPELLING, _any_character)
 
     def __call__(self, words: Sequence[str]) -> np.ndarray:
-        """Words -> log2 probabilities (words,); the probabilities of all strings add up to 1."""
+        """Return log2 probabilities (words,) of words; the probabilities of all strings add up to 1."""
         once = list(dict.fromkeys(words))
         letters = self._letters.surprisals([[*word, END] for word in once])
         known = {word: -float(values.sum()) for word, values in zip(once, letters, strict=True)}
@@ -179,7 +179,7 @@ def _any_character(letters: Sequence[str]) -> np.ndarray:
 
 
 def _mix(level: Level, context: np.ndarray, node: np.ndarray, shorter: np.ndarray) -> np.ndarray:
-    """Equation 2 of Chen & Goodman: what was counted after a context, and the rest as after the shorter context."""
+    """Mix what was counted after a context with what follows the shorter context (Chen & Goodman, eq. 2)."""
     missing = np.where(context >= 0, level.missing[np.maximum(context, 0)], 0.0)
     kept = np.where(node >= 0, level.kept[np.maximum(node, 0)], -np.inf)
     return np.logaddexp2(kept, missing + shorter)
@@ -204,7 +204,7 @@ def _levels(ids: np.ndarray, place: np.ndarray, order: int, words: int) -> list[
 
 
 def _counts(nodes: Sequence[np.ndarray], place: np.ndarray, n: int, size: int) -> np.ndarray:
-    """Counts of the n-grams of `n` + 1 words: how often they occur if they are the longest, else after how many words.
+    """Count n-grams of `n` + 1 words: their occurrences if they are the longest, else the words that come before them.
 
     Those at the beginning of a text have nothing before them, and are counted as they occur; `BEGIN` alone is not.
     """

@@ -98,7 +98,10 @@ def _tie(module: nn.Module, times: int | None) -> int:
 
 
 def _run_at(layers: Sequence[nn.Module], start: int) -> tuple[int, int]:
-    """Period and number of equal groups of layers that begin at `start`; (1, 1) if there are not two with weights."""
+    """Return the period and number of equal groups of layers that begin at `start`.
+
+    These are (1, 1) if there are not two with weights.
+    """
     forms = [_form(layer) for layer in layers[start:]]
     for period in range(1, len(forms) // 2 + 1):
         repeats = 1
@@ -110,7 +113,7 @@ def _run_at(layers: Sequence[nn.Module], start: int) -> tuple[int, int]:
 
 
 def _form(layer: nn.Module) -> tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]:
-    """What has to be equal for two layers to share weights."""
+    """Return what has to be equal for two layers to share weights."""
     return repr(layer), tuple((name, tuple(p.shape)) for name, p in layer.named_parameters())
 
 

@@ -82,12 +82,12 @@ def sample_parameters(cells: int, seed: int = 0, highest_frequency: float = 9.0)
 
 
 def _spread(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Ranks from 0 to 1 in the order of the values (n,): one at random in each of n equal parts."""
+    """Return the ranks from 0 to 1 in the order of the values (n,): one at random in each of n equal parts."""
     return (np.argsort(np.argsort(values)) + random.random(len(values))) / max(len(values), 1)
 
 
 def _quantile(rank: np.ndarray, edges: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Inverse of the piecewise linear distribution function of a histogram."""
+    """Return the inverse of the piecewise linear distribution function of a histogram."""
     cumulative = np.concatenate([[0], np.cumsum(counts)]) / np.sum(counts)
     last = int(np.flatnonzero(counts)[-1]) + 1  # bins without cells give no flat stretch at the end ...
     first = int(np.flatnonzero(counts)[0])  # ... nor at the start
@@ -180,7 +180,7 @@ class VOneBlock(nn.Module):
         return self.v1(self._noisy(torch.cat([self.simple(simple), self.complex(energy)], 1)))
 
     def _responses(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Responses of simple and of complex cells: one convolution for each colour channel."""
+        """Return the responses of simple and of complex cells: one convolution for each colour channel."""
         simple: list[Tensor] = []
         energy: list[Tensor] = []
         for channel, (first, second) in enumerate(self.counts):

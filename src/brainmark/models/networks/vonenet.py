@@ -44,7 +44,7 @@ class VOneNet(nn.Module):
 
 
 def _take_published_kernels(network: nn.Module, table: dict[str, Any], *_: object) -> None:
-    """Before weights are loaded: kernels go to the block, and the bottleneck's columns into the order of its cells."""
+    """Prepare published weights: kernels go to the block, and the bottleneck's columns into the order of its cells."""
     assert isinstance(network, VOneNet)
     even, odd = (table.pop(_PUBLISHED.format(q), None) for q in ("q0", "q1"))
     for name in [n for n in table if n.startswith("vone_block.")]:

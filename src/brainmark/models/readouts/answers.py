@@ -19,7 +19,7 @@ _FASTER = 50  # so much faster a product of matrices is than products of gathere
 
 
 def label_probabilities(logits: np.ndarray, members: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities of labels that each stand for one or more classes: (stimuli, labels) float64, rows sum to 1.
+    """Return probabilities of labels that stand for one or more classes: (stimuli, labels) float64, rows sum to 1.
 
     The probability of a label is the mean of the softmax probabilities of its classes (Geirhos et al. 2019, ICLR), so
     that labels with many classes have no advantage, scaled to sum to 1 over the labels offered.
@@ -40,7 +40,7 @@ def _log_mean_exp(x: np.ndarray) -> np.ndarray:
 
 
 def similarities(features: np.ndarray, first: np.ndarray, second: np.ndarray, how: Similarity = "cosine") -> np.ndarray:
-    """Cosine of the angle, or dot product, between rows `first` and rows `second` of features (stimuli, features).
+    """Return the cosine, or dot product, between rows `first` and rows `second` of features (stimuli, features).
 
     Rows without any activity are alike to none (cosine 0). Float64.
     """
@@ -78,7 +78,7 @@ def match(features: np.ndarray, groups: np.ndarray, how: Similarity = "cosine") 
 
 
 def odd_one_out(features: np.ndarray, triplets: np.ndarray, how: Similarity = "cosine") -> np.ndarray:
-    """Position (0, 1, 2) of the one that is not in the most similar pair of each triplet (Hebart et al. 2020).
+    """Return the position (0, 1, 2) of the one outside the most similar pair of each triplet (Hebart et al. 2020).
 
     `triplets` (triplets, 3) are rows of `features`. Of equals, the first position is answered.
     """
@@ -88,7 +88,7 @@ def odd_one_out(features: np.ndarray, triplets: np.ndarray, how: Similarity = "c
 
 
 def _rounding(values: np.ndarray) -> np.ndarray:
-    """How far equal similarities may lie apart (rows, 1)."""
+    """Return how far equal similarities may lie apart (rows, 1)."""
     return 1e-12 * np.abs(values).max(axis=1, keepdims=True)
 
 

@@ -49,13 +49,13 @@ def probabilities(
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
+    """Return the probabilities along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def _rotate(fitting: np.ndarray, features: np.ndarray, standardise: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fitting stimuli (n, r) and others (m, r) on at most n axes, and the sums of squares of the former (r,)."""
+    """Rotate stimuli (n, r) and others (m, r) onto at most n axes; return the sums of squares of the former, too."""
     n, p = fitting.shape
     side = min(n, p)
     check_memory(
@@ -82,7 +82,7 @@ def _rotate(fitting: np.ndarray, features: np.ndarray, standardise: bool) -> tup
 
 
 def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature; 1 where it varies by rounding error only."""
+    """Return the mean and standard deviation of each feature; 1 where it varies by rounding error only."""
     mean, variance = x.mean(0, np.float64), x.var(0, np.float64)
     eps = np.finfo(x.dtype if x.dtype.kind == "f" else float).eps
     constant = variance <= len(x) * eps * variance + (len(x) * mean * eps) ** 2
@@ -129,7 +129,7 @@ class _Problem:
         return self.axes @ weights[:-1] + weights[-1]
 
     def value(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
-        """Objective, and the probabilities (n, labels)."""
+        """Return the objective, and the probabilities (n, labels)."""
         logits = self.logits(weights)
         logits -= logits.max(axis=1, keepdims=True)
         powers = np.exp(logits)
@@ -141,19 +141,19 @@ class _Problem:
         return self._back(p - self.truth, weights)
 
     def curvature(self, direction: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """Product of the Hessian and a direction."""
+        """Return the product of the Hessian and a direction."""
         moved = p * self.logits(direction)
         return self._back(moved - p * moved.sum(axis=1, keepdims=True), direction)
 
     def _back(self, errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Errors of the probabilities (n, labels) -> weights (r + 1, labels), with the pull of the penalty."""
+        """Return gradient (r + 1, labels) from errors of the probabilities (n, labels) and the pull of the penalty."""
         pulled = np.empty_like(weights)
         pulled[:-1] = self.strength * (self.axes.T @ errors) + self.penalty * weights[:-1]
         pulled[-1] = self.strength * errors.sum(axis=0)
         return pulled
 
     def diagonal(self, p: np.ndarray) -> np.ndarray:
-        """Of the Hessian (r + 1, labels), as if the variance of choices were the same for all stimuli."""
+        """Return the diagonal of the Hessian (r + 1, labels), with one variance of choices for all stimuli."""
         spread = np.maximum((p * (1 - p)).mean(axis=0), 1e-12)
         squares = np.append(self.variance, len(p))[:, None]
         return self.strength * squares * spread + np.append(np.full(len(self.variance), self.penalty), 0.0)[:, None]

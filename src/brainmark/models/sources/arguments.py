@@ -29,7 +29,7 @@ def check_count(owner: str, name: str, value: Any, way_out: str) -> None:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether it is a real number, and neither NaN nor infinite."""
+    """Return whether it is a real number, and neither NaN nor infinite."""
     return isinstance(value, Real) and value is not True and math.isfinite(value)
 
 

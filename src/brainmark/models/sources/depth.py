@@ -56,7 +56,7 @@ def guess_layers(network: nn.Module, size: int) -> Guess:
 
 
 def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], int]:
-    """Layer -> (weighted layers that have run when it ends, rank of its end), for layers that run once; and their sum.
+    """Map each layer that runs once to (weighted layers run before its end, rank of its end); return their sum, too.
 
     Only layers whose output is one tensor (stimuli, ...) count.
     """
@@ -93,13 +93,13 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
 
 
 def _grey(network: nn.Module, size: int) -> torch.Tensor:
-    """Grey image (1, 3, size, size) where the weights are, and in their precision."""
+    """Return a grey image (1, 3, size, size) where the weights are, and in their precision."""
     first = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
     return torch.zeros(1, 3, size, size, dtype=first.dtype, device=first.device)
 
 
 def _blocks(network: nn.Module, ends: dict[str, tuple[int, int]], total: int, prefix: str = "") -> Iterator[str]:
-    """Names of the blocks, looking into lists of layers and into what holds a large share of the weights."""
+    """Return the names of the blocks, looking into lists of layers and into what holds a large share of the weights."""
     transparent = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     for name, child in network.named_children():
         path = f"{prefix}{name}"

@@ -26,12 +26,12 @@ def _list_to_fields(value: Any) -> Any:
 
 
 def _text_to(field: str) -> BeforeValidator:
-    """A text alone stands for a table with one field."""
+    """Return a table with one field where a text alone stands for it."""
     return BeforeValidator(lambda value: {field: value} if isinstance(value, str) else value)
 
 
 def _text_to_weights(value: Any) -> Any:
-    """A text alone is a URL or a file."""
+    """Return the weights that a text alone names, by URL or by file."""
     return {"url" if "://" in value else "file": value} if isinstance(value, str) else value
 
 

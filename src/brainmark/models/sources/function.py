@@ -134,7 +134,7 @@ class Function(NetworkSource):
 
 @functools.lru_cache(16)
 def _facts_of_made(module: str, name: str, function: Callable[[], Any]) -> dict[str, Any]:
-    """Domain, field of view and regions of what a function makes; why one fails is said when it is loaded.
+    """Return domain, field of view and regions of what a function makes; loading it tells why one fails.
 
     A subject states its own: ``domain`` ("language"; without it "vision"), ``degrees``, ``regions``.
     """
@@ -161,7 +161,7 @@ def _facts_of_made(module: str, name: str, function: Callable[[], Any]) -> dict[
 
 
 def performs(thing: Any) -> bool:
-    """Whether it is a subject, and no class of subjects."""
+    """Return whether it is a subject, and no class of subjects."""
     return callable(getattr(thing, "perform", None)) and not isinstance(thing, type)
 
 

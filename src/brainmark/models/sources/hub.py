@@ -128,7 +128,7 @@ class Hub(NetworkSource):
         return {"size": int(sides[0]), "mean": mean, "std": std, "head": Head(classes=words) if names else None}
 
     def reads(self) -> bool:
-        """Whether it is a network that reads; False where its configuration cannot be had."""
+        """Return whether it is a network that reads; False where its configuration cannot be had."""
         if self.reading is not None:
             return self.reading
         try:

@@ -76,7 +76,7 @@ class NetworkSource:
         return {}
 
     def reads(self) -> bool:
-        """Whether the network reads texts, with the tokenizer that `tokenizer` returns."""
+        """Return whether the network reads texts, with the tokenizer that `tokenizer` returns."""
         return False
 
     def tokenizer(self) -> Any:
@@ -147,7 +147,7 @@ def fetching(what: str, where: str, way_out: str = UNTRAINED) -> Generator[None]
 
 @contextmanager
 def hub() -> Generator[None]:
-    """Without a network, let the Hugging Face hub look into its cache alone: it would try again for half a minute."""
+    """Let the Hugging Face hub look into its cache alone without a network: it would try again for half a minute."""
     try:
         constants: Any = importlib.import_module("huggingface_hub.constants")
     except ImportError:
@@ -163,7 +163,7 @@ def hub() -> Generator[None]:
 
 
 def _can_reach(url: str) -> bool:
-    """Whether the host has an address; behind a proxy it is taken to have one."""
+    """Return whether the host has an address; behind a proxy it is taken to have one."""
     parts = urlsplit(url)
     if parts.scheme in urllib.request.getproxies():
         return True

@@ -86,7 +86,7 @@ def with_torchvision(call: Callable[[], T]) -> T:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what led to it, innermost last: transformers wraps what torchvision raises."""
+    """Yield an error and what led to it, innermost last: transformers wraps what torchvision raises."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

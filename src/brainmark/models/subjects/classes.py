@@ -75,7 +75,7 @@ def positions_of(labels: Sequence[str], classes: str | Sequence[str], owner: str
 
 @cache
 def _imagenet_names() -> Mapping[str, tuple[int, ...]]:
-    """Every name of a class -> its positions; one that several classes share starts with -1."""
+    """Map every name of a class to its positions; one that several classes share starts with -1."""
     names: dict[str, tuple[int, ...]] = {}
     for position, one in enumerate(imagenet_classes()):
         for name in dict.fromkeys((one.wnid, ", ".join(one.words), *one.words)):

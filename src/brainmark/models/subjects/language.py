@@ -213,7 +213,7 @@ class LanguageSubject:
             )
 
     def _texts(self, experiment: Experiment) -> list[Tokens]:
-        """Tokens of each context."""
+        """Return the tokens of each context."""
         made: list[Tokens] = []
         for context, (parts, spaces) in zip(experiment.contexts, parts_of_contexts(experiment), strict=True):
             tokens = self.tokens(parts, spaces)
@@ -263,7 +263,7 @@ def block_at(blocks: Sequence[str], depth: float = DEPTH) -> str:
 def _take(
     read: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: Readout
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, layers and numbers of a readout's units, out of those of several layers side by side."""
+    """Return the values, layers and numbers of a readout's units, out of those of several layers side by side."""
     values, sizes = read
     first = dict(zip(layers, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
     units = {

@@ -40,7 +40,7 @@ class Observer:
     similarity: Similarity = "cosine"
 
     def answer(self, experiment: Experiment) -> xr.DataArray:
-        """Presentation [x choice]; of a group of stimuli, the presentation is the first.
+        """Return presentation [x choice]; of a group of stimuli, the presentation is the first.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Observer:
         return label_probabilities(logits, positions)
 
     def _choose_by_examples(self, experiment: Experiment, fitting: Stimuli, labels: tuple[str, ...]) -> xr.DataArray:
-        """Probabilities by logistic regression; with labels given, in their order."""
+        """Return probabilities by logistic regression; with labels given, in their order."""
         given = _column(fitting, "label").astype(str)
         known = np.array(labels) if labels else np.unique(given)
         codes = np.searchsorted(np.sort(known), given)
@@ -120,7 +120,7 @@ class Observer:
         return self._features(fitting.media), self._features(stimuli.media)
 
     def _groups(self, stimuli: Stimuli, group: int) -> tuple[np.ndarray, np.ndarray]:
-        """Features of different stimuli, and the groups (groups, group) as rows of them."""
+        """Return the features of different stimuli, and the groups (groups, group) as rows of them."""
         media, rows = distinct(stimuli.media)
         return self._features(media), rows.reshape(-1, group)
 

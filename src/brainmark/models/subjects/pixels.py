@@ -36,7 +36,7 @@ class Pixels:
         return recording(values, Units("pixels", 3, x[kept], y[kept]), experiment)
 
     def _see(self, media: Media, degrees: float | None = None, kept: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Pixels (stimuli, 3 x positions), channel by channel."""
+        """Return the pixels (stimuli, 3 x positions), channel by channel."""
         screen = Screen(DEGREES, SIZE)
         seen = [screen.show(media[row], degrees).reshape(SIZE * SIZE, 3)[kept].T.ravel() for row in range(len(media))]
         return np.stack(seen).astype(np.float32) / np.float32(255)

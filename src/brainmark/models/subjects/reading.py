@@ -100,7 +100,7 @@ class Frame:
         return np.concatenate([np.array(self.before, np.int64), ids, np.array(self.after, np.int64)])
 
     def room(self, window: int | None) -> int:
-        """Tokens of a text that fit into a pass."""
+        """Return the tokens of a text that fit into a pass."""
         return 2**62 if window is None else window - len(self.before) - len(self.after)
 
 
@@ -128,7 +128,7 @@ class Pass:
 
 
 def _causal_passes(texts: Sequence[Tokens], frame: Frame, mean: bool) -> Iterator[Pass]:
-    """One pass for each text: a part is its last token or the mean of its tokens; without any, what came before it."""
+    """Return one pass for each text: a part is its last token or the mean of its tokens, or what came before it."""
     before = len(frame.before)
     for text in texts:
         ends, ids = text.ends + before, frame.around(text.ids)
@@ -145,7 +145,7 @@ def _causal_passes(texts: Sequence[Tokens], frame: Frame, mean: bool) -> Iterato
 
 
 def _part_passes(texts: Sequence[Tokens], frame: Frame, window: int | None, pool: str) -> Iterator[Pass]:
-    """One pass for each part of a network that sees both sides, with as much of the text before it as fits.
+    """Return one pass for each part of a network that sees both sides, with as much text before it as fits.
 
     Nothing that comes after the part is seen, as a reader would not see it; so the work grows with parts times window.
     """
@@ -280,7 +280,7 @@ class TextReader:
         return Frame(own, after, mask)
 
     def represent(self, texts: Sequence[Tokens], readout: Readout) -> tuple[np.ndarray, list[int]]:
-        """Representations (parts of all texts, units of its layers), float32, and the units of each layer.
+        """Return the representations (parts of all texts, units of its layers), float32, and the units of each layer.
 
         Equal texts, and equal passes of a network that sees both sides, are read once.
 
@@ -322,7 +322,7 @@ class TextReader:
         return np.concatenate(rows), sizes
 
     def bits(self, texts: Sequence[Tokens], *, both_sides: bool = False) -> list[np.ndarray]:
-        """Surprisal (parts,) of the parts of each text, in bits. Float64. Raises what `check_head` raises.
+        """Return the surprisal (parts,) of the parts of each text, in bits. Float64. Raises what `check_head` raises.
 
         It is the sum over the tokens of a part, each given all before it. A token that stands at the very beginning of
         a pass has no probability: a part of that token alone is NaN, one without tokens 0. A network that sees both
@@ -355,7 +355,7 @@ class TextReader:
         return [_bits_of_parts(bits, text) for bits, text in zip(of_texts, texts, strict=True)]
 
     def next_words(self, texts: Sequence[Tokens]) -> np.ndarray:
-        """Most probable next word after each part: (parts of all texts,) str, without white space around it.
+        """Return the most probable next word after each part: (parts of all texts,) str, without white space around it.
 
         The first token is the most probable one that begins a word or is punctuation, given all before it; most
         probable tokens that go on with the word follow, given the last 64 tokens, until one begins another. So the
@@ -418,7 +418,7 @@ class TextReader:
                         yield Piece(window.sequence, window.start + first, window.start + stop, found)
 
     def _best(self, sequences: Sequence[np.ndarray], ends: Sequence[np.ndarray], allowed: np.ndarray) -> np.ndarray:
-        """Most probable of the tokens `allowed` (vocabulary,) after each sequence up to each of its ends."""
+        """Return the most probable of the tokens `allowed` (vocabulary,) after each sequence up to each of its ends."""
         best = np.zeros(sum(map(len, ends)), np.int64)
         heads = _Heads(self.network, [end - 1 for end in ends])
         with torch.inference_mode():
@@ -431,7 +431,7 @@ class TextReader:
 
 
 def _surprisal(logits: torch.Tensor, targets: np.ndarray) -> np.ndarray:
-    """Bits (tokens,) of the tokens that came, by their logits (tokens, vocabulary)."""
+    """Return the bits (tokens,) of the tokens that came, by their logits (tokens, vocabulary)."""
     answers = torch.from_numpy(targets).to(logits.device)
     return nn.functional.cross_entropy(logits, answers, reduction="none").double().cpu().numpy() / np.log(2)
 
@@ -443,7 +443,7 @@ def _most_probable(logits: torch.Tensor, allowed: np.ndarray) -> np.ndarray:
 
 
 def _bits_of_parts(bits: np.ndarray, text: Tokens) -> np.ndarray:
-    """Sum (parts,) of the bits of each part's tokens, of which the first may be unknown."""
+    """Return the sum (parts,) of the bits of each part's tokens, of which the first may be unknown."""
     unknown = len(text) - len(bits)
     sums = np.bincount(text.part[unknown:], bits, minlength=text.parts).astype(float)  # of nothing it counts integers
     for part in text.part[:unknown].tolist():

@@ -61,7 +61,7 @@ class Steps:
         check_count("Steps", "count", self.count, "give the number of calls that are read")
 
     def weights(self, time_bins: Sequence[TimeBin]) -> np.ndarray:
-        """Share of each step (bin, step) in each time bin, by overlap; rows sum to 1.
+        """Return the share of each step (bin, step) in each time bin, by overlap; rows sum to 1.
 
         A bin that overlaps no step is given the nearest one: what the layer did first (last) is taken to hold before
         (after). Without bins there is one row, the average over the response.
@@ -180,7 +180,7 @@ class Readout:
         return told
 
     def centres(self, count: int, screen: Screen) -> np.ndarray:
-        """Receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
+        """Return the receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
         if self.first is None or self.step is None:
             return tiles(count, screen.degrees)
         return (self.first + self.step * np.arange(count) - screen.size / 2) / screen.pixels_per_degree

@@ -98,7 +98,7 @@ class _Span:
 
 
 def _span(length: int, step: float, size: int) -> _Span:
-    """Where a side of `length` stimulus pixels, `step` of them to a screen pixel, falls on `size` screen pixels."""
+    """Return where a side of `length` stimulus pixels, `step` to a screen pixel, falls on `size` screen pixels."""
     half = length / step / 2
     first = max(0, math.floor(size / 2 - half + _ALMOST_A_PIXEL_EDGE))
     last = min(size, math.ceil(size / 2 + half - _ALMOST_A_PIXEL_EDGE))
@@ -124,7 +124,7 @@ def _resample(rgb: np.ndarray, across: _Span, down: _Span) -> np.ndarray:
 
 
 def _overhang(span: _Span, length: int) -> int:
-    """Grey pixels to put around a side of the stimulus: what the span shows beyond it, and the reach of the filter."""
+    """Return grey pixels to put around a side: what the span shows beyond the stimulus, and the reach of the filter."""
     beyond = max(-span.start, span.stop - length)
     if beyond <= 0:
         return 0

@@ -67,11 +67,11 @@ class TokenNetwork(Protocol):
         ...
 
     def logits(self, top: torch.Tensor) -> torch.Tensor:
-        """Logits (tokens, vocabulary), float32, of some rows of `TOP`."""
+        """Return the logits (tokens, vocabulary), float32, of some rows of `TOP`."""
         ...
 
     def blocks(self) -> list[str]:
-        """Names of the layers that follow one another, from first to last."""
+        """Return the names of the layers that follow one another, from first to last."""
         ...
 
 
@@ -112,7 +112,7 @@ class TransformersNetwork:
         return next(self.module.parameters()).device
 
     def blocks(self) -> list[str]:
-        """Names of its blocks: the longest list of layers of one kind."""
+        """Return the names of its blocks: the longest list of layers of one kind."""
         lists = [(n, m) for n, m in self.module.named_modules() if isinstance(m, nn.ModuleList) and len(m)]
         if not lists:
             raise InvalidModel(f"{type(self.module).__name__} has no list of blocks; name its layers in regions")
@@ -120,7 +120,7 @@ class TransformersNetwork:
         return [f"{name}.{i}" for i in range(len(longest))]
 
     def logits(self, top: torch.Tensor) -> torch.Tensor:
-        """Logits (tokens, vocabulary), float32."""
+        """Return the logits (tokens, vocabulary), float32."""
         if self._whole or self._head is None:
             return top.float()
         with evaluation_mode(self._head):
@@ -204,7 +204,7 @@ class TransformersNetwork:
         return self._runs[names]
 
     def _sees_no_future(self) -> bool:
-        """Whether another third token leaves what was made of the first two as it was."""
+        """Return whether another third token leaves what was made of the first two as it was."""
         first, second = (self._last(torch.cat([self._some[:, :2], self._some[:, 2 + i : 3 + i]], 1)) for i in (0, 1))
         changed = (first - second).abs()
         return bool(changed[:, :2].max() <= _SAME * max(float(changed[:, 2].max()), 1e-6))
@@ -254,11 +254,11 @@ class RecurrentNetwork:
         self.module = module
 
     def blocks(self) -> list[str]:
-        """Names of its recurrent layers."""
+        """Return the names of its recurrent layers."""
         return [name for name, layer in self.module.named_modules() if isinstance(layer, nn.RNNBase | nn.RNNCellBase)]
 
     def logits(self, top: torch.Tensor) -> torch.Tensor:
-        """Logits (tokens, vocabulary), float32."""
+        """Return the logits (tokens, vocabulary), float32."""
         head: Any = self.module.head
         with evaluation_mode(head):
             return head(top).float()
@@ -304,7 +304,7 @@ def _head_of(model: Any) -> nn.Module | None:
 
 
 def _limit(module: nn.Module, config: Any) -> int | None:
-    """Most positions that a model of transformers has, or None."""
+    """Return the largest number of positions that a model of transformers has, or None."""
     given = [getattr(config, n, None) for n in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx")]
     found = next((int(v) for v in given if isinstance(v, int) and v > 0), None)
     tables = [m for n, m in module.named_modules() if n.endswith("position_embeddings") and isinstance(m, nn.Embedding)]

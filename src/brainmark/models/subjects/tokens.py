@@ -202,7 +202,7 @@ _LONGEST = 8
 
 
 def _matches(piece: str, text: str, place: int) -> int | None:
-    """How many characters of the text at `place` a decoded piece stands for; None if it does not stand there."""
+    """Return how many characters of the text at `place` a decoded piece stands for; None if it does not stand there."""
     if "\ufffd" not in piece or text.startswith(piece, place):
         for said in (piece, f" {piece}", piece[1:] if place == 0 and piece.startswith(" ") else piece):
             if text.startswith(said, place):

@@ -32,17 +32,17 @@ class Units:
 
 
 def tiles(count: int, degrees: float) -> np.ndarray:
-    """Centres (count,) of equal tiles across a field of view, in degrees from its centre, ascending."""
+    """Return the centres (count,) of equal tiles across a field of view, in degrees from its centre, ascending."""
     return ((np.arange(count) + 0.5) / count - 0.5) * degrees
 
 
 def grid(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (rows * columns,) twice, row by row, of a map with columns at `x` and rows at `y`."""
+    """Return the positions (rows * columns,) twice, row by row, of a map with columns at `x` and rows at `y`."""
     return np.tile(x, len(y)), np.repeat(y, len(x))
 
 
 def near_fixation(x: np.ndarray, y: np.ndarray, eccentricity: float) -> np.ndarray:
-    """Indices of the positions at most `eccentricity` degrees from fixation, or else of the nearest one."""
+    """Return the indices of the positions at most `eccentricity` degrees from fixation, or else of the nearest one."""
     distance = np.hypot(x, y)
     kept = np.flatnonzero(distance <= eccentricity + 1e-9)
     return kept if len(kept) else np.array([int(np.argmin(distance))])

@@ -152,7 +152,7 @@ class VisionSubject:
         return trials[0] if len(trials) == 1 else xr.concat(trials, "repetition").transpose(..., "repetition")
 
     def _seeds(self, setting: Setting) -> list[int] | list[None]:
-        """One seed for each trial; a deterministic network has one trial, and none."""
+        """Return one seed for each trial; a deterministic network has one trial, and no seed."""
         if not self.stochastic:
             return [None]
         if setting.trials == 1:
@@ -205,7 +205,7 @@ class VisionSubject:
         ask: Record | None = None,
         ids: Sequence[str] | None = None,
     ) -> list[tuple[np.ndarray, Units]]:
-        """Activations (stimuli, units) and units of each readout, with time bins (stimuli, units, bin) if it has Steps.
+        """Return activations (stimuli, units) and units of each readout; with Steps, (stimuli, units, bin).
 
         The network runs once; a layer can be read by one readout only.
         """
@@ -244,7 +244,7 @@ class VisionSubject:
     def _units(
         self, readout: Readout, shape: tuple[int, ...], eccentricity: float | None
     ) -> tuple[Units, Reduction | None]:
-        """Units of a layer whose output has `shape`, and the reduction that yields their activations.
+        """Return the units of a layer whose output has `shape`, and the reduction that yields their activations.
 
         Units without a map see the whole field of view: their centre is fixation.
         """
@@ -265,7 +265,7 @@ class VisionSubject:
 
 
 def _over_time(steps: Sequence[np.ndarray], time: Steps | None, time_bins: Sequence[TimeBin]) -> np.ndarray:
-    """Activations (stimuli, units) of steps -> their weighted means; a step that stands alone passes unchanged."""
+    """Average activations (stimuli, units) of steps with weights; a step that stands alone passes unchanged."""
     if time is None:
         return steps[0]
     means = [_mix(steps, weights) for weights in time.weights(time_bins)]
@@ -273,7 +273,7 @@ def _over_time(steps: Sequence[np.ndarray], time: Steps | None, time_bins: Seque
 
 
 def _mix(steps: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Weighted mean of activations; a single step passes unchanged."""
+    """Return the weighted mean of activations; a single step passes unchanged."""
     parts = [(s, np.float32(w)) for s, w in zip(steps, weights, strict=True) if w]
     if len(parts) == 1:
         return parts[0][0]
@@ -292,7 +292,10 @@ def _channels(owner: str, name: str, values: Any) -> list[float]:
 
 
 def _pool_centres(centres: np.ndarray, count: int) -> np.ndarray:
-    """Mean centre in each of `count` bins, as adaptive average pooling forms them; fewer centres stay as they are."""
+    """Return the mean centre in each of `count` bins, as adaptive average pooling forms them.
+
+    Fewer centres stay as they are.
+    """
     size = len(centres)
     if size <= count:
         return centres

@@ -48,7 +48,7 @@ def _card(summary: str, family: str, cite: str, *tags: str) -> ModelCard:
 
 @cache
 def _words(share: float) -> list[tuple[str, ...]]:
-    """Paragraphs of the corpora as words; of a share, the paragraphs spread evenly over them."""
+    """Return the paragraphs of the corpora as words; of a share, the paragraphs spread evenly over them."""
     whole = [*books(), *wikitext("train"), *brown("train")]
     count = max(1, round(share * len(whole)))
     return [tuple(WORD.findall(whole[i * len(whole) // count])) for i in range(count)]

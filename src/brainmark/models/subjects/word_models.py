@@ -43,7 +43,7 @@ class WordText:
     part: np.ndarray
 
     def per_part(self, values: np.ndarray) -> np.ndarray:
-        """Sums (parts, ...) of the values (words, ...) of each part's words."""
+        """Return the sums (parts, ...) of the values (words, ...) of each part's words."""
         sums = np.zeros((len(self.parts), *values.shape[1:]))
         np.add.at(sums, self.part, values)
         return sums
@@ -179,27 +179,27 @@ def ngram_subject(identifier: str, make: Callable[[], KneserNey]) -> WordSubject
 
 
 def lengths(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Characters of each part: (parts, 1)."""
+    """Return the characters of each part: (parts, 1)."""
     return [np.array([[float(len(part.strip()))] for part in text.parts]) for text in texts]
 
 
 def typing_bits(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Bits of each part if every letter, and the space after it, were drawn by itself."""
+    """Return the bits of each part if every letter, and the space after it, were drawn by itself."""
     return [LETTER_BITS * (values[:, 0] + (values[:, 0] > 0)) for values in lengths(texts)]
 
 
 def counts(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Words of each part, 1 where it is one: convolved with a haemodynamic response, the rate at which words come."""
+    """Return the words of each part, 1 where it is one: convolved with a haemodynamic response, the rate of words."""
     return [_count_words(text)[:, None] for text in texts]
 
 
 def positions(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Words up to the end of each part, in its text and in its sentence: (parts, 2)."""
+    """Return the words up to the end of each part, in its text and in its sentence: (parts, 2)."""
     return [np.stack([np.cumsum(_count_words(text)), _within_sentences(text)], axis=1) for text in texts]
 
 
 def _count_words(text: WordText) -> np.ndarray:
-    """Words (parts,) of each part; punctuation is none."""
+    """Return the words (parts,) of each part; punctuation is none."""
     return text.per_part(np.array([float(any(map(str.isalnum, word))) for word in text.words]))
 
 
@@ -215,7 +215,7 @@ def _within_sentences(text: WordText) -> np.ndarray:
 
 
 def random_vectors(texts: Sequence[WordText], seed: int) -> list[np.ndarray]:
-    """Mean of the vectors of each part's words; a word's vector is drawn from its letters (in lower case) and seed.
+    """Average the vectors of each part's words; a vector is drawn from the word's letters (lower case) and the seed.
 
     A part without a word is all zeros.
     """
