@@ -1,1 +1,1 @@
-"""Relating scores to one another: reports and figures."""
+"""Relates scores to one another, and shows them in reports and figures."""

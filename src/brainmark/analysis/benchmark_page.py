@@ -1,4 +1,4 @@
-"""One HTML page about a benchmark: what was measured on whom, samples of the stimuli, and the spread of the ceiling."""
+"""An HTML page about a benchmark: what was measured, in whom, samples of the stimuli, and the spread of the ceiling."""
 
 from __future__ import annotations
 

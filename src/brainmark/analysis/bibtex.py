@@ -1,4 +1,4 @@
-"""Reading a little of BibTeX: enough to list each entry once and to link to the paper."""
+"""Reads as much of BibTeX as is needed to list each entry once and to link to the paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means at the nodes of the tree of benchmarks, explicit about what is missing.
+"""Means at the nodes of the tree of benchmarks, with a count of the benchmarks that have no value.
 
 A study is the mean over its benchmarks, a region over its studies, and so on upwards: a study with many metrics
 weighs no more than one with a single metric. What has no value is left out and counted by its reason; it is never 0.

@@ -1,4 +1,4 @@
-"""Figures of layers: how well each stands for each region, in the order they run."""
+"""Figures of layers in the order in which they run: how well each predicts each region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files made of scores: a place is refused before anything is computed, and a file is written whole or not at all."""
+"""Files made from scores: bad paths are refused before anything is computed, and files are written completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relations between scores over models: whether what is better at one thing is better at another.
+"""Relations between scores over models: whether models that are better at one thing are better at another.
 
 Models are the units. A few families of models are fewer than they look: members of a family share data, design and
 training, and go together whatever is measured. With `families`, whole families are drawn for the interval, and p comes

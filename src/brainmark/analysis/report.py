@@ -1,4 +1,4 @@
-"""One HTML file that shows outcomes to a reader who wants to trust the numbers.
+"""One HTML file that presents outcomes, with everything that a reader needs to judge the numbers.
 
 The file loads nothing: style, figures and script are inside. The same outcomes give the same bytes.
 """

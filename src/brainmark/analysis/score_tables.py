@@ -1,4 +1,4 @@
-"""Tables of scores, model by benchmark, from outcomes or from files of others."""
+"""Tables of scores, model by benchmark, from outcomes or from CSV files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures look: colours, sizes and letters, whatever the settings of the user are."""
+"""The style of figures (colours, sizes and fonts), independent of the settings of the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which abilities go with brain-likeness: alignment against task scores by category (Aw et al. 2023).
+"""Relates similarity to brains to task scores by category, such as world knowledge (Aw et al. 2023).
 
 A category's score of a model is its mean over the category's tasks. Where cells are missing, it is the model's part in
 an additive model (model + task) of the cells that are known, so that a model is not better for having left out hard

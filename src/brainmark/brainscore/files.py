@@ -1,4 +1,4 @@
-"""What Brain-Score publishes in its bucket: which files there are, and how one of its data sets is loaded.
+"""The files in the bucket of Brain-Score, and how one of its data sets is loaded.
 
 The table ``tables/brainscore_files.csv`` holds names, versions and sha1 as their registrations state them; sizes and
 sha256 are not published. Some files are given to holders of credentials only: those come from a mirror.

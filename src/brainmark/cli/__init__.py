@@ -1,4 +1,4 @@
-"""The command line: thin, over the same functions that Python users call."""
+"""The command line, a thin layer over the functions that Python users call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of ``brainmark``, and what their errors look like."""
+"""The commands of ``brainmark``, and how their errors are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``brainmark demo``: from nothing to a leaderboard."""
+"""``brainmark demo``: scores four models and shows a leaderboard, without downloads."""
 
 from __future__ import annotations
 

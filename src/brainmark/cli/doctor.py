@@ -1,4 +1,4 @@
-"""``brainmark doctor``: what is in use, what is broken, and the way out."""
+"""``brainmark doctor``: shows what is installed and used, what is broken, and how to repair it."""
 
 from __future__ import annotations
 

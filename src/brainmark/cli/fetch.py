@@ -1,4 +1,4 @@
-"""``brainmark fetch``: what is cached, mirrored, missing; and getting it."""
+"""``brainmark fetch``: shows which files are cached, mirrored or missing, and downloads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``brainmark layers``: which layer stands for which region, as a table, a figure, and lines for a models.toml."""
+"""``brainmark layers``: finds the layer for each region; shows a table, a figure, and lines for a models.toml."""
 
 from __future__ import annotations
 

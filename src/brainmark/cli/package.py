@@ -1,4 +1,4 @@
-"""``brainmark package``: from a description, or from flags, to a folder that is scored by its path."""
+"""``brainmark package``: turns recordings and their description into a folder that can be scored by its path."""
 
 from __future__ import annotations
 

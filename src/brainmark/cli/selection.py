@@ -1,4 +1,4 @@
-"""What names on the command line choose: registered things, all that fit a pattern, or all below a node of the tree."""
+"""Selects names on the command line: registered names, patterns, and nodes of the tree."""
 
 from __future__ import annotations
 

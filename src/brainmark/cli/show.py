@@ -1,4 +1,4 @@
-"""``brainmark show``: what is known of a name, in the terminal; of a benchmark also as a page."""
+"""``brainmark show``: shows what is known about a name in the terminal; of a benchmark also as an HTML page."""
 
 from __future__ import annotations
 

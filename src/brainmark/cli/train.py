@@ -1,4 +1,4 @@
-"""``brainmark train``: progress while it runs, then the curves and how to score what was made."""
+"""``brainmark train``: shows progress while it trains, then the curves and how to score the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nouns. Importing this package loads no array library; each name loads its module when first used."""
+"""The terms that all rooms share. Importing this package loads no array library; modules load on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a metric or a ceiling yields: one value per unit, and the same values under resampled stimuli."""
+"""The result of a metric or a ceiling: one value per unit, and the same values under resampled stimuli."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls: things that should score badly, run on the data of a benchmark."""
+"""Controls: models and manipulations that should score badly, run on the data of a benchmark."""
 
 from __future__ import annotations
 

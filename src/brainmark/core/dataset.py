@@ -1,4 +1,4 @@
-"""What a dataset loads: who saw what, and what was measured."""
+"""Data sets: stimuli, setting and measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, typed: a score that could not be computed is one of these, never a 0 or a NaN."""
+"""The errors of the package. A score that could not be computed is one of these, never a 0 or a NaN."""
 
 from __future__ import annotations
 

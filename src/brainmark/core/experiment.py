@@ -1,4 +1,4 @@
-"""What a subject is asked to do: stimuli, the question, and what the animal or the person saw."""
+"""Experiments: stimuli, the question, and the setting in which the animal or the person saw them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Libraries that take long to load, or come with an extra: each is loaded when something of it is first used.
+"""Libraries that load slowly or belong to an extra; each is loaded when it is first used.
 
 Modules that are imported to list what is registered take these libraries from here, so that listing stays quick::
 

@@ -1,4 +1,4 @@
-"""How much memory is free and held, and an allocator that keeps what it got."""
+"""Measures free and used memory, and configures the allocator to keep memory that it got."""
 
 from __future__ import annotations
 

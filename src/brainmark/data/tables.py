@@ -1,4 +1,4 @@
-"""Small published tables that ship with the package, as text with their citation in comment lines."""
+"""Small published tables that ship with the package, as text with the citation in comment lines."""
 
 from __future__ import annotations
 

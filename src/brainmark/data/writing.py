@@ -1,4 +1,4 @@
-"""Writing a file or a folder completely or not at all."""
+"""Writes a file or a folder completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Comparing arrays: arrays in, numbers out. Knows no model and no data set."""
+"""Metrics: functions that take arrays and return numbers, without models or data sets."""

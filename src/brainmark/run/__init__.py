@@ -1,1 +1,1 @@
-"""Executing benchmarks: one line of the data flow, or many, with stamp and cache."""
+"""Runs benchmarks on models, one or many, with stamps and a cache of scores."""

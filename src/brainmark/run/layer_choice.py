@@ -1,4 +1,4 @@
-"""Which layer stands for a region: chosen on some stimuli, told by others, and kept with all that was tried."""
+"""Chooses the layer for a region on some stimuli, scores it on others, and keeps the result with all candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scoring: names or objects in, scores or typed failures out."""
+"""Scores models on benchmarks, given by name or as objects; failures are returned as typed outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stamp: what is needed to get a number again."""
+"""The stamp of a score: everything that is needed to reproduce the number."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What remembers scores."""
+"""Keeps finished scores."""

@@ -1,4 +1,4 @@
-"""Scores on disk: one JSON file, and one netCDF file of units and draws, for each key. Never half-written."""
+"""Scores on disk: for each key one JSON file, and one netCDF file of units and draws, written completely."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file per study: what was shown, what was measured, where the files are."""
+"""Studies: one file each, with stimuli, measurement, the URLs of files, and benchmarks."""

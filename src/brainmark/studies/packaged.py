@@ -1,4 +1,4 @@
-"""Data sets that a lab packaged, and benchmarks on them: names are paths.
+"""Packaged data sets and the benchmarks on them, named by the path of the folder.
 
 ``PATH`` is the data set, ``PATH:V4-ridge`` a benchmark on it; ``PATH:ridge`` where there is one region. Recordings are
 predicted or compared as populations, region by region, and bin by bin where they have time bins; dissimilarities are

@@ -1,4 +1,4 @@
-"""What studies of readers share: surprisals against reading times and potentials, and controls from word properties.
+"""Shared by studies of reading: surprisal against reading times and potentials, and controls from word properties.
 
 Long, rare and late words take long and are surprising, too: `NUISANCE` holds these properties.
 """

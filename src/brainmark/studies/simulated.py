@@ -1,4 +1,4 @@
-"""A simulated brain: the known-answer test of the whole chain. It says nothing about real brains.
+"""A simulated brain that tests the whole chain with known answers. Its scores do not apply to real brains.
 
 The data are made when asked for. The network behind the simulated neurons, `simulated-truth`, must score 1; nothing
 else may.

@@ -1,4 +1,4 @@
-"""A simulated brain over time: known answers for models with dynamics. It says nothing about real brains.
+"""A simulated brain over time with known answers for models with dynamics. Its scores do not apply to real brains.
 
 The data are made when asked for. `simulated-truth-over-time`, the network behind the simulated neurons, must do best.
 Without dynamics the course of the responses can be predicted in part only, and there are no solution times: such a

@@ -1,4 +1,4 @@
-"""What studies of V1 tuning share: histograms of cells, gratings to units near fixation, distributions compared."""
+"""Shared by studies of V1 tuning: histograms of cells, gratings near fixation, and comparison of distributions."""
 
 from __future__ import annotations
 

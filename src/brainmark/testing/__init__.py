@@ -1,4 +1,4 @@
-"""Conformance checks and simulated subjects, for this package and for yours.
+"""Conformance checks and simulated subjects, for Brainmark and for other packages.
 
 In a test file of your own package::
 

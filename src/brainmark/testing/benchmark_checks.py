@@ -1,4 +1,4 @@
-"""Checks of a registered benchmark. Benchmarks whose data are not at hand are skipped; nothing is downloaded."""
+"""Checks of a registered benchmark. Benchmarks without local data are skipped; nothing is downloaded."""
 
 from __future__ import annotations
 

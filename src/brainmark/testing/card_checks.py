@@ -1,4 +1,4 @@
-"""What every card must say beyond what its type enforces."""
+"""Checks of cards beyond those of their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of a registered dataset. Data that are not at hand skip the checks that need them; nothing is downloaded."""
+"""Checks of a registered data set. Checks that need missing files are skipped; nothing is downloaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small inputs with known structure: stimuli for models, pairs of measurements for metrics."""
+"""Small inputs with known structure: stimuli for models, and pairs of measurements for metrics."""
 
 from __future__ import annotations
 

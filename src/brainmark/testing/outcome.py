@@ -1,4 +1,4 @@
-"""How a check ends when it does not pass, and what becomes of foreign code that raises."""
+"""Outcomes of checks: passed, failed or skipped, also when other code raises an error."""
 
 from __future__ import annotations
 

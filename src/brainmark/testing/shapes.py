@@ -1,4 +1,4 @@
-"""Checks, while tests run, that arrays have the shapes that annotations say (`brainmark.metrics._arrays.shapes`).
+"""Checks during tests that arrays have their annotated shapes (`brainmark.metrics._arrays.shapes`).
 
 In the `conftest.py` of a test suite, before anything of the package is imported::
 

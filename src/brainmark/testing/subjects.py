@@ -1,4 +1,4 @@
-"""Simulated subjects with known answers: what a benchmark must score high, low, or refuse."""
+"""Simulated subjects with known answers, which a benchmark must score high, score low, or refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the checks: one case is one check of one registered thing."""
+"""Runs the conformance checks; each case is one check of one registered name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Training of small networks that then become models: recipes, one loop, checkpoints after each epoch."""
+"""Trains small networks, which then are models: recipes, one training loop, and checkpoints."""

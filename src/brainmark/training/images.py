@@ -1,4 +1,4 @@
-"""Training on images: naming objects, or telling images apart without names."""
+"""Training on images, with labels or by contrasting images without labels (SimCLR)."""
 
 from __future__ import annotations
 

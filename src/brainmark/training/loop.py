@@ -1,4 +1,4 @@
-"""The one loop: steps, checkpoints, a log, and going on after an interruption.
+"""The training loop: steps, checkpoints, a log, and continuation after an interruption.
 
 All random numbers of an epoch come from (seed, epoch). A run that is killed at any moment goes on from its last state
 (that of the last checkpoint, or at most `SAVE_AFTER` seconds old) and ends, on the same machine with the same number

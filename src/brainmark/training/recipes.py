@@ -1,4 +1,4 @@
-"""Recipes: all that makes a trained network what it is. The same recipe, material, seed and threads give the same bits.
+"""Recipes that define a training. The same recipe, data, seed and number of threads give the same bits.
 
 A recipe holds plain values, so that recipes are listed without loading torch.
 """

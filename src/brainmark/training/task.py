@@ -1,4 +1,4 @@
-"""What the loop trains: a network, what it is trained on, and what for."""
+"""The task of the training loop: the network, the data and the objective."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes in and out: presentations brought into one order, repetitions averaged, published aggregation."""
+"""Prepares assemblies for the published metrics: sorts presentations, averages repetitions, aggregates as published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How published values are made of a metric and its ceiling: the conventions of the benchmarks of this room."""
+"""The conventions of the published benchmarks: how a score is made from a metric and its ceiling."""
 
 from __future__ import annotations
 

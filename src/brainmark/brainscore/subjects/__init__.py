@@ -1,4 +1,4 @@
-"""Subjects of the Brain-Score packages take part here, and subjects of ours take part there.
+"""Adapters between subjects of the Brain-Score packages and subjects of Brainmark, in both directions.
 
 Their interfaces (brainscore-vision 2.4 `BrainModel`, brainscore-language 2.3 `ArtificialSubject`) keep state between
 calls and hand over labelled arrays of their own; ours is one pure call. Nothing of theirs is imported before a subject

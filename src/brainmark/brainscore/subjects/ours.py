@@ -1,4 +1,4 @@
-"""Subjects of ours as subjects of the Brain-Score packages."""
+"""Adapters that make subjects of Brainmark usable in the Brain-Score packages."""
 
 from __future__ import annotations
 

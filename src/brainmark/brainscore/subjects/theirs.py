@@ -1,4 +1,4 @@
-"""Subjects of the Brain-Score packages as subjects of ours."""
+"""Adapters that make subjects of the Brain-Score packages usable in Brainmark."""
 
 from __future__ import annotations
 

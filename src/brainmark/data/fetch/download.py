@@ -1,4 +1,4 @@
-"""One download over HTTP; what goes wrong becomes one sentence."""
+"""Downloads a file over HTTP; every failure becomes an error of one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file: where a copy of it lies, whether it is the right one, and how it is downloaded."""
+"""Finds a copy of a file, checks that it is the right one, or downloads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where files are kept, where copies of them may be found, and what they are called there.
+"""The places of files in caches and mirrors, and their names there.
 
 ``BRAINMARK_HOME``
     the folder of the cache; the platform's cache folder when it is not set.

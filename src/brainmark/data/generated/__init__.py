@@ -1,1 +1,1 @@
-"""Stimuli and brains that are made here."""
+"""Generated stimuli and simulated brains."""

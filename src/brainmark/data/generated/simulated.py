@@ -1,4 +1,4 @@
-"""A brain that is known to the last weight: a small fixed network, read out by simulated neurons with trial noise.
+"""A simulated brain with known responses: a small fixed network, read out by simulated neurons with trial noise.
 
 Whatever scores models against it must give the network itself its ceiling, and nothing else.
 """

@@ -1,4 +1,4 @@
-"""A simulated IT that is known over time: the fainter an object, the later it is told apart.
+"""A simulated IT with known time course: the fainter an object, the later it is distinguished from others.
 
 Two parts add up in every unit. One responds at once, to noise and contrast; the other says which object it is, and
 grows once enough contrast has been gathered. A model without dynamics may have either part, but not their course.

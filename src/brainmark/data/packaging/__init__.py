@@ -1,4 +1,4 @@
-"""A lab's own recordings: from its files to one folder that is scored like any registered data set.
+"""Turns a lab's own recordings into one folder that is scored like any registered data set.
 
 The formats are those of the modules `trials` (CSV), `arrays` (NumPy, MATLAB), `nwb` and `bids`; `add_format` adds one.
 """

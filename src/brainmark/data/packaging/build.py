@@ -1,4 +1,4 @@
-"""From a description to a packaged data set: read, check all, put together, write whole."""
+"""Builds a packaged data set from a description: reads, checks, combines and writes."""
 
 from __future__ import annotations
 

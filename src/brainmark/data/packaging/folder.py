@@ -1,4 +1,4 @@
-"""A packaged data set: one folder, complete or not there at all.
+"""A packaged data set: one folder, written completely or not at all.
 
 ::
 

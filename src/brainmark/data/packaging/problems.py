@@ -1,4 +1,4 @@
-"""What is missing or wrong, gathered, so that a lab hears of everything at once."""
+"""Collects what is missing or wrong, so that a lab sees all problems at once."""
 
 from __future__ import annotations
 

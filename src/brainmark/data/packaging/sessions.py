@@ -1,4 +1,4 @@
-"""What every reader makes of its files: trials of stimuli in one session; and how sessions become one measurement.
+"""Sessions: the trials that a reader takes from its files, and how several sessions become one measurement.
 
 Neuroids of several animals or sessions are joined along ``neuroid``: each has its own identifier, and NaN where it was
 not measured. Trials of a stimulus stand along ``repetition`` in the order in which they were made; where some stimuli

@@ -1,4 +1,4 @@
-"""The stimuli of a lab: found on disk, decoded once, told apart by content.
+"""The stimuli of a lab: found on disk, decoded once, and identified by their content.
 
 An identifier that stands twice is one stimulus if its file (or text) is the same, and refused if it is not. Stimuli
 with other identifiers and the same file are kept apart unless `merge_same_files` is said: whether a picture that was

@@ -1,4 +1,4 @@
-"""Reading published files; content that is not what the study expects is named by file and field."""
+"""Reads arrays from published files; unexpected content is reported with the file and the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the libraries raise on damaged files becomes one kind of error."""
+"""Turns the errors that libraries raise on damaged files into one kind of error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small images of one size, decoded once and kept as one array: that opens at once, ten thousand files do not."""
+"""Small images of one size, decoded once and kept as one array, because ten thousand files are slow to open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every metric refuses before it computes: nothing to compare, values that are no numbers, other stimuli."""
+"""Checks of the input of metrics: empty data, values that are not numbers, and stimuli that differ."""
 
 from __future__ import annotations
 

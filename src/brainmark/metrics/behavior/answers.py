@@ -1,4 +1,4 @@
-"""What was chosen: probabilities of a model, answers of people, and which of them are right.
+"""Answers of models and people: a model's probabilities, people's choices, and which of them are correct.
 
 A target holds what each subject chose: (presentation, choice, subject), 1 for the label chosen and 0 for the others
 (all 0: no answer, an error), NaN where a subject was not asked. A prediction holds probabilities (presentation,

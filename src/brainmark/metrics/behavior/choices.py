@@ -1,4 +1,4 @@
-"""Choices of one label among many, stimulus by stimulus: whether a model is right, and whether it errs like people do.
+"""Choices of one label among many: accuracy, and whether a model makes the same errors as people.
 
 Targets and predictions are those of `brainmark.metrics.behavior.answers`.
 """

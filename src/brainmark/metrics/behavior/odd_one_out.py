@@ -1,4 +1,4 @@
-"""Choices of the odd one out of three: the question of similarity that needs no scale (Hebart et al. 2020)."""
+"""Choices of the odd one out of three stimuli (Hebart et al. 2020)."""
 
 from __future__ import annotations
 

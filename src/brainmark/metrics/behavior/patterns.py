@@ -1,4 +1,4 @@
-"""Patterns of core object recognition: which objects and images are hard, and what they are taken for.
+"""Patterns of core object recognition: how hard objects and images are, and what they are confused with.
 
 The shares compared are those of a two-alternative task: how often `choice` was taken when it was offered next to the
 true object, (presentation, choice); NaN where it was not offered. From them come sensitivities d' on four levels

@@ -1,4 +1,4 @@
-"""Distributions of people's choices on each stimulus: not only what is seen, but how surely, and as what else.
+"""Distributions of people's choices for each stimulus.
 
 A target holds counts of choices (presentation, choice), as in CIFAR-10H (Peterson et al. 2019, ICCV); a prediction
 holds probabilities (presentation, choice).

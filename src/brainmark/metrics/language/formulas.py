@@ -1,4 +1,4 @@
-"""Predictions about surprisals in words that a machine can check: the formulas of SyntaxGym (Gauthier et al. 2020).
+"""The formulas of SyntaxGym, which state predictions about surprisals (Gauthier et al. 2020).
 
 ``(5;%match_sing%)`` is the surprisal of region 5 in the condition `match_sing` of an item, ``(*;%match_sing%)`` that of
 all its regions together. They are added and compared, and comparisons are joined::

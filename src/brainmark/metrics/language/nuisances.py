@@ -1,4 +1,4 @@
-"""Features that know nothing of a text but the order of its words: what a model must explain more than."""
+"""Nuisance features that only depend on the order of words; a model should explain more than they do."""
 
 from __future__ import annotations
 

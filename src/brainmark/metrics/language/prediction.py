@@ -1,4 +1,4 @@
-"""How well the words of a text are predicted: their probabilities, and whether the likeliest is the one that comes.
+"""How well the words of a text are predicted: their probabilities, and whether the most probable word is correct.
 
 Tokens differ between models, words and characters do not: surprisals are summed over the words of the text and divided
 by its characters, so that models with any tokenizer can be compared.

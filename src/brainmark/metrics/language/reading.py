@@ -1,4 +1,4 @@
-"""How well a value for each word (surprisal) accounts for reading times or potentials, beyond what words cost anyway.
+"""How well surprisal (or another value per word) explains reading times or potentials beyond properties of words.
 
 Prediction and target are (presentation,), words in the order in which they were read. What a word costs by its length,
 frequency and position, and what the words before it cost, are coordinates of the target: the nuisance. Words that

@@ -1,4 +1,4 @@
-"""Features made ready for regression: one matrix of products that all folds, penalties and targets share."""
+"""Prepares features for regression: one matrix of products that all folds, penalties and targets share."""
 
 from __future__ import annotations
 

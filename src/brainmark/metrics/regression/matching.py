@@ -1,4 +1,4 @@
-"""Comparisons of single units with single neuroids: mappings that may choose and sign nothing but partners.
+"""Compares single units with single neuroids: each neuroid is predicted by one unit, or by a matching of units.
 
 Every choice is made on training presentations and judged on test presentations.
 """

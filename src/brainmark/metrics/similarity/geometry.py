@@ -1,4 +1,4 @@
-"""How alike are two sets of patterns over the same stimuli: kernel alignment, shape distances, dimensionality.
+"""Similarity of two sets of patterns over the same stimuli: kernel alignment, shape distances, dimensionality.
 
 All functions take arrays (stimulus, neuroid), NumPy or torch, and work in whichever of the two sizes is smaller.
 """

@@ -1,4 +1,4 @@
-"""Ratios and means of what was measured: NaN stands for what was not, and for what is undefined."""
+"""Ratios and means in which NaN stands for what was not measured or is undefined."""
 
 from __future__ import annotations
 

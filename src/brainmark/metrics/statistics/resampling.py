@@ -1,4 +1,4 @@
-"""Resampling of stimuli: every statistic of one benchmark rests on the same draws."""
+"""Resampling of stimuli; every statistic of one benchmark uses the same draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dynamics rather than geometry: do two systems move alike, whatever the shape of the space they move in.
+"""Compares the dynamics of two systems, whatever the geometry of their state spaces.
 
 Trajectories are embedded with their delays, a linear map of one step is fitted to them (dynamic mode decomposition),
 and the maps are compared by their eigenvalues, which no invertible change of coordinates alters: their moduli are

@@ -1,4 +1,4 @@
-"""Haemodynamic delay: from what is known of each word to what blood flow should do in each volume.
+"""Haemodynamic delay: turns features of words into regressors for the volumes of a scanner.
 
 The prediction is word by word, (presentation, neuroid) or (presentation,), with the onsets of the words as a
 coordinate; the target is one run, (time_bin, neuroid[, repetition]). The response to a word begins when it is heard and

@@ -1,4 +1,4 @@
-"""What changes with time after a stimulus: when an object is solved."""
+"""Metrics over time after a stimulus: predictivity bin by bin, and when an object is recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distributions of tuning properties: is a model's population spread like the cells that were recorded.
+"""Compares the distribution of a tuning property in a model's units with that in recorded cells.
 
 The similarity of two distributions over bins is ``1 - D / D_max`` (Marques et al. 2021, bioRxiv 2021.03.01.433495):
 D is the Kolmogorov-Smirnov distance, the largest difference between the cumulative distributions, and D_max the

@@ -1,4 +1,4 @@
-"""Stimuli on their way to a network: decoded in threads, repeats left out, equal shapes together."""
+"""Batches of stimuli for a network: decoded in threads, without repeats, grouped by shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers by name, the tensors that they put out, and hooks that catch them as a network runs."""
+"""Finds layers by name, and records the tensors that they return, with hooks on a running network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory the tensors take that live at once. Imports torch, from whose classes it derives one."""
+"""Measures the memory of tensors that live at the same time. This module imports torch."""
 
 from __future__ import annotations
 

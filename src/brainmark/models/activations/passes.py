@@ -1,4 +1,4 @@
-"""Passes of stimuli through a network: batches go in, rows of activations are kept, and faults are reported."""
+"""Passes of stimuli through a network: feeds batches, keeps rows of activations, and reports faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What extracting activations will need: measured on one stimulus, announced before the run."""
+"""Plans an extraction: measures the memory for one stimulus, and estimates what the run will need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fewer numbers for a layer while it runs: means and single positions."""
+"""Reductions of the activations of a layer while it runs: means and single positions."""
 
 from __future__ import annotations
 

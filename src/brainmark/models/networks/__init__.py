@@ -1,1 +1,1 @@
-"""Networks of our own, as torch modules; the registered models of `models.vision` are made from them."""
+"""Networks that ship with Brainmark as torch modules; registered models are made from them."""

@@ -1,1 +1,1 @@
-"""From activations to answers."""
+"""Readouts: behaviour from activations."""

@@ -1,4 +1,4 @@
-"""Checks of what a model is described by: each names the field, its value and the way out. Standard library only."""
+"""Checks of the arguments that describe a model; errors name the field, its value and the correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layers stand for which region when nobody has said so: by how deep they are, without a look at any data."""
+"""Chooses layers for regions by their depth, without any recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table of a TOML file says of a network: where it is, and what its layers and pixels stand for."""
+"""Descriptions of networks in TOML: where the network is, and what its layers and pixels stand for."""
 
 from __future__ import annotations
 

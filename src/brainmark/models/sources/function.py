@@ -1,4 +1,4 @@
-"""What a function of a module makes, or what the module holds: ``my_module:make_model``."""
+"""Models named ``module:function``: what the function returns, or an object of the module."""
 
 from __future__ import annotations
 

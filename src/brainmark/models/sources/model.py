@@ -1,4 +1,4 @@
-"""From a network, and what is said of it, to a subject: for names that are found, for files, and for the zoo."""
+"""Turns a network and its description into a subject, for names of any source, files, and the zoo."""
 
 from __future__ import annotations
 

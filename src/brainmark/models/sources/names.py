@@ -1,4 +1,4 @@
-"""From the name of a network to its source: a library, the hub, a function, an exported program, a registered model."""
+"""Finds the source of a model by its name: a library, the hub, a function, a file, or the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights as a file: of a URL, as authors publish them, or of this machine."""
+"""Weights in a file, from the URL where their authors publish them or from this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models by names that nobody registered: libraries, the hub, a function, an exported program, a file of descriptions.
+"""Loads models by names that are not registered: libraries, the hub, functions, exported programs, descriptions.
 
 ==================================  ==========================================================
 ``NAME:random``, ``NAME:random=3``  the untrained twin of a model, drawn from a seed

@@ -1,4 +1,4 @@
-"""What can be asked of any source of networks: a library, the hub, a function, a file."""
+"""The interface of sources of networks: a library, the hub, a function, or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The libraries of ready-made networks: the one place where torchvision, timm and transformers are imported."""
+"""Imports torchvision, timm and transformers; no other module imports them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How networks take part in experiments."""
+"""Subjects: models that take part in experiments."""

@@ -1,4 +1,4 @@
-"""What logits stand for: labels -> classes of a head, by WordNet id, word or entry-level category."""
+"""Finds the classes of a network that a label stands for, by WordNet id, word or entry-level category."""
 
 from __future__ import annotations
 

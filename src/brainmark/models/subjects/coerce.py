@@ -1,4 +1,4 @@
-"""Anything that a user may hand in, as a subject."""
+"""Turns any object that a user passes as a model into a subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a subject offers whose regions are read from layers that can be chosen."""
+"""The base of subjects whose regions are read from layers that can be chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model answers when it is asked to choose, match, rate or read: from the question to the answer."""
+"""Answers of a model to questions: to choose, match, rate or read."""
 
 from __future__ import annotations
 

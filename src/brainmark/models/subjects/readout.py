@@ -1,4 +1,4 @@
-"""What the layers of a network stand for: regions, times, classes."""
+"""Readouts: which layers of a network stand for which regions, times and classes."""
 
 from __future__ import annotations
 

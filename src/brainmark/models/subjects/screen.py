@@ -1,4 +1,4 @@
-"""The screen: pixels of a stimulus -> visual degrees of a model. NumPy and Pillow only."""
+"""The screen: converts the pixels of a stimulus to the visual degrees of a model. Uses NumPy and Pillow only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks behind the simulated brains, as subjects: the known answers of the whole chain."""
+"""The networks behind the simulated brains, as subjects that must reach the ceiling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts in parts, and the tokens that they are read in: which token belongs to which part, exactly."""
+"""Texts in parts and their tokens, with the exact assignment of tokens to parts."""
 
 from __future__ import annotations
 

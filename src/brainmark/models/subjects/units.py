@@ -1,4 +1,4 @@
-"""Units of a layer: where in the visual field they look, and the recording that their activations make. NumPy only."""
+"""The units of a layer: their positions in the visual field, and the measurement made from their activations."""
 
 from __future__ import annotations
 

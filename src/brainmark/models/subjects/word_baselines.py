@@ -1,4 +1,4 @@
-"""What any model of reading must do better than: counted n-grams, and what words are by themselves.
+"""Baselines for models of reading: counted n-grams, and properties of single words.
 
 ``ngram-3@10%`` is the trigram model of a tenth of the text; any share can be given.
 """

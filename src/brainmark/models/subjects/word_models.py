@@ -1,4 +1,4 @@
-"""Subjects that know words alone: counted n-grams, and properties of words that models must do better than."""
+"""Subjects made of n-gram counts or of properties of single words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of word vectors as subjects: every word stands for the same, whatever comes before it."""
+"""Tables of word vectors as subjects; a word has the same vector in every context."""
 
 from __future__ import annotations
 
