@@ -114,7 +114,7 @@ def test_the_ending_says_the_format_and_another_is_refused(tmp_path):
     for name, written in (("a.md", make_markdown), ("a.csv", make_csv)):
         path = write_table(tmp_path / name, ROOTS, OUTCOMES, CARDS)
         assert path.read_text() == written(ROOTS, OUTCOMES, CARDS)
-    with pytest.raises(ResourceError, match=r"ends in none of \.md, \.csv"):
+    with pytest.raises(ResourceError, match=r"must end in one of \.md, \.csv"):
         write_table(tmp_path / "a.html", ROOTS, OUTCOMES, CARDS)
     with pytest.raises(ResourceError, match="cannot write the table"):
         write_table(tmp_path / "a.md" / "b.md", ROOTS, OUTCOMES, CARDS)

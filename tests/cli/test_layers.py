@@ -56,7 +56,7 @@ def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
         (["gabor", "-r", "V3"], UnknownName, "without --benchmark: V4, IT, language_system"),
         (["gabor", "-r", "V4", "-b", BENCHMARK], NotApplicable, "records from V4"),
         (["gabor", "--held-out", BENCHMARK], NotApplicable, "give one --benchmark with it"),
-        (["gabor", "-b", BENCHMARK, "--figure", "map.txt"], ResourceError, "ends in none of .png"),
+        (["gabor", "-b", BENCHMARK, "--figure", "map.txt"], ResourceError, "must end in one of .png"),
         (["gabor", "-b", BENCHMARK, "--toml", "no-such-folder/m.toml"], ResourceError, "no folder"),
     ],
 )
@@ -79,4 +79,4 @@ def test_only_two_kinds_of_layers_can_be_scored():
 def test_a_share_that_leaves_none_is_refused_before_anything_is_computed(share: str):
     refused = run(MODEL, "-b", BENCHMARK, f"--share={share}")
     assert isinstance(refused.exception, InvalidModel)
-    assert "give a share of the stimuli that choose, between 0 and 1" in str(refused.exception)
+    assert "give the share of stimuli on which the layer is chosen, between 0 and 1" in str(refused.exception)

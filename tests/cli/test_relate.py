@@ -113,7 +113,7 @@ def test_models_are_scored_and_related(monkeypatch: pytest.MonkeyPatch) -> None:
         (["-b", "y", "--with", "x"], InvalidModel, "give models to score"),
         (["m", "--table", "TABLE", "-b", "y", "--with", "x"], InvalidModel, "not both"),
         (["--table", "TABLE", "-b", "y"], InvalidModel, "related to"),
-        (["--table", "TABLE", "--with", "x"], InvalidModel, "which scores"),
+        (["--table", "TABLE", "--with", "x"], InvalidModel, "name the benchmarks to relate"),
         (["--table", "TABLE", "-b", "y", "--with", "w"], UnknownName, "unknown column 'w'"),
         (["--table", "TABLE", "-b", "y", "--with", "x", "--method", "kendall"], UnknownName, "pearson or spearman"),
         (["--table", "TABLE", "-b", "y", "--with", "x", "--correction", "none"], UnknownName, "fdr or holm"),

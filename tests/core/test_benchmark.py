@@ -74,9 +74,9 @@ def test_the_target_is_a_valid_measurement(build):
 
 def test_the_target_lines_up_with_the_stimuli(build):
     swapped = recording()[[0, 2, 1, *range(3, 12)]]
-    with pytest.raises(InvalidMeasurement, match=r"12 presentations do not line up with 12 stimuli; .* presentation 1"):
+    with pytest.raises(InvalidMeasurement, match=r"12 presentations do not match 12 stimuli; .* presentation 1"):
         build(target=swapped)
-    with pytest.raises(InvalidMeasurement, match=r"8 presentations do not line up with 12 stimuli; .* presentation 8"):
+    with pytest.raises(InvalidMeasurement, match=r"8 presentations do not match 12 stimuli; .* presentation 8"):
         build(target=recording()[:8])
 
 

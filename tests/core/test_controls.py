@@ -142,7 +142,7 @@ def test_targets_of_groups_have_one_presentation_a_group() -> None:
     target = xr.DataArray(shares, dims=("presentation", "choice"), coords=coords)
     made = Benchmark("B-p", CARD, Experiment(TEXTS, Prefer(2)), target, accuracy(resamples=0))
     assert made.metric(target, made.target).aggregate() == 1.0
-    with pytest.raises(InvalidMeasurement, match="12 presentations do not line up with 24 stimuli"):
+    with pytest.raises(InvalidMeasurement, match="12 presentations do not match 24 stimuli"):
         Benchmark("B-p", CARD, Experiment(TEXTS, Read("surprisal")), target, accuracy())
 
 

@@ -54,7 +54,7 @@ def test_a_plug_in_is_loaded_when_the_registry_is_first_asked(plug_in):
         ("raise SystemExit(2)", "SystemExit: 2"),
         (
             CARD + "models.add('a b', card=CARD)(lambda: None)",
-            "model 'a b' (plug_in_bad.<lambda>): a name has no white",
+            "model 'a b' (plug_in_bad.<lambda>): a name must not contain white",
         ),
         (CARD + "models.add('plugged', card=CARD)(lambda: None)", "the name is taken by plug_in_a_good.<lambda>"),
         (CARD.replace("regions=()", "regions=(), colour='red'"), "ValidationError: 1 validation error for ModelCard"),

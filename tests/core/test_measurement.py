@@ -143,7 +143,7 @@ NAN = np.nan
 MESSAGES = [
     (np.zeros((3, 2)), "data: is a ndarray, not an xarray.DataArray"),
     (make(RECORDING).to_dataset(name="x"), "data: is a Dataset, not"),
-    (make({"presentation": 2, "time_bin": 2}), r"data: dimensions \(presentation, time_bin\) are no kind of"),
+    (make({"presentation": 2, "time_bin": 2}), r"data: dimensions \(presentation, time_bin\) are not those of"),
     (make({"presentation": 2, "voxel": 2}), r"\(recording: neuroid, presentation \[repetition\] \[time_bin\]; "),
     (changed(region=("neuroid", np.array(["V1", None], object))), "'region' has no value at neuroid 1, and 0 more"),
     (changed(stimulus_id=("presentation", [1.0, NAN, NAN])), "no value at presentation 1, and 1 more of 3"),

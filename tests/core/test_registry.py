@@ -92,7 +92,7 @@ def test_suggestions(wanted, known, expected):
 
 @pytest.mark.parametrize("name", ["", " a", "a ", "a b", "a\tb", "a'b", 'a"b', "a\\b", "a\n"])
 def test_refused_names(name, registries, make_card):
-    with pytest.raises(InvalidRegistration, match="a name has no white space, quotes or backslashes"):
+    with pytest.raises(InvalidRegistration, match="a name must not contain white space, quotes or backslashes"):
         registries["model"].add(name, card=make_card("model"))(lambda: None)
     assert len(registries["model"]) == 0
 

@@ -82,7 +82,7 @@ def test_nothing_defined_is_an_error_not_a_number(raw, why):
 @pytest.mark.parametrize("top", [0.0, -0.2])
 def test_a_ceiling_that_is_not_above_zero_is_refused(top):
     with pytest.raises(
-        InvalidMeasurement, match=rf"Toy.V4-r: the ceiling is {top:.3g}, so these data hold no reliable"
+        InvalidMeasurement, match=rf"Toy.V4-r: the ceiling is {top:.3g}, so these data have no reliable"
     ):
         scored(comparison(0.2), comparison(top))
 

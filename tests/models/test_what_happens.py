@@ -102,5 +102,5 @@ def test_a_network_that_changes_while_it_is_asked_is_refused(tmp_path: Path):
             self.seen += 1
             return x * 0.9**self.seen
 
-    with pytest.raises(ModelError, match=r"'0'.*answers the first stimulus otherwise when it is shown again"):
+    with pytest.raises(ModelError, match=r"'0'.*gives another answer to the first stimulus when it is shown again"):
         subject(nn.Sequential(Tires(), nn.Flatten()), "0").perform(shown([saved(tmp_path, "RGB")]))

@@ -227,7 +227,7 @@ def test_what_has_no_layers_or_records_nothing_is_not_applicable():
         asked.target,
         asked.metric,
     )
-    with pytest.raises(NotApplicable, match="records from no region"):
+    with pytest.raises(NotApplicable, match="records no region"):
         choose_layers(subject(), choosing)
 
 

@@ -173,7 +173,7 @@ def test_missing_data_skip_what_needs_them(entry, registries, make_card, monkeyp
         ({}, {"datasets": ("nope",)}, "names_on_the_card_exist", "the dataset 'nope', which is not registered"),
         ({}, {"superseded_by": "nope"}, "names_on_the_card_exist", "superseded_by names 'nope'"),
         ({}, {"simulated": False}, "names_on_the_card_exist", "simulated=False, its datasets say True"),
-        ({"target": EXAMPLE.target[1:]}, {}, "loads", "95 presentations do not line up with 96 stimuli"),
+        ({"target": EXAMPLE.target[1:]}, {}, "loads", "95 presentations do not match 96 stimuli"),
         ({"ceiling": lambda t: ceiling(t, np.nan)}, {}, "ceiling_is_plausible", "the ceiling is nan"),
         ({"ceiling": lambda t: 1 / 0}, {}, "ceiling_is_plausible", "the ceiling raises ZeroDivisionError"),
         ({"controls": (floor, floor)}, {}, "has_controls", "two controls have one name: floor, floor"),

@@ -144,7 +144,7 @@ def test_a_function_that_says_no_shape_is_left_as_it_is(module: ModuleType) -> N
 
 
 def test_too_late_is_said() -> None:
-    with pytest.raises(RuntimeError, match=r"too late: brainmark\.metrics"):
+    with pytest.raises(RuntimeError, match=r"must be called earlier: brainmark\.metrics"):
         check_shapes("brainmark.metrics")
 
 

@@ -130,7 +130,7 @@ def _keep_defined(values: np.ndarray) -> np.ndarray:
 def _sort_scores(scores: Sequence[Score]) -> list[Score]:
     """Sort the scores of one benchmark, best first; undefined ones last."""
     if len({s.benchmark for s in scores}) != 1:
-        raise ValueError("a figure shows the scores of one benchmark, and at least one of them")
+        raise ValueError("a figure needs at least one score, and all scores must be of one benchmark")
     return sorted(scores, key=lambda s: (not math.isfinite(s.value), -s.value, s.subject))
 
 

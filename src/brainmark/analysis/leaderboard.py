@@ -94,7 +94,7 @@ def arrange(outcomes: Sequence[Outcome], cards: Mapping[str, Card]) -> Leaderboa
             raise ValueError(f"two outcomes for {pair[0]!r} on {pair[1]!r}: a report shows one")
         table[pair] = outcome
     if not table:
-        raise ValueError("no outcomes: there is nothing to report")
+        raise ValueError("there are no outcomes to report")
     names = dict.fromkeys(o.benchmark for o in outcomes)
     columns = sorted((_make_column(name, cards.get(name), outcomes) for name in names), key=_sort_key)
     rows: list[Row] = []

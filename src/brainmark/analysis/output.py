@@ -24,7 +24,7 @@ def check_place(path: Path, what: str, endings: Sequence[str] = ()) -> None:
     """
     folder = path.absolute().parent
     if endings and path.suffix.lower() not in endings:
-        raise ResourceError(f"cannot write the {what} {path}: its name ends in none of {', '.join(endings)}")
+        raise ResourceError(f"cannot write the {what} {path}: its name must end in one of {', '.join(endings)}")
     if path.is_dir():
         raise ResourceError(f"cannot write the {what} {path}: it is a folder; name a file in it")
     if not folder.is_dir():

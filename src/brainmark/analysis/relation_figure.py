@@ -32,7 +32,7 @@ def relation_figure(relations: Sequence[Relation], families: Mapping[str, str] |
     ValueError : no relation.
     """
     if not relations:
-        raise ValueError("a figure of relations shows at least one")
+        raise ValueError("a figure of relations needs at least one relation")
     given = families or {}
     shown = list(dict.fromkeys(given[m] for r in relations for m in r.models if m in given))
     columns = min(COLUMNS, len(relations))

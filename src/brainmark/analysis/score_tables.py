@@ -59,7 +59,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: is no table: {' '.join(str(error).split())}") from None
+        raise DataError(f"{path}: is not a table: {' '.join(str(error).split())}") from None
     if "model" not in plain.columns:
         raise DataError(f"{path}: has no column 'model' among {', '.join(map(str, plain.columns))}")
     plain["model"] = plain["model"].astype(str)
@@ -106,7 +106,7 @@ def _check_numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     for column in table.columns:
         if table[column].dtype.kind not in "fiub":
             wrong = next(v for v in table[column] if isinstance(v, str))
-            raise DataError(f"{path}: column {column!r} holds {wrong!r}, which is no number")
+            raise DataError(f"{path}: column {column!r} holds {wrong!r}, which is not a number")
     return table.astype(float).rename(columns=str).rename_axis(columns=None)
 
 

@@ -62,7 +62,7 @@ def make_category_table(
         raise InvalidMeasurement(f"none of {len(tasks.columns)} tasks belongs to a category")
     if wrong := [name for name in names if name in (OVERALL, ALIGNMENT)]:
         raise InvalidMeasurement(
-            f"a category cannot be called {wrong[0]!r}: that is what all tasks together are called"
+            f"a category cannot be called {wrong[0]!r}: this name is reserved for all tasks together"
         )
     columns = {ALIGNMENT: alignment if isinstance(alignment, pd.Series) else additive_means(alignment)}
     columns[OVERALL] = additive_means(tasks)

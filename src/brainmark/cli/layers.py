@@ -66,7 +66,9 @@ def layers(
     if toml is not None:
         check_place(toml, "description")
     if not 0 < share < 1:
-        raise InvalidModel(f"--share is {share:g}; give a share of the stimuli that choose, between 0 and 1")
+        raise InvalidModel(
+            f"--share is {share:g}; give the share of stimuli on which the layer is chosen, between 0 and 1"
+        )
     console = err if as_json else out
     choices: dict[str, Choice] = {}
     pairs = pair_benchmarks(model, region or [], benchmark or [], held_out)
@@ -100,7 +102,7 @@ def pair_benchmarks(
         _ = registry.benchmarks[name]
     card = registry.models[model].card
     if held_out and len(benchmarks) != 1:
-        raise NotApplicable("--held-out tells about one choice; give one --benchmark with it")
+        raise NotApplicable("--held-out scores one choice of layer; give one --benchmark with it")
     if benchmarks:
         wanted = [name for name in benchmarks if not regions or registry.benchmarks[name].card.region in regions]
         if not wanted:

@@ -59,9 +59,9 @@ def relate(
     if bool(models) == (table is not None):
         raise InvalidModel("give models to score, or the scores in a file with --table; not both")
     if not benchmark:
-        raise InvalidModel("say which scores are related: --benchmark, -b")
+        raise InvalidModel("name the benchmarks to relate: --benchmark, -b")
     if bool(to) == (tasks is not None):
-        raise InvalidModel("say what the scores are related to: --with BENCHMARK, or --tasks FILE; not both")
+        raise InvalidModel("name what the scores are related to: --with BENCHMARK, or --tasks FILE; not both")
     if figure is not None:
         check_page(figure, "figure", FIGURES)
     if csv is not None:

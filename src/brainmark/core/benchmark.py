@@ -81,7 +81,7 @@ class Benchmark:
                 min(len(ids), len(shown)),
             )
             raise InvalidMeasurement(
-                f"target of {self.identifier!r}: {len(ids)} presentations do not line up with {len(shown)} stimuli; "
+                f"target of {self.identifier!r}: {len(ids)} presentations do not match {len(shown)} stimuli; "
                 f"they first differ at presentation {i}"
             )
 

@@ -49,7 +49,7 @@ class Source(StrictCard):
         if self.sha256 is None and self.sha1 is None:
             raise ValueError("a source names a sha256 (with the size), or the sha1 under which it was published")
         if self.sha256 is not None and self.size is None:
-            raise ValueError("a source with a sha256 names its size")
+            raise ValueError("a source with a sha256 must state its size")
         return self
 
     @property

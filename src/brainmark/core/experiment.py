@@ -233,7 +233,7 @@ class Experiment:
     def __post_init__(self) -> None:
         if not (isinstance(self.ask, Ask) and is_dataclass(self.ask)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
-                f"{type(self.ask).__name__} is no question: derive a frozen dataclass from brainmark.core.Ask"
+                f"{type(self.ask).__name__} is not a question: derive a frozen dataclass from brainmark.core.Ask"
             )
         context, columns = self.setting.context, list(self.stimuli.table.columns)
         if context is not None and context not in columns:

@@ -67,7 +67,9 @@ def kind_of(measurement: xr.DataArray) -> Kind:
         f"{kind}: {', '.join(sorted(required))}" + "".join(f" [{o}]" for o in sorted(optional))
         for kind, (required, optional) in _DIMS.items()
     )
-    raise InvalidMeasurement(f"dimensions {_names(measurement.dims)} are no kind of measurement ({legal})")
+    raise InvalidMeasurement(
+        f"dimensions {_names(measurement.dims)} are not those of any kind of measurement ({legal})"
+    )
 
 
 def check_measurement(measurement: xr.DataArray, name: str = "measurement") -> xr.DataArray:

@@ -175,7 +175,7 @@ def make_score(
     top_value = None if top is None else convention.center(top)
     if top_value is not None and not top_value > 0:
         raise InvalidMeasurement(
-            f"{benchmark}: the ceiling is {top_value:.3g}, so these data hold no reliable signal to compare models with"
+            f"{benchmark}: the ceiling is {top_value:.3g}, so these data have no reliable signal to compare models with"
         )
     value = convention.normalize(aligned, top)
     raw_draws, top_draws = convention.draw(aligned, top, seed)

@@ -112,7 +112,7 @@ def _is_same(known: Any, given: Any) -> bool:
 
 def _check_new(what: str, name: str, known: Collection[str], again: bool) -> None:
     if name in known and not again:
-        raise InvalidRegistration(f"{what} {name!r} is there already; choose another name")
+        raise InvalidRegistration(f"{what} {name!r} is already taken; choose another name")
     if not name or name != name.strip() or name != name.lower():
         raise InvalidRegistration(f"{what} {name!r}: use lower case, without white space at the ends")
 

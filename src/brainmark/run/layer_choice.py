@@ -172,7 +172,7 @@ def _load_benchmark(given: str | Benchmark) -> Benchmark:
     """Return the benchmark without its controls, which choose nothing."""
     made = registry.benchmarks[given].load() if isinstance(given, str) else given
     if not isinstance(made.experiment.ask, Record):
-        raise NotApplicable(f"{made.identifier} records from no region, so no layer can be chosen on it")
+        raise NotApplicable(f"{made.identifier} records no region, so no layer can be chosen on it")
     return replace(made, controls=())
 
 
@@ -185,8 +185,8 @@ def _part(public: Benchmark, held_out: Benchmark | None, share: float, seed: int
         shared = set(public.experiment.stimuli.ids) & set(held_out.experiment.stimuli.ids)
         if shared:
             raise NotApplicable(
-                f"{public.identifier} and {held_out.identifier} share {len(shared)} stimuli; leave held_out away "
-                "to part them"
+                f"{public.identifier} and {held_out.identifier} share {len(shared)} stimuli; omit held_out "
+                "to split them"
             )
         return public, held_out, ""
     run = _is_run(public)
@@ -194,7 +194,9 @@ def _part(public: Benchmark, held_out: Benchmark | None, share: float, seed: int
     count = public.target.sizes["time_bin"] if run else len(public.experiment.stimuli)
     choosing, telling, how = _split_run(count, share) if run else _split_stimuli(public.experiment, share, seed)
     if not 0 < share < 1 or min(len(choosing), len(telling)) < 2:
-        raise ValueError(f"share = {share}: of {count} {what}, at least two have to choose and two to tell")
+        raise ValueError(
+            f"share = {share}: of {count} {what}, at least two are needed to choose a layer, and two to score it"
+        )
     split = f"{len(choosing)} of {count} {what} choose, {len(telling)} tell ({how})"
     first = part_of(public, choosing, f"{public.identifier} (choosing {len(choosing)} of {count} {what})")
     second = part_of(public, telling, f"{public.identifier} (telling {len(telling)} of {count} {what})")

@@ -100,7 +100,7 @@ def perfect_prediction_scores_best(metric: MetricUnderTest) -> None:
 def wrong_pairing_scores_chance(metric: MetricUnderTest) -> None:
     """Predictions paired with the wrong presentations score at the chance level of the card."""
     if not metric.example.paired:
-        raise CheckSkipped("distributions are compared: there are no pairs")
+        raise CheckSkipped("the metric compares distributions, which have no pairs")
     if metric.card.chance is None:
         raise CheckSkipped("the card states no chance level")
     prediction = metric.example.prediction

@@ -47,7 +47,7 @@ def check_shapes(package: str) -> None:
     """
     loaded = sorted(name for name in sys.modules if _within(name, package))
     if loaded:
-        raise RuntimeError(f"check_shapes({package!r}) came too late: {loaded[0]} is imported already")
+        raise RuntimeError(f"check_shapes({package!r}) must be called earlier: {loaded[0]} is imported already")
     sys.meta_path.insert(0, _Finder(package))
 
 

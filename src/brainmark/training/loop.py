@@ -146,7 +146,7 @@ def _train(run: TrainingRun, task: Task, state: Mapping[str, Any] | None, watch:
     if state:
         if state["digest"] != task.digest:
             raise DataError(f"{run.folder}: the run began with other images or another text; choose another folder, or "
-                            "give what it began with")  # fmt: skip
+                            "give those with which it began")  # fmt: skip
         task.module.load_state_dict(state["module"])
         task.optimiser.load_state_dict(state["optimiser"])
         figures = state["figures"]
@@ -231,7 +231,7 @@ def _read_state(run: TrainingRun) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, weights_only=True)
         there = json.loads(state["origin"])
     except Exception as error:
-        raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start anew") from error
+        raise DataError(f"{path}: is not the state of a run, or damaged; remove it to start again") from error
     wanted = run.origin()
     if there != wanted:
         one, other = ({**o["recipe"], "seed": o["seed"], "threads": o["threads"]} for o in (there, wanted))

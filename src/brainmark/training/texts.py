@@ -49,7 +49,9 @@ def paragraphs_of(names: Iterable[str]) -> Paragraphs:
     block = max(1, min(_BLOCK, len(whole) // _NTH))
     held_out = [(i // block) % _NTH == _NTH - 1 for i in range(len(whole))]
     if not any(held_out):
-        raise DataError(f"{len(whole)} paragraphs are too few to train on; give at least {_NTH}, parted by empty lines")
+        raise DataError(
+            f"{len(whole)} paragraphs are too few to train on; give at least {_NTH}, separated by empty lines"
+        )
     return Paragraphs(
         tuple(p for p, out in zip(whole, held_out, strict=True) if not out),
         tuple(p for p, out in zip(whole, held_out, strict=True) if out),

@@ -348,7 +348,7 @@ def test_behaviour_is_divided_by_the_root_of_its_ceiling(choices) -> None:
 
 def test_behaviour_of_other_images_is_refused(choices) -> None:
     model, trials = choices
-    with pytest.raises(InvalidMeasurement, match="other images"):
+    with pytest.raises(InvalidMeasurement, match="the images or choices"):
         bs.image_level("i2n")(model.isel(presentation=slice(20)), trials)
     with pytest.raises(InvalidMeasurement, match="lack dist_obj"):
         bs.image_level("i2n")(model, trials.drop_vars("dist_obj"))

@@ -155,7 +155,7 @@ def test_what_they_cannot_do_is_said():
     subject = from_brainscore(Looker())
     with pytest.raises(NotApplicable, match="Match"):
         subject.perform(Experiment(images(), Match()))
-    with pytest.raises(NotApplicable, match="where in the field"):
+    with pytest.raises(NotApplicable, match="receptive fields"):
         subject.perform(Experiment(images(), Record("V1", eccentricity=1.0)))
     with pytest.raises(NotApplicable, match="'text'"):
         subject.perform(texts(Record("IT")))
@@ -317,7 +317,7 @@ def test_a_model_of_theirs_is_scored_as_it_is():
         subject = as_subject(model, "theirs")
         assert subject.identifier == "theirs"
     assert as_subject(Looker()).perform(Experiment(images(), Record("IT"))).sizes["neuroid"] == 3
-    with pytest.raises(TypeError, match="the class Looker is no subject"):
+    with pytest.raises(TypeError, match="the class Looker is not a subject"):
         as_subject(Looker)
 
 

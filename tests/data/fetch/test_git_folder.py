@@ -51,7 +51,7 @@ def test_an_unknown_file_is_named_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"), [({"commit": "main"}, "'main' is no commit"), ({"files": {}}, "no file")]
+    ("changes", "reason"), [({"commit": "main"}, "'main' is not a commit"), ({"files": {}}, "no file")]
 )
 def test_branches_and_empty_folders_are_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(InvalidRegistration, match=reason):

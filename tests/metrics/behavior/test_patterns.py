@@ -170,5 +170,5 @@ def test_refusals(world: tuple[np.ndarray, np.ndarray]) -> None:
         choice_pattern()(model, target.sum("repetition"))
     with pytest.raises(InvalidMeasurement, match="trials hold 1 where"):
         choice_pattern_ceiling()(2 * target)
-    with pytest.raises(InvalidMeasurement, match="negative ones"):
+    with pytest.raises(InvalidMeasurement, match="negative probabilities"):
         choice_pattern()(-model, target.mean("repetition"))

@@ -42,14 +42,14 @@ def test_formulas_say_what_arithmetic_says(text: str, holds: np.ndarray) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds what is no prediction"),
+        ("", "contains something other than predictions"),
         ("(1;%a%)", "has a number as its value"),
         ("(1;%a%) <", "cannot be read from position 9"),
         ("[(1;%a%) < 2", "cannot be read from position"),
         ("[(1;%a%) < 2)", "cannot be read from position 12"),
-        ("(1;%a%) < (2;%a%) < (1;%a%)", "no prediction, such as a < b < c"),
-        ("(1;%a%) (2;%a%) < 1", "no prediction|cannot be read"),
-        ("+(1;%a%) < 1", "no prediction"),
+        ("(1;%a%) < (2;%a%) < (1;%a%)", "other than predictions, such as a < b < c"),
+        ("(1;%a%) (2;%a%) < 1", "other than predictions|cannot be read"),
+        ("+(1;%a%) < 1", "other than predictions"),
         ("(1;%a%) & (2;%a%)", "join comparisons"),
         ("[(1;%a%) < 2] + 1 > 0", "join numbers"),
         ("[(1;%a%) < 2] = [(2;%a%) < 2]", "join numbers"),

@@ -183,7 +183,7 @@ def test_columns_that_repeat_each_other_do_no_harm() -> None:
         ),
         (ReadingFit(), words(SURPRISAL)[:-1], "599 predicted presentations for 600"),
         (ReadingFit(), words(SURPRISAL).expand_dims("neuroid"), "one value a word"),
-        (ReadingFit(), words(np.where(np.arange(N) < 2, SURPRISAL, np.nan)), "2 words have all"),
+        (ReadingFit(), words(np.where(np.arange(N) < 2, SURPRISAL, np.nan)), "2 words have prediction"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(metric: ReadingFit, prediction: xr.DataArray, message: str) -> None:

@@ -79,7 +79,7 @@ def test_refusals(signal: np.ndarray) -> None:
         cka()(recording(signal).expand_dims("time_bin"), recording(signal))
     with pytest.raises(InvalidMeasurement, match="79 predicted presentations for 80"):
         cka()(recording(signal[1:]), recording(signal))
-    with pytest.raises(InvalidMeasurement, match="every neuroid lacks"):
+    with pytest.raises(InvalidMeasurement, match="every neuroid has a stimulus"):
         cka()(recording(signal), recording(np.where(np.eye(80, 25) > 0, np.nan, signal)))
     with pytest.raises(InvalidMeasurement, match="repetition"):
         cka_ceiling()(recording(signal))

@@ -90,7 +90,7 @@ def test_random_splits() -> None:
         (Shuffled(1), 9, "at least 2 folds"),
         (Grouped("story", 10), 30, "groups of 'story'; there are 6"),
         (Contiguous(2, gap=30), 30, "a gap of 30 leaves no presentation"),
-        (Contiguous(3, gap=-1), 30, "a gap of -1 would train on what is tested"),
+        (Contiguous(3, gap=-1), 30, "a gap of -1 would train on test presentations"),
         (LeaveOut("object"), 1, "at least as many labels"),
         (Random(splits=0), 30, "at least one split, not 0"),
         (Random(train=1.0), 30, "a training share of 1.0"),

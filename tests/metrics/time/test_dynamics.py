@@ -123,5 +123,5 @@ def test_refusals() -> None:
         dynamic_similarity()(recording(values).isel(time_bin=0), recording(values))
     holed = values.copy()
     holed[:, 0] = np.nan
-    with pytest.raises(InvalidMeasurement, match="target: every neuroid lacks"):
+    with pytest.raises(InvalidMeasurement, match="target: every neuroid has a stimulus"):
         dynamic_similarity()(recording(values), recording(holed))

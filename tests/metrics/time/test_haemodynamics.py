@@ -212,9 +212,9 @@ def test_draws_of_blocks_are_wider_where_neighbours_resemble_each_other() -> Non
 def test_what_cannot_be_delayed_is_refused() -> None:
     bold = run(REGRESSORS[:, :1])
     metric = Haemodynamic(ridge(splits=Shuffled(5), resamples=0))
-    with pytest.raises(InvalidMeasurement, match="when was each word"):
+    with pytest.raises(InvalidMeasurement, match="the time of each word"):
         metric(spoken(UNITS).drop_vars("onset"), bold)
-    with pytest.raises(InvalidMeasurement, match="one run is"):
+    with pytest.raises(InvalidMeasurement, match="a run must have"):
         metric(spoken(UNITS), as_presentations(bold))
     with pytest.raises(InvalidMeasurement, match="no coordinate 'loudness' along 'time_bin'"):
         UniqueInVolumes(("loudness",))(spoken(UNITS), bold)
@@ -222,5 +222,5 @@ def test_what_cannot_be_delayed_is_refused() -> None:
         UniqueInVolumes()(spoken(np.ones((WORDS, 2))), bold)
     with pytest.raises(InvalidMeasurement, match="one value a word"):
         PartialInVolumes()(spoken(UNITS), bold)
-    with pytest.raises(InvalidMeasurement, match="when was each word"):
+    with pytest.raises(InvalidMeasurement, match="the time of each word"):
         UniqueInVolumes()(spoken(UNITS).rename(presentation="word"), bold)

@@ -240,7 +240,7 @@ class AlwaysDrops(nn.Module):
 def test_what_changes_from_pass_to_pass_is_refused(network: nn.Module):
     state = torch.get_rng_state()
     with pytest.raises(
-        ModelError, match=r"'output' of \w+ answers the first stimulus otherwise when it is shown again"
+        ModelError, match=r"'output' of \w+ gives another answer to the first stimulus when it is shown again"
     ):
         Extractor(network)(images(2), ["output"])
     assert (torch.get_rng_state() == state).all()

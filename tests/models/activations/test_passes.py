@@ -40,7 +40,7 @@ class Network(nn.Module):
 def test_a_layer_that_normalises_over_the_batch_is_told():
     network = Network(track_running_stats=False)
     with pytest.raises(
-        ModelError, match=r"'norm' of Network answers a stimulus otherwise when others are shown with it"
+        ModelError, match=r"'norm' of Network gives another answer to a stimulus when others are shown with it"
     ):
         Extractor(network)(IMAGES, ["norm"])
     found = Extractor(network)(IMAGES, ["first"])["first"]  # what comes before it is as it should be
@@ -205,7 +205,9 @@ def test_a_network_that_takes_stimuli_for_time_is_told(flip):
             return self.cells(x.flip(0) if flip else x)[0].flip(0) if flip else self.cells(x)[0]
 
     frames = np.random.default_rng(0).random((9, 12, 6), np.float32)
-    with pytest.raises(ModelError, match=r"'cells' of Reader answers a stimulus otherwise .* say batch_first=True"):
+    with pytest.raises(
+        ModelError, match=r"'cells' of Reader gives another answer to a stimulus .* say batch_first=True"
+    ):
         Extractor(Reader())(frames, ["cells"])
 
 
@@ -249,7 +251,7 @@ def test_exported_programs_are_modules_or_say_how_they_become_some():
         np.testing.assert_allclose(Extractor(module)(IMAGES, ["output"])["output"], expected, atol=1e-6)
     with pytest.raises(InvalidModel, match=r"a ExportedProgram; .*; torch.export.unflatten\(program\)"):
         Extractor(program)
-    with pytest.raises(TypeError, match=r"a ExportedProgram is no subject.*; torch.export.unflatten\(program\)"):
+    with pytest.raises(TypeError, match=r"a ExportedProgram is not a subject.*; torch.export.unflatten\(program\)"):
         as_subject(program)
 
 

@@ -166,9 +166,9 @@ def test_a_recurrent_checkpoint_answers_in_time(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (None, "no such checkpoint"),
-        (b"", "is no checkpoint of 'brainmark train'"),
-        (b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", "is no checkpoint of 'brainmark train'"),
-        (b"\xff" * 50, "is no checkpoint of 'brainmark train'"),
+        (b"", "is not a checkpoint of 'brainmark train'"),
+        (b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", "is not a checkpoint of 'brainmark train'"),
+        (b"\xff" * 50, "is not a checkpoint of 'brainmark train'"),
     ],
 )
 def test_what_is_no_checkpoint_is_refused(content: bytes | None, reason: str, tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def test_steps_that_there_are_not(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        (FACTS, "{", "is no description of a checkpoint"),
-        (FACTS, json.dumps({"format": "other"}), "is no description of a checkpoint"),
+        (FACTS, "{", "is not a description of a checkpoint"),
+        (FACTS, json.dumps({"format": "other"}), "is not a description of a checkpoint"),
         ("model.safetensors", "nonsense", "its network cannot be loaded"),
         ("config.json", "nonsense", "its configuration cannot be read"),
         ("tokenizer.json", "nonsense", "its tokenizer cannot be loaded"),

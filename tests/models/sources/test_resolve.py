@@ -333,7 +333,7 @@ def test_the_card_says_what_a_function_makes_and_nothing_is_drawn_for_it(folder)
 def test_functions_that_fail_or_make_something_else_are_told(folder):
     with pytest.raises(ModelError, match="the function failed: KeyError: 'weights'"):
         models["my_networks_here:breaks"].load()
-    with pytest.raises(InvalidModel, match="a int is no subject"):
+    with pytest.raises(InvalidModel, match="a int is not a subject"):
         models["my_networks_here:number"].load()
 
 
@@ -412,7 +412,7 @@ def test_programs_that_cannot_be_used_say_how_to_export_them(folder):
     with pytest.raises(InvalidModel, match="was exported for batches of 2; export it for any number"):
         models["fixed.pt2"].load()
     (folder / "damaged.pt2").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match=r"damaged.pt2: is no exported program"):
+    with pytest.raises(ModelError, match=r"damaged.pt2: is not an exported program"):
         models["damaged.pt2"].load()
     with pytest.raises(DataError, match=r"lost.pt2: there is no such file"):
         models["lost.pt2"]

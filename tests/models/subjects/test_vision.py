@@ -157,7 +157,7 @@ def test_trials_of_a_stochastic_network_are_repetitions():
 @pytest.mark.parametrize(
     ("question", "reason"),
     [
-        (Record("A1"), "no layer to region 'A1'; it records V1, V2, V4, IT while it sees images"),
+        (Record("A1"), "no layer for region 'A1'; it records V1, V2, V4, IT while it sees images"),
         (Choose(("cat", "dog")), "no head that names classes"),
         (Read("surprisal"), "cannot answer Read"),
     ],
@@ -270,9 +270,9 @@ def test_any_module_becomes_a_subject():
 def test_subjects_pass_through_and_other_things_are_refused():
     mine = subject()
     assert as_subject(mine) is mine
-    with pytest.raises(TypeError, match="a int is no subject"):
+    with pytest.raises(TypeError, match="a int is not a subject"):
         as_subject(3)
-    with pytest.raises(TypeError, match=r"the class Maps is no subject.*call it first"):
+    with pytest.raises(TypeError, match=r"the class Maps is not a subject.*call it first"):
         as_subject(Maps)
 
     class Nameless:
@@ -351,7 +351,9 @@ class Draws(nn.Module):
 
 @pytest.mark.parametrize("network", [Remembers(), Draws()])
 def test_a_network_that_answers_otherwise_when_asked_again_is_refused(network: nn.Module):
-    with pytest.raises(ModelError, match=r"'output' of \w+ answers the first stimulus otherwise.*stochastic=True"):
+    with pytest.raises(
+        ModelError, match=r"'output' of \w+ gives another answer to the first stimulus.*stochastic=True"
+    ):
         subject(network=network, regions={"IT": "output"}).perform(ask(Record("IT")))
 
 

@@ -141,7 +141,7 @@ def test_what_predicts_nothing_says_so(name: str, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("ask", "reason"),
     [
-        (Record("V4"), "stands for no region 'V4'; it can record language_system"),
+        (Record("V4"), "has no region 'V4'; it can record language_system"),
         (Record("LIFG", eccentricity=1.0), "no receptive fields"),
         (Move(("hand",), "cm"), "cannot answer Move"),
         (Rate("beauty", 1, 7), "cannot answer Rate"),

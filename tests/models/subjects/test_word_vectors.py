@@ -45,7 +45,7 @@ def test_word2vec_and_packed_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "holds no vector"), ("a 1 2\nb 1 x\n", "line 2"), ("a 1 2\nb 1\n", "line 2"), ("a nan\n", "line 1")],
+    [("", "contains no word vector"), ("a 1 2\nb 1 x\n", "line 2"), ("a 1 2\nb 1\n", "line 2"), ("a nan\n", "line 1")],
 )
 def test_damaged_tables_are_refused(tmp_path, text, reason):
     path = tmp_path / "vectors.txt"
@@ -57,7 +57,7 @@ def test_damaged_tables_are_refused(tmp_path, text, reason):
 def test_what_it_cannot_do_it_says(subject, asked, tmp_path):
     with pytest.raises(NotApplicable, match="predicts no words"):
         subject.perform(asked([["a"]], Read("surprisal")))
-    with pytest.raises(NotApplicable, match="stands for no region 'V1'"):
+    with pytest.raises(NotApplicable, match="has no region 'V1'"):
         subject.perform(asked([["a"]], Record("V1")))
     with pytest.raises(DataError, match="No such file"):
         read_vectors(tmp_path / "none.txt")

@@ -190,7 +190,7 @@ def group_rows(
 ) -> tuple[Integer[np.ndarray, " row"], Integer[np.ndarray, " group"]]:
     """Return for each row the number of its group, in the sorted order of the labels, and a row of each group."""
     if not columns:
-        raise InvalidMeasurement("presentations have no coordinate that tells them apart")
+        raise InvalidMeasurement("presentations have no coordinate that identifies them")
     total = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         code, names = pd.factorize(column, sort=True)

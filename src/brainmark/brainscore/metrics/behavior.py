@@ -193,7 +193,7 @@ def _tabulate_model(prediction: xr.DataArray, trials: _CodedTrials) -> _Table:
     choices = pd.Index(prediction.coords["choice"].values)
     rows, columns = images.get_indexer(pd.Index(trials.images)), choices.get_indexer(pd.Index(trials.choices))
     if (rows < 0).any() or (columns < 0).any() or len(images) != len(rows) or len(choices) != len(columns):
-        raise InvalidMeasurement("the model answers other images, or other choices, than people")
+        raise InvalidMeasurement("the images or choices of the model differ from those of the people")
     p = prediction.transpose("presentation", "choice").values.astype(float)[np.ix_(rows, columns)]
     right = p[np.arange(len(p)), trials.truth]
     with np.errstate(invalid="ignore", divide="ignore"):

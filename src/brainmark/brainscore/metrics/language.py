@@ -151,7 +151,9 @@ def reading_ceiling(target: xr.DataArray, splits: int = 10) -> Comparison:
     InvalidMeasurement : fewer than two readers, or words that nobody of a half has read.
     """
     if set(target.dims) != {"presentation", "subject"} or target.sizes["subject"] < 2:
-        raise InvalidMeasurement(f"target has sizes {dict(target.sizes)}; halves of readers need two subjects at least")
+        raise InvalidMeasurement(
+            f"target has sizes {dict(target.sizes)}; at least two subjects are needed for halves of readers"
+        )
     times = np.asarray(target.transpose("subject", "presentation").values, float)
     generator = np.random.RandomState(0)
     corrected: list[float] = []

@@ -117,7 +117,7 @@ class SolutionTimes:
             if name not in target.coords:
                 raise InvalidMeasurement(f"the target has no coordinate {name!r}")
         if not np.array_equal(prediction.coords["stimulus_id"].values, target.coords["stimulus_id"].values):
-            raise InvalidMeasurement("prediction and target hold other images, or in another order")
+            raise InvalidMeasurement("the images of prediction and target differ, or are in another order")
         labels = target.coords[self.truth].values
         needed, measured = target.coords[self.threshold].values.astype(float), target.values.astype(float)
         found: list[float] = []

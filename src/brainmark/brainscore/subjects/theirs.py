@@ -51,7 +51,7 @@ def from_brainscore(model: Any, identifier: str | None = None) -> Subject:
         return _Looking(name, model)
     if callable(getattr(model, "digest_text", None)):
         return _Reading(name, model)
-    raise TypeError(f"a {type(model).__name__} has neither look_at nor digest_text: it is no subject of Brain-Score")
+    raise TypeError(f"a {type(model).__name__} has neither look_at nor digest_text: it is not a subject of Brain-Score")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class _Looking:
 
     def _record(self, ask: Record, shown: Any, experiment: Experiment) -> xr.DataArray:
         if ask.eccentricity is not None:
-            raise NotApplicable(f"{self.identifier}: Brain-Score's models do not say where in the field units look")
+            raise NotApplicable(f"{self.identifier}: Brain-Score's models do not state receptive fields of their units")
         self.model.start_task("passive", None)
         bins = [(int(a), int(b)) for a, b in ask.time_bins] or [RESPONSE]
         self.model.start_recording(ask.region, time_bins=bins)

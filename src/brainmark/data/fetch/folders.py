@@ -40,7 +40,7 @@ class GitFolder:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{40}", self.commit):
-            raise InvalidRegistration(f"{self._name}: {self.commit!r} is no commit (40 hexadecimal digits)")
+            raise InvalidRegistration(f"{self._name}: {self.commit!r} is not a commit (40 hexadecimal digits)")
         if not self.files:
             raise InvalidRegistration(f"{self._name}: names no file")
 

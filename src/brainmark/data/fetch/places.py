@@ -179,7 +179,7 @@ def as_url(base: str, place: PurePosixPath) -> str:
 def _segment(segment: str, url: str) -> str:
     decoded = unquote(segment)
     if decoded in (".", "..") or any(c in decoded for c in "\0\\"):
-        raise DataError(f"cannot fetch {url!r}: {segment!r} is no name of a file or folder")
+        raise DataError(f"cannot fetch {url!r}: {segment!r} is not a name of a file or folder")
     return segment if "/" in decoded else decoded
 
 

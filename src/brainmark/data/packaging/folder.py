@@ -143,7 +143,7 @@ def _read_sums(path: Path) -> dict[str, str]:
         lines = (path / SUMS).read_text("utf-8").splitlines()
     pairs = [line.split("  ", 1) for line in lines if line]
     if any(len(pair) != 2 or len(pair[0]) != 64 for pair in pairs):
-        raise DataError(f"{path / SUMS}: is no list of sha256 and names")
+        raise DataError(f"{path / SUMS}: is not a list of sha256 and names")
     return {name: sha for sha, name in pairs}
 
 

@@ -77,7 +77,7 @@ def _order(given: np.ndarray) -> np.ndarray:
     path = ORDER.fetch("cifar10_test_set_original_labels.npy")
     usual = array_of(path, (len(given),)).astype(int)
     if not np.array_equal(np.bincount(usual, minlength=len(LABELS)), np.bincount(given)):
-        raise DataError(f"{path}: labels are not as many of each kind as the images")
+        raise DataError(f"{path}: the numbers of labels of each kind differ from those of the images")
     positions = np.empty(len(usual), int)
     positions[np.argsort(usual, kind="stable")] = np.arange(len(usual))
     return positions

@@ -125,7 +125,7 @@ def _decode(file: Any, path: Path) -> xr.DataArray:
         raise DataError(f"{path}: holds {len(data)} variables and {len(file.groups)} groups, not one measurement")
     missing = sorted(set(listed.get(data[0], ())) - set(file.variables))
     if missing:
-        raise DataError(f"{path}: coordinate {missing[0]!r} is listed, but not there")
+        raise DataError(f"{path}: coordinate {missing[0]!r} is listed, but missing")
     arrays = {key: _read_variable(variable, f"{path}: {key!r}") for key, variable in file.variables.items()}
     dims, values, attributes = arrays.pop(data[0])
     name = None if data[0] == _DEFAULT_NAME else data[0]

@@ -67,7 +67,9 @@ def check_numbers(values: Shaped[np.ndarray, " ..."], name: str, missing: bool =
         return
     largest = float(np.fmax.reduce(np.abs(values), axis=None))  # of what is not NaN
     if 0 < largest < SMALLEST:
-        raise InvalidMeasurement(f"{name}: the largest value is {largest:.0e}, which squared is lost: rescale them")
+        raise InvalidMeasurement(
+            f"{name}: the largest value is {largest:.0e}, whose square overflows or underflows: rescale the values"
+        )
     unknown = np.isnan(values)
     if missing and unknown.all():
         raise InvalidMeasurement(f"{name} holds NaN only: nothing was measured")
@@ -180,7 +182,7 @@ def read_whole(
     if known.all():
         return values, ()
     if not known.any():
-        raise InvalidMeasurement(f"{name}: every neuroid lacks some stimulus")
+        raise InvalidMeasurement(f"{name}: every neuroid has a stimulus that was not measured")
     lost = int((~known).sum())
     return values[..., known], (f"{name}: {lost} of {known.size} neuroids lack a stimulus and are left out",)
 

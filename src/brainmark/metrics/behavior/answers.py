@@ -65,7 +65,7 @@ def probabilities(prediction: xr.DataArray, target: xr.DataArray) -> Float[np.nd
         raise InvalidMeasurement(f"the model gives no probability for choice {str(lost[0])!r}")
     values = prediction.transpose("presentation", "choice").values.astype(float)[:, [given[name] for name in offered]]
     if (values < 0).any():
-        raise InvalidMeasurement("probabilities of choices are not negative; the model gives negative ones")
+        raise InvalidMeasurement("the model gives negative probabilities of choices")
     return values
 
 

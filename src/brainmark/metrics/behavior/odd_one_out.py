@@ -59,7 +59,7 @@ def odd_one_out(resamples: int = 1000, seed: int = 0) -> Metric:
             )
         check_same_stimuli(prediction, target)
         if not np.isin(position, (0, 1, 2)).all():
-            raise InvalidMeasurement("the odd one is given by its position: 0, 1 or 2")
+            raise InvalidMeasurement("the odd one must be given by its position: 0, 1 or 2")
         return _mean_of(shares[np.arange(len(shares)), position.astype(int)], resamples, seed)
 
     return metric
@@ -83,5 +83,5 @@ def _triplets(target: xr.DataArray) -> Float[np.ndarray, "triplet 3"]:
     counts = target.transpose("presentation", "choice").values.astype(float)
     total = counts.sum(axis=1, keepdims=True)
     if not (total > 0).all() or (counts < 0).any():
-        raise InvalidMeasurement("every triplet needs a choice, and no negative share")
+        raise InvalidMeasurement("every triplet needs a choice, and shares must not be negative")
     return counts / total

@@ -147,7 +147,7 @@ def _counts(target: xr.DataArray) -> np.ndarray:
         raise InvalidMeasurement(f"counts of choices have (presentation, choice), not {tuple(target.dims)}")
     counts = target.transpose("presentation", "choice").values.astype(float)
     if not np.isfinite(counts).all() or (counts < 0).any():
-        raise InvalidMeasurement("counts of choices are numbers, not negative")
+        raise InvalidMeasurement("counts of choices must be numbers that are not negative")
     return counts
 
 

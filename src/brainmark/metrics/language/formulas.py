@@ -163,7 +163,9 @@ class _Reader:
             case ast.BoolOp(op=sign, values=parts):
                 return self._join(parts, sign, _TRUTH, takes_truth=True)
             case _:
-                raise InvalidMeasurement(f"formula {self.text!r} holds what is no prediction, such as a < b < c")
+                raise InvalidMeasurement(
+                    f"formula {self.text!r} contains something other than predictions, such as a < b < c"
+                )
 
     def _join(
         self, nodes: Sequence[ast.expr], sign: ast.AST, known: Mapping[type[ast.AST], _Operation], takes_truth: bool

@@ -130,5 +130,5 @@ def _surprisals(prediction: xr.DataArray, target: xr.DataArray) -> np.ndarray:
     check_same_stimuli(prediction, target)
     bits = np.asarray(prediction.values, float)
     if (bits < -1e-6).any() or np.isinf(bits).any():
-        raise InvalidMeasurement(f"surprisals are finite and not negative; the lowest is {np.nanmin(bits):.3g}")
+        raise InvalidMeasurement(f"surprisals must be finite and not negative; the lowest is {np.nanmin(bits):.3g}")
     return bits

@@ -132,7 +132,9 @@ class ReadingFit:
         before = [shifted(c, texts, k) for c in (x, *columns) for k in range(1, self.spillover + 1)]
         known = np.isfinite(np.stack([x, y, *columns, *before])).all(axis=0)
         if known.sum() < len(columns) + len(before) + 3:
-            raise InvalidMeasurement(f"{int(known.sum())} words have all of prediction, measurement and nuisance")
+            raise InvalidMeasurement(
+                f"{int(known.sum())} words have prediction, measurement and all nuisance, which are too few"
+            )
         count = int(drawn.max()) + 1
         x, y, drawn = x[known], y[known], drawn[known]
         columns, before = [c[known] for c in columns], [c[known] for c in before]

@@ -81,7 +81,7 @@ def _prepare(x: Array, dual: bool | None, wide: bool) -> Features:
         raise InvalidMeasurement(f"features have {x.ndim} dimensions; expected (presentation, feature)")
     n, p = int(x.shape[0]), int(x.shape[1])
     if n < 3 or p < 1:
-        raise InvalidMeasurement(f"features of {n} presentations and {p} units cannot be regressed on")
+        raise InvalidMeasurement(f"features of {n} presentations and {p} units cannot be used for regression")
     if isinstance(x, np.ndarray):
         check_numbers(x, "features")
     elif not all_finite(x):

@@ -142,7 +142,7 @@ def square(vector: Real[np.ndarray, " pair"]) -> Float[np.ndarray, "condition co
     """Return the symmetric matrix with zero diagonal whose upper triangle is `vector` (pairs,)."""
     size = round((1 + np.sqrt(1 + 8 * len(vector))) / 2)
     if size * (size - 1) // 2 != len(vector):
-        raise ValueError(f"{len(vector)} pairs are not the pairs of any number of conditions")
+        raise ValueError(f"{len(vector)} pairs are not the number of pairs of any number of conditions")
     matrix = np.zeros((size, size))
     matrix[np.triu_indices(size, 1)] = vector
     return matrix + matrix.T

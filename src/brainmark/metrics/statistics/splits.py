@@ -60,7 +60,7 @@ class Contiguous:
         """Return the folds, in order."""
         _enough(n, self.folds, "presentations")
         if self.gap < 0:
-            raise InvalidMeasurement(f"a gap of {self.gap} would train on what is tested: give 0 or more")
+            raise InvalidMeasurement(f"a gap of {self.gap} would train on test presentations: give 0 or more")
         folds: list[Fold] = []
         for test in np.array_split(np.arange(n), self.folds):
             train = np.arange(n)

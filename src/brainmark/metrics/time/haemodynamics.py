@@ -282,9 +282,11 @@ def delayed(
     InvalidMeasurement : the prediction has no onsets, or the target is no run.
     """
     if onset not in prediction.coords or prediction.coords[onset].dims != ("presentation",):
-        raise InvalidMeasurement(f"prediction has no coordinate {onset!r} along 'presentation': when was each word?")
+        raise InvalidMeasurement(
+            f"prediction has no coordinate {onset!r} along 'presentation': which gives the time of each word"
+        )
     if "time_bin" not in target.dims or "presentation" in target.dims:
-        raise InvalidMeasurement(f"target has dimensions {tuple(target.dims)}; one run is (time_bin, neuroid)")
+        raise InvalidMeasurement(f"target has dimensions {tuple(target.dims)}; a run must have (time_bin, neuroid)")
     check_filled(prediction, "prediction")
     if not {"presentation"} <= set(prediction.dims) <= {"presentation", "neuroid"}:
         raise InvalidMeasurement(f"prediction has dimensions {tuple(prediction.dims)}, not (presentation[, neuroid])")

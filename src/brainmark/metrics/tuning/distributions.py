@@ -123,7 +123,7 @@ def distribution_ceiling(
     """
     spec = _spec(property, edges)
     if resamples < 1:
-        raise ValueError("the ceiling of a distribution is made of resamples: at least 1")
+        raise ValueError("the ceiling of a distribution needs at least 1 resample")
 
     def ceiling(target: xr.DataArray) -> Comparison:
         cells, spec_ = _cells(target, spec)

@@ -243,9 +243,9 @@ class Extractor:
         for layer, off in (probed.changed or {}).items():
             if off > _REPEATS[str(self.dtype)]:
                 raise ModelError(
-                    f"layer {layer!r} of {type(self.module).__name__} answers the first stimulus otherwise when it is "
-                    f"shown again (by {off:.3g} of its largest activation): it draws random numbers (give a seed; "
-                    "of a subject, say stochastic=True), or it remembers what it saw"
+                    f"layer {layer!r} of {type(self.module).__name__} gives another answer to the first stimulus "
+                    f"when it is shown again (by {off:.3g} of its largest activation): it draws random numbers "
+                    "(give a seed; of a subject, say stochastic=True), or it keeps state between stimuli"
                 )
 
 

@@ -123,7 +123,7 @@ class Run:
         return contextlib.nullcontext()
 
     def _check_alone(self, name: str, among: torch.Tensor) -> None:
-        """Refuse a layer that answers a stimulus otherwise when others are shown with it: its numbers mean nothing."""
+        """Refuse a layer whose answer to a stimulus depends on the others in the batch: its numbers mean nothing."""
         alone = self.probed.alone[name][0]
         if alone.shape != among.shape or not alone.is_floating_point():
             return
@@ -131,10 +131,10 @@ class Run:
         off = float(_length(alone - among) / _length(alone).clamp(min=nothing))
         if off > _ALONE:
             raise ModelError(
-                f"layer {name!r} of {type(self.module).__name__} answers a stimulus otherwise when others "
-                f"are shown with it (by {off:.3g} of its length): it normalises over the batch, as batch "
+                f"layer {name!r} of {type(self.module).__name__} gives another answer to a stimulus "
+                f"when others are shown with it (by {off:.3g} of its length): it normalises over the batch, as batch "
                 "normalisation without stored statistics does (give batch=1, or a network whose statistics are "
-                "stored), or takes the dimension of stimuli for that of time (of torch's layers, say batch_first=True)"
+                "stored), or uses the dimension of stimuli as that of time (of torch's layers, say batch_first=True)"
             )
 
     def _keep(self, name: str, tensor: torch.Tensor) -> None:

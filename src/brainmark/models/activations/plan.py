@@ -250,6 +250,6 @@ def reduce_shape(
     if not reduced.ndim or reduced.shape[0] != 1 or not reduced.numel():
         raise ModelError(
             f"layer {name!r}: its reduction makes {tuple(reduced.shape)} of {tuple(sample.shape)}: "
-            "it must keep the dimension of stimuli and leave something"
+            "it must keep the dimension of stimuli and return at least one number"
         )
     return tuple(reduced.shape[1:]), memory.peak

@@ -121,7 +121,9 @@ class _Problem:
                     break
                 size /= 2
                 if size < 1e-10:
-                    raise ModelError("the logistic regression of choices finds no way down; are activations finite?")
+                    raise ModelError(
+                        "the logistic regression of choices cannot decrease its loss; check that activations are finite"
+                    )
             weights, value, p = weights + size * step, moved, p_moved
         raise ModelError(f"the logistic regression of choices has not converged after {_MOST_STEPS} steps")
 

@@ -123,7 +123,7 @@ class ImageCheckpoint(NetworkSource):
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read ({error.strerror or error})") from None
         except (ValueError, KeyError, TypeError):
-            raise DataError(f"{self.path}: is no checkpoint of 'brainmark train' (format {FORMAT})") from None
+            raise DataError(f"{self.path}: is not a checkpoint of 'brainmark train' (format {FORMAT})") from None
 
     def build_untrained(self) -> nn.Module:
         """Return the network as it is before training."""
@@ -181,7 +181,7 @@ class TextCheckpoint(NetworkSource):
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
         except (ValueError, KeyError, TypeError):
-            raise DataError(f"{path}: is no description of a checkpoint (format {TEXT_FORMAT})") from None
+            raise DataError(f"{path}: is not a description of a checkpoint (format {TEXT_FORMAT})") from None
 
     def reads(self) -> bool:
         """Return True."""

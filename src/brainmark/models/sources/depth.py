@@ -44,7 +44,7 @@ def guess_layers(network: nn.Module, size: int) -> Guess:
     ends, total = _record(network, size)
     blocks = [name for name in _blocks(network, ends, total) if name in ends]
     if not blocks:
-        raise ModelError(f"{type(network).__name__}: no layer puts out one tensor; give regions")
+        raise ModelError(f"{type(network).__name__}: no layer returns a single tensor; give regions")
     depth = {name: ends[name][0] / total for name in blocks}
     order = sorted(blocks, key=lambda name: ends[name][1])
 

@@ -58,7 +58,7 @@ def load_program(path: Path) -> tuple[nn.Module, int | None]:
 
     Raises
     ------
-    ModelError : the file is no exported program.
+    ModelError : the file is not an exported program.
     InvalidModel : the program takes something else than one batch of images of any number.
     """
     with warnings.catch_warnings():
@@ -67,7 +67,7 @@ def load_program(path: Path) -> tuple[nn.Module, int | None]:
             program: Any = torch.export.load(path)
             module: nn.Module = torch.export.unflatten(program)
         except Exception as error:  # damaged archives fail in many ways
-            raise ModelError(f"{path}: is no exported program: {type(error).__name__}: {error}") from error
+            raise ModelError(f"{path}: is not an exported program: {type(error).__name__}: {error}") from error
     inputs = program.graph_signature.user_inputs
     shapes = [tuple(n.meta["val"].shape) for n in program.graph.nodes if n.name in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:

@@ -119,7 +119,7 @@ def _complete(path: Path, name: str, table: Any, known: Mapping[str, Any], above
     if like not in known:
         raise UnknownName(f"model or family that [{name}] of {path} is like", str(like), known)
     if like in above:
-        raise InvalidModel(f"{path} [{name}]: like is {like!r}, which is like itself")
+        raise InvalidModel(f"{path} [{name}]: like is {like!r}, which leads back to itself")
     return _merge(_complete(path, like, known[like], known, (*above, like)), table)
 
 

@@ -58,7 +58,7 @@ def as_subject(
     if not isinstance(thing, _Network) or isinstance(thing, type):
         hint = "; call it first" if isinstance(thing, type) else a_module_of(thing)
         raise TypeError(
-            f"{_describe(thing)} is no subject: pass a torch.nn.Module, or an object with `identifier` and "
+            f"{_describe(thing)} is not a subject: pass a torch.nn.Module, or an object with `identifier` and "
             f"`perform(experiment)`{hint}"
         )
     return VisionSubject(

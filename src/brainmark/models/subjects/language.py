@@ -199,7 +199,7 @@ class LanguageSubject:
         """Return the region that is asked for."""
         can = f"it records {', '.join(self.regions)} while it reads"
         if ask.region not in self.regions:
-            raise NotApplicable(f"{self.identifier} commits no layer to region {ask.region!r}; {can}")
+            raise NotApplicable(f"{self.identifier} has no layer for region {ask.region!r}; {can}")
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields; {can}")
         return ask.region
@@ -209,7 +209,7 @@ class LanguageSubject:
     def _check_modality(self, experiment: Experiment) -> None:
         if experiment.stimuli.modality != "text":
             raise NotApplicable(
-                f"{self.identifier} reads texts, it cannot take stimuli of modality {experiment.stimuli.modality!r}"
+                f"{self.identifier} reads texts and cannot take stimuli of modality {experiment.stimuli.modality!r}"
             )
 
     def _texts(self, experiment: Experiment) -> list[Tokens]:

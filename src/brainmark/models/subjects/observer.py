@@ -71,11 +71,9 @@ class Observer:
                 known, asked = self._both(fitting, stimuli)
                 return as_answer(experiment, ratings(known, given, asked, ask.low, ask.high))
             case Rate():
-                raise NotApplicable(
-                    f"{self.identifier} cannot know what {ask.question!r} means without fitting stimuli"
-                )
+                raise NotApplicable(f"{self.identifier} cannot answer {ask.question!r} without fitting stimuli")
             case Choose():
-                raise NotApplicable(f"{self.identifier} is given neither labels nor fitting stimuli to choose by")
+                raise NotApplicable(f"{self.identifier} needs labels or fitting stimuli to choose")
             case _:
                 raise NotApplicable(f"{self.identifier} cannot answer {type(ask).__name__}")
 

@@ -386,10 +386,10 @@ class TextReader:
         """Refuse a network that gives words no probabilities, or (`ahead`) none before they have begun."""
         if not self.network.has_head:
             raise NotApplicable(
-                f"{self.identifier} has no head that gives words probabilities; it records representations"
+                f"{self.identifier} has no head that gives words probabilities; it can only be recorded"
             )
         if ahead and not self.network.causal:
-            raise NotApplicable(f"{self.identifier} sees both sides of a word: it predicts none that has not begun")
+            raise NotApplicable(f"{self.identifier} sees both sides of a word: it cannot predict the next word")
 
     # --- sequences of tokens -----------------------------------------------------------------------------------------
 

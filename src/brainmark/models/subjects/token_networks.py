@@ -148,7 +148,7 @@ class TransformersNetwork:
                 found[TOP] = answer.logits
             for name in names:
                 if found[name].ndim != 3:
-                    raise ModelError(f"layer {name!r} puts out {tuple(found[name].shape)}, not (texts, tokens, units)")
+                    raise ModelError(f"layer {name!r} returns {tuple(found[name].shape)}, not (texts, tokens, units)")
             yield Chunk(start, dict(found))
 
     def _chunks(self, ids: torch.Tensor, lengths: Sequence[int]) -> Iterator[tuple[int, torch.Tensor, dict[str, Any]]]:
@@ -214,7 +214,7 @@ class TransformersNetwork:
         found = next((getattr(answer, n) for n in ("logits", "last_hidden_state") if hasattr(answer, n)), None)
         if not isinstance(found, torch.Tensor) or found.ndim != 3:
             raise InvalidModel(
-                f"{type(self.module).__name__} puts out neither logits nor hidden states for each token; "
+                f"{type(self.module).__name__} returns neither logits nor hidden states for each token; "
                 "give a causal or masked language model, or an encoder"
             )
         return found
@@ -292,7 +292,7 @@ def as_token_network(network: nn.Module | TokenNetwork, window: int | None = Non
     if isinstance(getattr(network, "head", None), nn.Module):
         return RecurrentNetwork(network)
     raise InvalidModel(
-        f"a {type(network).__name__} is no model of transformers, and has no `head` as a recurrent network has; "
+        f"a {type(network).__name__} is not a model of transformers, and has no `head` as a recurrent network has; "
         "put it behind the interface TokenNetwork"
     )
 

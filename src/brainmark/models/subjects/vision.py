@@ -39,7 +39,7 @@ def check_record(experiment: Experiment, identifier: str, regions: Sequence[str]
     if not isinstance(ask, Record):
         raise NotApplicable(f"{identifier} cannot answer {type(ask).__name__}; {can}")
     if regions and ask.region not in regions:
-        raise NotApplicable(f"{identifier} commits no layer to region {ask.region!r}; {can}")
+        raise NotApplicable(f"{identifier} has no layer for region {ask.region!r}; {can}")
     return ask
 
 

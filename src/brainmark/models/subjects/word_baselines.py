@@ -105,7 +105,7 @@ def find_share(name: str) -> Entry[Subject, ModelCard] | None:
         return None
     order, percent = int(match[2] or 1), float(match[3])
     if not 0 < percent <= 100:
-        raise InvalidModel(f"{name}: a share of the text lies above 0 % and is at most 100 %")
+        raise InvalidModel(f"{name}: the share of the text must be above 0 % and at most 100 %")
 
     def share() -> Subject:
         return _ngrams(name, order, percent / 100)

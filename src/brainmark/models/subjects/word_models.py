@@ -93,7 +93,7 @@ class WordSubject:
 
     def __post_init__(self) -> None:
         if not self.regions:
-            raise InvalidModel(f"{self.identifier}: regions is empty; name what its units stand for")
+            raise InvalidModel(f"{self.identifier}: regions is empty; name the regions that its units stand for")
 
     @property
     def weights_digest(self) -> str | None:
@@ -111,7 +111,7 @@ class WordSubject:
         """
         ask, stimuli = experiment.ask, experiment.stimuli
         if stimuli.modality != "text":
-            raise NotApplicable(f"{self.identifier} knows words, it cannot take stimuli of modality {stimuli.modality}")
+            raise NotApplicable(f"{self.identifier} reads words and cannot take stimuli of modality {stimuli.modality}")
         match ask:
             case Record():
                 self._check_record(ask)
@@ -124,21 +124,19 @@ class WordSubject:
             case Rate(fitting=None, group=1) if ask.question in RATED:
                 return answer_from_bits(experiment, self._of_parts(experiment, self._predict))
             case _:
-                raise NotApplicable(
-                    f"{self.identifier} knows words by themselves; it cannot answer {type(ask).__name__}"
-                )
+                raise NotApplicable(f"{self.identifier} uses single words only; it cannot answer {type(ask).__name__}")
 
     def _check_record(self, ask: Record) -> None:
         if ask.region not in self.regions:
             raise NotApplicable(
-                f"{self.identifier} stands for no region {ask.region!r}; it can record {', '.join(self.regions)}"
+                f"{self.identifier} has no region {ask.region!r}; it can record {', '.join(self.regions)}"
             )
         if ask.eccentricity is not None:
             raise NotApplicable(f"{self.identifier}: its units have no receptive fields")
 
     def _predict(self, texts: Sequence[WordText]) -> list[np.ndarray]:
         if self.bits is None:
-            raise NotApplicable(f"{self.identifier} predicts no words, so it has no surprisal; it records")
+            raise NotApplicable(f"{self.identifier} predicts no words, so it has no surprisal; it can only be recorded")
         return self.bits(texts)
 
     def _next_words(self, texts: Sequence[WordText]) -> list[np.ndarray]:

@@ -87,7 +87,7 @@ def _table(file: Iterable[bytes], path: Path, most: int | None) -> WordVectors:
         if most is not None and len(rows) == most:
             break
     if not rows:
-        raise DataError(f"{path}: holds no vector of a word")
+        raise DataError(f"{path}: contains no word vector")
     return WordVectors(row, np.stack(rows))
 
 
