@@ -62,7 +62,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A model: one cell per column; mean over the `known` of the counted benchmarks on which it has a value."""
+    """A model: one cell per column; the mean is over the `known` counted benchmarks on which it has a value."""
 
     model: str
     cells: tuple[Cell, ...]

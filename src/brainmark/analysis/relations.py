@@ -21,7 +21,7 @@ from brainmark.metrics.statistics.inference import false_discovery_rate, holm
 Method = Literal["pearson", "spearman"]
 Correction = Literal["fdr", "holm"]
 FEWEST = 4
-"""Models that a correlation is computed over; of three, it says nothing."""
+"""Smallest number of models for a correlation; with three, it has no meaning."""
 _FEWEST_DRAWN = 3
 _ALL_SIGNS = 12  # families up to which all signs are tried
 

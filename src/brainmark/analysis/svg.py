@@ -28,7 +28,7 @@ _NUMBERS = {"d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "transform
 
 
 class Sheet:
-    """CSS classes that stand for the inline styles of figures: a style said a thousand times is stored once."""
+    """CSS classes for the inline styles of figures, so that a repeated style is stored once."""
 
     def __init__(self) -> None:
         self._classes: dict[str, str] = {}

@@ -55,7 +55,7 @@ def _fetch_recordings(wanted: dict[str, tuple[str, ...]]) -> list[str]:
         out.print(f"{len(reachable)} benchmarks on real recordings, from: {origins}", highlight=False)
     if failed is not None:
         out.print(
-            f"{len(wanted) - len(reachable)} benchmarks are left out, for want of a mirror or network to get their "
+            f"{len(wanted) - len(reachable)} benchmarks are left out, because there is no mirror or network for their "
             f"recordings from: {str(failed).splitlines()[0].split(';')[0]}. Set BRAINMARK_MIRROR to a copy of them, "
             "or connect.",
             markup=False, highlight=False,

@@ -102,7 +102,7 @@ class Benchmark:
         return {c.name: c.compare(self, self.mean_target) for c in self.controls if not c.per_model}
 
     def answer(self, subject: Subject) -> xr.DataArray:
-        """Let the subject take part, and check its answer, see `accept`.
+        """Run the experiment on the subject, and check its answer, see `accept`.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class Benchmark:
 
 @contextmanager
 def explain_model_errors(what: str) -> Generator[None]:
-    """Give errors of a model's own code a type and a place; those made on purpose pass.
+    """Turn errors of a model's own code into a `ModelError` that names the place; errors of the package pass unchanged.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def explain_model_errors(what: str) -> Generator[None]:
 
 @contextmanager
 def _explain_method_errors(what: str) -> Generator[None]:
-    """Give errors that nobody foresaw a type and a place; those made on purpose pass."""
+    """Turn unexpected errors into a `MethodError` that names the place; errors of the package pass unchanged."""
     try:
         yield
     except (BrainmarkError, MemoryError):

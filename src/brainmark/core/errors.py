@@ -18,7 +18,7 @@ EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are i
 
 
 class BrainmarkError(Exception):
-    """Base of all errors raised on purpose; its message says what, where, and the way out."""
+    """Base of the errors of this package; a message says what is wrong, where, and what to do."""
 
     kind: ClassVar[FailureKind] = "environment"
 
@@ -72,7 +72,7 @@ class DataError(BrainmarkError):
 
 
 class MissingData(DataError):
-    """A registered file that is not at hand: neither cached nor mirrored, and not to be had from its address."""
+    """A registered file that is neither cached nor mirrored, and cannot be downloaded from its URL."""
 
     kind = "no_data"
 
@@ -91,7 +91,7 @@ class MissingDependency(BrainmarkError, ImportError):
 
 @contextmanager
 def say_what_to_install(purpose: str = "this", preferred: str = "vision") -> Generator[None]:
-    """Raise `MissingDependency` where the block fails for want of a library of an extra.
+    """Raise `MissingDependency` where the block fails because a library of an extra is missing.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class ResourceError(BrainmarkError):
 
 
 class MethodError(BrainmarkError):
-    """A metric, a ceiling or a control failed in a way that nobody foresaw."""
+    """A metric, a ceiling or a control failed with an unexpected error."""
 
     kind = "contract"
 

@@ -19,7 +19,7 @@ SPACE_BEFORE = "space_before"
 
 
 class Ask:
-    """A question to a subject, which says itself what an answer to it looks like.
+    """A question to a subject; the class defines what an answer looks like.
 
     A package adds its own: a frozen dataclass that derives from this class, whose fields are what is asked. Subjects
     that do not know it raise NotApplicable.
@@ -150,7 +150,7 @@ class Read(Ask):
     measure: Literal["reading_time", "surprisal"]
 
     def must_hold_numbers(self, answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:
-        """Leave out the first presentations of texts that have no value: nothing before them predicts them."""
+        """Leave out the first presentations of texts, which have no value because no text comes before them."""
         first = [together[0] for together in experiment.contexts if len(together) > 1]
         silent = np.asarray(answer.isnull().any([d for d in answer.dims if d != "presentation"]).values)
         kept = np.ones(len(silent), bool)
@@ -224,7 +224,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """Stimuli + what is asked + setting: the whole argument of `Subject.perform`."""
+    """Stimuli, a question and a setting: the only argument of `Subject.perform`."""
 
     stimuli: Stimuli
     ask: Ask

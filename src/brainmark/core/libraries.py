@@ -21,7 +21,7 @@ _declaring = False
 
 
 class _Library:
-    """Stands for a module until something of it is used, then passes everything on."""
+    """A placeholder for a module, which is imported when it is first used."""
 
     def __init__(self, name: str) -> None:
         self._name = name

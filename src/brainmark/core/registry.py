@@ -42,7 +42,7 @@ ROOMS = (  # the packages and modules of our own in which things are registered
 
 @dataclass(frozen=True)
 class Entry(Generic[T, C]):
-    """A name: the function that makes the thing, and the card that describes it.
+    """A registered name: the function that makes the object, and the card that describes it.
 
     `content` gives a digest of what it is made of beside code and card, such as a file, or None where that cannot be
     known; registered things are made of code alone.
@@ -116,7 +116,7 @@ def _is_same_registration(entry: Entry[Any, Any], factory: Callable[..., Any], c
 
 
 class Registry(Generic[T, C]):
-    """A lazy dictionary of one kind of thing."""
+    """A lazy dictionary of registered objects of one kind."""
 
     def __init__(self, kind: str, card_type: type[C]) -> None:
         self.kind = kind

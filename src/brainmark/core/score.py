@@ -17,7 +17,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Stamp:
-    """What is needed to get the number again.
+    """Everything that is needed to reproduce a score.
 
     Attributes
     ----------

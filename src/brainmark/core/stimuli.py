@@ -29,7 +29,7 @@ class Media(Protocol):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Image files on disk, decoded when asked for (see `decode_image`)."""
+    """Image files on disk, decoded when they are used (see `decode_image`)."""
 
     paths: tuple[Path, ...]
     concurrent: ClassVar[bool] = True
@@ -87,7 +87,7 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Selected:
-    """Some media of another sequence, in the order of `positions`; nothing is loaded before it is asked for."""
+    """Some media of another sequence, in the order of `positions`; media are loaded when they are used."""
 
     media: Media
     positions: tuple[int, ...]

@@ -1,6 +1,6 @@
 """The tree of benchmarks: average_vision, neural_vision, V4, Cowley2023, and below it the benchmarks of that study.
 
-Cards state one parent: a region, "behavior" or "engineering". All that stands above is said here, once:
+Cards state one parent: a region, "behavior" or "engineering". The nodes above are defined here:
 
 - ``average_<domain>`` holds ``neural_<domain>`` with its regions, and ``behavior_<domain>``;
 - ``engineering_<domain>`` holds raw accuracies, outside the average;

@@ -1,6 +1,6 @@
 """The words that cards use: domains, modalities, regions in their order, kinds of comparison. Packages add their own.
 
-A sense that nobody thought of here takes four lines in the module that registers its models and data::
+A package adds a new sense with four lines in the module that registers its models and data::
 
     add_modality("odour", example=three_odours)
     add_domain("olfaction", modality="odour")

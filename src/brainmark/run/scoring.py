@@ -122,7 +122,7 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
 
 
 class Answers:
-    """Answers kept in memory while several benchmarks put the same experiment to the same subject.
+    """Answers kept in memory while several benchmarks run the same experiment on the same subject.
 
     At most `budget` bytes are kept; the oldest answers go first. `Subject.perform` is pure, so an answer stands for
     every experiment that asks the same about the same stimuli under the same names. Whoever keeps answers keeps
@@ -140,7 +140,7 @@ class Answers:
         return self._kept.get(key)
 
     def keep(self, key: Key, answer: xr.DataArray) -> xr.DataArray:
-        """Keep an answer, and return it; what is no array is left to whoever checks it."""
+        """Keep an answer, and return it; an answer that is not an array is checked elsewhere."""
         if isinstance(answer, xr.DataArray):  # pyright: ignore[reportUnnecessaryIsInstance]
             self._kept[key] = answer
             while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > self.budget:
@@ -208,7 +208,7 @@ class _Benchmark:
 
 
 def _make(entry: Entry[Any, Any], kind: type[BrainmarkError]) -> Any:
-    """Load an entry; somebody's code may raise anything, and others are still to be scored: it becomes that kind."""
+    """Load an entry; any error of its code becomes one of this kind, so that others can still be scored."""
     try:
         return entry.load()
     except (BrainmarkError, MemoryError):

@@ -173,7 +173,7 @@ def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
 
 
 def _read_content(content: Callable[[], str | None], name: str) -> str | None:
-    """Return the digest of what a thing is made of; what somebody's code raises becomes a `ModelError`."""
+    """Return the digest of an object's content; any error of its own code becomes a `ModelError`."""
     try:
         return content()
     except (BrainmarkError, MemoryError):

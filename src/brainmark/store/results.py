@@ -17,7 +17,7 @@ DRAWS = "draws"
 
 @dataclass(frozen=True)
 class ResultStore:
-    """Remembers scores by key: the same work is never done twice."""
+    """Keeps scores by key, so that no score is computed twice."""
 
     folder: Path
 

@@ -1,8 +1,8 @@
 """Hu 2020 (SyntaxGym): 34 suites of sentences that come in regions, with predictions about their surprisals.
 
 An item is one sentence frame in several conditions; formulas state what a reader with the grammar of English finds
-less expected, see `brainmark.metrics.language.formulas`. Nobody was measured. Formulas are about sums of surprisals
-over regions. A model without expectations fulfils some of them by chance: see the control, in which surprisals are
+less expected, see `brainmark.metrics.language.formulas`. There are no measurements of people. Formulas are about sums
+of surprisals over regions. A model without expectations fulfils some of them by chance: see the control, in which surprisals are
 exchanged between regions.
 
 The two predictions of ``fgd_hierarchy`` exclude each other: with a gap in subject position, the surprisal of region 6

@@ -98,6 +98,6 @@ register_benchmark(
 )  # fmt: skip
 register_benchmark(
     "Simulated.IT-ost", "Simulated.solution_times", "solution_times", ask=Record("IT", BINS), region="IT",
-    summary="Simulated, not recorded: when each object is told from the others.",
+    summary="Simulated, not recorded: when each object can be distinguished from the others.",
     controls=(shuffle_times(),), tags=("temporal",),
 )  # fmt: skip

@@ -23,7 +23,7 @@ _HIGHEST_CEILING = 1.2  # a ceiling is estimated, and may exceed 1 by its error
 
 
 class BenchmarkUnderTest:
-    """A benchmark, made once, and the score of a subject that knows nothing."""
+    """A benchmark, made once, and the score of a subject that answers at random."""
 
     def __init__(self, entry: Entry[Benchmark, BenchmarkCard]) -> None:
         self.entry = entry

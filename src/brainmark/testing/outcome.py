@@ -16,7 +16,7 @@ class CheckFailed(AssertionError):
 
 
 class CheckSkipped(unittest.SkipTest):
-    """The check cannot be made here; the message says why. Test runners know it as a skipped test."""
+    """The check cannot be made here; the message says why. Test runners report it as a skipped test."""
 
 
 def fail_if(condition: bool, message: str) -> None:

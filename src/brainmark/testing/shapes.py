@@ -142,7 +142,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    """Wraps what a module defines before anybody can take it from there."""
+    """Wraps the functions of a module before they can be imported from it."""
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)

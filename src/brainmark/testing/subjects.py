@@ -14,7 +14,7 @@ from brainmark.core.subject import Subject
 
 @dataclass(frozen=True)
 class Noise:
-    """Answers every question with random numbers, seeded by the names of the stimuli: knows nothing of them."""
+    """Answers with random numbers, seeded by the names of the stimuli and unrelated to their content."""
 
     identifier: str = "noise"
     units: int = 20

@@ -76,7 +76,7 @@ def image_task(recipe: ImageRecipe, images: Images | None, seed: int) -> ImageTa
 
 
 class ImageTask(Task):
-    """Training of a network on images in random order; derived classes say what for."""
+    """Training of a network on images in random order; derived classes define the objective."""
 
     stream = "epoch"
 
@@ -143,7 +143,7 @@ class Naming(ImageTask):
 
 
 class Contrastive(nn.Module):
-    """A network without its head, and a projection that is thrown away after training."""
+    """A network without its head, and a projection that is dropped after training."""
 
     def __init__(self, network: Network, features: int = 64) -> None:
         super().__init__()

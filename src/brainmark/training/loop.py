@@ -38,7 +38,7 @@ Watcher = Callable[["TrainingRun"], None]
 
 @dataclass
 class TrainingRun:
-    """A training run: what it is, and how far it is.
+    """A training run: its recipe, and how far it has come.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ HEAD = 32  # width of an attention head
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What every training has.
+    """The fields that every recipe has.
 
     Attributes
     ----------

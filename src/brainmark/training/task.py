@@ -14,7 +14,7 @@ from brainmark.core.libraries import np
 
 
 class Task(ABC):
-    """A network, what it is trained on, and what for.
+    """A network, its training data, and its objective.
 
     Attributes
     ----------

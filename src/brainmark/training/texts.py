@@ -28,7 +28,7 @@ CORPORA: dict[str, Callable[[], list[str]]] = {
 
 @dataclass(frozen=True)
 class Paragraphs:
-    """Text to train on, and text to watch the training with."""
+    """Text to train on, and held-out text for the curves."""
 
     training: tuple[str, ...]
     held_out: tuple[str, ...]

@@ -148,7 +148,7 @@ def reading_ceiling(target: xr.DataArray, splits: int = 10) -> Comparison:
 
     Raises
     ------
-    InvalidMeasurement : fewer than two readers, or words that nobody of a half has read.
+    InvalidMeasurement : fewer than two readers, or words that no reader in a half has read.
     """
     if set(target.dims) != {"presentation", "subject"} or target.sizes["subject"] < 2:
         raise InvalidMeasurement(

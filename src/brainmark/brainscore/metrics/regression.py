@@ -77,7 +77,7 @@ class CrossValidated:
     mapping : how neuroids are predicted.
     stratify : coordinate whose labels every split holds in equal shares, of either side (a model need not repeat what
         the recording says of its stimuli); where neither has it, splits are made without (the published code then
-        stops, unless it is told not to stratify).
+        stops, unless stratification is switched off).
     splits, train_size, seed : of the random splits.
     reverse : predict model units from neuroids; the splits then follow the model's presentations.
     """

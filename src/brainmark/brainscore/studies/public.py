@@ -50,7 +50,7 @@ from brainmark.studies.geirhos2021 import OBJECTS
 
 
 class Collection(NamedTuple):
-    """What the data sets of a family have in common: `regions` are empty where people chose."""
+    """What the data sets of a family have in common; `regions` is empty for choices of people."""
 
     what: str
     cite: str

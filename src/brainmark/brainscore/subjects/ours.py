@@ -29,7 +29,7 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
     field = float(degrees if degrees is not None else getattr(subject, "degrees", 8.0))
 
     class Model(interface):
-        """One of our subjects; remembers what it was last asked, as their interface wants."""
+        """A Brainmark subject behind their interface, which keeps the last task as state."""
 
         identifier = subject.identifier
 
@@ -111,7 +111,7 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
     interface = brainscore("brainscore_language.artificial_subject").ArtificialSubject
 
     class Reader(interface):
-        """One of our subjects; remembers what it was last asked, as their interface wants."""
+        """A Brainmark subject behind their interface, which keeps the last task as state."""
 
         def __init__(self) -> None:
             self._behavior: NextWord | Read | None = None

@@ -66,7 +66,7 @@ class ArraySource(Recordings):
         return self._arrange(values, coords, path, problems)
 
     def describes(self, path: Path) -> Iterable[str]:
-        """Return the names of what is said to lie along the dimensions."""
+        """Return the names of the coordinates that the description states."""
         return self.coords
 
     def _arrange(self, values: np.ndarray, coords: dict[str, np.ndarray], path: Path, problems: Problems) -> Session:

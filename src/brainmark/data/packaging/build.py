@@ -186,7 +186,7 @@ def _read_recording(
 
 
 def _describe_all(session: Session, source: Recordings, problems: Problems) -> None:
-    """Add to the neuroids what is said of all of them, where the file says nothing."""
+    """Add the fields of the description to the neuroids, where the file does not state them."""
     neuroids = session.neuroids
     for column in ("region", "subject", "session"):
         said = getattr(source, column)

@@ -107,7 +107,7 @@ class StimulusPart(BaseModel):
 
 
 class Recordings(BaseModel):
-    """Files of measurements in one format, and what is said of all of them.
+    """Files of measurements in one format, and the fields that hold for all of them.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Recordings(BaseModel):
 
 
 class Description(BaseModel):
-    """The whole description. What is None has to be found in the files.
+    """A complete description. Fields that are None are read from the files.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class CannotPackage(BrainmarkError, ValueError):
-    """A data set that lacks something, or contradicts itself; the message lists all that was found.
+    """A data set that is incomplete or contradictory; the message lists all problems.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class CannotPackage(BrainmarkError, ValueError):
 
 
 class Unusable(DataError):
-    """A part that cannot be read further; what is wrong with it is among the problems."""
+    """A part that cannot be read further; the reason is among the problems."""
 
 
 class Problems:
-    """A list that is raised as one error; notes are what was decided and should be known."""
+    """A list of problems that is raised as one error, and notes on decisions that users should know."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -40,11 +40,11 @@ class Problems:
         self.notes: dict[str, None] = {}
 
     def add(self, problem: str) -> None:
-        """Keep a problem; the same one is kept once."""
+        """Add a problem; the same one is kept once."""
         self.found[problem] = None
 
     def fail(self, problem: str) -> NoReturn:
-        """Keep a problem, and give up what is read. Raises Unusable."""
+        """Add a problem, and stop reading this part. Raises Unusable."""
         self.add(problem)
         raise Unusable
 
@@ -59,7 +59,7 @@ class Problems:
             return None
 
     def note(self, text: str) -> None:
-        """Keep what was decided."""
+        """Add a note on a decision."""
         self.notes[text] = None
 
     def check(self) -> None:

@@ -108,8 +108,8 @@ def check_together(sessions: list[Session], problems: Problems) -> None:
 def name_neuroids(sessions: list[Session], across: str | None, problems: Problems) -> list[list[str]]:
     """Return the identifier of each neuroid of each session, unique over all unless it is the same neuron.
 
-    `across` is "same" or "different", as was said of neuroids that have one identifier in several files. What is needed
-    of subject and session precedes an identifier that is not unique without.
+    `across` is "same" or "different", as the description states for neuroids with the same identifier in several
+    files. Where an identifier alone is not unique, the subject, and the session if needed, precede it.
     """
     plain = [s.neuroids["neuroid_id"].astype(str).tolist() for s in sessions]
     subjects = [s.neuroids["subject"].astype(str).tolist() for s in sessions]

@@ -1,7 +1,7 @@
 """The stimuli of a lab: found on disk, decoded once, and identified by their content.
 
 An identifier that stands twice is one stimulus if its file (or text) is the same, and refused if it is not. Stimuli
-with other identifiers and the same file are kept apart unless `merge_same_files` is said: whether a picture that was
+with other identifiers and the same file are kept apart unless `merge_same_files` is set: whether a picture that was
 shown in two roles is one stimulus, the lab knows.
 """
 

@@ -56,7 +56,7 @@ def column_of(table: pd.DataFrame, name: str, where: object, problems: Problems,
 
 
 def columns_of(table: pd.DataFrame, names: Mapping[str, str], where: object, problems: Problems) -> list[pd.Series]:
-    """Return several columns, by the field of the description that names each; all that are missing are said."""
+    """Return several columns, by the field of the description that names each; all missing ones are reported."""
     found = [
         problems.attempt(column_of, table, name, where, problems, f'; say {field} = "..."')
         for field, name in names.items()

@@ -96,7 +96,7 @@ def pool_others(
 
     Raises
     ------
-    InvalidMeasurement : a single subject, who has nobody to agree with.
+    InvalidMeasurement : there is a single subject, and agreement needs two.
     """
     count = people.shape[-1]
     if count < 2:

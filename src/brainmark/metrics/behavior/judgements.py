@@ -28,7 +28,7 @@ def judgement_ceiling(method: Method = "pearson", halvings: int = 100, resamples
 
     People (or repetitions) are halved at random; r between the halves' means, averaged over halvings and corrected to
     the whole group (`spearman_brown`), is the reliability of the mean; the ceiling is its square root. Presentations
-    judged by nobody in one half do not count in that split. For ``spearman`` it rests on Pearson correlations of ranks.
+    without a judgement in one half do not count in that split. For ``spearman``, r is the correlation of ranks.
     """
     _check(method)
 

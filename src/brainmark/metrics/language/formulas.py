@@ -74,7 +74,7 @@ _TRUTH: dict[type[ast.AST], _Operation] = {ast.And: operator.and_, ast.Or: opera
 
 @dataclass(frozen=True)
 class Formula:
-    """A prediction that was read; called with surprisals it says for which items it holds.
+    """A parsed prediction; called with surprisals it returns for which items it holds.
 
     Attributes
     ----------

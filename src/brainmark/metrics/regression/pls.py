@@ -233,7 +233,7 @@ def _primal_products(
 
 
 class _Alive:
-    """Tells which folds of a batch still find a component, and scales those that do to unit length."""
+    """Tracks which folds of a batch still have a component, and scales these to unit length."""
 
     def __init__(self, components: int) -> None:
         self.used = components

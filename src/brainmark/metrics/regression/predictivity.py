@@ -189,7 +189,7 @@ def ols(
 
 
 def _undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
-    """Say how many neuroids have no r, and why: measured on too `few` presentations, or constant."""
+    """Return a note on how many neuroids have no r, and why: measured on too `few` presentations, or constant."""
     reasons = {"measured on too few presentations": few, "constant target or prediction": lost & ~few}
     for why, which in reasons.items():
         if which.any():

@@ -101,7 +101,7 @@ class Extractor:
         )
 
     def plan(self, media: Media, layers: Layers, *, probed: Probe | None = None, seed: int | None = None) -> Plan:
-        """Say what a call with the same arguments will do, and the memory that it will need at most.
+        """Return what a call with the same arguments will do, and the memory that it will need at most.
 
         Raises
         ------

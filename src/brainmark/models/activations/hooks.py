@@ -216,7 +216,7 @@ def attach_hooks(pairs: Sequence[tuple[nn.Module, Callable[..., Any]]]) -> Gener
 
 
 class Watch:
-    """Hands on what the wanted calls of layers put out in a pass, and ends the pass after the last of them.
+    """Passes on the outputs of wanted calls of layers, and ends the pass after the last of them.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ class Watch:
         self.begin(None)
 
     def begin(self, runs: Mapping[nn.Module, int] | None) -> None:
-        """Start a pass in which each layer runs so many times; None: nobody knows, so the pass goes to its end."""
+        """Start a pass in which each layer runs so many times; None: unknown, so the pass runs to its end."""
         self.runs, self.missing = runs, set(self.calls)
         self.counts: dict[nn.Module, int] = {}
 

@@ -147,7 +147,7 @@ class VOneBlock(nn.Module):
         self._seeds: tuple[int, ...] = ()
 
     def take_kernels(self, even: np.ndarray, odd: np.ndarray) -> np.ndarray:
-        """See through other kernels, such as published ones, and return the order in which cells then stand.
+        """Replace the kernels, such as by published ones, and return the new order of the cells.
 
         Parameters
         ----------

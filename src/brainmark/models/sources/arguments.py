@@ -52,6 +52,6 @@ def lacks_tokenizer(thing: object) -> str | None:
 
 
 def a_module_of(thing: object) -> str:
-    """Say how a module is made of a program that `torch.export` returned; of all else there is nothing to say."""
+    """Return a hint on how to make a module of a program of `torch.export`, or "" for other objects."""
     exported = type(thing).__name__ == "ExportedProgram"
     return "; torch.export.unflatten(program) makes one of it" if exported else ""

@@ -252,7 +252,7 @@ def checkpoint_at(path: Path, sha256: str = "") -> ImageCheckpoint | TextCheckpo
 
 @contextmanager
 def _report(what: str) -> Generator[None]:
-    """Turn whatever reading damaged files raises into a DataError that says what could not be done."""
+    """Turn any error of reading damaged files into a DataError that says what failed."""
     try:
         yield
     except Exception as error:

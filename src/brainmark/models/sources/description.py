@@ -140,11 +140,11 @@ class ModelDescription(BaseModel):
     begin: bool | None = None
 
     def fields(self, reads: bool) -> dict[str, Any]:
-        """Return what is said of a subject that reads, or that sees, as fields of its class.
+        """Return the description of a subject that reads, or sees, as fields of its class.
 
         Raises
         ------
-        InvalidModel : what is said is for networks of the other kind.
+        InvalidModel : a field is for networks of the other kind.
         """
         seeing, reading = ("degrees", "size", "mean", "std", "head", "pool"), ("window", "overlap", "begin", "layer")
         other = next((n for n in (seeing if reads else reading) if getattr(self, n) is not None), None)

@@ -134,7 +134,7 @@ class Function(NetworkSource):
 
 @functools.lru_cache(16)
 def _facts_of_made(module: str, name: str, function: Callable[[], Any]) -> dict[str, Any]:
-    """Return domain, field of view and regions of what a function makes; loading it tells why one fails.
+    """Return domain, field of view and regions of what a function makes; loading it shows why a function fails.
 
     A subject states its own: ``domain`` ("language"; without it "vision"), ``degrees``, ``regions``.
     """

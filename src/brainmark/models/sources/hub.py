@@ -231,7 +231,7 @@ def package_folder(package: str, extra: str) -> str:
 
 
 def _answer_with(network: nn.Module, answers: tuple[str, ...], skip: int = 0) -> nn.Module:
-    """Let a network of transformers answer with one tensor, the first of these fields that its record has."""
+    """Make a network of transformers return one tensor: the first of these fields that its output has."""
 
     def one_tensor(_: nn.Module, __: Any, record: Any) -> Any:
         for answer in answers:

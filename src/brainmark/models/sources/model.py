@@ -50,7 +50,7 @@ def factory(load: Callable[[Mapping[str, Any]], Subject], options: Mapping[str, 
 
 @dataclass(frozen=True)
 class DescribedModel:
-    """A network of a source, and a description.
+    """A network of a source, with its description.
 
     Attributes
     ----------

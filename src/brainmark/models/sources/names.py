@@ -83,7 +83,7 @@ def find_source(text: str, folder: Path = Path(), arguments: Mapping[str, Any] |
 
 
 def card_for(name: str, *, what: str, where: str, licence: str, **changes: Any) -> ModelCard:
-    """Return the card of a model that nobody registered: it says what is known, and how its layers were chosen."""
+    """Return the card of a model that is not registered: what is known of it, and how its layers were chosen."""
     key = re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
     title = what.replace("{", "(").replace("}", ")")
     fields: dict[str, Any] = {

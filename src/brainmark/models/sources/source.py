@@ -18,7 +18,7 @@ from brainmark.core.libraries import nn
 from brainmark.models.networks.seeds import draw_from
 
 USUAL: Mapping[str, Any] = {"weights": "published", "seed": 0}
-"""Options of a network that has trained weights, with what they are if nothing is said."""
+"""Options of a network that has trained weights, with their defaults."""
 UNTRAINED = "take the untrained network: NAME:random, or --random-weights"
 _hub_lock = threading.RLock()
 
@@ -93,7 +93,7 @@ class NetworkSource:
 
 
 class Maker:
-    """Makes a network that is slow to make once for two purposes: to know its digest, and to use it."""
+    """Makes a network once for two purposes: to compute its digest, and to use it."""
 
     def __init__(self, source: NetworkSource) -> None:
         self._source = source
@@ -101,7 +101,7 @@ class Maker:
         self._digest: list[str | None] = []
 
     def make(self, options: Mapping[str, Any]) -> Any:
-        """Return a new network with these options, or the one that `content` made and nobody has taken."""
+        """Return a new network with these options, or the one that `content` made if it was not used yet."""
         if self._waiting and {**self._source.options, **options} == dict(self._source.options):
             return self._waiting.pop()
         return self._source.make(options)

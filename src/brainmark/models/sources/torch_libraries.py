@@ -75,7 +75,7 @@ def transformers() -> ModuleType:
 
 
 def with_torchvision(call: Callable[[], T]) -> T:
-    """Call what imports torchvision by itself, such as a module of somebody; again, if it failed as said there."""
+    """Call a function that imports torchvision itself; call it again after the failure described in `torchvision`."""
     try:
         return call()
     except Exception as error:

@@ -22,7 +22,7 @@ HALF_BITS = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Observer:
-    """What behaviour is read from.
+    """The base of subjects that answer behavioural questions from activations.
 
     Attributes
     ----------

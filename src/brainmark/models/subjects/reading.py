@@ -69,7 +69,7 @@ def batches(plan: Sequence[Window], budget: int) -> list[list[Window]]:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """What some consecutive tokens of one sequence led to.
+    """The activations of some consecutive tokens of one sequence.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around a text in each pass: tokens of the beginning and of the end, and the one that masks."""
+    """The special tokens of a pass: those of the beginning and of the end, and the mask token."""
 
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
@@ -240,7 +240,7 @@ class _Heads:
 
 @dataclass(frozen=True, eq=False)
 class TextReader:
-    """A network with its tokenizer; it knows no experiment.
+    """A network with its tokenizer, independent of experiments.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ Pool = Literal["last", "mean", "all", "first"]
 
 @dataclass(frozen=True)
 class Steps:
-    """When a layer that runs several times in one pass stands for: its commitment to time.
+    """The times (ms) that the calls of a layer stand for, if it runs several times in one pass.
 
     Call k of the layer (k = 0 ... count - 1) stands for start + k step to start + (k + 1) step.
 
@@ -78,7 +78,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Head:
-    """The layer whose output is one number (logit) for each class, and what the classes are called.
+    """The layer whose output is one number (logit) for each class, and the names of the classes.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ _SAME = 1e-4  # of the largest logit: what two orders of summation may differ by
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """What some tokens of a batch led to.
+    """The outputs for some tokens of a batch.
 
     Attributes
     ----------
@@ -220,7 +220,7 @@ class TransformersNetwork:
         return found
 
     def _check_head(self) -> None:
-        """See whether the head on its input is what the model answers; and whether it answers by its head at all."""
+        """Check whether the head, applied to its input, gives the answer of the model."""
         if self._head is None:
             return
         ids = self._some[:, :3]

@@ -71,7 +71,7 @@ class WordSubject:
     ----------
     identifier : name.
     features : see `Features`; what it records, for every region.
-    units : what its units stand for; none: nobody has named them.
+    units : names of its units; none: they have no names.
     bits : see `Bits`; None: it predicts nothing.
     best : the most probable next word after the words of a text; None: it predicts none.
     digest : of what it learnt from; called when it has learnt.
