@@ -66,69 +66,73 @@ def linear_ckas(
         x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
     sides = x, y
     kernel = cache(lambda side: gram(sides[side]))
-    lengths = cache(lambda side, k: _lengths(sides[side], subsets[k]))
+    pairs = [(0, 1), (0, 0)] if y is x else [(0, 1), (0, 0), (1, 1)]
+    whole = {pair: _product_if_smaller(*(sides[side] for side in pair)) for pair in pairs}
+    found: list[float] = []
+    for rows in subsets:
+        size = x.shape[0] if rows is None else len(rows)
+        mean = cache(lambda side, rows=rows: _mean_of(sides[side], rows))
+        lengths = cache(lambda side, rows=rows, mean=mean: _lengths(sides[side], rows, mean(side)))
+        part = cache(lambda side, rows=rows: _part_of_kernel(kernel(side), rows, hollow=unbiased))
 
-    def criteria(one: int, other: int) -> list[float]:
-        """Return HSIC of two sides for each subset, in whichever space is smaller."""
-        p, q, count = sides[one].shape[1], sides[other].shape[1], sides[one].shape[0]
-        by_neuroids = p * q <= count * (p + q) / 2
-        whole = cross(sides[one], sides[other]) if by_neuroids else None
-        found: list[float] = []
-        for k, rows in enumerate(subsets):
-            size = count if rows is None else len(rows)
-            if whole is not None:
-                squares = _squares_of_neuroids(sides[one], sides[other], whole, rows)
+        def criterion(pair: tuple[int, int], size: int, rows: Any, mean: Any, lengths: Any, part: Any) -> float:
+            """HSIC of two sides, in whichever space is smaller."""
+            product = whole[pair]
+            if product is None:
+                squares = _sum(xp, part(pair[0]) * part(pair[1]))
             else:
-                parts = [_part_of_kernel(kernel(side), rows, hollow=unbiased) for side in {one, other}]
-                squares = _sum(xp, parts[0] * parts[-1])
-            if unbiased:
-                # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
-                a, b = lengths(one, k), lengths(other, k)
-                both = float(a @ b)
-                squares -= both if by_neuroids else 0
-                found.append(_song(size, squares, both, -float(a.sum()), -float(b.sum())))
-            else:
-                found.append(squares / size**2)
-        return found
+                means = mean(pair[0]), mean(pair[1])
+                squares = _squares_of_neuroids(sides[pair[0]], sides[pair[1]], product, rows, means)
+            if not unbiased:
+                return squares / size**2
+            # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
+            a, b = lengths(pair[0]), lengths(pair[1])
+            both = float(a @ b)
+            return _song(size, squares - (0 if product is None else both), both, -float(a.sum()), -float(b.sum()))
 
-    cross_x_y, own_x = criteria(0, 1), criteria(0, 0)
-    own_y = own_x if y is x else criteria(1, 1)
-    return [
-        value / (a * b) ** 0.5 if a > 0 and b > 0 else float("nan")
-        for value, a, b in zip(cross_x_y, own_x, own_y, strict=True)
-    ]
+        values = [criterion(pair, size, rows, mean, lengths, part) for pair in pairs]
+        value, own_x, own_y = values[0], values[1], values[-1]
+        found.append(value / (own_x * own_y) ** 0.5 if own_x > 0 and own_y > 0 else float("nan"))
+    return found
+
+
+def _product_if_smaller(x: Float[Array, "stimulus neuroid"], y: Float[Array, "stimulus _"]) -> Any:
+    """Return X'Y where it takes less work than the two kernels over stimuli; None where it does not."""
+    p, q, count = x.shape[1], y.shape[1], x.shape[0]
+    return cross(x, y) if p * q <= count * (p + q) / 2 else None
 
 
 def _uneven(x: Float[Array, "stimulus neuroid"]) -> bool:
     """Return whether a few stimuli outweigh the others, so that sums without these few are small differences."""
-    lengths = _lengths(x, None)
+    lengths = _lengths(x, None, None)
     return float(lengths.sum()) ** 2 < _EVEN * float(lengths @ lengths)
 
 
-def _mean_of(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"]) -> Float[Array, " neuroid"]:
-    """Return the mean pattern of a subset of centred patterns, from those left out: all together have the mean zero."""
+def _mean_of(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"] | None) -> Any:
+    """Return the mean of a subset of centred patterns, from those left out: the mean of all is zero. None for all."""
+    if rows is None:
+        return None
     xp = array_namespace(x)
     return -xp.sum(x[_others(rows, x.shape[0])], axis=0, dtype=xp.float64) / len(rows)
 
 
-def _lengths(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"] | None) -> Float[Array, " row"]:
-    """Return the squared distances of stimuli from their mean, float64."""
+def _lengths(x: Any, rows: Integer[np.ndarray, " row"] | None, mean: Any) -> Float[Array, " row"]:
+    """Return the squared distances of the stimuli of a subset from their mean, float64."""
     xp = array_namespace(x)
     lengths = xp.astype(xp.vecdot(x, x), xp.float64)
     if rows is None:
         return lengths
-    mean = _mean_of(x, rows)
     return lengths[rows] - 2 * xp.astype(x @ xp.astype(mean, x.dtype), xp.float64)[rows] + mean @ mean
 
 
-def _squares_of_neuroids(x: Any, y: Any, whole: Any, rows: Integer[np.ndarray, " row"] | None) -> float:
-    """Return the sum of squares of X'Y after centring; of a subset, all less that of those left out."""
+def _squares_of_neuroids(x: Any, y: Any, whole: Any, rows: Integer[np.ndarray, " row"] | None, means: Any) -> float:
+    """Return the sum of squares of X'Y after centring; of a subset, from the product of all less those left out."""
     total = sum_of_squares(whole)
     if rows is None:
         return total
     xp, left = array_namespace(x), _others(rows, x.shape[0])
-    means = _mean_of(x, rows), _mean_of(y, rows)
-    part = whole - cross(x[left], y[left])
+    others = x[left]
+    part = whole - cross(others, others if y is x else y[left])
     part -= xp.astype(len(rows) * means[0], part.dtype)[:, None] * xp.astype(means[1], part.dtype)
     found = sum_of_squares(part)
     if found > total / 4:  # otherwise most of it is taken off, and digits with it
@@ -152,7 +156,9 @@ def _part_of_kernel(kernel: Any, rows: Integer[np.ndarray, " row"] | None, hollo
 
 def _others(rows: Integer[np.ndarray, " row"], count: int) -> Integer[np.ndarray, " rest"]:
     """Return the stimuli that do not belong to a subset."""
-    return np.setdiff1d(np.arange(count), rows)
+    rest = np.ones(count, bool)
+    rest[rows] = False
+    return np.flatnonzero(rest)
 
 
 def _song(count: int, product: float, rows: float, total_k: float, total_m: float) -> float:
