@@ -2,8 +2,8 @@
 
 An item is one sentence frame in several conditions; formulas state what a reader with the grammar of English finds
 less expected, see `brainmark.metrics.language.formulas`. There are no measurements of people. Formulas are about sums
-of surprisals over regions. A model without expectations fulfils some of them by chance: see the control, in which surprisals are
-exchanged between regions.
+of surprisals over regions. A model without expectations fulfils some of them by chance: see the control, in which
+surprisals are exchanged between regions.
 
 The two predictions of ``fgd_hierarchy`` exclude each other: with a gap in subject position, the surprisal of region 6
 is to be less in one condition than in another, and to be equal. The score of the suite cannot exceed a half.
