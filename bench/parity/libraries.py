@@ -23,15 +23,15 @@ PARTS = ("with_geometry", "with_regressions", "with_rsatoolbox", "with_statistic
 
 PAGE = """# Agreement with the field's libraries
 
-What `brainmark.metrics` computes next to what other libraries compute from the same numbers. The page is written by
+This page compares the values of `brainmark.metrics` with those of other libraries on the same numbers. It is written by
 `bench/parity/libraries.py`; [](parity.md) does the same for the packages of Brain-Score.
 
 - {versions}
 
-{agree} of {count} comparisons agree, {cases} cases in all. Each row is the case of several (shapes, penalties, kinds of
-data) in which the two sides differ most: the number of theirs and of ours where they do, and that difference as a share
-of the largest number of the case. What is allowed is rounding, or where an iteration of theirs stops. Numbers in the
-last column say which conventions differ, and how the two were brought together.
+{agree} of {count} comparisons agree, {cases} cases in all. Each row summarises several cases (shapes, penalties, kinds
+of data) by the one in which the two sides differ most: both values where they differ most, and their difference as a share
+of the largest number of the case. The allowed difference covers rounding, or the tolerance of an iteration in the library.
+Numbers in the last column refer to notes on conventions that differ, and how they were matched.
 
 | library | function there | here | cases | value there | value here | difference | allowed | note |
 |---|---|---|---|---|---|---|---|---|

@@ -115,10 +115,10 @@ def row(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 
 PAGE = """# Parity with Brain-Score
 
-`brainmark.brainscore.metrics` next to the metric objects of the two published packages, on synthetic recordings and
-behaviour. The page is written by `bench/parity/run.py`, which describes the cases; what the published metrics are known
-to get wrong is listed in the documentation of {{py:mod}}`brainmark.brainscore.metrics`. [](libraries.md) compares the
-other metrics.
+This page compares `brainmark.brainscore.metrics` with the metric objects of the two published packages, on synthetic
+recordings and behaviour. It is written by `bench/parity/run.py`, which describes the cases; known errors of the published
+metrics are listed in the documentation of {{py:mod}}`brainmark.brainscore.metrics`. [](libraries.md) compares the other
+metrics.
 
 - {versions}
 

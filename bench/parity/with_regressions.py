@@ -221,7 +221,7 @@ def explained(random: Random, n: int, q: int) -> Both:
 
 
 @versus(
-    "scikit-learn", "LogisticRegression", "models.logistic.probabilities",
+    "scikit-learn", "LogisticRegression", "readouts.logistic.probabilities",
     [(*s, k, c) for s in ((80, 10), (60, 300)) for k in (2, 5) for c in (1e-3, 1.0)], 1e-6,
     "probabilities of 20 other stimuli, features standardised on both sides",
 )  # fmt: skip

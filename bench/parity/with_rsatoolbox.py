@@ -187,7 +187,7 @@ for method, how in COMPARISONS.items():
     @versus(
         "rsatoolbox",
         f"boot_noise_ceiling {method}",
-        f"similarity.nili_bounds {how}",
+        f"rsa.nili_bounds {how}",
         ((4, 12), (12, 24)),
         1e-10,
         "subjects are averaged there after ranking, here with `pool='ranks'`"

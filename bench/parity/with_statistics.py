@@ -44,7 +44,7 @@ def ranks(random: Random, n: int, kind: str) -> Both:
 
 for name, ours in (("fdr_bh", false_discovery_rate), ("fdr_by", false_discovery_rate), ("holm", holm)):
     dependent = {"dependent": True} if name == "fdr_by" else {}
-    label = "statistics.holm" if name == "holm" else "statistics.false_discovery_rate"
+    label = "inference.holm" if name == "holm" else "inference.false_discovery_rate"
 
     @versus("statsmodels", f"multipletests {name}", label, ((5,), (40,), (1000,)), 1e-12, "adjusted p")
     def adjusted(random: Random, n: int, name: str = name, ours: Any = ours, dependent: Any = dependent) -> Both:
@@ -183,7 +183,7 @@ def kuiper(random: Random, units: int, cells: int, bins: int) -> Both:
 
 
 @versus(
-    "astropy", "circvar", "tuning.circular_variance", ((8, 5), (36, 40)), 1e-12, "of doubled angles, rates as weights"
+    "astropy", "circvar", "gratings.circular_variance", ((8, 5), (36, 40)), 1e-12, "of doubled angles, rates as weights"
 )
 def circular(random: Random, orientations: int, neuroids: int) -> Both:
     angles = np.arange(orientations) * 180 / orientations

@@ -125,7 +125,7 @@ def _check_plugins() -> Iterator[Finding]:
     counts = ", ".join(f"{len(r)} {plural(r.kind, len(r))}" for r in REGISTRIES.values())
     yield Finding("registered", "fine", counts)
     for point, reason in registry.broken_plugins.items():
-        yield Finding("plug-in", "broken", f"{point}: {reason}", "mend or uninstall that package")
+        yield Finding("plug-in", "broken", f"{point}: {reason}", "repair or uninstall that package")
 
 
 def _check_data() -> Iterator[Finding]:
@@ -136,5 +136,5 @@ def _check_data() -> Iterator[Finding]:
         return
     names = ", ".join(missing) if len(missing) <= NAMED else f"{', '.join(missing[:NAMED])}, ..."
     fact = f"{len(missing)} of {len(rows)} data sets are neither cached nor mirrored: {names}"
-    mend = "brainmark fetch NAME, or set BRAINMARK_MIRROR; 'brainmark fetch --list' says all"
+    mend = "brainmark fetch NAME, or set BRAINMARK_MIRROR; 'brainmark fetch --list' shows all"
     yield Finding("data", "note", fact, mend)

@@ -245,7 +245,7 @@ def test_a_field_that_is_missing_may_be_said(lab: Any, session: Recorded) -> Non
 
 def test_what_is_said_against_the_file_is_refused(lab: Any, session: Recorded) -> None:
     session.write(lab.folder / "a.nwb")
-    one(lab.refused({**SOURCE, "region": "IT"}), "region = 'IT' is said of all, but the file says ['V4']")
+    one(lab.refused({**SOURCE, "region": "IT"}), "region = 'IT' in the description, but the file says ['V4']")
 
 
 def test_windows_are_needed_and_in_ms(lab: Any, session: Recorded) -> None:

@@ -286,7 +286,7 @@ def _say_what_was_tried(url: str, size: int | None, tried: Sequence[tuple[str, s
     wrong = [place for place, reason in tried if "wrong content" in reason and place.startswith(("mirror", "cache"))]
     mend = f"Replace or remove the copy with other content ({wrong[0]}); otherwise connect" if wrong else "Connect"
     refused = any(reason.startswith(("HTTP 401", "HTTP 403")) for _, reason in tried)
-    login = "; if its host wants credentials, download it with yours into such a folder" if refused else ""
+    login = "; if its host requires credentials, download it with yours into such a folder" if refused else ""
     return (
         f"cannot get {_name(url, size)}; tried:{list_failures(tried)}\n"
         f"{mend} to the network, or set {MIRROR} to a folder or base URL that holds {place}{login}"

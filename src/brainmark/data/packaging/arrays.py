@@ -104,7 +104,7 @@ class ArraySource(Recordings):
         names = as_names(read_array(self.coords["stimulus_id"], path, base, problems).ravel())
         if values is None:
             raise Unusable
-        axis = 0  # of subjects: as it is said, else the one whose size is not that of the other two
+        axis = 0  # of subjects: as the description states, else the one whose size differs from the other two
         if "subject" in self.dims:
             axis = self.dims.index("subject")
         elif values.ndim == 3 and values.shape[0] == values.shape[1] != values.shape[2]:
