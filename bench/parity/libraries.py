@@ -29,9 +29,9 @@ This page compares the values of `brainmark.metrics` with those of other librari
 - {versions}
 
 {agree} of {count} comparisons agree, {cases} cases in all. Each row summarises several cases (shapes, penalties, kinds
-of data) by the one in which the two sides differ most: both values where they differ most, and their difference as a share
-of the largest number of the case. The allowed difference covers rounding, or the tolerance of an iteration in the library.
-Numbers in the last column refer to notes on conventions that differ, and how they were matched.
+of data) by the one in which the two sides differ most: both values where they differ most, and their difference as a
+share of the largest number of the case. The allowed difference covers rounding, or the tolerance of an iteration in the
+library. Numbers in the last column refer to notes on conventions that differ, and how they were matched.
 
 | library | function there | here | cases | value there | value here | difference | allowed | note |
 |---|---|---|---|---|---|---|---|---|

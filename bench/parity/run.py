@@ -116,15 +116,15 @@ def row(case: Case, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 PAGE = """# Parity with Brain-Score
 
 This page compares `brainmark.brainscore.metrics` with the metric objects of the two published packages, on synthetic
-recordings and behaviour. It is written by `bench/parity/run.py`, which describes the cases; known errors of the published
-metrics are listed in the documentation of {{py:mod}}`brainmark.brainscore.metrics`. [](libraries.md) compares the other
-metrics.
+recordings and behaviour. It is written by `bench/parity/run.py`, which describes the cases; known errors of the
+published metrics are listed in the documentation of {{py:mod}}`brainmark.brainscore.metrics`. [](libraries.md) compares
+the other metrics.
 
 - {versions}
 
 {agree} of the {compared} cases that both sides compute agree within what is allowed: a difference of 1e-4 for metrics
-that fit a regression, of 1e-6 for the others. {refused} cases hold data that must be refused (missing values, stimuli
-that stand twice), and are. Shapes read: presentations x model units - neuroids; for behaviour see
+that fit a regression, of 1e-6 for the others. {refused} cases have data that must be refused (missing values, stimuli
+that occur twice), and are refused here. Shapes are presentations x model units - neuroids; for behaviour see
 `bench/parity/cases.py`. Unbiased CKA as published rounds by 1e-6 in float32; it is given the same numbers in float64.
 {differing}{missing}
 
