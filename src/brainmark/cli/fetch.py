@@ -24,7 +24,7 @@ COLOURS = {"missing": "red", "damaged": "red", "mirror?": "yellow"}  # of states
 
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(help="Datasets or benchmarks.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Say what is cached, mirrored or missing.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show which files are cached, mirrored or missing.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Download registered data into the cache, with progress and licence.

@@ -42,16 +42,17 @@ def layers(
         list[str] | None, typer.Option("--region", "-r", help="Only this region; may be given several times.")
     ] = None,
     benchmark: Annotated[
-        list[str] | None, typer.Option("--benchmark", "-b", help="What chooses, instead of the public recordings.")
+        list[str] | None,
+        typer.Option("--benchmark", "-b", help="Benchmark that chooses, instead of the public recordings."),
     ] = None,
     held_out: Annotated[
-        str | None, typer.Option(help="What tells how good the choice is; without it, stimuli are parted.")
+        str | None, typer.Option(help="Benchmark that scores the choice; without it, stimuli are split.")
     ] = None,
     layer: Annotated[
         list[str] | None, typer.Option("--layer", "-l", help="Only this candidate; may be given several times.")
     ] = None,
-    share: Annotated[float, typer.Option(help="Share of the stimuli that choose, where they are parted.")] = 0.5,
-    seed: Annotated[int, typer.Option(help="Of the parting.")] = 0,
+    share: Annotated[float, typer.Option(help="Share of the stimuli that choose, if they are split.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
     figure: Annotated[Path | None, typer.Option(help="Draw the map of layers: a .png, .svg, .pdf or .html.")] = None,
     toml: Annotated[Path | None, typer.Option(help="Write the choice as a model of a models.toml.")] = None,
     as_json: JsonFlag = False,

@@ -30,24 +30,24 @@ def package(
         list[Path] | None, typer.Argument(metavar="[TOML|FILES]...", help="A description, or files of data.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The folder to write; left out, ./IDENTIFIER.")
+        Path | None, typer.Option("--out", "-o", help="The folder to write; by default ./IDENTIFIER.")
     ] = None,
     identifier: Annotated[str | None, typer.Option(help="Author and year, e.g. Lovelace2026.")] = None,
-    summary: Annotated[str | None, typer.Option(help="One sentence.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Under which others may use the data.")] = None,
-    cite: Annotated[str | None, typer.Option(help="BibTeX, or a file that holds it.")] = None,
+    summary: Annotated[str | None, typer.Option(help="One sentence on what was measured, in whom.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence under which others may use the data.")] = None,
+    cite: Annotated[str | None, typer.Option(help="BibTeX entry, or a file with it.")] = None,
     species: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
     degrees: Annotated[str | None, typer.Option(help="Width of the images in degrees, or unknown.")] = None,
-    duration: Annotated[str | None, typer.Option(help="Of a presentation in ms, or unknown.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Duration of a presentation in ms, or unknown.")] = None,
     stimuli: Annotated[Path | None, typer.Option(help="Folder of images, table (CSV) or archive (ZIP).")] = None,
-    region: Annotated[str | None, typer.Option(help="Of all neuroids.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Whose neuroids these are.")] = None,
-    units: Annotated[str | None, typer.Option(help="Of the values, e.g. spikes/s.")] = None,
+    region: Annotated[str | None, typer.Option(help="Region of all neuroids.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Subject in whom all neuroids were recorded.")] = None,
+    units: Annotated[str | None, typer.Option(help="Units of the values, e.g. spikes/s.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Any other field, e.g. recording.neuroids='unit_*'.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="A package that is there already gives way.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing package.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what is missing.")] = False,
     template: Annotated[
         str | None, typer.Option(help="Print a description: table, arrays, nwb, bids, choices.")
     ] = None,

@@ -25,27 +25,30 @@ from brainmark.core.libraries import pd
 
 
 def relate(
-    models: Annotated[list[str] | None, typer.Argument(help="Models to score; left out: those of --table.")] = None,
+    models: Annotated[list[str] | None, typer.Argument(help="Models to score; by default those of --table.")] = None,
     benchmark: Annotated[
-        list[str] | None, typer.Option("--benchmark", "-b", help="What is related: benchmarks, or columns of --table.")
+        list[str] | None, typer.Option("--benchmark", "-b", help="Scores to relate: benchmarks, or columns of --table.")
     ] = None,
     to: Annotated[
         list[str] | None,
-        typer.Option("--with", help="To what: a benchmark, BENCHMARK:DETAIL of its scores, or a column of --table."),
+        typer.Option(
+            "--with",
+            help="Relate to a benchmark, BENCHMARK:DETAIL of its scores, or a column of --table.",
+        ),
     ] = None,
     table: Annotated[
-        Path | None, typer.Option(help="Take scores from a file: CSV, or what 'score --json' printed.")
+        Path | None, typer.Option(help="Read scores from a file: CSV, or the output of 'score --json'.")
     ] = None,
     tasks: Annotated[
         Path | None, typer.Option(help="Scores on tasks (CSV: model, task, category, score) to relate to instead.")
     ] = None,
     by_family: Annotated[
-        bool, typer.Option("--by-family", help="Families of models go together: draw and test them as a whole.")
+        bool, typer.Option("--by-family", help="Draw and test families of models as a whole.")
     ] = False,
-    method: Annotated[str, typer.Option(help="pearson, or spearman for ranks.")] = "pearson",
-    correction: Annotated[str, typer.Option(help="Of p over all relations: fdr or holm.")] = "fdr",
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
-    figure: Annotated[Path | None, typer.Option(help="Draw them: a .png, .svg, .pdf or .html.")] = None,
+    method: Annotated[str, typer.Option(help="Correlation: pearson, or spearman (of ranks).")] = "pearson",
+    correction: Annotated[str, typer.Option(help="Correction of p over all relations: fdr or holm.")] = "fdr",
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Draw the relations: a .png, .svg, .pdf or .html.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write all points to a CSV file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -49,28 +49,29 @@ def score(
         ),
     ],
     split: Annotated[
-        str | None, typer.Option(help="public or private: of nodes, only the benchmarks of this split.")
+        str | None, typer.Option(help="public or private: use only the benchmarks of this split below a node.")
     ] = None,
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     table: Annotated[
         Path | None, typer.Option(help="Also write one table of all, with means at nodes: a .md or .csv file.")
     ] = None,
-    cache: Annotated[bool, typer.Option(help="Use and remember finished scores.")] = True,
+    cache: Annotated[bool, typer.Option(help="Use and keep finished scores.")] = True,
     finished: Annotated[
-        bool, typer.Option("--finished", help="Only show the scores that are remembered; compute nothing.")
+        bool, typer.Option("--finished", help="Only show the scores that were kept; compute nothing.")
     ] = False,
     layers: Annotated[
-        str, typer.Option(help="committed: those of the models; chosen: those that 'brainmark layers' chose.")
+        str,
+        typer.Option(help="committed: the layers of the models; chosen: those of 'brainmark layers'."),
     ] = "committed",
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Score the untrained twins of the models (NAME:random).")
     ] = False,
     models_file: Annotated[
-        Path | None, typer.Option(help="A TOML file that describes models; they go by their names in it.")
+        Path | None, typer.Option(help="A TOML file that describes models, which can then be named without the file.")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say before each run of a network how much memory it will need.")
+        bool, typer.Option("--verbose", "-v", help="Print before each run of a network how much memory it will need.")
     ] = False,
 ) -> None:
     """Score models on benchmarks.

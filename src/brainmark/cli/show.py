@@ -40,7 +40,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A model, benchmark, dataset or metric, a node of the tree, or a path.")],
     as_json: JsonFlag = False,
     html: Annotated[
-        Path | None, typer.Option(help="Of a benchmark, also write a page with stimuli and the ceiling's spread.")
+        Path | None, typer.Option(help="Also write a page of a benchmark, with stimuli and the spread of the ceiling.")
     ] = None,
 ) -> None:
     """Show what is known of a name: its card, and for data at hand what was measured and its ceiling.

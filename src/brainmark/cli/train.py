@@ -22,17 +22,17 @@ if TYPE_CHECKING:  # it loads torch
 
 
 def train(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe by name; left out, they are listed.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over images or text, if not the recipe's.")] = None,
-    layers: Annotated[int | None, typer.Option(help="Of a language model, if not the recipe's.")] = None,
+    recipe: Annotated[str | None, typer.Argument(help="A recipe by name; without it, all are listed.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over images or text, instead of the recipe's.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Layers of a language model, instead of the recipe's.")] = None,
     width: Annotated[int | None, typer.Option(help="Units of each layer, a multiple of 32.")] = None,
     text: Annotated[
         list[str] | None, typer.Option(help="A text file, or books, wikitext or brown; may be given several times.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, order and variants.")] = 0,
-    threads: Annotated[int, typer.Option(help="Of the arithmetic; other numbers change the last bits.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and variants.")] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of the arithmetic; other numbers change the last bits.")] = 2,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the run; left out, runs/RECIPE-seedSEED.")
+        Path | None, typer.Option("--out", help="Folder of the run; by default runs/RECIPE-seedSEED.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -89,7 +89,7 @@ def test_time_bins(lab: Any) -> None:
         "coords": {"stimulus_id": "ids"},
         **SAID,
     }
-    one(lab.refused(source), "when each of 4 time bins is")
+    one(lab.refused(source), "the times of 4 time bins are missing")
     one(lab.refused({**source, "time_bins": [[0, 10]]}), "1 time_bins are named, 4 are in the array")
     bins = [[0, 10], [10, 20], [20, 40], [40, 80]]
     made = lab.prepared({**source, "time_bins": bins}).measurement
@@ -106,7 +106,7 @@ def test_time_bins(lab: Any) -> None:
         ({"dims": []}, "what lies along each dimension is missing"),
         ({"dims": ["presentation", "neuron", "repetition"]}, "dims has 'neuron'"),
         ({"dims": ["presentation", "neuroid"]}, "expected numbers along presentation, neuroid"),
-        ({"coords": {}}, "which stimulus each presentation is, is missing"),
+        ({"coords": {}}, "the stimulus of each presentation is missing"),
         ({"coords": {"stimulus_id": "few"}}, "11 values of stimulus_id for 12 presentations"),
         ({"coords": {"stimulus_id": "ids", "region": "few"}}, "11 values of region for 3 neuroids"),
         ({"values": "ids"}, "expected numbers"),

@@ -304,7 +304,7 @@ def test_rates_that_no_cell_fires_at_are_noted(
     rates = ["u0", "u1", "u2", "u3"]
     lab.table("rates.csv", table.assign(**{n: table[n].abs() * factor for n in rates}))
     made = lab.prepared({**wide, "units": units})
-    assert any("more than cells fire; say the units" in note for note in made.notes) == noted
+    assert any("more than neurons fire; state the right units" in note for note in made.notes) == noted
 
 
 def test_a_neuroid_without_values_is_left_out_and_noted(lab: Any, wide: dict[str, Any]) -> None:

@@ -53,9 +53,7 @@ class ArraySource(Recordings):
             if (array := problems.attempt(read_array, where, path, base, problems)) is not None
         }
         if "stimulus_id" not in self.coords:
-            problems.add(
-                f'{path}: which stimulus each presentation is, is missing; say coords.stimulus_id = "FILE#NAME"'
-            )
+            problems.add(f'{path}: the stimulus of each presentation is missing; say coords.stimulus_id = "FILE#NAME"')
         whole = len(coords) == len(self.coords) and {"presentation", "neuroid"} <= set(self.dims) <= set(DIMS)
         if values is None or not whole or "stimulus_id" not in coords:
             raise Unusable
@@ -81,7 +79,7 @@ class ArraySource(Recordings):
         neuroids = _list_neuroids(coords, sizes["neuroid"], path, problems)
         bins = sizes.get("time_bin")
         if bins is not None and not self.time_bins:
-            problems.fail(f"{path}: when each of {bins} time bins is, is missing; say time_bins = [[0, 10], ...] (ms)")
+            problems.fail(f"{path}: the times of {bins} time bins are missing; say time_bins = [[0, 10], ...] (ms)")
         if self.time_bins and len(self.time_bins) != bins:
             problems.fail(f"{path}: {len(self.time_bins)} time_bins are named, {bins or 'no'} are in the array")
         if len(ids) != sizes["presentation"]:

@@ -222,7 +222,7 @@ def _leave_empty_out(measurement: xr.DataArray, problems: Problems) -> xr.DataAr
             measurement = measurement.isel({dim: ~empty})
     most = float(measurement.max()) * PER_SECOND.get(str(measurement.attrs.get("units")), 0)
     if most > FASTEST:
-        problems.note(f"values reach {most:g} spikes/s, more than cells fire; say the units that they have")
+        problems.note(f"values reach {most:g} spikes/s, more than neurons fire; state the right units")
     return measurement
 
 

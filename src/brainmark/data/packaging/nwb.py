@@ -46,7 +46,7 @@ class NwbSource(Recordings):
         shown = problems.attempt(self._read_presentations, file, path, problems)
         units = problems.attempt(self._read_units, file, path, problems)
         if not self.windows:
-            problems.add(f"{path}: in which time after onset spikes count is missing; say windows = [[70, 170]] (ms)")
+            problems.add(f"{path}: the windows in which spikes are counted are missing; say windows = [[70, 170]] (ms)")
         if shown is None or units is None or not self.windows:
             raise Unusable
         ids, onsets = shown
