@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from importlib import metadata
@@ -11,6 +12,7 @@ from packaging.requirements import Requirement
 
 from brainmark.core import MissingDependency
 from brainmark.core.errors import EXTRAS_WITH, say_what_to_install
+from brainmark.core.libraries import np
 
 WITHOUT_TORCH = """
 import sys
@@ -51,6 +53,10 @@ def test_who_needs_a_library_is_named_by_the_block_that_knows():
     inner, outer = say_what_to_install(), say_what_to_install("model 'x'")
     with pytest.raises(MissingDependency, match="model 'x' needs torch; "), outer, inner:
         raise ModuleNotFoundError("absent", name="torch")
+
+
+def test_a_library_can_be_copied():
+    assert copy.copy(np).mean([1.0, 3.0]) == 2.0
 
 
 @pytest.mark.parametrize("name", ["somebodys_library", "torch.no_such_part", None])

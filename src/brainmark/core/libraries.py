@@ -28,6 +28,8 @@ class _Library:
         self._module: Any = None
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute in ("_name", "_module"):  # of a copy, before it has them
+            raise AttributeError(attribute)
         if _declaring:  # ``from scipy import linalg`` below
             return _Library(f"{self._name}.{attribute}")
         if self._module is None:
