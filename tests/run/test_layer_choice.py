@@ -86,7 +86,7 @@ def test_the_layer_that_the_neurons_read_is_chosen():
     assert choice.chosen.value == max(v for v in values.values() if v is not None)
     assert choice.committed is not None
     assert choice.value > 0.3 > 0.2 > choice.committed
-    assert choice.split == "30 of 60 stimuli choose, 30 tell (seed 0)"
+    assert choice.split == "30 of 60 stimuli choose, 30 test (seed 0)"
     assert (choice.region, choice.model) == ("V4", "stack")
 
 

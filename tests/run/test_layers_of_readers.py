@@ -129,13 +129,13 @@ def test_the_texts_that_tell_are_not_those_that_choose(reader: LanguageSubject, 
     assert len(choosing) == 8 * 12  # whole stories, as many as come nearest to the share
     assert all(choosing.count(s) == 12 for s in set(choosing))
     assert set(choosing) != set(range(8))  # drawn, not the first
-    assert choice.split == "96 of 240 stimuli choose, 144 tell (seed 3)"
+    assert choice.split == "96 of 240 stimuli choose, 144 test (seed 3)"
     assert choice.chosen.layer == READ
 
 
 def test_the_only_text_is_cut_in_two(reader: LanguageSubject):
     choice = choose_layers(reader, stories(reader, count=200, per_text=200), layers=[READ], share=0.5)
-    assert choice.split == "100 of 200 stimuli choose, 100 tell (later in the text)"
+    assert choice.split == "100 of 200 stimuli choose, 100 test (later in the text)"
     assert choice.public == "Stories.0 (choosing 100 of 200 stimuli)"
 
 
@@ -159,7 +159,7 @@ def test_a_run_is_parted_in_time_with_a_gap_and_all_of_the_text_is_read(
     assert choice.chosen.layer == READ
     assert choice.committed is not None
     assert choice.value > choice.committed
-    assert choice.split == f"122 of 260 volumes choose, 122 tell (later, after a gap of {BLOCK})"
+    assert choice.split == f"122 of 260 volumes choose, 122 test (later, after a gap of {BLOCK})"
     assert set(words) == {500}
     assert volumes[-1].min() - volumes[0].max() > 1000 * CANONICAL.length
     with pytest.raises(ValueError, match=r"share = 0\.999: of 260 volumes"):

@@ -15,7 +15,7 @@ _LABEL = 34  # characters of a layer's name
 def layer_figure(choices: Mapping[str, Choice]) -> Figure:
     """Draw the score of every candidate layer, one panel a region, the first layer on top.
 
-    The chosen layer is filled; the open dot is its score on the stimuli that told, with interval.
+    The chosen layer is filled; the open dot is its score on the other stimuli, with its interval.
 
     Raises
     ------

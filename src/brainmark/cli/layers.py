@@ -57,7 +57,7 @@ def layers(
     toml: Annotated[Path | None, typer.Option(help="Write the choice as a model of a models.toml.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Choose the layer that stands for a region on some recordings, and tell how good it is on others.
+    """Choose the layer that stands for a region on some recordings, and test it on others.
 
     Examples: [bold]brainmark layers gabor --region V4 --figure layers.png[/],
     [bold]brainmark layers hmax -b Kriegeskorte2008.monkeyIT-rdm[/]
@@ -98,7 +98,7 @@ def layers(
 def pair_benchmarks(
     model: str, regions: Sequence[str], benchmarks: Sequence[str], held_out: str | None
 ) -> list[tuple[str, str | None]]:
-    """Return benchmarks that choose, each with what tells; names are looked up before anything is computed."""
+    """Return benchmarks to choose on, each with the one to test on; names are looked up before anything is computed."""
     for name in (*benchmarks, *([held_out] if held_out else [])):
         _ = registry.benchmarks[name]
     card = registry.models[model].card
@@ -121,7 +121,7 @@ def make_table(choices: Mapping[str, Choice]) -> RenderableType:
     """Return the choices with the next best layers, one table a region."""
     parts: list[RenderableType] = []
     for region, choice in choices.items():
-        told = f"{number(choice.value)} {interval(choice.interval)} on {choice.held_out}"
+        tested = f"{number(choice.value)} {interval(choice.interval)} on {choice.held_out}"
         mine = "" if choice.committed is None else f"; the layer it commits to: {number(choice.committed)}"
         rows = Table(title=escape(f"{choice.model}: {region}"), title_justify="left", title_style="bold", box=None)
         rows.add_column("layer", overflow="fold")
@@ -130,7 +130,7 @@ def make_table(choices: Mapping[str, Choice]) -> RenderableType:
             rows.add_row(escape(layer), number(value), style="bold" if layer == choice.chosen.layer else None)
         rest = len(choice.candidates) - SHOWN
         among = f"{f'and {rest} more, ' if rest > 0 else ''}on {choice.public}"
-        parts += [rows, escape(among), escape(f"told: {told}{mine}"), ""]
+        parts += [rows, escape(among), escape(f"tested: {tested}{mine}"), ""]
     return Group(*parts[:-1])
 
 

@@ -31,7 +31,7 @@ PUBLIC: Mapping[str, tuple[str, str | None]] = {
     "IT": ("Kriegeskorte2008.monkeyIT-rdm", None),
     "language_system": ("Brennan2016.LATL-ridge", None),
 }
-"""Region -> what its layer is chosen on, and what then tells how good it is (None: the rest of what chooses)."""
+"""Region -> what its layer is chosen on, and what the choice is tested on (None: the rest of the same stimuli)."""
 
 LAYER_NOTE = "is read from layer"
 """In the note on a score with a chosen layer."""
@@ -68,7 +68,7 @@ class Choice:
     region : what the layer stands for.
     chosen : layer, and pool, with the largest value; of equals, the first.
     candidates : all layers tried, in the order they run.
-    public, held_out : the benchmarks (and which part of them) that chose, and that told.
+    public, held_out : the benchmarks (and which part of them) on which the layer was chosen and tested.
     value, interval : score of the chosen layer on `held_out`.
     committed : score there of the layer that the model itself commits to the region; None: it commits none.
     split : how stimuli, or the volumes of a run, were parted, if they were.
@@ -117,12 +117,12 @@ def choose_layers(
     Parameters
     ----------
     model : a registered name, a network, or a subject with layers.
-    benchmark : what chooses: it records from the region.
-    held_out : what tells how good the choice is, on other stimuli; None: `benchmark` itself, which is parted, `share`
-        of it to choose, the rest to tell: stimuli at random; texts whole, the only one in two where it is cut; a
-        run in time, with a gap as long as the response of blood flow, while all of its text is read.
+    benchmark : the one on which the layer is chosen; it records from the region.
+    held_out : the one on which the choice is tested, with other stimuli. None: `benchmark` is split, `share` of it to
+        choose on and the rest to test on. Stimuli are split at random, texts are kept whole (a single one is cut in
+        two), and a run is split in time, with a gap as long as the response of blood flow.
     layers : names of candidates, or all that put out numbers of their own.
-    seed : of the parting at random.
+    seed : of the random split.
     progress : called with (layers done, layers in all).
 
     Raises
@@ -133,7 +133,7 @@ def choose_layers(
     """
     subject = _load_subject(model)
     whole = _load_benchmark(benchmark)
-    public, told, split = _part(whole, None if held_out is None else _load_benchmark(held_out), share, seed)
+    public, test, split = _part(whole, None if held_out is None else _load_benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
     with explain_model_errors(f"{subject.identifier} on {public.identifier}"):
         shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
@@ -144,7 +144,7 @@ def choose_layers(
     best = max(scored, key=lambda c: cast(float, c.value))
     own = subject.regions.get(region)
     readouts = [Readout(best.layer, best.pool), *([] if own is None else [own])]
-    result, *committed = [_compare(subject, told, *_record(subject, told, [readout])) for readout in readouts]
+    result, *committed = [_compare(subject, test, *_record(subject, test, [readout])) for readout in readouts]
     return Choice(
         model=model if isinstance(model, str) else subject.identifier,
         weights=subject.weights_digest,
@@ -152,7 +152,7 @@ def choose_layers(
         chosen=best,
         candidates=tuple(candidates),
         public=public.identifier,
-        held_out=told.identifier,
+        held_out=test.identifier,
         value=result.value,
         interval=result.interval,
         committed=committed[0].value if committed else None,
@@ -177,7 +177,7 @@ def _load_benchmark(given: str | Benchmark) -> Benchmark:
 
 
 def _part(public: Benchmark, held_out: Benchmark | None, share: float, seed: int) -> tuple[Benchmark, Benchmark, str]:
-    """Return the benchmarks that choose and tell, and how the stimuli were parted."""
+    """Return the benchmarks to choose on and to test on, and how the stimuli were split."""
     if held_out is not None:
         regions = {cast(Record, b.experiment.ask).region for b in (public, held_out)}
         if len(regions) > 1:
@@ -192,14 +192,14 @@ def _part(public: Benchmark, held_out: Benchmark | None, share: float, seed: int
     run = _is_run(public)
     what = "volumes" if run else "stimuli"
     count = public.target.sizes["time_bin"] if run else len(public.experiment.stimuli)
-    choosing, telling, how = _split_run(count, share) if run else _split_stimuli(public.experiment, share, seed)
-    if not 0 < share < 1 or min(len(choosing), len(telling)) < 2:
+    choosing, testing, how = _split_run(count, share) if run else _split_stimuli(public.experiment, share, seed)
+    if not 0 < share < 1 or min(len(choosing), len(testing)) < 2:
         raise ValueError(
             f"share = {share}: of {count} {what}, at least two are needed to choose a layer, and two to score it"
         )
-    split = f"{len(choosing)} of {count} {what} choose, {len(telling)} tell ({how})"
+    split = f"{len(choosing)} of {count} {what} choose, {len(testing)} test ({how})"
     first = part_of(public, choosing, f"{public.identifier} (choosing {len(choosing)} of {count} {what})")
-    second = part_of(public, telling, f"{public.identifier} (telling {len(telling)} of {count} {what})")
+    second = part_of(public, testing, f"{public.identifier} (testing {len(testing)} of {count} {what})")
     return first, second, split
 
 
@@ -209,13 +209,13 @@ def _is_run(benchmark: Benchmark) -> bool:
 
 
 def _split_run(count: int, share: float) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return volumes of a run that choose, and later ones that tell: no word acts on both."""
+    """Return volumes of a run to choose on, and later ones to test on, so that no word acts on both."""
     to_choose = round(share * (count - BLOCK))
     return np.arange(max(0, to_choose)), np.arange(max(0, to_choose) + BLOCK, count), f"later, after a gap of {BLOCK}"
 
 
 def _split_stimuli(experiment: Experiment, share: float, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return positions that choose and that tell: of texts in parts, all parts of each; a single text is cut."""
+    """Return positions to choose on and to test on. All parts of a text stay together; a single text is cut."""
     count = len(experiment.stimuli)
     contexts = [np.asarray(c, int) for c in experiment.contexts]
     to_choose = round(share * count)

@@ -151,8 +151,8 @@ class _Reading:
                 self.model.start_behavioral_task("next_word" if isinstance(ask, NextWord) else "reading_times")
             else:
                 raise NotApplicable(f"{self.identifier}: Brain-Score's models of language cannot answer {ask}")
-            told = [self._digest(part, text) for text, _ in parts_of_contexts(experiment)]
-        return self._join(told, experiment)
+            answers = [self._digest(part, text) for text, _ in parts_of_contexts(experiment)]
+        return self._join(answers, experiment)
 
     def _digest(self, part: str, text: list[str]) -> xr.DataArray:
         answer = self.model.digest_text(text).get(part)
@@ -170,13 +170,13 @@ class _Reading:
         if isinstance(targets, list):
             targets.clear()
 
-    def _join(self, told: Sequence[xr.DataArray], experiment: Experiment) -> xr.DataArray:
+    def _join(self, answers: Sequence[xr.DataArray], experiment: Experiment) -> xr.DataArray:
         if not isinstance(experiment.ask, Record):
-            values = np.concatenate([np.asarray(a.values).reshape(a.sizes["presentation"], -1)[:, 0] for a in told])
+            values = np.concatenate([np.asarray(a.values).reshape(a.sizes["presentation"], -1)[:, 0] for a in answers])
             if isinstance(experiment.ask, Read):
                 values = values.astype(np.float64)
             return as_answer(experiment, restore_order(experiment, values))
-        parts = [a.transpose("presentation", "neuroid") for a in told]
+        parts = [a.transpose("presentation", "neuroid") for a in answers]
         values = restore_order(experiment, np.concatenate([np.asarray(p.values, np.float32) for p in parts]))
         answer = xr.DataArray(
             values,

@@ -15,21 +15,21 @@ from brainmark.data.packaging.tables import as_names, as_numbers, columns_of, re
 from brainmark.data.packaging.trials import TableSource
 
 
-def read_answers(told: Description, base: Path, find: StimuliFinder, problems: Problems) -> tuple[xr.DataArray, Found]:
+def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: Problems) -> tuple[xr.DataArray, Found]:
     """Return choices or ratings, and their stimuli. Raises Unusable."""
     parts: list[pd.DataFrame] = []
-    for source in told.recording:
+    for source in spec.recording:
         if not isinstance(source, TableSource):
             problems.add(f"recording: {source.kind} are read from tables (CSV, TSV), not from {source.file[0]}")
             continue
         read = [problems.attempt(_read_answers_of, path, source, problems) for path in source.files(base, problems)]
         parts += [part for part in read if part is not None]
-    rated = told.recording[0].kind == "ratings"
+    rated = spec.recording[0].kind == "ratings"
     for lacking, words in (
-        (told.question, 'question is missing: what was rated, such as "how pleasant is it?"'),
-        (told.scale, "scale is missing: the lowest and the highest rating, such as scale = [1, 7]"),
+        (spec.question, 'question is missing: what was rated, such as "how pleasant is it?"'),
+        (spec.scale, "scale is missing: the lowest and the highest rating, such as scale = [1, 7]"),
         (
-            told.stimuli.fitting,
+            spec.stimuli.fitting,
             'stimuli.fitting is missing: rated stimuli (column "rating") from which models learn the scale',
         ),
     ):
@@ -42,26 +42,26 @@ def read_answers(told: Description, base: Path, find: StimuliFinder, problems: P
     table = table.assign(stimulus_id=found.rename(table["stimulus_id"]))
     order = found.order(table["stimulus_id"].tolist(), problems)
     if rated:
-        return _average_ratings(table, order, told, problems), found
+        return _average_ratings(table, order, spec, problems), found
     counted = "label" not in found.table.columns
     if counted:
         problems.note("stimuli have no column 'label' with the right answer: choices are counted over subjects")
     return arrange_choices(table, order, problems, counted), found
 
 
-def _read_answers_of(path: Path, told: TableSource, problems: Problems) -> pd.DataFrame:
+def _read_answers_of(path: Path, spec: TableSource, problems: Problems) -> pd.DataFrame:
     """Return the answers of one file: columns ``stimulus_id``, ``subject``, ``answer``, a row a trial."""
     table = read_table(path, problems)
-    answer = {"choice": told.choice} if told.kind == "choices" else {"value": told.value}
-    ids, answers = columns_of(table, {"stimulus": told.stimulus} | answer, path, problems)
+    answer = {"choice": spec.choice} if spec.kind == "choices" else {"value": spec.value}
+    ids, answers = columns_of(table, {"stimulus": spec.stimulus} | answer, path, problems)
     made = pd.DataFrame({"stimulus_id": as_names(ids), "answer": answers})
-    made["subject"] = table["subject"] if "subject" in table.columns else told.subject
+    made["subject"] = table["subject"] if "subject" in table.columns else spec.subject
     if made["subject"].isna().any():
         problems.fail(f'{path}: who answered is missing; add a column "subject", or say subject = "..."')
     made["subject"] = as_names(made["subject"])
-    if told.kind == "ratings":
+    if spec.kind == "ratings":
         made["answer"] = as_numbers(made[["answer"]], path, problems)[:, 0]
-    return made[~made["stimulus_id"].isin(told.skip)]
+    return made[~made["stimulus_id"].isin(spec.skip)]
 
 
 def arrange_choices(
@@ -98,11 +98,11 @@ def arrange_choices(
     return xr.DataArray(values, dims=("presentation", "choice", "subject"), coords=coords, attrs={"units": "choice"})
 
 
-def _average_ratings(table: pd.DataFrame, order: Sequence[str], told: Description, problems: Problems) -> xr.DataArray:
-    if told.scale is not None:
-        outside = table[(table["answer"] < told.scale[0]) | (table["answer"] > told.scale[1])]
+def _average_ratings(table: pd.DataFrame, order: Sequence[str], spec: Description, problems: Problems) -> xr.DataArray:
+    if spec.scale is not None:
+        outside = table[(table["answer"] < spec.scale[0]) | (table["answer"] > spec.scale[1])]
         if len(outside):
-            low, high = told.scale
+            low, high = spec.scale
             problems.add(
                 f"{len(outside)} ratings lie outside of the scale {low:g} to {high:g}: {some(outside['answer'])}"
             )
@@ -122,11 +122,11 @@ def _average_ratings(table: pd.DataFrame, order: Sequence[str], told: Descriptio
 
 
 def read_dissimilarities(
-    told: Description, base: Path, find: StimuliFinder, problems: Problems
+    spec: Description, base: Path, find: StimuliFinder, problems: Problems
 ) -> tuple[xr.DataArray, Found]:
     """Return dissimilarities of stimuli, and these. Raises Unusable."""
-    source = told.recording[0]
-    if len(told.recording) > 1 or not isinstance(source, ArraySource):
+    source = spec.recording[0]
+    if len(spec.recording) > 1 or not isinstance(source, ArraySource):
         problems.fail("recording: dissimilarities are one source, of arrays (.npy, .npz, .mat)")
     if source.region is None:
         problems.add('recording: region is missing: "IT", ..., or "behavior" where people judged')

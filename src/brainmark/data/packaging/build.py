@@ -100,65 +100,65 @@ def prepare(description: Description, base: Path, scratch: Path) -> Prepared:
     CannotPackage, MissingDependency
     """
     problems = Problems(description.identifier or "the data set")
-    told = _take_citation(description, base, problems)
+    spec = _take_citation(description, base, problems)
     facts: dict[str, Any] = {}
-    find = partial(find_stimuli, told.stimuli, base, told.modality, problems, scratch)
-    kinds = {source.kind for source in told.recording}
+    find = partial(find_stimuli, spec.stimuli, base, spec.modality, problems, scratch)
+    kinds = {source.kind for source in spec.recording}
     made = None
     if len(kinds) > 1:
         problems.add(f"recording: kinds {some(sorted(kinds))} cannot be one data set; package them apart")
     elif "dissimilarity" in kinds:
-        made = problems.attempt(read_dissimilarities, told, base, find, problems)
+        made = problems.attempt(read_dissimilarities, spec, base, find, problems)
     elif kinds & {"choices", "ratings"}:
-        made = problems.attempt(read_answers, told, base, find, problems)
+        made = problems.attempt(read_answers, spec, base, find, problems)
     else:
         if not kinds:
             problems.add("recording is missing: [[recording]] with file = ..., the files that hold what was measured")
-        made = problems.attempt(_read_recording, told, base, find, problems, facts)
-    _check_description(told, facts, problems)
+        made = problems.attempt(_read_recording, spec, base, find, problems, facts)
+    _check_description(spec, facts, problems)
     problems.check()
     assert made is not None
-    return _put_together(told, base, scratch, made, facts, problems)
+    return _put_together(spec, base, scratch, made, facts, problems)
 
 
-def _take_citation(told: Description, base: Path, problems: Problems) -> Description:
+def _take_citation(spec: Description, base: Path, problems: Problems) -> Description:
     """Take the citation from its file, where one is named."""
-    if told.cite is not None or told.cite_file is None:
-        return told
+    if spec.cite is not None or spec.cite_file is None:
+        return spec
     try:
-        cite = TypeAdapter(BibTeX).validate_python((base / told.cite_file).read_text("utf-8").strip())
+        cite = TypeAdapter(BibTeX).validate_python((base / spec.cite_file).read_text("utf-8").strip())
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else getattr(error, "strerror", error)
-        problems.add(f"cite_file: {base / told.cite_file}: {reason}")
+        problems.add(f"cite_file: {base / spec.cite_file}: {reason}")
         cite = "given"  # the problem is named, the citation is not missing besides
-    return told.model_copy(update={"cite": cite})
+    return spec.model_copy(update={"cite": cite})
 
 
-def _check_description(told: Description, facts: dict[str, Any], problems: Problems) -> None:
+def _check_description(spec: Description, facts: dict[str, Any], problems: Problems) -> None:
     """Add what neither the description nor the files state."""
     for field, words in _NEEDED.items():
-        if not getattr(told, field) and not facts.get(field):
+        if not getattr(spec, field) and not facts.get(field):
             problems.add(words)
-    if told.modality != "image":
+    if spec.modality != "image":
         return
-    if told.degrees is None and told.stimuli.pixels_per_degree is None:
+    if spec.degrees is None and spec.stimuli.pixels_per_degree is None:
         problems.add('degrees is missing: how wide the images were shown, in degrees of visual angle (or "unknown")')
-    elif told.degrees is not None and told.stimuli.pixels_per_degree is not None:
+    elif spec.degrees is not None and spec.stimuli.pixels_per_degree is not None:
         problems.add("degrees and stimuli.pixels_per_degree both say how wide images were shown; leave one out")
-    elif isinstance(told.degrees, float | int) and told.degrees > WIDEST:
-        problems.add(f"degrees is {told.degrees:g}, wider than any screen is seen; it looks like pixels")
-    if told.duration is None:
+    elif isinstance(spec.degrees, float | int) and spec.degrees > WIDEST:
+        problems.add(f"degrees is {spec.degrees:g}, wider than any screen is seen; it looks like pixels")
+    if spec.duration is None:
         problems.add('duration is missing: how long an image was shown, in ms (or "unknown")')
-    elif told.duration != "unknown" and told.duration < 2:
-        problems.add(f"duration is {told.duration:g} ms, shorter than a screen can show; it looks like seconds")
+    elif spec.duration != "unknown" and spec.duration < 2:
+        problems.add(f"duration is {spec.duration:g} ms, shorter than a screen can show; it looks like seconds")
 
 
 def _read_recording(
-    told: Description, base: Path, find: StimuliFinder, problems: Problems, facts: dict[str, Any]
+    spec: Description, base: Path, find: StimuliFinder, problems: Problems, facts: dict[str, Any]
 ) -> tuple[xr.DataArray, Found]:
     """Return a recording and its stimuli; add to `facts` what the files state of species and licence."""
     sessions: list[Session] = []
-    for source in told.recording:
+    for source in spec.recording:
         for path in source.files(base, problems):
             session = problems.attempt(source.read, path, base, problems)
             if session is None:
@@ -175,7 +175,7 @@ def _read_recording(
     found = find(list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids)))
     if not sessions or any("subject" not in s.neuroids for s in sessions):
         raise Unusable
-    across = [source.across_sessions for source in told.recording if source.across_sessions]
+    across = [source.across_sessions for source in spec.recording if source.across_sessions]
     names = name_neuroids(sessions, across[0] if across else None, problems)
     for session in sessions:
         session.stimulus_ids = found.rename(session.stimulus_ids)
@@ -227,7 +227,7 @@ def _leave_empty_out(measurement: xr.DataArray, problems: Problems) -> xr.DataAr
 
 
 def _put_together(
-    told: Description,
+    spec: Description,
     base: Path,
     scratch: Path,
     made: tuple[xr.DataArray, Found],
@@ -239,21 +239,21 @@ def _put_together(
     table = found.table.loc[measurement.coords["stimulus_id"].values.astype(str)]
     measurement = with_metadata(measurement, table)
     try:
-        check_measurement(measurement, str(told.identifier))
+        check_measurement(measurement, str(spec.identifier))
     except InvalidMeasurement as error:
         raise CannotPackage(problems.what, [str(error)]) from error
-    files: dict[str, bytes | Path] = {MEASUREMENT: encode_measurement(measurement, str(told.identifier))}
-    degrees = _put_stimuli(files, STIMULI, table, told)
-    if told.stimuli.fitting is not None:
-        part = told.stimuli.model_copy(update={"table": told.stimuli.fitting, "fitting": None})
-        learnt = problems.attempt(find_stimuli, part, base, told.modality, problems, scratch)
-        wanted = {"choices": "label", "ratings": "rating"}.get(told.recording[0].kind)
+    files: dict[str, bytes | Path] = {MEASUREMENT: encode_measurement(measurement, str(spec.identifier))}
+    degrees = _put_stimuli(files, STIMULI, table, spec)
+    if spec.stimuli.fitting is not None:
+        part = spec.stimuli.model_copy(update={"table": spec.stimuli.fitting, "fitting": None})
+        learnt = problems.attempt(find_stimuli, part, base, spec.modality, problems, scratch)
+        wanted = {"choices": "label", "ratings": "rating"}.get(spec.recording[0].kind)
         if learnt is not None and wanted is not None and wanted not in learnt.table.columns:
-            problems.add(f"{base / told.stimuli.fitting}: no column {wanted!r}, from which models learn what is asked")
+            problems.add(f"{base / spec.stimuli.fitting}: no column {wanted!r}, from which models learn what is asked")
         problems.check()
         assert learnt is not None
-        _put_stimuli(files, FITTING, learnt.table, told)
-    card = _make_card(told, base, measurement, degrees, facts, problems)
+        _put_stimuli(files, FITTING, learnt.table, spec)
+    card = _make_card(spec, base, measurement, degrees, facts, problems)
     files[CARD] = card.as_toml()
     files[SUMS] = list_sums(files)
     return Prepared(card, measurement, files, tuple(problems.notes))
@@ -272,14 +272,14 @@ def with_metadata(measurement: xr.DataArray, table: pd.DataFrame) -> xr.DataArra
     return measurement.assign_coords(columns)
 
 
-def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame, told: Description) -> float | None:
+def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame, spec: Description) -> float | None:
     """Add a table of stimuli and their files to those of the package; return how wide they are in degrees."""
-    degrees = None if told.degrees in (None, "unknown") else float(told.degrees)
+    degrees = None if spec.degrees in (None, "unknown") else float(spec.degrees)
     rows = table.reset_index()
-    if told.modality == "image":
+    if spec.modality == "image":
         folder = "stimuli" if name == STIMULI else "fitting"
         sources = [Path(p) for p in rows.pop("path")]
-        scale = told.stimuli.pixels_per_degree
+        scale = spec.stimuli.pixels_per_degree
         rows["filename"] = _name_files(rows["stimulus_id"].tolist(), sources, folder, ".png" if scale else None)
         contents: list[bytes | Path] = list(sources)
         if scale is not None:
@@ -306,30 +306,30 @@ def _name_files(ids: Sequence[str], sources: Sequence[Path], folder: str, suffix
 
 
 def _make_card(
-    told: Description, base: Path, measurement: xr.DataArray, degrees: float | None, facts: dict[str, Any],
+    spec: Description, base: Path, measurement: xr.DataArray, degrees: float | None, facts: dict[str, Any],
     problems: Problems,
 ) -> PackageCard:  # fmt: skip
-    kind = told.recording[0].kind
+    kind = spec.recording[0].kind
     if "region" in measurement.coords:
         regions = tuple(dict.fromkeys(measurement.coords["region"].values.astype(str).tolist()))
     else:
-        regions = tuple(dict.fromkeys(source.region for source in told.recording if source.region))
+        regions = tuple(dict.fromkeys(source.region for source in spec.recording if source.region))
     return PackageCard(
-        identifier=str(told.identifier),
-        summary=str(told.summary),
-        licence=str(told.licence or facts["licence"]),
-        cite=str(told.cite),
-        domain=told.domain,
-        species=tuple(told.species or facts["species"]),
+        identifier=str(spec.identifier),
+        summary=str(spec.summary),
+        licence=str(spec.licence or facts["licence"]),
+        cite=str(spec.cite),
+        domain=spec.domain,
+        species=tuple(spec.species or facts["species"]),
         regions=regions,
-        modality=told.modality,
+        modality=spec.modality,
         kind="counts" if kind == "choices" and "subject" not in measurement.dims else kind,
         degrees=degrees,
-        duration=None if told.duration in (None, "unknown") else float(told.duration),
-        question=told.question,
-        scale=told.scale,
-        notes=tuple(_hide_places(note, told, base) for note in problems.notes),
-        sources={_name_from(path, base): file_digest(path) for path in told.files(base) if path.is_file()},
+        duration=None if spec.duration in (None, "unknown") else float(spec.duration),
+        question=spec.question,
+        scale=spec.scale,
+        notes=tuple(_hide_places(note, spec, base) for note in problems.notes),
+        sources={_name_from(path, base): file_digest(path) for path in spec.files(base) if path.is_file()},
     )
 
 
@@ -337,8 +337,8 @@ def _name_from(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
 
 
-def _hide_places(note: str, told: Description, base: Path) -> str:
+def _hide_places(note: str, spec: Description, base: Path) -> str:
     """Return a note that names files as the description does, not where they lie on this machine."""
-    for path in told.files(base):
+    for path in spec.files(base):
         note = note.replace(str(path), _name_from(path, base))
     return note.replace(f"{base}/", "")

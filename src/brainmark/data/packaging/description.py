@@ -231,17 +231,17 @@ def read_description(path: Path) -> Description:
     return parse_description(read_toml(path), str(path))
 
 
-def parse_description(told: dict[str, Any], where: str) -> Description:
+def parse_description(table: dict[str, Any], where: str) -> Description:
     """Return the description that a table stands for. Raises CannotPackage."""
     problems = Problems(where)
-    given = told.get("recording", ())
+    given = table.get("recording", ())
     given = [given] if isinstance(given, dict) else given
     sources: list[Recordings] = []
     for number, source in enumerate(given if isinstance(given, list | tuple) else ()):
         kind = _find_format(source, f"recording.{number}", problems)
         if kind is not None:
             sources += _validate(kind, source, f"recording.{number}.", problems)
-    described = {name: value for name, value in told.items() if name != "recording"}
+    described = {name: value for name, value in table.items() if name != "recording"}
     whole = _validate(Description, described, "", problems)
     problems.check()
     return whole[0].model_copy(update={"recording": tuple(sources)})

@@ -94,8 +94,8 @@ def read_card(path: Path) -> PackageCard:
     """
     try:
         with explain_damage(path / CARD, "cannot be read"):
-            told = tomllib.loads((path / CARD).read_text("utf-8"))
-        return PackageCard.model_validate(told)
+            fields = tomllib.loads((path / CARD).read_text("utf-8"))
+        return PackageCard.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise DataError(f"{path / CARD}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
@@ -108,11 +108,11 @@ def dataset_card(path: Path) -> DatasetCard:
     ------
     DataError : the card or a file is missing.
     """
-    told = read_card(path)
+    card = read_card(path)
     files = [path / name for name in (MEASUREMENT, STIMULI, SUMS) if (path / name).is_file()]
     sources = [Source(url=f.resolve().as_uri(), sha256=file_digest(f), size=f.stat().st_size) for f in files]
-    shared = told.model_dump(include={"summary", "licence", "cite", "domain", "species", "regions", "modality"})
-    return DatasetCard(**shared, sources=tuple(sources), tags=("packaged", told.kind))
+    shared = card.model_dump(include={"summary", "licence", "cite", "domain", "species", "regions", "modality"})
+    return DatasetCard(**shared, sources=tuple(sources), tags=("packaged", card.kind))
 
 
 def verify_package(path: Path) -> str:
@@ -165,10 +165,10 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
     InvalidMeasurement : the measurement breaks its contract.
     """
     verify_package(path)
-    told = read_card(path)
-    identifier = name or told.identifier
-    setting = Setting(degrees=told.degrees, duration=told.duration)
-    stimuli = read_stimuli(path, STIMULI, told.identifier, told.modality)
+    card = read_card(path)
+    identifier = name or card.identifier
+    setting = Setting(degrees=card.degrees, duration=card.duration)
+    stimuli = read_stimuli(path, STIMULI, card.identifier, card.modality)
     return Dataset(identifier, dataset_card(path), read_measurement(path / MEASUREMENT), stimuli, setting)
 
 
@@ -187,5 +187,5 @@ def fitting_of(path: Path) -> Stimuli | None:
     """Return the stimuli from which models learn what is asked, if the package has any. Raises DataError."""
     if not (path / FITTING).is_file():
         return None
-    told = read_card(path)
-    return read_stimuli(path, FITTING, f"{told.identifier}.fitting", told.modality)
+    card = read_card(path)
+    return read_stimuli(path, FITTING, f"{card.identifier}.fitting", card.modality)

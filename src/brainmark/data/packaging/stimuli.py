@@ -67,7 +67,7 @@ StimuliFinder = Callable[[Sequence[str]], Found]
 
 
 def find_stimuli(
-    told: StimulusPart,
+    spec: StimulusPart,
     base: Path,
     modality: Literal["image", "text"],
     problems: Problems,
@@ -78,7 +78,7 @@ def find_stimuli(
 
     Parameters
     ----------
-    told, base : the description, and the folder that its paths start from.
+    spec, base : the description, and the folder that its paths start from.
     scratch : folder for what has to be unpacked.
     wanted : identifiers that were measured; without a table, they tell whether files are named with their suffix.
 
@@ -86,34 +86,34 @@ def find_stimuli(
     ------
     Unusable : there are none; what is wrong is among the problems.
     """
-    if told.archive is not None or told.images is not None:
-        unpacked = _unpack(told, base, scratch / "stimuli", problems)
-        told = told.model_copy(update={"folder": str(unpacked.resolve())})
-    if told.table is None and told.folder is None:
+    if spec.archive is not None or spec.images is not None:
+        unpacked = _unpack(spec, base, scratch / "stimuli", problems)
+        spec = spec.model_copy(update={"folder": str(unpacked.resolve())})
+    if spec.table is None and spec.folder is None:
         what = 'folder = "images"' if modality == "image" else 'table = "sentences.csv" with a column "text"'
         problems.fail(f"stimuli are missing: say stimuli.{what}")
-    if told.table is not None:
-        table = _list_from_table(told, base, modality, problems)
+    if spec.table is not None:
+        table = _list_from_table(spec, base, modality, problems)
     else:
-        table = _list_from_folder(base / str(told.folder), wanted, problems)
+        table = _list_from_folder(base / str(spec.folder), wanted, problems)
     if modality == "text":
-        return _tell_apart(table, table["text"], told.merge_same_files, problems)
+        return _tell_apart(table, table["text"], spec.merge_same_files, problems)
     _check_files(table, problems)
     content = pd.Series([file_digest(Path(p)) for p in table["path"]], index=table.index)
-    found = _tell_apart(table, content, told.merge_same_files, problems)
-    _check_images(found.table["path"].tolist(), told, problems)
+    found = _tell_apart(table, content, spec.merge_same_files, problems)
+    _check_images(found.table["path"].tolist(), spec, problems)
     return found
 
 
-def _unpack(told: StimulusPart, base: Path, folder: Path, problems: Problems) -> Path:
+def _unpack(spec: StimulusPart, base: Path, folder: Path, problems: Problems) -> Path:
     """Put the files of a ZIP archive, or the images of an NWB file, into a folder."""
-    if told.archive is not None:
-        with explain_damage(f"stimuli.archive: {base / told.archive}", "cannot be unpacked"):
-            zipfile.ZipFile(base / told.archive).extractall(folder)
+    if spec.archive is not None:
+        with explain_damage(f"stimuli.archive: {base / spec.archive}", "cannot be unpacked"):
+            zipfile.ZipFile(base / spec.archive).extractall(folder)
         return folder
-    file, _, container = str(told.images).rpartition("#")
+    file, _, container = str(spec.images).rpartition("#")
     if not file or not (base / file).is_file():
-        problems.fail(f'stimuli.images is {told.images!r}; say "FILE.nwb#CONTAINER", with a file that is there')
+        problems.fail(f'stimuli.images is {spec.images!r}; say "FILE.nwb#CONTAINER", with a file that is there')
     for name, pixels in read_images(base / file, container, problems).items():
         target = folder / f"{name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,26 +128,26 @@ def png_of(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _list_from_table(told: StimulusPart, base: Path, modality: str, problems: Problems) -> pd.DataFrame:
-    path = base / str(told.table)
-    field, name = ("file", told.file) if modality == "image" else ("text", told.text)
-    table = read_table(path, problems, (told.text,) if modality == "text" else ())
-    ids = problems.attempt(column_of, table, told.id, path, problems, "; say stimuli.id")
+def _list_from_table(spec: StimulusPart, base: Path, modality: str, problems: Problems) -> pd.DataFrame:
+    path = base / str(spec.table)
+    field, name = ("file", spec.file) if modality == "image" else ("text", spec.text)
+    table = read_table(path, problems, (spec.text,) if modality == "text" else ())
+    ids = problems.attempt(column_of, table, spec.id, path, problems, "; say stimuli.id")
     content = problems.attempt(column_of, table, name, path, problems, f"; say stimuli.{field}")
     if ids is None or content is None:
         raise Unusable
-    lacking = {told.id: int(ids.isna().sum()), name: int(content.isna().sum())}
+    lacking = {spec.id: int(ids.isna().sum()), name: int(content.isna().sum())}
     for what, count in lacking.items():
         if count:
             problems.add(f"{path}: {count} rows have nothing in column {what!r}")
     if any(lacking.values()):
         raise Unusable
-    rest = table.drop(columns=[c for c in (told.id, name, "path", "stimulus_id") if c in table.columns])
+    rest = table.drop(columns=[c for c in (spec.id, name, "path", "stimulus_id") if c in table.columns])
     rest.index = pd.Index(as_names(ids), name="stimulus_id")
     if modality == "text":
         return rest.assign(text=content.astype(str).to_numpy())
-    folder = base / told.folder if told.folder else path.parent
-    suffix = ".png" if told.images is not None else ""  # images in NWB have names, and no files
+    folder = base / spec.folder if spec.folder else path.parent
+    suffix = ".png" if spec.images is not None else ""  # images in NWB have names, and no files
     return rest.assign(path=[str(folder / f"{str(file).removesuffix(suffix)}{suffix}") for file in content])
 
 
@@ -209,7 +209,7 @@ def _tell_apart(table: pd.DataFrame, content: pd.Series, merge_same_files: bool,
     return Found(table, {})
 
 
-def _check_images(paths: Sequence[str], told: StimulusPart, problems: Problems) -> None:
+def _check_images(paths: Sequence[str], spec: StimulusPart, problems: Problems) -> None:
     """Decode every image; add damaged ones, and sizes that leave open how wide each was shown."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="brainmark-decode") as pool:
         results = list(pool.map(_measure, paths))
@@ -217,7 +217,7 @@ def _check_images(paths: Sequence[str], told: StimulusPart, problems: Problems) 
     if damaged:
         problems.add(f"{len(damaged)} of {len(paths)} images cannot be decoded: {some(damaged, 3)}")
     sizes = sorted({r for r in results if not isinstance(r, str)})
-    if len(sizes) > 1 and told.pixels_per_degree is None and not told.same_width:
+    if len(sizes) > 1 and spec.pixels_per_degree is None and not spec.same_width:
         listed = ", ".join(f"{w} x {h}" for w, h in sizes[:4]) + (", ..." if len(sizes) > 4 else "")
         problems.add(
             f"images have {len(sizes)} sizes in pixels ({listed}), and nothing says how wide each was shown: say "

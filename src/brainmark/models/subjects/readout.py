@@ -173,11 +173,11 @@ class Readout:
 
     def as_table(self) -> dict[str, Any]:
         """Return it as a file of descriptions says it; what is as usual is left out."""
-        told = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
-        told["layer"] = self.layer if isinstance(self.layer, str) else list(self.layer)
+        fields = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
+        fields["layer"] = self.layer if isinstance(self.layer, str) else list(self.layer)
         if self.units is not None:
-            told["units"] = {n: [int(u) for u in self.units[n]] for n in self.layers if n in self.units}
-        return told
+            fields["units"] = {n: [int(u) for u in self.units[n]] for n in self.layers if n in self.units}
+        return fields
 
     def centres(self, count: int, screen: Screen) -> np.ndarray:
         """Return the receptive-field centres (count,) of a row of units, in degrees from fixation, ascending."""
