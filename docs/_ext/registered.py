@@ -46,16 +46,11 @@ def commands() -> str:
     """Return the help of every command as Markdown."""
     import typer
 
-    from brainmark.cli.app import app
+    from brainmark.cli.app import COMMANDS, app, load_command
 
-    return "\n\n".join(_command(command, path) for path, command in _walk(typer.main.get_command(app), "brainmark"))
-
-
-def _walk(command: Any, path: str) -> list[tuple[str, Any]]:
-    found = [(path, command)]
-    for name, inner in sorted(getattr(command, "commands", {}).items()):
-        found += _walk(inner, f"{path} {name}")
-    return found
+    pages = {"brainmark": typer.main.get_command(app)}
+    pages |= {f"brainmark {name}": load_command(name) for name in sorted(COMMANDS)}
+    return "\n\n".join(_command(command, path) for path, command in pages.items())
 
 
 def _command(command: Any, path: str) -> str:

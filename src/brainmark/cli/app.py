@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import brainmark
-from brainmark.cli.check import check
-from brainmark.cli.demo import demo
-from brainmark.cli.doctor import doctor
-from brainmark.cli.fetch import fetch
-from brainmark.cli.layers import layers
-from brainmark.cli.list import list_
-from brainmark.cli.package import package
-from brainmark.cli.relate import relate
-from brainmark.cli.score import score
-from brainmark.cli.show import show
 from brainmark.cli.terminal import err, escape_markup, out, print_warning
-from brainmark.cli.train import train
 from brainmark.core.errors import BrainmarkError, UnknownName, say_what_to_install
+
+COMMANDS = {  # in the order of the help; each is a function in the module of its name; what its help begins with
+    "list": "List what is registered, here and in installed packages.",
+    "show": "Show what is known of a name: its card, and for data at hand what was measured and its ceiling.",
+    "score": "Score models on benchmarks.",
+    "relate": "Relate scores to each other over models: r with interval and p, and a figure.",
+    "layers": "Choose the layer that stands for a region on some recordings, and tell how good it is on others.",
+    "demo": "Score four models on all benchmarks that need no download, and on real recordings if they can be had.",
+    "fetch": "Download registered data into the cache, with progress and licence.",
+    "check": "Run the conformance suite on all that a package registers, or on single names.",
+    "package": "Package a lab's own recordings: one folder that is checked, shown and scored by its path.",
+    "train": "Train a small network; interrupted or killed, the same command goes on where it was.",
+    "doctor": "Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to repair it.",
+}
+SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": "rich",
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+def load_command(name: str) -> Any:
+    """Import a command, with all that stands behind it."""
+    module = importlib.import_module(f"brainmark.cli.{name}")
+    alone = typer.Typer(add_completion=False, **SETTINGS)
+    alone.command(name)(getattr(module, "list_" if name == "list" else name))
+    return typer.main.get_command(alone)
+
+
+class Commands(TyperGroup):
+    """All commands: their names and first lines for the help, and each itself when it is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, line in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=line))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return name, command and remaining arguments, as the base class does; the command is imported."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load_command(command.name or ""), rest
+
 
 app = typer.Typer(
     name="brainmark",
+    cls=Commands,
     help="Scores models of natural intelligence against brains and behaviour.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **SETTINGS,
 )
-for _command in (list_, show, score, relate, layers, demo, fetch, check, package, train, doctor):  # in this order
-    app.command(_command.__name__.rstrip("_"))(_command)
 
 INTERRUPTED = 130  # typer exits with this code after Ctrl-C
 
