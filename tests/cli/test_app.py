@@ -218,3 +218,37 @@ def test_help_and_lists_load_no_array_library_and_no_figures(words):
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == ""
+
+
+def load_own_modules(*words: str) -> set[str]:
+    """Names of the modules of brainmark that a command loads, in a process of its own."""
+    code = (
+        "import sys\nfrom brainmark.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*(m for m in sys.modules if m.startswith('brainmark')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_help_loads_no_command():
+    loaded = load_own_modules("--help")
+    assert len(loaded) < 25, sorted(loaded)
+    assert not {f"brainmark.cli.{name}" for name in cli.COMMANDS} & loaded
+
+
+def test_lists_load_nothing_that_checks_trains_draws_or_converts():
+    loaded = load_own_modules("list", "models")
+    rooms = ("testing", "analysis", "training", "run", "store")
+    assert [m for m in loaded if m.startswith(tuple(f"brainmark.{room}" for room in rooms))] == []
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_help_of_all_commands_says_what_that_of_each_begins_with(name):
+    first = (cli.load_command(name).help or "").split("\n\n")[0]
+    assert " ".join(first.split()) == cli.COMMANDS[name]
+
+
+def test_python_m_runs_the_command_line():
+    done = subprocess.run([sys.executable, "-m", "brainmark", "--help"], capture_output=True, text=True, check=True)
+    assert all(f" {name} " in done.stdout for name in cli.COMMANDS)

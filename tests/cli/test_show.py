@@ -11,11 +11,12 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.cli.show import describe_spread, draw_histogram
+from brainmark.cli.show import describe_spread, draw_histogram, show
 from brainmark.core import (
     Comparison,
     registry,
 )
+from brainmark.core.errors import DataError, UnknownName
 
 runner = CliRunner()
 CITE = "@article{a, title = {On <cells>}, year = {2000}}"
@@ -75,3 +76,16 @@ def test_show_tells_what_was_measured_and_the_ceiling():
     assert 0.7 < shown["facts"]["ceiling"] < 1
     text = runner.invoke(cli.app, ["show", "Simulated.IT-ridge"]).stdout
     assert "480 presentations" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("Cowley2023.V4", UnknownName, "did you mean 'Cowley2023.V4"),
+        ("Cowley2023.V4-plz", UnknownName, "did you mean 'Cowley2023.V4-pls'"),
+        ("./nope", DataError, "there is no such folder: ./nope"),
+    ],
+)
+def test_an_unknown_name_gets_a_suggestion_from_all_that_is_registered(name, error, message):
+    with pytest.raises(error, match=message):
+        show(name)

@@ -25,7 +25,7 @@ COMMANDS = {  # in the order of the help; each is a function in the module of it
     "check": "Run the conformance suite on all that a package registers, or on single names.",
     "package": "Package a lab's own recordings: one folder that is checked, shown and scored by its path.",
     "train": "Train a small network; interrupted or killed, the same command goes on where it was.",
-    "doctor": "Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to repair it.",
+    "doctor": "Say which versions, threads, devices, cache and mirrors are used, what is broken and how to repair it.",
 }
 SETTINGS: dict[str, Any] = {
     "rich_markup_mode": "rich",

@@ -45,7 +45,7 @@ class Finding:
 
 
 def doctor(as_json: JsonFlag = False) -> None:
-    """Say which versions, threads, devices, cache and mirrors are in use, what is broken and how to repair it."""
+    """Say which versions, threads, devices, cache and mirrors are used, what is broken and how to repair it."""
     # nothing is downloaded, and nothing is left behind
     checks = (_check_versions, _check_compute, _check_cache, _check_mirrors, _check_plugins, _check_data)
     findings = [finding for check in checks for finding in check()]

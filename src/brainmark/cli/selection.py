@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, cast, get_args
 
 from brainmark.core import registry
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.errors import UnknownName
+from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.tree import Node, Visibility, find, names, tree
 from brainmark.studies.packaged import expand
 
@@ -50,6 +51,7 @@ def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[
         elif split and find_nodes(name):
             raise UnknownName(f"{split} node", name, (), f": no benchmark below it is {split}")
         else:
+            check_folder(name)
             known = [*registry.benchmarks, *names(tree(benchmark_cards()))]
             hint = " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree)"
             raise UnknownName("benchmark", name, known, hint)
@@ -65,6 +67,16 @@ def benchmark_cards() -> dict[str, BenchmarkCard]:
 def find_nodes(name: str, split: Visibility | None = None) -> list[Node]:
     """Return the nodes of this name that hold a benchmark (of the split)."""
     return [node for node in find(tree(benchmark_cards(), split), name) if node.leaves()]
+
+
+def check_folder(name: str) -> None:
+    """Raise DataError where an unknown name is meant as the path of a folder, and say what is wrong with it."""
+    if not name.startswith(("./", "../", "/")):
+        return
+    place = name if Path(name).exists() else name.rpartition(":")[0] or name  # PATH:V4-ridge
+    if not Path(place).exists():
+        raise DataError(f"there is no such folder: {place}")
+    raise DataError(f"{place} is no packaged data set: it holds no card.toml ('brainmark package' makes one)")
 
 
 def _is_pattern(name: str) -> bool:

@@ -17,7 +17,7 @@ from brainmark.analysis.benchmark_page import render_page
 from brainmark.analysis.output import write_file
 from brainmark.analysis.pages import check_page
 from brainmark.cli.list import REGISTRIES
-from brainmark.cli.selection import benchmark_cards, find_nodes
+from brainmark.cli.selection import benchmark_cards, check_folder, find_nodes
 from brainmark.cli.terminal import JsonFlag, err, out, print_json
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
@@ -58,9 +58,10 @@ def show(
         return
     if not found and (packaged := registry.datasets.find(name) or registry.benchmarks.find(name)):
         found = [packaged]
-    if not found and any(c in name for c in ":/#."):
-        found = [registry.models[name]]
+    if not found and (sourced := registry.models.find(name)):
+        found = [sourced]
     if not found:
+        check_folder(name)
         known = [n for r in REGISTRIES.values() for n in r]
         raise UnknownName("name", name, known, " ('brainmark list benchmarks' shows all benchmarks)")
 
