@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 
 import pytest
@@ -12,6 +13,8 @@ from brainmark.core import models
 from brainmark.core.errors import InvalidModel
 from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.models.zoo import ZOO, register
+from brainmark.run.stamp import entry_fingerprint
+from brainmark.testing import check_model
 
 NETS = {name: m for name, m in ZOO.items() if "imagenet" in m.told.tags and m.told.family not in ("cornet", "vonenet")}
 PARAMETERS = {  # learnt; torchvision's and timm's tables, the papers' where these have the network
@@ -90,8 +93,12 @@ def test_the_zoo_takes_four_lines_for_a_network():
     assert len(few) > 0.9 * len(lines)
 
 
-def test_a_package_registers_a_file_of_its_own(tmp_path, monkeypatch):
+@pytest.fixture
+def own_entries(monkeypatch):
     monkeypatch.setattr(models, "_entries", dict(models._entries))
+
+
+def test_a_package_registers_a_file_of_its_own(tmp_path, own_entries):
     file = tmp_path / "models.toml"
     file.write_text(
         '[mine]\ndomain = "vision"\nsource = "torchvision/squeezenet1_1"\nregions = { IT = "features.12" }\n'
@@ -102,6 +109,78 @@ def test_a_package_registers_a_file_of_its_own(tmp_path, monkeypatch):
     assert models["mine"].module == "my_package"
     subject = models["mine:random=2"].load()
     assert (subject.identifier, subject.degrees) == ("mine:random=2", 6.0)
-    file.write_text('[bare]\nsource = "torchvision/squeezenet1_1"\n')
-    with pytest.raises(InvalidModel, match=r"\[bare\]: a registered model states its domain"):
+
+
+def test_a_network_of_a_package_takes_four_lines(tmp_path, own_entries):
+    file = tmp_path / "nets.toml"
+    file.write_text(
+        '[mine]\nlike = "imagenet"\nsource = "torchvision/squeezenet1_1"\nregions = { IT = "features.12" }\n'
+        '[squeezenet]\nlike = "squeezenet"\nsource = "torchvision/squeezenet1_1"\n'
+        '[bare]\nsource = "torchvision/squeezenet1_1"\nregions = { IT = "features.12" }\n'
+    )
+    register(file)
+    card = models["mine"].card
+    assert (card.domain, card.family, card.degrees, card.licence) == ("vision", "nets", 8.0, "not stated")
+    assert card.summary == "mine: torchvision/squeezenet1_1, as nets.toml describes it."
+    assert models["mine"].module == __name__
+    assert models["squeezenet"].card.regions == ("V1", "V2", "V4", "IT")
+    subjects = [models[name].load(weights="random") for name in ("mine", "squeezenet", "bare")]
+    assert [subject.identifier for subject in subjects] == ["mine:random", "squeezenet:random", "bare:random"]
+    assert len({subject.mean for subject in subjects}) == 1  # of ImageNet, also where nothing is said
+    assert check_model("mine:random")
+
+
+def test_a_changed_description_is_another_model(tmp_path, own_entries):
+    file = tmp_path / "nets.toml"
+    digests = []
+    for layer, other in (("features.7", 6), ("features.12", 6), ("features.12", 7)):
+        file.write_text(
+            f'[mine]\nlike = "imagenet"\nsource = "torchvision/squeezenet1_1"\nregions = {{ IT = "{layer}" }}\n'
+            f'[other]\nlike = "mine"\ndegrees = {other}.0\n'
+        )
+        models._entries.pop("other", None)  # its card changes
         register(file)
+        digests.append(entry_fingerprint(models["mine:random"]))
+    assert None not in digests
+    assert digests[0] != digests[1] == digests[2]
+
+
+def test_changed_code_of_a_network_is_another_model(tmp_path, own_entries, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "nets_of_a_file", raising=False)
+    code, file, digests = tmp_path / "nets_of_a_file.py", tmp_path / "nets.toml", []
+    file.write_text('[mine]\nsource = "nets_of_a_file:make"\nsize = 32\nregions = { IT = "0" }\n')
+    text = "from torch import nn\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 5))\n"
+    for comment in ("", "# changed\n"):
+        code.write_text(text + comment)
+        register(file)
+        digests.append(entry_fingerprint(models["mine"]))
+    assert None not in digests
+    assert digests[0] != digests[1]
+    assert models["mine"].load().identifier == "mine"
+
+
+SOURCE = 'source = "torchvision/squeezenet1_1"\n'
+REGIONS = 'regions = { IT = "features.12" }\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (SOURCE, r"regions is \{\}"),
+        (REGIONS, "source is .*Field required"),
+        (SOURCE + REGIONS + "degrees = -1.0", r"degrees is -1\.0"),
+        (SOURCE + REGIONS + 'cite = "nobody1900"', "cite is 'nobody1900'"),
+        (SOURCE + REGIONS + 'cite = "@misc"', "cite is '@misc'"),
+        (SOURCE + REGIONS + 'licence = ""', "licence is ''"),
+        (SOURCE + REGIONS + "like = [1]", r"like is \[1\]"),
+        (REGIONS + 'source = "no-such-model"', "source is 'no-such-model'"),
+        (REGIONS + 'source = "hf/a/b"\narguments = { no = 1 }', "arguments is {'no': 1}"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_registered(tmp_path, own_entries, table, says):
+    file = tmp_path / "nets.toml"
+    file.write_text(f"[good]\n{SOURCE}{REGIONS}[bad]\n{table}\n")
+    with pytest.raises(InvalidModel, match=rf"nets\.toml \[bad\]: {says}"):
+        register(file)
+    assert "good" not in models

@@ -2,38 +2,116 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from brainmark.core.errors import InvalidModel
+from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.core.registry import models
-from brainmark.models.sources.model import DescribedModel, factory
+from brainmark.core.subject import Subject
+from brainmark.data.fetch import file_digest
+from brainmark.models.sources.description import ModelDescription
+from brainmark.models.sources.function import Function
+from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import find_source
-from brainmark.models.sources.toml_models import ZOO_FILE, read
+from brainmark.models.sources.source import USUAL, digest_over
+from brainmark.models.sources.toml_models import ZOO_FILE, card_of_registered, read
+from brainmark.models.subjects.language import LanguageSubject
+from brainmark.models.subjects.vision import VisionSubject
 
 
-def register(path: Path, module: str = __name__) -> dict[str, DescribedModel]:
+def register(path: Path | str, module: str | None = None) -> dict[str, DescribedModel]:
     """Register every model of a file of descriptions, and return them by name.
+
+    A model takes four lines: ``like`` names a family of the file or of the zoo. Without a domain it sees; what else is
+    left out is as the network has it, and the card says so.
 
     Parameters
     ----------
-    path : of the file. Its descriptions are complete: each states its domain, and what a card says.
-    module : name of the module that registers them; ``__name__`` in a package of your own.
+    path : of the file.
+    module : name of the module that registers them; None: the one that calls.
 
     Raises
     ------
-    InvalidModel : a description does not state its domain, or cannot be read.
+    InvalidModel, UnknownName : a field is missing or wrong; names file, model, field and value.
+    DataError : the file is not there.
     """
-    described = {
-        name: DescribedModel(name, find_source(told.source, path.parent, told.arguments), told, path.parent)
-        for name, told in read(path).items()
-    }
+    path = Path(path)
+    if module is None:
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        module = str(caller.f_globals["__name__"])
+    described = {name: _describe(path, name, told, module) for name, told in read(path).items()}
+    cards = {name: card_of_registered(path, name, model.told) for name, model in described.items()}
     for name, model in described.items():
-        if model.told.domain is None:
-            raise InvalidModel(f'{path} [{name}]: a registered model states its domain: "vision" or "language"')
-        make = factory(model.load, model.options, module)
+        make = factory(_loader(path, model), model.options, module)
         make.__qualname__ = f"{path.stem}[{name}]"
-        models.add(name, card=model.told.card())(make)
+        models.add(name, card=cards[name], content=_content(model, module))(make)
     return described
+
+
+def _describe(path: Path, name: str, told: ModelDescription, module: str) -> DescribedModel:
+    try:
+        source = find_source(told.source, path.parent, told.arguments)
+    except (UnknownName, InvalidModel, DataError) as error:
+        raise InvalidModel(f"{path} [{name}]: source is {told.source!r}: {error}") from None
+    except TypeError as error:
+        raise InvalidModel(f"{path} [{name}]: arguments is {told.arguments!r}: {error}") from None
+    if not _is_own(module):
+        seen = (told.size, told.mean, told.std)
+        changes: dict[str, Any] = {"domain": None} if told.domain == "vision" and None in seen else {}
+        if told.options is None and isinstance(source, Function):  # its own could be read from its module alone
+            changes["options"] = USUAL
+        told = told.model_copy(update=changes)
+    return DescribedModel(name, source, told, path.parent)
+
+
+def _loader(path: Path, model: DescribedModel) -> Callable[[Mapping[str, Any]], Subject]:
+    """Return what loads a model, and refuses a subject that is not as its card says."""
+    told = model.told
+
+    def load(options: Mapping[str, Any]) -> Subject:
+        try:
+            subject = model.load(options)
+        except InvalidModel as error:
+            raise InvalidModel(f"{path} [{model.name}]: {error}") from None
+        if isinstance(subject, LanguageSubject) and told.domain != "language":
+            raise InvalidModel(
+                f'{path} [{model.name}]: domain is {told.domain!r}; this network reads: domain = "language"'
+            )
+        degrees = told.degrees or DEGREES
+        if isinstance(subject, VisionSubject) and subject.degrees != degrees:
+            raise InvalidModel(
+                f"{path} [{model.name}]: degrees is {told.degrees!r}; the network's is {subject.degrees}"
+            )
+        return subject
+
+    return load
+
+
+def _content(model: DescribedModel, module: str) -> Callable[[], str | None]:
+    """Return what gives a digest of a description and of the network that it describes; nothing is read before.
+
+    What lies in our own package is known by the digest of the code.
+    """
+    told, source = model.told, model.source
+
+    def content() -> str | None:
+        table = told.model_dump_json()
+        if _is_own(module):
+            return digest_over(table)
+        given = source.content or (None if source.named else model.maker.content)
+        network = given() if given else told.source
+        files = [model.folder / told.weights.file] if told.weights and told.weights.file else []
+        if isinstance(source, Function) and (code := getattr(sys.modules.get(source.code), "__file__", None)):
+            files.append(Path(code))
+        return network and digest_over(table, network, *map(file_digest, files))
+
+    return content
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 ZOO = register(ZOO_FILE)

@@ -25,7 +25,7 @@ from brainmark.core.experiment import (
 )  # fmt: skip
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_answer
-from brainmark.core.registry import Entry
+from brainmark.core.registry import Entry, models
 from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
 from brainmark.core.vocabulary import DOMAINS, MODALITIES
@@ -112,7 +112,7 @@ def factory_works(model: ModelUnderTest) -> None:
 def identifier_is_the_name(model: ModelUnderTest) -> None:
     """The identifier of the model is the name under which it is registered; a function's subject keeps its own."""
     given = model.subject.identifier
-    if given and model.entry.content is not None:  # found by what it is, not registered
+    if given and model.entry.content is not None and model.entry.name not in models:  # found by what it is
         return
     fail_if(given != model.entry.name, f"identifier is {given!r}; the model is registered as {model.entry.name!r}")
 

@@ -508,7 +508,7 @@ def test_weights_of_a_file_replace_published_ones(folder, unreachable):
         ("[a]\nnetwork = 'alexnet'\nbehavior = 3", InvalidModel, r"\[a\]: behavior is 3: "),
         ("[a]\nnetwork = 'alexnet'\nweights = 'w.pth'", DataError, r"weights is 'w.pth': there is no file"),
         ("[a]\nnetwork = 'n.pt2'", DataError, r"source is 'n.pt2': .*there is no such file"),
-        ("[a]\nnetwork = 'alexnet'\ncite = 'me'", InvalidModel, r"\[a\]: cite: .*not a BibTeX entry"),
+        ("[a]\nnetwork = 'alexnet'\ncite = 'me'", InvalidModel, r"\[a\]: cite is 'me': .*not a BibTeX"),
         ("[a]\nsize = 3", InvalidModel, r"\[a\]: source is .*Field required"),
         ("[a", InvalidModel, r"models.toml: Expected ']'"),
         ("", InvalidModel, r"models.toml: describes no model"),

@@ -88,7 +88,7 @@ class DescribedModel:
         if "weights" in options:
             identifier = twin(self.name, options["weights"], options.get("seed", 0), str(self.options["weights"]))
         network: Any = self.make(options) if options.get("weights") == "published" else lambda: self.make(options)
-        if told.domain == "vision":
+        if told.domain == "vision" and told.regions:
             return VisionSubject(identifier, network, **told.fields(False), stochastic=options.get("noise", False))
         if told.domain == "language" and told.layer:
             return LanguageSubject(identifier, network, self.source.tokenizer, **told.fields(True))

@@ -24,7 +24,8 @@ several layers, some of their units, or brought to unit length:
 ``{ layer = ["h.4", "h.5"], units = { "h.4" = [7, 9], "h.5" = [0] }, unit_length = true }``.
 
 Paths are relative to the file. What is left out is as the network has it under its own name. Networks with much in
-common are ``like = "x"`` a table ``[family.x]``, which is no model. The zoo itself is such a file, ``models/zoo.toml``.
+common are ``like = "x"`` a table ``[family.x]``, which is no model. The zoo itself is such a file, ``models/zoo.toml``,
+and its families can be named in every file: ``like = "imagenet"``.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from brainmark.core.cards import ModelCard
-from brainmark.core.errors import DataError, InvalidModel, UnknownName
+from brainmark.core.errors import DataError, InvalidModel, InvalidRegistration, UnknownName
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
@@ -46,7 +48,7 @@ from brainmark.models.sources.description import HeadTable, ModelDescription, Re
 from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
 from brainmark.models.subjects.language import LanguageSubject
-from brainmark.models.subjects.readout import Readout
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Readout
 from brainmark.models.subjects.vision import VisionSubject
 
 ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
@@ -65,8 +67,15 @@ def read(path: Path) -> dict[str, ModelDescription]:
     tables, families = _tables_and_families(path)
     if not tables:
         raise InvalidModel(f"{path}: describes no model; begin with [name] and source = ...")
-    known = tables | families
+    known = (_families_of_zoo() if path != ZOO_FILE else {}) | tables | families
     return {name: _description(path, name, _complete(path, name, table, known)) for name, table in tables.items()}
+
+
+@cache
+def _families_of_zoo() -> dict[str, Any]:
+    """Return the families of the zoo, each with all that it takes over from others."""
+    _, families = _tables_and_families(ZOO_FILE)
+    return {name: _complete(ZOO_FILE, name, table, families) for name, table in families.items()}
 
 
 def describe_like(path: Path, table: Mapping[str, Any]) -> ModelDescription:
@@ -99,7 +108,10 @@ def beside_program(name: str, path: Path) -> ModelEntry:
 
 def _tables_and_families(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     tables = _tables(path)
-    return tables, {} if "source" in tables.get(FAMILY, {}) else tables.pop(FAMILY, {})
+    families = tables.get(FAMILY, {})
+    if not isinstance(families, dict):
+        raise InvalidModel(f"{path}: {FAMILY} is {families!r}; at the top of a file it is tables [{FAMILY}.NAME]")
+    return tables, {} if "source" in families else tables.pop(FAMILY, {})
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -116,8 +128,12 @@ def _complete(path: Path, name: str, table: Any, known: Mapping[str, Any], above
     if not isinstance(table, dict) or LIKE not in table:
         return table
     like = table[LIKE]
+    if like == name and not above and path != ZOO_FILE and known.get(name) is table:  # the family, not itself
+        known = {**known, **_families_of_zoo()}
+    if not isinstance(like, str) or not isinstance(known.get(like, {}), dict):
+        raise InvalidModel(f"{path} [{name}]: {LIKE} is {like!r}, which is no model or family")
     if like not in known:
-        raise UnknownName(f"model or family that [{name}] of {path} is like", str(like), known)
+        raise UnknownName(f"model or family that [{name}] of {path} is like", like, known)
     if like in above:
         raise InvalidModel(f"{path} [{name}]: like is {like!r}, which leads back to itself")
     return _merge(_complete(path, like, known[like], known, (*above, like)), table)
@@ -199,7 +215,28 @@ def _card(name: str, path: Path, member: str, told: ModelDescription, facts: Map
         return card_for(told.source, **{field: value for field, value in known.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InvalidModel(f"{path} [{member}]: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidModel(f"{path} [{member}]: {place} is {first['input']!r}: {first['msg']}") from None
+    except InvalidRegistration as error:
+        raise InvalidModel(f"{path} [{member}]: cite is {told.cite!r}: {error}") from None
+
+
+def card_of_registered(path: Path, name: str, told: ModelDescription) -> ModelCard:
+    """Return the card of a model that a file registers; nothing is asked of its source.
+
+    Raises
+    ------
+    InvalidModel : a network that sees does not say its regions, or a field does not fit a card.
+    """
+    reads = told.domain == "language"
+    if not (reads or told.regions):
+        raise InvalidModel(
+            f'{path} [{name}]: regions is {{}}; name the layers of a registered model: regions.IT = "layer4"'
+        )
+    facts = {"domain": told.domain or "vision", "family": path.stem, "degrees": told.degrees if reads else None}
+    told = told.model_copy(update={"regions": {}}) if reads else told
+    card = _card(path.stem, path, name, told, {**facts, "regions": LANGUAGE_REGIONS})
+    return card.model_copy(update={"tags": told.tags})
 
 
 def _check_layers(path: Path, member: str, subject: Subject) -> None:
