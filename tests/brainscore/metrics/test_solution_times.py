@@ -84,7 +84,7 @@ def test_what_is_alike_at_all_times_or_does_not_line_up_is_refused():
     with pytest.raises(NotApplicable, match="without dynamics"):
         SolutionTimes()(recording(np.repeat(x[:, :, None], 3, 2), ids), target)
     moving = recording(x[:, :, None] * np.arange(3), ids)
-    with pytest.raises(InvalidMeasurement, match="the images of prediction"):
+    with pytest.raises(InvalidMeasurement, match="stimulus_id differs between prediction"):
         SolutionTimes()(moving.isel(presentation=slice(None, None, -1)), target)
     with pytest.raises(InvalidMeasurement, match="'i1'"):
         SolutionTimes()(moving, target.drop_vars("i1"))

@@ -223,7 +223,7 @@ def test_registered_networks_have_the_layer_that_they_name(transformers, tokeniz
         torch.manual_seed(0)
         return model(model.config_class(**{**fields, **size}))
 
-    monkeypatch.setattr(Hub, "trained", made)
+    monkeypatch.setattr(Hub, "load_trained", made)
     monkeypatch.setattr(Hub, "tokenizer", lambda _: tokenizers["wordpiece"])
     subject = models[name].load()
     assert set(subject.regions.values()) == {layer}

@@ -15,6 +15,7 @@ from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.libraries import np, pd, scipy, xr
 from brainmark.core.registry import metric
 from brainmark.core.vocabulary import MetricExample, add_comparison, add_noise
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers
 from brainmark.metrics._arrays.shapes import Float, Integer
 from brainmark.metrics.statistics.averages import known_mean, weighted_mean
 from brainmark.metrics.statistics.correlation import pearson
@@ -189,7 +190,13 @@ class _CodedTrials:
 
 
 def _tabulate_model(prediction: xr.DataArray, trials: _CodedTrials) -> _Table:
+    check_filled(prediction, "prediction")
+    check_numbers(prediction.values, "prediction")
     images = pd.Index(prediction.coords["stimulus_id"].values)
+    if not images.is_unique:
+        raise InvalidMeasurement(
+            f"stimulus_id {images[images.duplicated()][0]!r} stands more than once in the prediction"
+        )
     choices = pd.Index(prediction.coords["choice"].values)
     rows, columns = images.get_indexer(pd.Index(trials.images)), choices.get_indexer(pd.Index(trials.choices))
     if (rows < 0).any() or (columns < 0).any() or len(images) != len(rows) or len(choices) != len(columns):

@@ -12,6 +12,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.registry import metric
 from brainmark.core.vocabulary import MetricExample, add_comparison
+from brainmark.metrics._arrays.inputs import check_filled, check_same_stimuli
 from brainmark.metrics._arrays.shapes import Bool, Shaped
 
 Pairwise: TypeAlias = "Callable[[np.ndarray, np.ndarray], float]"
@@ -26,7 +27,12 @@ def accuracy(
 
     The error is the standard deviation of right and wrong, not of their mean.
     """
-    right = np.asarray(prediction) == np.asarray(target)
+    given, wanted = np.asarray(prediction), np.asarray(target)
+    if given.shape != wanted.shape or not given.size:
+        raise InvalidMeasurement(
+            f"prediction has {given.size} labels and target {wanted.size}; both need one a stimulus"
+        )
+    right = given == wanted
     return single(float(np.mean(right)), float(np.std(right)))
 
 
@@ -44,6 +50,8 @@ def error_consistency(prediction: xr.DataArray, target: xr.DataArray) -> Compari
     -------
     Comparison with the magnitude of the mean; the error is the standard deviation over subjects and conditions.
     """
+    check_filled(prediction, "prediction")
+    check_filled(target, "target")
     model, people = _Observer(prediction), _observers(target)
     return _summarize([_compare_conditions(model, person) for person in people])
 
@@ -88,7 +96,12 @@ def _mislabel(labels: xr.DataArray, level: float, generator: np.random.Generator
 )
 def published_accuracy() -> Metric:
     """Return `accuracy`; the target's coordinate ``truth`` holds the right labels."""
-    return lambda prediction, target: accuracy(prediction, target.coords["truth"])
+
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        check_same_stimuli(prediction, target)
+        return accuracy(prediction, target.coords["truth"])
+
+    return compare
 
 
 @metric(

@@ -17,6 +17,7 @@ from brainmark.core.errors import InvalidMeasurement, NotApplicable
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
 from brainmark.core.vocabulary import MetricExample, add_comparison
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers
 from brainmark.metrics._arrays.shapes import Float, Integer, Real
 
 _TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal cut off at 2
@@ -110,6 +111,9 @@ class SolutionTimes:
         NotApplicable : the recording does not change with time; published is NaN.
         InvalidMeasurement : other dimensions, a coordinate is missing, images differ.
         """
+        check_filled(prediction, "prediction")
+        check_numbers(prediction.values, "prediction")
+        check_numbers(target.values, "target", missing=True)
         values, starts = _order_bins(prediction)
         if values.shape[0] < 2 or (values == values[:1]).all():
             raise NotApplicable("the model answers alike in all time bins: without dynamics it has no solution times")
@@ -117,7 +121,7 @@ class SolutionTimes:
             if name not in target.coords:
                 raise InvalidMeasurement(f"the target has no coordinate {name!r}")
         if not np.array_equal(prediction.coords["stimulus_id"].values, target.coords["stimulus_id"].values):
-            raise InvalidMeasurement("the images of prediction and target differ, or are in another order")
+            raise InvalidMeasurement("stimulus_id differs between prediction and target, or stands in another order")
         labels = target.coords[self.truth].values
         needed, measured = target.coords[self.threshold].values.astype(float), target.values.astype(float)
         found: list[float] = []
@@ -138,6 +142,12 @@ class SolutionTimes:
         names, first = np.unique(labels[train], return_index=True)
         names = names[np.argsort(first)]  # classes count from their first appearance, as the starting weights do
         code = {name: i for i, name in enumerate(names)}
+        unknown = next((n for n in labels[test] if n not in code), None)
+        if unknown is not None or len(names) < 2:
+            raise InvalidMeasurement(
+                f"the {len(train)} training stimuli of a split have {len(names)} labels"
+                + (f", and {unknown!r} is not among them" if unknown is not None else "; two are needed")
+            )
         p = self.decoder.probabilities(at[train], np.array([code[n] for n in labels[train]]), at[test])
         truth = np.array([code[n] for n in labels[test]])
         own = p[np.arange(len(test)), truth][:, None]

@@ -16,6 +16,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
 from brainmark.core.vocabulary import MetricExample, add_comparison, add_noise
+from brainmark.metrics._arrays.inputs import check_pair
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.tuning.distributions import distribution_similarity
 from brainmark.metrics.tuning.gratings import sparseness
@@ -81,6 +82,7 @@ def tuned_similarity(study: str = "Ringach2002", tuned: str = "circular_variance
     """
 
     def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        check_pair(prediction, target)
         return property_similarity(properties(study, prediction)[tuned], target.values, _read_bins(target), resamples)
 
     return compare
