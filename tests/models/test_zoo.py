@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from brainmark.core import models
-from brainmark.core.errors import InvalidModel
+from brainmark.core.errors import InvalidModel, UnknownName
 from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.models.zoo import ZOO, register
 from brainmark.run.stamp import entry_fingerprint
@@ -158,6 +158,16 @@ def test_changed_code_of_a_network_is_another_model(tmp_path, own_entries, monke
     assert None not in digests
     assert digests[0] != digests[1]
     assert models["mine"].load().identifier == "mine"
+
+
+def test_a_layer_that_is_not_there_is_named_when_the_model_is_loaded(tmp_path, own_entries):
+    file = tmp_path / "nets.toml"
+    file.write_text('[mine]\nsource = "torchvision/squeezenet1_1"\nregions = { IT = "feature.12" }\n')
+    register(file)
+    with pytest.raises(
+        UnknownName, match=r"nets\.toml \[mine\] regions\.IT 'feature\.12'; did you mean 'features\.12'"
+    ):
+        models["mine:random"].load()
 
 
 SOURCE = 'source = "torchvision/squeezenet1_1"\n'

@@ -16,7 +16,7 @@ from brainmark.models.sources.function import Function
 from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import find_source
 from brainmark.models.sources.source import USUAL, digest_over
-from brainmark.models.sources.toml_models import ZOO_FILE, card_of_registered, read
+from brainmark.models.sources.toml_models import ZOO_FILE, card_of_registered, check_layers, read
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.vision import VisionSubject
 
@@ -44,7 +44,7 @@ def register(path: Path | str, module: str | None = None) -> dict[str, Described
     described = {name: _describe(path, name, told, module) for name, told in read(path).items()}
     cards = {name: card_of_registered(path, name, model.told) for name, model in described.items()}
     for name, model in described.items():
-        make = factory(_loader(path, model), model.options, module)
+        make = factory(_loader(path, model, module), model.options, module)
         make.__qualname__ = f"{path.stem}[{name}]"
         models.add(name, card=cards[name], content=_content(model, module))(make)
     return described
@@ -66,7 +66,7 @@ def _describe(path: Path, name: str, told: ModelDescription, module: str) -> Des
     return DescribedModel(name, source, told, path.parent)
 
 
-def _loader(path: Path, model: DescribedModel) -> Callable[[Mapping[str, Any]], Subject]:
+def _loader(path: Path, model: DescribedModel, module: str) -> Callable[[Mapping[str, Any]], Subject]:
     """Return what loads a model, and refuses a subject that is not as its card says."""
     told = model.told
 
@@ -84,6 +84,8 @@ def _loader(path: Path, model: DescribedModel) -> Callable[[Mapping[str, Any]], 
             raise InvalidModel(
                 f"{path} [{model.name}]: degrees is {told.degrees!r}; the network's is {subject.degrees}"
             )
+        if not _is_own(module):
+            check_layers(path, model.name, subject)
         return subject
 
     return load

@@ -185,7 +185,7 @@ def _entry(name: str, path: Path, member: str, told: ModelDescription) -> ModelE
             subject = model.load(options)
         except InvalidModel as error:
             raise InvalidModel(f"{path} [{member}]: {error}") from None
-        _check_layers(path, member, subject)
+        check_layers(path, member, subject)
         return subject
 
     def content() -> str | None:
@@ -239,7 +239,7 @@ def card_of_registered(path: Path, name: str, told: ModelDescription) -> ModelCa
     return card.model_copy(update={"tags": told.tags})
 
 
-def _check_layers(path: Path, member: str, subject: Subject) -> None:
+def check_layers(path: Path, member: str, subject: Subject) -> None:
     """Refuse layers that the network does not have, before anything is computed."""
     assert isinstance(subject, VisionSubject | LanguageSubject)
     read = {f"regions.{region}": where for region, where in subject.regions.items()}
