@@ -241,6 +241,7 @@ def test_lists_load_nothing_that_checks_trains_draws_or_converts():
     loaded = load_own_modules("list", "models")
     rooms = ("testing", "analysis", "training", "run", "store")
     assert [m for m in loaded if m.startswith(tuple(f"brainmark.{room}" for room in rooms))] == []
+    assert not {f"brainmark.data.packaging.{m}" for m in ("arrays", "bids", "build", "nwb", "trials")} & loaded
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

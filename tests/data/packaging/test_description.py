@@ -16,10 +16,7 @@ from brainmark.data.packaging.description import parse_description, read_descrip
 
 
 @pytest.fixture
-def json_format(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(description, "FORMATS", dict(description.FORMATS))
-    monkeypatch.setattr(description, "_SUFFIXES", dict(description._SUFFIXES))  # pyright: ignore[reportPrivateUsage]
-
+def json_format() -> Iterator[None]:
     @add_format("json", ".json")
     class JsonRecordings(Recordings):
         rates: str = "rates"
@@ -32,6 +29,7 @@ def json_format(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             return Session(str(path), np.array(held["images"]), np.array(held[self.rates]), units, units=self.units)
 
     yield
+    del description.FORMATS["json"], description._SUFFIXES[".json"]  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_format_may_be_added(lab: Any, json_format: None) -> None:

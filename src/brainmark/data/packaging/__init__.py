@@ -1,24 +1,11 @@
 """Turns a lab's own recordings into one folder that is scored like any registered data set.
 
 The formats are those of the modules `trials` (CSV), `arrays` (NumPy, MATLAB), `nwb` and `bids`; `add_format` adds one.
+Each name loads its module when first used: reading a package, as lists do, needs no format.
 """
 
 from __future__ import annotations
 
-from brainmark.data.packaging import arrays, bids, nwb, trials  # the formats register themselves
-from brainmark.data.packaging.build import Prepared, package, prepare
-from brainmark.data.packaging.description import (
-    Description,
-    Recordings,
-    add_format,
-    parse_description,
-    read_description,
-)
-from brainmark.data.packaging.folder import PackageCard, load_package, verify_package
-from brainmark.data.packaging.problems import CannotPackage, Problems
-from brainmark.data.packaging.sessions import Session
+import lazy_loader
 
-__all__ = [
-    "CannotPackage", "Description", "PackageCard", "Prepared", "Problems", "Recordings", "Session", "add_format",
-    "load_package", "package", "parse_description", "prepare", "read_description", "verify_package",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # names and their homes: __init__.pyi
