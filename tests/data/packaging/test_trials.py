@@ -234,7 +234,7 @@ def test_a_field_that_cannot_be_used_is_named(lab: Any, wide: dict[str, Any], ch
         ({"neuroids": "v*"}, "no column fits 'v*'"),
         ({"file": "gone.csv"}, "there is no file"),
         ({"regoin": "V4"}, "did you mean 'region'"),
-        ({"format": "matlab5"}, "the format is 'matlab5'; use one of arrays, bids, nwb, table"),
+        ({"format": "matlab5"}, "the format is 'matlab5'; use one of arrays, bids, brainio, nwb, table"),
         ({"units": None}, "units"),
     ],
 )

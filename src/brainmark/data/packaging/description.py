@@ -259,11 +259,11 @@ def _find_format(source: Any, place: str, problems: Problems) -> type[Recordings
         importlib.import_module(f"brainmark.data.packaging.{module}")
     first = next(iter(_as_list(source.get("file")) or ()), "")
     suffix = Path(str(first)).suffix.lower()
-    if source.get("format", "") not in FORMATS and suffix not in _SUFFIXES:
+    if source["format"] not in FORMATS if source.get("format") else suffix not in _SUFFIXES:
         discover()  # plug-ins may add formats
     name = source.get("format") or _SUFFIXES.get(suffix, suffix.lstrip(".") or "table")
     if name not in FORMATS:
-        problems.add(f"{place}: the format is {name!r}; use one of {', '.join(FORMATS)}")
+        problems.add(f"{place}: the format is {name!r}; use one of {', '.join(sorted(FORMATS))}")
     return FORMATS.get(name)
 
 
