@@ -50,6 +50,7 @@ def make_card() -> Callable[..., Any]:
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> dict[str, registry.Registry[Any, Any]]:
     """The four registries by kind, empty; what a test adds is forgotten after it."""
+    registry.discover()  # what is first imported into the empty registries would be lost after the test
     monkeypatch.setattr(registry, "_discovered", True)
     monkeypatch.setattr(registry, "broken_plugins", {})
     four = (registry.models, registry.datasets, registry.metrics, registry.benchmarks)

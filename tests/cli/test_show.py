@@ -43,6 +43,15 @@ def test_show_says_place_and_chance_and_refuses_a_page_of_a_metric(tmp_path):
     assert "pages are made of benchmarks" in str(refused.exception)
 
 
+@pytest.mark.parametrize(
+    ("name", "ceiling"), [("ridge", "split half, of data with several repetitions"), ("accuracy", "")]
+)
+def test_show_says_ceiling_and_chance_of_a_metric(name, ceiling):
+    text = runner.invoke(cli.app, ["show", name]).stdout
+    assert text.count("ceiling ") == text.count("chance ") == 1
+    assert ceiling in " ".join(text.split())
+
+
 @pytest.mark.parametrize("name", ["DeValois1982.V1-orientation"])
 def test_show_writes_a_page(name, tmp_path):
     path = tmp_path / "page.html"

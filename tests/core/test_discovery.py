@@ -57,7 +57,7 @@ def test_a_plug_in_is_loaded_when_the_registry_is_first_asked(plug_in):
             "model 'a b' (plug_in_bad.<lambda>): a name must not contain white",
         ),
         (CARD + "models.add('plugged', card=CARD)(lambda: None)", "the name is taken by plug_in_a_good.<lambda>"),
-        (CARD.replace("regions=()", "regions=(), colour='red'"), "ValidationError: 1 validation error for ModelCard"),
+        (CARD.replace("regions=()", "regions=(), colour='red'"), "ModelCard: unknown field 'colour'"),
     ],
 )
 def test_a_broken_plug_in_is_a_warning_and_the_rest_works(plug_in, code, reason):
@@ -76,6 +76,23 @@ def test_an_entry_point_to_a_module_that_is_not_there(plug_in):
     with pytest.warns(UserWarning, match="plug-in 'gone'"):
         registry.discover()
     assert "No module named 'no_such_module_of_ours'" in registry.broken_plugins["gone = no_such_module_of_ours"]
+
+
+def test_plug_ins_that_need_names_of_later_ones_are_tried_again(plug_in):
+    plug_in("a", CARD + "models['of_b']\n" + GOOD.replace("plugged", "of_a"))
+    plug_in("b", CARD + "models['of_c']\n" + GOOD.replace("plugged", "of_b"))
+    plug_in("c", GOOD.replace("plugged", "of_c"))
+    assert list(registry.models) == ["of_a", "of_b", "of_c"]
+    assert registry.broken_plugins == {}
+
+
+def test_a_plug_in_whose_name_nobody_brings_is_left_out_once(plug_in):
+    plug_in("bad", "from brainmark.core import models\nmodels['of_nobody']\n")
+    plug_in("good", GOOD)
+    with pytest.warns(UserWarning, match="plug-in 'bad' .* unknown model 'of_nobody'") as caught:
+        assert list(registry.models) == ["plugged"]
+    assert len(caught) == 1
+    assert list(registry.broken_plugins) == ["bad = plug_in_bad"]
 
 
 def test_discovery_happens_once(plug_in):

@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from brainmark.core import BenchmarkCard, Comparison, benchmarks, datasets, metrics, register_benchmark
+from brainmark.core import (
+    BenchmarkCard,
+    Comparison,
+    InvalidMeasurement,
+    InvalidRegistration,
+    MethodError,
+    Study,
+    UnknownName,
+    benchmarks,
+    datasets,
+    metrics,
+    register_benchmark,
+)
 from brainmark.core.registry import MetricEntry
 
 
@@ -67,3 +79,60 @@ def test_a_ceiling_and_options_may_depend_on_the_data():
     assert "repetition" not in made.target.dims
     none = register_benchmark("None", "Simulated.IT", "ridge", summary="One", listed=False, ceiling=None).load()
     assert none.ceiling is None
+
+
+def test_a_region_that_the_data_do_not_have_is_refused():
+    entry = register_benchmark("Simulated.V4-ridge", "Simulated.IT", "ridge", summary="One", region="V4", listed=False)
+    with pytest.raises(InvalidMeasurement, match=r"Simulated\.V4-ridge: no neuroid is in region 'V4' .*have IT;"):
+        entry.load()
+
+
+def test_an_unknown_metric_is_refused_when_the_benchmark_is_registered():
+    with pytest.raises(UnknownName, match="unknown metric 'rigde'; did you mean 'ridge'"):
+        register_benchmark("Simulated.IT-rigde", "Simulated.IT", "rigde", summary="One", listed=False)
+
+
+def test_adapt_changes_what_the_metric_of_the_card_gets_and_no_more(monkeypatch: pytest.MonkeyPatch):
+    given: list[Any] = []
+    monkeypatch.setattr(MetricEntry, "load", lambda entry, **options: lambda *pair: given.append((entry.name, *pair)))
+    made = register_benchmark(
+        "Simulated.IT-adapted", "Simulated.IT", "cka", summary="One", listed=False, ceiling=None, controls=(),
+        adapt=lambda data: lambda prediction, target: (prediction + 1, data.measurement),
+    ).load()  # fmt: skip
+    made.metric(made.mean_target, made.mean_target)
+    ((name, prediction, target),) = given
+    assert name == "cka"
+    assert prediction.equals(made.mean_target + 1)
+    assert "repetition" in target.dims
+
+
+def test_a_metric_that_returns_a_number_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(MetricEntry, "load", lambda entry, **options: lambda prediction, target: 0.5)
+    made = register_benchmark("Simulated.IT-half", "Simulated.IT", "cka", summary="One", listed=False).load()
+    answer = made.mean_target.assign_attrs(subject="toy")
+    with pytest.raises(MethodError, match=r"Simulated\.IT-half: the metric 'cka'.* returned a float; .*a Comparison"):
+        made.score_answer(answer)
+
+
+def test_a_data_set_that_returns_the_measurement_alone_is_told_what_to_return(request: pytest.FixtureRequest):
+    source = datasets["Simulated.IT"].load()
+    registries = request.getfixturevalue("registries")
+    study = Study(
+        licence="MIT", cite="majajhong2015", species="simulation", domain="vision", modality="image", simulated=True
+    )
+    study.dataset("Toy2001", summary="One")(lambda: source.measurement)
+    with pytest.raises(InvalidRegistration, match=r"dataset 'Toy2001': .* returns a DataArray alone; return \(measure"):
+        registries["dataset"]["Toy2001"].load()
+    with pytest.raises(InvalidRegistration, match="DatasetCard: unknown field 'licens'; did you mean 'licence'"):
+        study.dataset("Toy2002", summary="One", licens="MIT")
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("MajajHong2015public.IT-pls", "brainmark.brainscore.studies.public"),
+        ("DeValois1982.V1-orientation", "brainmark.studies.devalois1982"),
+    ],
+)
+def test_a_benchmark_is_registered_by_the_module_of_its_study(name: str, module: str):
+    assert benchmarks[name].module == module

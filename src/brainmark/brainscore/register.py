@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainmark.core import Study, register_benchmark
+from brainmark.core.study import calling_module
 
 PUBLISHED = Study(  # the files state no licence
     licence="not stated; see the publication",
@@ -22,5 +23,5 @@ def register_published(
     """Register a benchmark of Brain-Score; `rest` as for `register_benchmark`, whose `convention` is always given."""
     register_benchmark(
         name, dataset, metric, summary=f"{summary}, as Brain-Score publishes it.", tree="brainscore",
-        tags=("brainscore", *tags), **rest,
+        tags=("brainscore", *tags), module=calling_module(), **rest,
     )  # fmt: skip

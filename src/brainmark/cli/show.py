@@ -25,7 +25,7 @@ from brainmark.core.cards import BenchmarkCard
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import BrainmarkError, UnknownName
 from brainmark.core.libraries import np
-from brainmark.core.registry import Entry
+from brainmark.core.registry import Entry, MetricEntry
 from brainmark.core.tree import Node, place
 from brainmark.core.wording import bytes_text, plural
 from brainmark.data.packaging.folder import read_card
@@ -116,7 +116,9 @@ def make_sheet(shown: Mapping[str, Any]) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    card = {key: value for key, value in shown["card"].items() if key not in ("cite", "sources")}
+    card = {
+        key: value for key, value in shown["card"].items() if key not in ("cite", "sources", *shown.get("facts", ()))
+    }
     stated = {key: value for key, value in card.items() if value not in (None, [], False, "")}
     for key, value in (*stated.items(), *shown.get("facts", {}).items()):
         if isinstance(value, list | tuple):
@@ -140,8 +142,9 @@ def collect_facts(entry: Entry[Any, Any], load: Callable[[], Any]) -> dict[str, 
     if entry.kind == "benchmark":
         facts["stands under"] = " / ".join(place(entry.name, entry.card))
         if entry.card.metric in registry.metrics:
-            chance = registry.metrics[entry.card.metric].card.chance
-            facts["chance"] = "depends on the data: see the controls" if chance is None else chance
+            facts["chance"] = _describe_chance(registry.metrics[entry.card.metric])
+    elif isinstance(entry, MetricEntry):
+        return facts | {"ceiling": _describe_ceiling(entry), "chance": _describe_chance(entry)}
     elif entry.kind != "dataset":
         return facts
     elif "packaged" in entry.card.tags and (path := package_at(entry.name)):
@@ -160,6 +163,20 @@ def collect_facts(entry: Entry[Any, Any], load: Callable[[], Any]) -> dict[str, 
         return facts | (_facts_of_benchmark(loaded) if entry.kind == "benchmark" else {})
     except BrainmarkError as error:
         return facts | {"data": f"{origin}, but they cannot be loaded: {error}"}
+
+
+def _describe_chance(metric: MetricEntry) -> float | str:
+    chance = metric.card.chance
+    return "depends on the data: see the controls" if chance is None else chance
+
+
+def _describe_ceiling(metric: MetricEntry) -> str:
+    """Return which function gives the ceiling, and what data need for it."""
+    if metric.make_ceiling is None:
+        return "none of its own"
+    needed = " or ".join(f"{dim}s" for dim in metric.ceiling_over)
+    of = getattr(metric.make_ceiling, "__name__", "given").strip("_<>").replace("_", " ")
+    return f"{of}, {f'of data with several {needed}' if needed else 'of any data'}"
 
 
 def _facts_of_benchmark(benchmark: Benchmark) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.comparison import Ceiling, Comparison, Metric
+from brainmark.core.comparison import Ceiling, Comparison, Metric, check_comparison
 from brainmark.core.convention import DEFAULT, Convention
 from brainmark.core.errors import (
     BrainmarkError,
@@ -99,7 +99,12 @@ class Benchmark:
 
     @cached_property
     def _fixed_controls(self) -> dict[str, Comparison]:
-        return {c.name: c.compare(self, self.mean_target) for c in self.controls if not c.per_model}
+        fixed = [c for c in self.controls if not c.per_model]
+        return {c.name: self._checked(c.compare(self, self.mean_target), c.name) for c in fixed}
+
+    def _checked(self, result: Comparison, control: str = "") -> Comparison:
+        told = f" (control {control!r})" if control else ""
+        return check_comparison(result, f"{self.identifier}: the metric {self.card.metric!r}{told}")
 
     def answer(self, subject: Subject) -> xr.DataArray:
         """Run the experiment on the subject, and check its answer, see `accept`.
@@ -141,12 +146,12 @@ class Benchmark:
         where = f"{name} on {self.identifier}"
         self.prepare()
         with _explain_method_errors(f"{where}: the metric {self.card.metric!r} failed"):
-            raw = self.metric(answer, self.mean_target)
+            raw = self._checked(self.metric(answer, self.mean_target))
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
                 with _explain_method_errors(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
-                    controls[control.name] = control.compare(self, answer)
+                    controls[control.name] = self._checked(control.compare(self, answer), control.name)
         top, names = self.ceiling_comparison, (self.identifier, name)
         return make_score(*names, raw, top, controls, self.seed, self.convention)
 

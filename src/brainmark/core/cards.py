@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from brainmark.core.errors import InvalidRegistration, suggest
 from brainmark.core.references import bibtex
 from brainmark.core.vocabulary import AnyDomain, Compared, Domain, Modality
 
@@ -69,6 +70,29 @@ class Card(StrictCard):
     summary: Line = Field(description="one sentence")
     licence: Line
     cite: BibTeX = Field(description="keys of references.bib, or BibTeX; read as BibTeX")
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **fields: Any) -> None:
+            """Raise InvalidRegistration, in one line, where fields are missing, unknown or wrong."""
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                kind = type(self)
+                wrong = "; ".join(_say_what_is_wrong(one, tuple(kind.model_fields)) for one in error.errors())
+                raise InvalidRegistration(f"{kind.__name__}: {wrong}") from error
+
+
+def _say_what_is_wrong(error: Any, known: tuple[str, ...]) -> str:
+    field = ".".join(map(str, error["loc"]))
+    if error["type"] == "missing":
+        return f"field {field!r} is missing"
+    if error["type"] == "extra_forbidden":
+        near = suggest(field, known, most=1)
+        offer = f"; did you mean {near[0]!r}?" if near else ""
+        return f"unknown field {field!r}{offer} (fields: {', '.join(known)})"
+    text = " ".join(error["msg"].removeprefix("Value error, ").split())
+    return f"{field}: {text}" if field else text
 
 
 class ModelCard(Card):

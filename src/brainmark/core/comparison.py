@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from brainmark.core.errors import InvalidMeasurement
+from brainmark.core.errors import InvalidMeasurement, MethodError
 from brainmark.core.libraries import np, xr
 
 UNDEFINED = "undefined"
@@ -64,6 +64,13 @@ class Comparison:
     def aggregate(self) -> float:
         """Return the centre of the values over the units that have one."""
         return float(center(self.array[None], self.center)[0])
+
+
+def check_comparison(result: Any, what: str) -> Comparison:
+    """Return what a metric returned. Raises MethodError: it is no `Comparison`; `what` names metric and benchmark."""
+    if not isinstance(result, Comparison):
+        raise MethodError(f"{what} returned a {type(result).__name__}; a metric returns a Comparison, one value a unit")
+    return result
 
 
 def center(values: np.ndarray, how: Literal["median", "mean"]) -> np.ndarray:

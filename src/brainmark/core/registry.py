@@ -210,6 +210,13 @@ class MetricRegistry(Registry[Metric, MetricCard]):
     def _entry(self, name: str, factory: Callable[..., Metric], card: MetricCard, **more: Any) -> MetricEntry:
         return MetricEntry(self.kind, name, factory, card, **more)
 
+    def find(self, name: str) -> Entry[Metric, MetricCard] | None:
+        """Return what is registered under this name, or None; studies being imported need no more than our metrics."""
+        if name not in self._entries:
+            for room in ROOMS[:1]:
+                _import_room(room)
+        return super().find(name)
+
     def __getitem__(self, name: str) -> MetricEntry:
         entry = super().__getitem__(name)
         assert isinstance(entry, MetricEntry)
@@ -267,22 +274,41 @@ def discover() -> None:
         try:
             for room in ROOMS:
                 _import_room(room)
-            for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
-                _load_plugin(point)
+            _load_plugins(sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name))
         except BaseException:
             _discovered = False
             raise
 
 
-def _load_plugin(point: metadata.EntryPoint) -> None:
+def _load_plugins(points: list[metadata.EntryPoint]) -> None:
+    """Load plug-ins; those that look up a name of another one are tried again once the others are loaded."""
+    waiting, before = points, len(points) + 1
+    while waiting:
+        last = len(waiting) == before  # the last round loaded none of them
+        before, late = len(waiting), []
+        for point in waiting:
+            error = _load_plugin(point)
+            if isinstance(error, UnknownName) and not last:
+                late.append(point)
+            elif error is not None:
+                _leave_out(point, error)
+        waiting = late
+
+
+def _load_plugin(point: metadata.EntryPoint) -> BaseException | None:
     try:
         point.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
-        reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
-        broken_plugins[f"{point.name} = {point.value}"] = reason
-        warnings.warn(
-            f"plug-in {point.name!r} ({point.value}) is left out: {reason} (see 'brainmark doctor')", stacklevel=4
-        )
+        return error
+    return None
+
+
+def _leave_out(point: metadata.EntryPoint, error: BaseException) -> None:
+    reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
+    broken_plugins[f"{point.name} = {point.value}"] = reason
+    warnings.warn(
+        f"plug-in {point.name!r} ({point.value}) is left out: {reason} (see 'brainmark doctor')", stacklevel=5
+    )
 
 
 def _import_room(name: str) -> None:

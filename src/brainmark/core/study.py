@@ -15,10 +15,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from brainmark.core.benchmark import Benchmark, Control
 from brainmark.core.cards import BenchmarkCard, DatasetCard, Domain, Modality, Source
-from brainmark.core.comparison import Ceiling, Metric
+from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.controls import control_model, shuffled
 from brainmark.core.convention import DEFAULT, Convention
 from brainmark.core.dataset import Dataset
+from brainmark.core.errors import InvalidMeasurement, InvalidRegistration, suggest
 from brainmark.core.experiment import Ask, Experiment, Record, Setting
 from brainmark.core.libraries import xr
 from brainmark.core.registry import Entry, benchmarks, datasets, metrics
@@ -28,6 +29,8 @@ Reader = TypeVar("Reader", bound=Callable[..., Any])
 Asked: TypeAlias = "Ask | Callable[[Dataset], Ask | Experiment] | None"
 Options: TypeAlias = "Mapping[str, Any] | Callable[[Dataset], Mapping[str, Any]]"
 CeilingOf: TypeAlias = "Literal['metric'] | Callable[[Dataset], Ceiling | None] | None"
+Arguments: TypeAlias = "Callable[[xr.DataArray, xr.DataArray], tuple[xr.DataArray, xr.DataArray]]"
+"""answer, mean target -> what the metric gets in their place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,13 @@ class Study:
         def register(read: Reader) -> Reader:
             @wraps(read)
             def load(**options: Any) -> Dataset:
-                measurement, stimuli, *stated = read(*arguments, **options)
+                returned = read(*arguments, **options)
+                if not isinstance(returned, tuple) or len(returned) not in (2, 3):
+                    raise InvalidRegistration(
+                        f"dataset {name!r}: {read.__module__}.{read.__qualname__} returns {_describe(returned)}; "
+                        "return (measurement, stimuli), or (measurement, stimuli, setting)"
+                    )
+                measurement, stimuli, *stated = returned
                 return Dataset(name, about, measurement, stimuli, *(stated or [shown]))
 
             rest = inspect.signature(partial(read, *arguments))  # the options of the data set
@@ -98,10 +107,11 @@ def register_benchmark(
     options: Options | None = None,
     target: Callable[[Dataset], xr.DataArray] | None = None,
     ceiling: CeilingOf = "metric",
-    adapt: Callable[[Metric, Dataset], Metric] | None = None,
+    adapt: Callable[[Dataset], Arguments] | None = None,
     controls: Sequence[Control] | None = None,
     convention: Convention = DEFAULT,
     listed: bool = True,
+    module: str | None = None,
     **card: Any,
 ) -> Entry[Benchmark, BenchmarkCard]:
     """Register a benchmark: a data set, a metric, and what differs from the usual.
@@ -117,12 +127,19 @@ def register_benchmark(
     options : of the metric, or a function of the data set that returns them.
     target : function of the data set; None: its measurement (of the region, where there are several).
     ceiling : "metric": that of the metric, where the data allow one; or a function of the data set; None: none.
-    adapt : gives the metric of the card another argument than the answer and the mean target, such as single trials.
+    adapt : function of the data set; what it returns takes the answer and the mean target, and returns what the metric
+        of the card gets in their place, such as single trials.
     controls : None: shuffled answers, and pixels where images are shown and recordings asked for.
     convention : how the values of units become one score.
     listed : whether it is registered; otherwise it is only returned.
+    module : name of the module whose benchmark it is; None: the caller. Functions that register for others give theirs.
+
+    Raises
+    ------
+    UnknownName : no such data set or metric.
+    InvalidRegistration : the name is taken, or a field of the card is missing, unknown or wrong.
     """
-    source = datasets[dataset].card
+    source, _ = datasets[dataset].card, metrics[metric]
     region = card.get("region") or (source.regions[0] if len(source.regions) == 1 else "behavior")
     fields: dict[str, Any] = {c: getattr(source, c) for c in ("licence", "cite", "domain", "species", "simulated")}
     fields |= {"region": region, "parent": "simulated" if source.simulated else region, "datasets": (dataset,)}
@@ -131,7 +148,7 @@ def register_benchmark(
 
     def load() -> Benchmark:
         data: Dataset = datasets[dataset].load()
-        measured = _in_region(data.measurement, about.region) if target is None else target(data)
+        measured = _in_region(data.measurement, about.region, name) if target is None else target(data)
         asked = ask(data) if callable(ask) else ask or record(about.region, measured)
         experiment = asked if isinstance(asked, Experiment) else Experiment(data.shown, asked, data.setting)
         known = dict((options(data) if callable(options) else options) or {})
@@ -141,24 +158,48 @@ def register_benchmark(
         if "time_bin" in measured.dims and metrics[about.metric].card.compares in ("recordings", "dissimilarities"):
             compare, top = each_time_bin(compare), None if top is None else each_time_bin_ceiling(top)
         if adapt is not None:
-            compare = adapt(compare, data)
+            compare = _with_arguments(compare, adapt(data))
         used = _usual_controls(experiment) if controls is None else tuple(controls)
         return Benchmark(name, about, experiment, measured, compare, top, used, convention=convention)
 
-    caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # in the module whose benchmark it is
-    load.__module__ = caller.f_globals.get("__name__", "__main__")
+    load.__module__ = module or calling_module()
     load.__qualname__ = name
     if listed:
         benchmarks.add(name, card=about)(load)
     return Entry("benchmark", name, load, about)
 
 
-def _in_region(measurement: xr.DataArray, region: str) -> xr.DataArray:
-    """Leave out the neuroids of other regions, where there are any."""
+def calling_module() -> str:
+    """Return the name of the module from which the function that asks was called."""
+    return sys._getframe(2).f_globals.get("__name__", "__main__")  # pyright: ignore[reportPrivateUsage]
+
+
+def _with_arguments(metric: Metric, arguments: Arguments) -> Metric:
+    def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+        return metric(*arguments(prediction, target))
+
+    return compare
+
+
+def _describe(returned: Any) -> str:
+    return f"{len(returned)} values" if isinstance(returned, tuple) else f"a {type(returned).__name__} alone"
+
+
+def _in_region(measurement: xr.DataArray, region: str, name: str) -> xr.DataArray:
+    """Leave out the neuroids of other regions. Raises InvalidMeasurement: there are none of this one."""
     if "neuroid" not in measurement.dims:
         return measurement
-    inside = measurement.coords["region"].values.astype(str) == region
-    return measurement if inside.all() or not inside.any() else measurement.isel(neuroid=inside)
+    regions = measurement.coords["region"].values.astype(str)
+    inside = regions == region
+    if not inside.any():
+        known = sorted(set(regions.tolist()))
+        near = suggest(region, known, most=1)
+        offer = f"; did you mean {near[0]!r}?" if near else ""
+        raise InvalidMeasurement(
+            f"{name}: no neuroid is in region {region!r}{offer} (the data have {', '.join(known)}; state 'region', or "
+            "select neuroids with 'target')"
+        )
+    return measurement if inside.all() else measurement.isel(neuroid=inside)
 
 
 def record(region: str, measured: xr.DataArray) -> Record:

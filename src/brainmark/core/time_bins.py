@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainmark.core.comparison import Ceiling, Comparison, Metric, center
+from brainmark.core.comparison import Ceiling, Comparison, Metric, center, check_comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 
@@ -16,7 +16,8 @@ def each_time_bin(metric: Metric) -> Metric:
 
     def over_time(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         _same_bins(prediction, target)
-        parts = [metric(_bin(prediction, t), _bin(target, t)) for t in range(target.sizes["time_bin"])]
+        bins = range(target.sizes["time_bin"])
+        parts = [check_comparison(metric(_bin(prediction, t), _bin(target, t)), "the metric") for t in bins]
         return _over_bins(parts, target)
 
     return over_time

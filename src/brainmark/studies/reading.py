@@ -10,6 +10,7 @@ from typing import Literal
 
 from brainmark.core import Benchmark, Comparison, Control, Dataset, Read, register_benchmark, shuffled, untrained_twin
 from brainmark.core.libraries import xr
+from brainmark.core.study import calling_module
 from brainmark.data.readers.corpora import log_frequency
 
 FITS = {
@@ -57,7 +58,7 @@ def register_reading(
         summary=f"{what[:1].upper()}{what[1:]}, {FITS[fit]}.",
         target=partial(with_word_costs, leave_out=None if fit == "correlation" else leave_out),
         ceiling="metric" if errors else None, controls=(*costs, untrained_twin(), shuffled()),
-        region=parent, parent=parent, datasets=(dataset, "Brown.held_out"), tags=("reading",),
+        region=parent, parent=parent, datasets=(dataset, "Brown.held_out"), tags=("reading",), module=calling_module(),
     )  # fmt: skip
 
 

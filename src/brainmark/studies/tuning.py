@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainmark.core import Benchmark, Comparison, Control, control_model, register_benchmark
 from brainmark.core.libraries import pd, xr
+from brainmark.core.study import calling_module
 from brainmark.data.generated.gratings import v1_tuning
 from brainmark.metrics.tuning.distributions import uniform_floor
 
@@ -28,7 +29,7 @@ def register_tuning(name: str, dataset: str, tuned: str, meaning: str) -> None:
     register_benchmark(
         name, dataset, "tuning_distribution", ask=lambda _: v1_tuning(), options={"property": tuned},
         summary=f"How {meaning} is distributed over V1 neurons of macaques and units of the model.",
-        controls=(uniform(tuned), control_model("pixels")), tags=("tuning",),
+        controls=(uniform(tuned), control_model("pixels")), tags=("tuning",), module=calling_module(),
     )  # fmt: skip
 
 

@@ -32,7 +32,6 @@ from brainmark.core import (
     Dataset,
     Experiment,
     InvalidMeasurement,
-    Metric,
     NextWord,
     Read,
     Record,
@@ -43,6 +42,7 @@ from brainmark.core import (
     shuffled,
 )
 from brainmark.core.libraries import np, pd, xr
+from brainmark.core.study import Arguments
 from brainmark.data.fetch import fetch
 from brainmark.studies import hu2020
 from brainmark.studies.running_text import most_frequent_word
@@ -255,15 +255,15 @@ for _kind, (_metric, _options) in TUCKUTE.items():  # one value a sentence, read
 # --- behaviour -------------------------------------------------------------------------------------------------------
 
 
-def _leave_out_first_words(compare: Metric, data: Dataset) -> Metric:
+def _leave_out_first_words(data: Dataset) -> Arguments:
     """Compare with the mean reader, without the first words of sentences; the ceiling has them, as published."""
     later = data.measurement.coords["word_within_sentence_id"].values.astype(float) != 1
 
-    def compare_later(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
+    def select_later(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
         people = target.mean("subject", skipna=True) if "subject" in target.dims else target
-        return compare(prediction.isel(presentation=later), people.isel(presentation=later))
+        return prediction.isel(presentation=later), people.isel(presentation=later)
 
-    return compare_later
+    return select_later
 
 
 register_published(
@@ -280,9 +280,9 @@ def _suite_options(_: Dataset, suite: str) -> dict[str, Any]:
     return {"formulas": hu2020.predictions(suite), "joint": True, "resamples": 0}
 
 
-def _count_unknown_as_zero(compare: Metric, _: Dataset) -> Metric:
+def _count_unknown_as_zero(_: Dataset) -> Arguments:
     """Put reading times in the place of surprisals; those that are unknown count as 0, as published."""
-    return lambda prediction, target: compare(prediction.fillna(0.0), target)
+    return lambda prediction, target: (prediction.fillna(0.0), target)
 
 
 for _suite in hu2020.SUITES:

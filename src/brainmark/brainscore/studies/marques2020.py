@@ -22,13 +22,13 @@ from brainmark.core import (
     InvalidMeasurement,
     InvalidStimuli,
     Media,
-    Metric,
     Record,
     Setting,
     Stimuli,
     control_model,
 )
 from brainmark.core.libraries import np, pd, xr
+from brainmark.core.study import Arguments
 from brainmark.data.fetch import fetch_all
 
 NEAR = 0.15  # degrees between the centre of a receptive field and the stimuli
@@ -132,11 +132,11 @@ def _ask(data: Dataset, assembly: str) -> Experiment:
     return Experiment(stimuli, Record("V1", eccentricity=NEAR), setting)
 
 
-def _name_stimuli(compare: Metric, _: Dataset, assembly: str) -> Metric:
+def _name_stimuli(_: Dataset, assembly: str) -> Arguments:
     """Give the metric answers with all columns of the table of stimuli."""
     table = stimuli_of(assembly).table
     shown = {str(c): ("presentation", table[c].to_numpy()) for c in table}
-    return lambda prediction, cells: compare(prediction.assign_coords(shown), cells)
+    return lambda prediction, cells: (prediction.assign_coords(shown), cells)
 
 
 for _identifier, (_assembly, _property) in PROPERTIES.items():

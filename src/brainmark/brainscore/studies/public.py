@@ -30,12 +30,10 @@ from brainmark.brainscore.register import PUBLISHED, register_published
 from brainmark.core import (
     Ceiling,
     Choose,
-    Comparison,
     Dataset,
     Experiment,
     InvalidMeasurement,
     InvalidStimuli,
-    Metric,
     Record,
     Setting,
     Stimuli,
@@ -44,6 +42,7 @@ from brainmark.core import (
     shuffled,
 )
 from brainmark.core.libraries import np, xr
+from brainmark.core.study import Arguments
 from brainmark.studies.geirhos2021 import OBJECTS
 
 # --- data sets -------------------------------------------------------------------------------------------------------
@@ -179,9 +178,9 @@ def _ask_objects(data: Dataset) -> Choose:
     return Choose(fitting=replace(fitting, table=fitting.table.assign(label=fitting.table["image_label"])))
 
 
-def _compare_with_trials(compare: Metric, _: Dataset) -> Metric:
+def _compare_with_trials(_: Dataset) -> Arguments:
     trials = assembly(OBJECTOME)
-    return lambda prediction, mean: compare(prediction, trials)
+    return lambda prediction, mean: (prediction, trials)
 
 
 def _image_level_ceiling(_: Dataset) -> Ceiling:
@@ -247,15 +246,15 @@ def _ask(data: Dataset, condition: str, consistency: bool) -> Experiment:
     return Experiment(stimuli, Choose(OBJECTS), data.setting if consistency else Setting())
 
 
-def _compare_labels(compare: Metric, _: Dataset, condition: str, consistency: bool) -> Metric:
+def _compare_labels(_: Dataset, condition: str, consistency: bool) -> Arguments:
     """Compare the likeliest labels with the labels that people gave, trial by trial, or with the right ones."""
     trials = _select_conditions(condition) if consistency else None
 
-    def compare_likeliest(prediction: xr.DataArray, mean: xr.DataArray) -> Comparison:
+    def name_likeliest(prediction: xr.DataArray, mean: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
         labels = _name_likeliest(prediction, mean)
-        return compare(labels, labels.coords["truth"] if trials is None else trials)
+        return labels, labels.coords["truth"] if trials is None else trials
 
-    return compare_likeliest
+    return name_likeliest
 
 
 def _between_people(_: Dataset, condition: str) -> Ceiling:

@@ -213,12 +213,12 @@ def _card(name: str, path: Path, member: str, told: ModelDescription, facts: Map
     }
     try:
         return card_for(told.source, **{field: value for field, value in known.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+    except InvalidRegistration as error:
+        if not isinstance(error.__cause__, ValidationError):
+            raise InvalidModel(f"{path} [{member}]: cite is {told.cite!r}: {error}") from None
+        first = error.__cause__.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise InvalidModel(f"{path} [{member}]: {place} is {first['input']!r}: {first['msg']}") from None
-    except InvalidRegistration as error:
-        raise InvalidModel(f"{path} [{member}]: cite is {told.cite!r}: {error}") from None
 
 
 def card_of_registered(path: Path, name: str, told: ModelDescription) -> ModelCard:
