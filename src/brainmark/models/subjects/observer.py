@@ -10,7 +10,7 @@ from brainmark.core.experiment import Choose, Experiment, Match, OddOneOut, Pref
 from brainmark.core.libraries import np, xr
 from brainmark.core.stimuli import ImageFiles, Media, Selected, Stimuli
 from brainmark.models.readouts.answers import Similarity, alike, label_probabilities, match, odd_one_out, ratings
-from brainmark.models.readouts.logistic import probabilities, softmax
+from brainmark.models.readouts.logistic import probabilities
 from brainmark.models.subjects.classes import class_count, positions_of
 from brainmark.models.subjects.readout import Head, Readout
 
@@ -143,7 +143,9 @@ def answer_from_bits(experiment: Experiment, bits: np.ndarray, link: tuple[float
         return as_answer(experiment, bits if ask.measure == "surprisal" else link[0] + link[1] * bits)
     bits = np.nan_to_num(bits, nan=0.0)
     if isinstance(ask, Prefer):
-        return as_answer(experiment, softmax(-bits.reshape(-1, ask.group) * np.log(2)), np.arange(ask.group))
+        bits = bits.reshape(-1, ask.group)
+        odds = np.exp2(bits.min(axis=1, keepdims=True) - bits)  # equally probable alternatives tie exactly
+        return as_answer(experiment, odds / odds.sum(axis=1, keepdims=True), np.arange(ask.group))
     assert isinstance(ask, Rate)
     media = experiment.stimuli.media
     words = np.array([max(1, len(str(media[i]).split())) for i in range(len(media))])
