@@ -19,7 +19,7 @@ COMMANDS = {  # in the order of the help; each is a function in the module of it
     "show": "Show what is known of a name: its card, and for data at hand what was measured and its ceiling.",
     "score": "Score models on benchmarks.",
     "relate": "Relate scores to each other over models: r with interval and p, and a figure.",
-    "layers": "Choose the layer that stands for a region on some recordings, and tell how good it is on others.",
+    "layers": "Choose the layer that stands for a region on some recordings, and test it on others.",
     "demo": "Score four models on all benchmarks that need no download, and on real recordings if they can be had.",
     "fetch": "Download registered data into the cache, with progress and licence.",
     "check": "Run the conformance suite on all that a package registers, or on single names.",
