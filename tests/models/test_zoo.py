@@ -16,7 +16,7 @@ from brainmark.models.zoo import ZOO, register
 from brainmark.run.stamp import entry_fingerprint
 from brainmark.testing import check_model
 
-NETS = {name: m for name, m in ZOO.items() if "imagenet" in m.told.tags and m.told.family not in ("cornet", "vonenet")}
+NETS = {name: m for name, m in ZOO.items() if "imagenet" in m.spec.tags and m.spec.family not in ("cornet", "vonenet")}
 PARAMETERS = {  # learnt; torchvision's and timm's tables, the papers' where these have the network
     "alexnet": 61_100_840, "vgg-16": 138_357_544, "vgg-19": 143_667_240,
     "densenet-121": 7_978_856, "densenet-169": 14_149_480, "densenet-201": 20_013_928,
@@ -62,7 +62,7 @@ def bare(name: str) -> nn.Module:
 
 @pytest.mark.parametrize("name", sorted(NETS))
 def test_layers_are_there_and_parameters_as_many_as_published(name):
-    module, fields = bare(name), NETS[name].told.fields(False)
+    module, fields = bare(name), NETS[name].spec.fields(False)
     known = {n for n, _ in module.named_modules()} | {"output"}
     assert {readout.layer for readout in (*fields["regions"].values(), fields["behavior"])} <= known
     count = sum(p.numel() for p in module.parameters())

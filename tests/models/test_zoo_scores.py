@@ -21,7 +21,7 @@ from brainmark.core import Benchmark, Experiment, benchmarks, datasets, models
 from brainmark.data.fetch import where
 from brainmark.models.zoo import ZOO
 
-NETS = [name for name, model in ZOO.items() if "imagenet" in model.told.tags]
+NETS = [name for name, model in ZOO.items() if "imagenet" in model.spec.tags]
 LARGE = {  # gigabytes of weights
     "resnext101_32x32d_wsl", "resnext101_32x48d_wsl", "vit_large_patch16_224", "clip_vit-l-14", "dinov2_vitl14",
 }  # fmt: skip

@@ -41,8 +41,8 @@ def register(path: Path | str, module: str | None = None) -> dict[str, Described
     if module is None:
         caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         module = str(caller.f_globals["__name__"])
-    described = {name: _describe(path, name, told, module) for name, told in read(path).items()}
-    cards = {name: card_of_registered(path, name, model.told) for name, model in described.items()}
+    described = {name: _describe(path, name, spec, module) for name, spec in read(path).items()}
+    cards = {name: card_of_registered(path, name, model.spec) for name, model in described.items()}
     for name, model in described.items():
         make = factory(_loader(path, model, module), model.options, module)
         make.__qualname__ = f"{path.stem}[{name}]"
@@ -50,39 +50,39 @@ def register(path: Path | str, module: str | None = None) -> dict[str, Described
     return described
 
 
-def _describe(path: Path, name: str, told: ModelDescription, module: str) -> DescribedModel:
+def _describe(path: Path, name: str, spec: ModelDescription, module: str) -> DescribedModel:
     try:
-        source = find_source(told.source, path.parent, told.arguments)
+        source = find_source(spec.source, path.parent, spec.arguments)
     except (UnknownName, InvalidModel, DataError) as error:
-        raise InvalidModel(f"{path} [{name}]: source is {told.source!r}: {error}") from None
+        raise InvalidModel(f"{path} [{name}]: source is {spec.source!r}: {error}") from None
     except TypeError as error:
-        raise InvalidModel(f"{path} [{name}]: arguments is {told.arguments!r}: {error}") from None
+        raise InvalidModel(f"{path} [{name}]: arguments is {spec.arguments!r}: {error}") from None
     if not _is_own(module):
-        seen = (told.size, told.mean, told.std)
-        changes: dict[str, Any] = {"domain": None} if told.domain == "vision" and None in seen else {}
-        if told.options is None and isinstance(source, Function):  # its own could be read from its module alone
+        seen = (spec.size, spec.mean, spec.std)
+        changes: dict[str, Any] = {"domain": None} if spec.domain == "vision" and None in seen else {}
+        if spec.options is None and isinstance(source, Function):  # its own could be read from its module alone
             changes["options"] = USUAL
-        told = told.model_copy(update=changes)
-    return DescribedModel(name, source, told, path.parent)
+        spec = spec.model_copy(update=changes)
+    return DescribedModel(name, source, spec, path.parent)
 
 
 def _loader(path: Path, model: DescribedModel, module: str) -> Callable[[Mapping[str, Any]], Subject]:
     """Return what loads a model, and refuses a subject that is not as its card says."""
-    told = model.told
+    spec = model.spec
 
     def load(options: Mapping[str, Any]) -> Subject:
         try:
             subject = model.load(options)
         except InvalidModel as error:
             raise InvalidModel(f"{path} [{model.name}]: {error}") from None
-        if isinstance(subject, LanguageSubject) and told.domain != "language":
+        if isinstance(subject, LanguageSubject) and spec.domain != "language":
             raise InvalidModel(
-                f'{path} [{model.name}]: domain is {told.domain!r}; this network reads: domain = "language"'
+                f'{path} [{model.name}]: domain is {spec.domain!r}; this network reads: domain = "language"'
             )
-        degrees = told.degrees or DEGREES
+        degrees = spec.degrees or DEGREES
         if isinstance(subject, VisionSubject) and subject.degrees != degrees:
             raise InvalidModel(
-                f"{path} [{model.name}]: degrees is {told.degrees!r}; the network's is {subject.degrees}"
+                f"{path} [{model.name}]: degrees is {spec.degrees!r}; the network's is {subject.degrees}"
             )
         if not _is_own(module):
             check_layers(path, model.name, subject)
@@ -96,15 +96,15 @@ def _content(model: DescribedModel, module: str) -> Callable[[], str | None]:
 
     What lies in our own package is known by the digest of the code.
     """
-    told, source = model.told, model.source
+    spec, source = model.spec, model.source
 
     def content() -> str | None:
-        table = told.model_dump_json()
+        table = spec.model_dump_json()
         if _is_own(module):
             return digest_over(table)
         given = source.content or (None if source.named else model.maker.content)
-        network = given() if given else told.source
-        files = [model.folder / told.weights.file] if told.weights and told.weights.file else []
+        network = given() if given else spec.source
+        files = [model.folder / spec.weights.file] if spec.weights and spec.weights.file else []
         if isinstance(source, Function) and (code := getattr(sys.modules.get(source.code), "__file__", None)):
             files.append(Path(code))
         return network and digest_over(table, network, *map(file_digest, files))

@@ -56,21 +56,21 @@ class DescribedModel:
     ----------
     name : of the model.
     source : of the network.
-    told : the description.
+    spec : the description.
     folder : of the description; its files lie there.
     """
 
     name: str
     source: NetworkSource
-    told: ModelDescription
+    spec: ModelDescription
     folder: Path
 
     @property
     def options(self) -> Mapping[str, Any]:
         """What can be chosen when the model is loaded, with the usual values."""
-        if self.told.options is not None:
-            return self.told.options
-        return USUAL if self.told.domain or "weights" in self.source.options else {}
+        if self.spec.options is not None:
+            return self.spec.options
+        return USUAL if self.spec.domain or "weights" in self.source.options else {}
 
     @cached_property
     def maker(self) -> Maker:
@@ -84,37 +84,37 @@ class DescribedModel:
         trained weights is made when it is first needed. Any other is completed by what the source knows.
         """
         need_torch()
-        told, identifier = self.told, self.name
+        spec, identifier = self.spec, self.name
         if "weights" in options:
             identifier = twin(self.name, options["weights"], options.get("seed", 0), str(self.options["weights"]))
         network: Any = self.make(options) if options.get("weights") == "published" else lambda: self.make(options)
-        if told.domain == "vision" and told.regions:
-            return VisionSubject(identifier, network, **told.fields(False), stochastic=options.get("noise", False))
-        if told.domain == "language" and told.layer:
-            return LanguageSubject(identifier, network, self.source.tokenizer, **told.fields(True))
+        if spec.domain == "vision" and spec.regions:
+            return VisionSubject(identifier, network, **spec.fields(False), stochastic=options.get("noise", False))
+        if spec.domain == "language" and spec.layer:
+            return LanguageSubject(identifier, network, self.source.tokenizer, **spec.fields(True))
         made = network if options.get("weights") == "published" else network()
-        fields = told.fields(self.source.reads() or as_reader(made) is not None or isinstance(made, LanguageSubject))
+        fields = spec.fields(self.source.reads() or as_reader(made) is not None or isinstance(made, LanguageSubject))
         subject = build(identifier, made, self.source, fields)
         if not isinstance(subject, VisionSubject | LanguageSubject):
-            raise InvalidModel(f"source is {told.source!r}: it has no layers that can be read")
+            raise InvalidModel(f"source is {spec.source!r}: it has no layers that can be read")
         return dataclasses.replace(subject, identifier=identifier)
 
     def make(self, options: Mapping[str, Any]) -> Any:
         """Return what the source makes, with the weights that the description names."""
-        told, own = self.told, self.told.weights and options.get("weights", "published") == "published"
+        spec, own = self.spec, self.spec.weights and options.get("weights", "published") == "published"
         made = self.maker.make({**options, "weights": "random"} if own and "weights" in options else options)
         if isinstance(made, VisionSubject | LanguageSubject):  # its network is made now, to be changed
             made = dataclasses.replace(made, network=made.module if isinstance(made, VisionSubject) else made.reader)
         module: Any = made.module if performs(made) else (as_reader(made) or (made,))[0]
-        for layer in told.without:
+        for layer in spec.without:
             module.set_submodule(layer, nn.Identity())
-        if own and told.weights:
-            told.weights.locate(self.folder).put_into(module)
+        if own and spec.weights:
+            spec.weights.locate(self.folder).put_into(module)
         return made
 
 
-def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, Any]) -> Subject:
-    """Return what a source made as a subject: what is not told, the source knows, or it is chosen by depth.
+def build(identifier: str, made: Any, source: NetworkSource, spec: Mapping[str, Any]) -> Subject:
+    """Return what a source made as a subject: what is not spec, the source knows, or it is chosen by depth.
 
     Raises
     ------
@@ -123,24 +123,24 @@ def build(identifier: str, made: Any, source: NetworkSource, told: Mapping[str, 
     if isinstance(made, nn.Module) and source.reads():
         made = made, source.tokenizer
     if reader := as_reader(made):
-        return _read_with(identifier, *reader, source, told)
+        return _read_with(identifier, *reader, source, spec)
     if isinstance(made, nn.Module) and not performs(made) and not lacks_tokenizer(made):
-        return _see_with(identifier, made, source, told)
+        return _see_with(identifier, made, source, spec)
     try:
         subject = as_subject(made, identifier)
     except TypeError as error:
         raise InvalidModel(f"{identifier}: {error}") from error
-    if "window" in told and isinstance(subject, LanguageSubject):
-        told = {**told, "network": subject.module}  # behind an interface with another window
+    if "window" in spec and isinstance(subject, LanguageSubject):
+        spec = {**spec, "network": subject.module}  # behind an interface with another window
     replaceable = isinstance(subject, VisionSubject | LanguageSubject)
-    return dataclasses.replace(subject, **told) if told and replaceable else subject
+    return dataclasses.replace(subject, **spec) if spec and replaceable else subject
 
 
-def _see_with(identifier: str, network: nn.Module, source: NetworkSource, told: Mapping[str, Any]) -> VisionSubject:
+def _see_with(identifier: str, network: nn.Module, source: NetworkSource, spec: Mapping[str, Any]) -> VisionSubject:
     """Return a network as a subject that sees; without `regions` a warning says which layers were chosen by depth."""
     fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.preprocessing()}
-    size = told.get("size", fields["size"])
-    if "regions" not in told:
+    size = spec.get("size", fields["size"])
+    if "regions" not in spec:
         guess = guess_layers(network, size)
         fields["regions"] = {region: Readout(layer, POOL) for region, layer in guess.regions.items()}
         fields["behavior"] = guess.last if fields["head"] else "output"
@@ -150,20 +150,20 @@ def _see_with(identifier: str, network: nn.Module, source: NetworkSource, told: 
             "models.toml",
             stacklevel=2,
         )
-    return VisionSubject(identifier, network, **{**fields, **told})
+    return VisionSubject(identifier, network, **{**fields, **spec})
 
 
 def _read_with(
-    identifier: str, network: nn.Module, tokenizer: Any, source: NetworkSource, told: Mapping[str, Any]
+    identifier: str, network: nn.Module, tokenizer: Any, source: NetworkSource, spec: Mapping[str, Any]
 ) -> LanguageSubject:
-    """Return a network as a subject that reads, from its block at `DEPTH` if no regions are told.
+    """Return a network as a subject that reads, from its block at `DEPTH` if no regions are spec.
 
     A sentence encoder is read as it is trained: pooled over the tokens of its pass, brought to unit length, and with
     the window that it was trained with.
     """
     pooling = source.pooling() if isinstance(source, Hub) else {}
-    reader = as_token_network(network, told.get("window") or pooling.get("window"))
-    fields = dict(told)
+    reader = as_token_network(network, spec.get("window") or pooling.get("window"))
+    fields = dict(spec)
     if "regions" not in fields:
         encoder = Readout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
         fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(reader.blocks()))

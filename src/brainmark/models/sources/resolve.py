@@ -72,10 +72,10 @@ def _find(name: str) -> ModelEntry:
     ours = {"regions": None} if source.reads() else {"size": None, "regions": None}
 
     def load(options: Mapping[str, Any]) -> Subject:
-        told = {n: options[n] for n in ours if n not in source.options and options[n] is not None}
+        spec = {n: options[n] for n in ours if n not in source.options and options[n] is not None}
         given = {n: v for n, v in options.items() if n not in ours or n in source.options}
         identifier = twin(name, str(given.get("weights", "published")), int(given.get("seed", 0)))
-        return build(identifier, maker.make(given), source, told)
+        return build(identifier, maker.make(given), source, spec)
 
     content = source.content or (None if source.named else maker.content)
     make = factory(load, {**ours, **source.options}, source.code)
@@ -87,9 +87,9 @@ def _checkpoint(name: str) -> ModelEntry:
     """Return a checkpoint of ``brainmark train``, described as the shipped network of its kind."""
     source = find_source(name)
     assert isinstance(source, ImageCheckpoint | TextCheckpoint)
-    told = describe_like(ZOO_FILE, {"source": name, "tags": ["small", "checkpoint"], **source.table()})
-    model = DescribedModel(name, source, told, Path())
-    return Entry("model", name, factory(model.load, model.options, source.code), told.card(), source.content)
+    spec = describe_like(ZOO_FILE, {"source": name, "tags": ["small", "checkpoint"], **source.table()})
+    model = DescribedModel(name, source, spec, Path())
+    return Entry("model", name, factory(model.load, model.options, source.code), spec.card(), source.content)
 
 
 def _vectors(name: str, path: Path) -> ModelEntry:

@@ -163,21 +163,21 @@ def _description(path: Path, name: str, table: Any) -> ModelDescription:
         raise InvalidModel(f"{path} [{name}]: {field} is {first['input']!r}: {first['msg']}") from None
 
 
-def _entry(name: str, path: Path, member: str, told: ModelDescription) -> ModelEntry:
+def _entry(name: str, path: Path, member: str, spec: ModelDescription) -> ModelEntry:
     folder = path.parent
     files = [path]
-    if told.weights and told.weights.file:
-        files.append(folder / told.weights.file)
+    if spec.weights and spec.weights.file:
+        files.append(folder / spec.weights.file)
         if not files[-1].is_file():
-            raise DataError(f"{path} [{member}]: weights is {told.weights.file!r}: there is no file {files[-1]}")
+            raise DataError(f"{path} [{member}]: weights is {spec.weights.file!r}: there is no file {files[-1]}")
     try:
-        source = find_source(told.source, folder, told.arguments)
+        source = find_source(spec.source, folder, spec.arguments)
         source.check()
     except (UnknownName, InvalidModel) as error:
-        raise InvalidModel(f"{path} [{member}]: source is {told.source!r}: {error}") from None
+        raise InvalidModel(f"{path} [{member}]: source is {spec.source!r}: {error}") from None
     except DataError as error:
-        raise DataError(f"{path} [{member}]: source is {told.source!r}: {error}") from None
-    model = DescribedModel(name, source, told, folder)
+        raise DataError(f"{path} [{member}]: source is {spec.source!r}: {error}") from None
+    model = DescribedModel(name, source, spec, folder)
     given = source.content or (None if source.named else model.maker.content)
 
     def load(options: Mapping[str, Any]) -> Subject:
@@ -189,54 +189,54 @@ def _entry(name: str, path: Path, member: str, told: ModelDescription) -> ModelE
         return subject
 
     def content() -> str | None:
-        digest = given() if given else told.source
+        digest = given() if given else spec.source
         return digest and hashlib.sha256("".join([digest, *map(file_digest, files)]).encode()).hexdigest()
 
     made = factory(load, model.options, source.code)
-    return Entry("model", name, made, _card(name, path, member, told, source.facts()), content)
+    return Entry("model", name, made, _card(name, path, member, spec, source.facts()), content)
 
 
-def _card(name: str, path: Path, member: str, told: ModelDescription, facts: Mapping[str, Any]) -> ModelCard:
+def _card(name: str, path: Path, member: str, spec: ModelDescription, facts: Mapping[str, Any]) -> ModelCard:
     """Return what a file says of a model, completed by what is known of its network."""
     domain = facts.get("domain", "vision")
     known: dict[str, Any] = {
         "what": member,
         "where": path.name,
-        "licence": told.licence,
-        "summary": told.summary or f"{member}: {told.source}, as {path.name} describes it.",
+        "licence": spec.licence,
+        "summary": spec.summary or f"{member}: {spec.source}, as {path.name} describes it.",
         "domain": domain,
-        "degrees": None if domain == "language" else told.degrees or facts.get("degrees") or DEGREES,
-        "family": told.family or facts.get("family"),
-        "regions": tuple(told.regions) or facts.get("regions"),
-        "cite": told.cite,
-        "tags": told.tags or None,
+        "degrees": None if domain == "language" else spec.degrees or facts.get("degrees") or DEGREES,
+        "family": spec.family or facts.get("family"),
+        "regions": tuple(spec.regions) or facts.get("regions"),
+        "cite": spec.cite,
+        "tags": spec.tags or None,
     }
     try:
-        return card_for(told.source, **{field: value for field, value in known.items() if value is not None})
+        return card_for(spec.source, **{field: value for field, value in known.items() if value is not None})
     except InvalidRegistration as error:
         if not isinstance(error.__cause__, ValidationError):
-            raise InvalidModel(f"{path} [{member}]: cite is {told.cite!r}: {error}") from None
+            raise InvalidModel(f"{path} [{member}]: cite is {spec.cite!r}: {error}") from None
         first = error.__cause__.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise InvalidModel(f"{path} [{member}]: {place} is {first['input']!r}: {first['msg']}") from None
 
 
-def card_of_registered(path: Path, name: str, told: ModelDescription) -> ModelCard:
+def card_of_registered(path: Path, name: str, spec: ModelDescription) -> ModelCard:
     """Return the card of a model that a file registers; nothing is asked of its source.
 
     Raises
     ------
     InvalidModel : a network that sees does not say its regions, or a field does not fit a card.
     """
-    reads = told.domain == "language"
-    if not (reads or told.regions):
+    reads = spec.domain == "language"
+    if not (reads or spec.regions):
         raise InvalidModel(
             f'{path} [{name}]: regions is {{}}; name the layers of a registered model: regions.IT = "layer4"'
         )
-    facts = {"domain": told.domain or "vision", "family": path.stem, "degrees": told.degrees if reads else None}
-    told = told.model_copy(update={"regions": {}}) if reads else told
-    card = _card(path.stem, path, name, told, {**facts, "regions": LANGUAGE_REGIONS})
-    return card.model_copy(update={"tags": told.tags})
+    facts = {"domain": spec.domain or "vision", "family": path.stem, "degrees": spec.degrees if reads else None}
+    spec = spec.model_copy(update={"regions": {}}) if reads else spec
+    card = _card(path.stem, path, name, spec, {**facts, "regions": LANGUAGE_REGIONS})
+    return card.model_copy(update={"tags": spec.tags})
 
 
 def check_layers(path: Path, member: str, subject: Subject) -> None:
