@@ -74,6 +74,7 @@ with _promise_imports():
     import requests
     import scipy
     import torch
+    import urllib3
     import xarray as xr
     from matplotlib import axes as mpl_axes
     from matplotlib import figure as mpl_figure
@@ -88,5 +89,5 @@ with _promise_imports():
 __all__ = [
     "Image", "filelock", "h5netcdf", "h5py", "jinja2", "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines",
     "mpl_patches", "mpl_ticker", "nibabel", "nn", "np", "pd", "platformdirs", "pynwb", "requests", "rich_console",
-    "rich_progress", "scipy", "torch", "xr",
+    "rich_progress", "scipy", "torch", "urllib3", "xr",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(files, "download", unreachable)
 
 
-def unreachable(url: str, target: Path, advance: None) -> None:
+def unreachable(url: str, target: Path, **_: object) -> None:
     raise Unavailable("no network")
 
 
@@ -44,7 +44,7 @@ def test_a_mirror_is_used_in_place(published: Path, monkeypatch: pytest.MonkeyPa
 def test_a_download_is_kept(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     asked: list[str] = []
 
-    def give(url: str, target: Path, advance: None) -> None:
+    def give(url: str, target: Path, **_: object) -> None:
         asked.append(url)
         target.write_bytes(published.read_bytes())
 
@@ -59,7 +59,7 @@ def test_other_bytes_are_refused_wherever_they_come_from(
     published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr(files, "download", lambda url, target, advance: target.write_bytes(b"a page, not weights"))
+    monkeypatch.setattr(files, "download", lambda url, target, **_: target.write_bytes(b"a page, not weights"))
     with pytest.raises(
         DataError, match=r"(?s)mirror/.*does not begin with 0{8}.*example\.org.*does not begin with 0{8}"
     ):
@@ -80,6 +80,6 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path):
 
 def test_the_cache_holds_published_files_alone(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """It is laid out like a mirror: locks and parts of files have no place in it."""
-    monkeypatch.setattr(files, "download", lambda url, target, advance: target.write_bytes(b"weights"))
+    monkeypatch.setattr(files, "download", lambda url, target, **_: target.write_bytes(b"weights"))
     Checkpoint(URL, first_digits(published)).path()
     assert [p.name for p in (tmp_path / "home" / "files").rglob("*") if p.is_file()] == ["small.pth"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import signal
@@ -10,13 +11,16 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from brainmark.core import DataError, Source
-from brainmark.data.fetch import cache_place, download, fetch, where
+from brainmark.data.fetch import Checkpoint, cache_place, download, fetch, where
 
 CONTENT = os.urandom(1 << 18)
 
@@ -117,7 +121,7 @@ def test_redirects_without_end(server, home: Path) -> None:
 def test_a_server_that_falls_silent(server, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "READ", 0.3)
     source = server.add("/a.bin", CONTENT, server.half_then_wait)
-    assert "timed out" in failure(source)
+    assert "no answer within 0.3 s" in failure(source)
     assert kept(home) == []
 
 
@@ -232,8 +236,9 @@ def test_a_disk_that_fills_up_during_the_download(server, small_disk: Path, monk
     monkeypatch.setenv("BRAINMARK_HOME", str(small_disk))
     content = os.urandom(2_000_000)
     large = server.add("/a.bin", content)
-    understated = Source(url=large.url, sha256=large.sha256, size=1000)
-    message = failure(understated)
+    with pytest.raises(DataError) as error:
+        Checkpoint(large.url, large.sha256[:8]).path()  # its size is not known before
+    message = str(error.value)
     assert "the disk is full: free some space, or set BRAINMARK_HOME" in message
     assert kept(small_disk) == []
 
@@ -279,18 +284,105 @@ def test_an_interruption_leaves_nothing(server, home: Path, in_another_process) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_what_a_killed_process_leaves_is_overwritten_by_the_next(server, home: Path, in_another_process) -> None:
+def test_what_a_killed_process_leaves_is_removed_by_the_next(server, home: Path, in_another_process) -> None:
     source = server.add("/a.bin", CONTENT, server.half_then_wait)
     process = in_another_process(source)
     assert server.started.wait(60)
     assert until(lambda: kept(home) != [])
     process.kill()
     process.communicate(timeout=60)
-    assert [name.endswith(".part") for name in kept(home)] == [True]
-    assert where(source).state == "missing"
-    server.how.clear()
-    assert fetch(source).read_bytes() == CONTENT
     assert kept(home) == ["a.bin"]
+    assert where(source).state == "missing"
+    other = server.add("/b.bin", CONTENT)
+    assert fetch(other).read_bytes() == CONTENT
+    assert kept(home) == ["b.bin"]
+
+
+def test_an_answer_without_end_is_given_up(server, home: Path) -> None:
+    def pour(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            while True:
+                handler.wfile.write(bytes(1 << 16))
+
+    source = server.add("/a.bin", CONTENT, pour)
+    assert "the answer is longer than the file, which has 262 kB" in failure(source)
+    assert kept(home) == []
+
+
+def test_an_answer_that_unpacks_to_more_than_the_file_is_given_up(server, home: Path) -> None:
+    packed = gzip.compress(bytes(1 << 28), 1)
+
+    def swell(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", str(len(packed)))
+        handler.end_headers()
+        with suppress(OSError):
+            handler.wfile.write(packed)
+
+    tracemalloc.start()
+    assert "the answer is longer than the file" in failure(server.add("/a.bin", CONTENT, swell))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40e6  # the server's own 1.2 MB, and pieces of the answer
+    assert kept(home) == []
+
+
+def test_an_answer_that_says_it_is_too_long_is_not_begun(server, home: Path) -> None:
+    def boast(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(7 << 40))
+        handler.end_headers()
+
+    assert "the answer has 7.7 TB, the file has 262 kB" in failure(server.add("/a.bin", CONTENT, boast))
+
+
+def test_a_server_that_trickles_is_given_up(server, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trickle(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        with suppress(OSError):
+            for byte in content[:400]:
+                handler.wfile.write(bytes([byte]))
+                handler.wfile.flush()
+                time.sleep(0.02)
+
+    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    assert "the answer comes too slowly" in failure(server.add("/a.bin", CONTENT, trickle))
+    assert kept(home) == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again(server, status: int) -> None:
+    def busy_twice(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        refused = server.gets["/a.bin"] <= 2
+        handler.send_response(status if refused else 200)
+        handler.send_header("Retry-After", "0")
+        handler.send_header("Content-Length", str(0 if refused else len(content)))
+        handler.end_headers()
+        handler.wfile.write(b"" if refused else content)
+
+    assert fetch(server.add("/a.bin", CONTENT, busy_twice)).read_bytes() == CONTENT
+    assert server.gets["/a.bin"] == 3
+
+
+def test_a_server_that_stays_busy_is_left_for_the_next(server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_LONGEST_WAIT", 0.01)
+
+    def busy(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        handler.send_response(503)
+        handler.send_header("Retry-After", "3600")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    place = f"/mirror/127.0.0.1+{server.base.rsplit(':', 1)[1]}/a.bin"
+    server.add(place, CONTENT, busy)
+    monkeypatch.setenv("BRAINMARK_MIRROR", f"{server.base}/mirror")
+    assert fetch(server.add("/a.bin", CONTENT)).read_bytes() == CONTENT
+    assert server.gets[place] == 4
 
 
 def test_a_download_that_is_cut_off_leaves_no_file_of_its_own(server, tmp_path: Path) -> None:

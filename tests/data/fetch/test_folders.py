@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,7 +33,8 @@ CONTENTS = [png(value) for value in (10, 20, 30)]
 
 
 def registered(contents: list[bytes] = CONTENTS, url: str = URL) -> NumberedFiles:
-    return NumberedFiles(url, len(contents), sum(map(len, contents)), digest_in_order(contents), ".png")
+    starts = "".join(base64.b64encode(hashlib.sha256(content).digest()[:3]).decode() for content in contents)
+    return NumberedFiles(url, len(contents), sum(map(len, contents)), digest_in_order(contents), starts, ".png")
 
 
 def lay_out(root: Path, contents: list[bytes] = CONTENTS) -> Path:
@@ -74,7 +78,7 @@ def test_a_changed_mirror_is_refused_and_named(
         registered().read()
 
 
-def no_network(url: str, target: Path, bar: object = None) -> None:
+def no_network(url: str, target: Path, **_: object) -> None:
     from brainmark.data.fetch.download import Unavailable
 
     raise Unavailable("no connection")
@@ -95,7 +99,7 @@ def test_an_interrupted_download_goes_on(server, home: Path) -> None:
     for number, content in enumerate(CONTENTS):
         server.add(f"/set/{number:04d}.png", content, server.cut_off if number == 2 else None)
     files = registered(url=f"{server.base}/set")
-    with pytest.raises(DataError, match=r"cannot get 3 files like '0002\.png'"):
+    with pytest.raises(DataError, match=r"3 of 3 files of \S+/set are not at hand: cannot get '0002\.png'"):
         files.read()
     del server.how["/set/0002.png"]
     server.gets.clear()
@@ -103,14 +107,39 @@ def test_an_interrupted_download_goes_on(server, home: Path) -> None:
     assert [path for path, count in server.gets.items() if count] == ["/set/0002.png"]
 
 
-def test_a_wrong_download_names_the_cache_to_remove(server, home: Path) -> None:
-    for number in range(3):
-        server.add(f"/set/{number:04d}.png", png(99))
+def test_a_wrong_answer_is_not_kept_and_the_next_origin_is_asked(server, home: Path, monkeypatch) -> None:
+    """A page that says "too many requests" in the place of one image made every later try fail."""
+    for number, content in enumerate(CONTENTS):
+        server.add(f"/set/{number:04d}.png", b"<html>" if number == 1 else content)
     files = registered(url=f"{server.base}/set")
-    with pytest.raises(DataError, match=r"wrong content: expected sha256 .* over 3 files.* remove .*set and try again"):
+    with pytest.raises(DataError, match=r"0001\.png: wrong content: its sha256 starts"):
         files.read()
-    with pytest.raises(DataError, match="remove that folder and try again"):
-        files.read()
+    assert {p.name for p in (home / "files").rglob("*.png")} <= {"0000.png", "0002.png"}
+    place = f"/mirror/127.0.0.1+{server.base.rsplit(':', 1)[1]}/set/0001.png"
+    server.add(place, CONTENTS[1])
+    monkeypatch.setenv("BRAINMARK_MIRROR", f"{server.base}/mirror")
+    assert files.read() == CONTENTS
+    assert server.gets[place] == 1
+
+
+def test_files_of_several_places_make_one_set(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = lay_out(tmp_path / "first"), lay_out(tmp_path / "second")
+    (first / "0001.png").write_bytes(b"damaged")
+    (second / "0002.png").unlink()
+    monkeypatch.setenv("BRAINMARK_MIRROR", f"{tmp_path / 'first'},{tmp_path / 'second'}")
+    assert registered().read() == CONTENTS
+
+
+def test_files_that_start_alike_but_are_others_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = lay_out(tmp_path / "mirror")
+    right = registered()
+    monkeypatch.setattr(
+        NumberedFiles, "_find_fault", lambda _, __, path: "" if path.is_file() else "no"
+    )  # as if 24 bits agreed by chance
+    (folder / "0001.png").write_bytes(png(99))
+    monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path / "mirror"))
+    with pytest.raises(DataError, match=r"wrong content: expected sha256 .* over 3 files"):
+        right.read()
 
 
 def test_images_are_decoded_once(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,17 +189,6 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_images(
     assert pixels[:, 0, 0, 0].tolist() == [10, 20, 30]
 
 
-def test_what_a_killed_process_left_is_overwritten(server, home: Path) -> None:
-    for number, content in enumerate(CONTENTS):
-        server.add(f"/set/{number:04d}.png", content)
-    files = registered(url=f"{server.base}/set")
-    place = home / "files" / f"127.0.0.1+{server.base.rsplit(':', 1)[1]}" / "set"
-    place.mkdir(parents=True)
-    (place / "0001.png.part").write_bytes(CONTENTS[1][:10])
-    assert files.read() == CONTENTS
-    assert sorted(p.name for p in place.iterdir()) == ["0000.png", "0001.png", "0002.png"]
-
-
 def test_threads_that_want_one_folder_download_it_once(server, home: Path) -> None:
     for number, content in enumerate(CONTENTS):
         server.add(f"/set/{number:04d}.png", content)
@@ -178,3 +196,17 @@ def test_threads_that_want_one_folder_download_it_once(server, home: Path) -> No
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: files.read(), range(4))) == [CONTENTS] * 4
     assert sum(server.gets.values()) == 3
+
+
+def test_processes_that_want_one_folder_download_it_once(server, home: Path) -> None:
+    for number, content in enumerate(CONTENTS):
+        server.add(f"/set/{number:04d}.png", content)
+    files = registered(url=f"{server.base}/set")
+    code = f"from brainmark.data.fetch.folders import NumberedFiles as N; print(len(N{files_as_text(files)}.read()))"
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[0].strip() for process in started] == ["3"] * 4
+    assert sum(server.gets.values()) == 3
+
+
+def files_as_text(files: NumberedFiles) -> str:
+    return repr((files.url, files.count, files.size, files.sha256, files.starts, files.suffix))

@@ -7,11 +7,11 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from brainmark.core import DataError, MissingData, Source
 from brainmark.core.libraries import filelock
@@ -30,6 +30,7 @@ from brainmark.data.fetch.places import (
     places,
 )
 
+FindFault: TypeAlias = Callable[[Path], str]
 State = Literal["shipped", "local", "cached", "mirrored", "mirror?", "missing", "damaged"]
 
 _known: dict[tuple[Path, str], tuple[tuple[int, int, int], str]] = {}  # path, hash -> (size, time, inode), digest
@@ -122,7 +123,7 @@ def where(source: Source, *, ask: bool = False) -> Whereabouts:
     if table := _find_table(source):
         return Whereabouts(source, "shipped", table, str(table))
     target = cache_place(source.url)
-    copy, tried = _find_copy(source.url, partial(find_fault, source=source))
+    copy, tried = find_copy(source.url, partial(find_fault, source=source))
     if copy == target:
         return Whereabouts(source, "cached", copy)
     if copy:
@@ -179,100 +180,119 @@ def find_fault(path: Path, source: Source) -> str:
     return f"wrong content: expected {source.algorithm} {source.digest}, found {found}{sizes}"
 
 
-def keep_download(url: str, target: Path, find_fault: Callable[[Path], str], size: int | None = None) -> str:
-    """Download a file, check it and rename it to `target`; return the reason why not, or nothing.
-
-    Parameters
-    ----------
-    find_fault : what is wrong with the file that was downloaded; empty if nothing.
-    size : in bytes, to show a bar of; None: no bar is shown.
-
-    Raises
-    ------
-    OSError : it cannot be written.
-    """
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with nullcontext() if size is None else show_bar(target.name, size or None) as advance:
-            download(url, part, advance)
-        fault = find_fault(part)
-        if not fault:
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(target)
-        return fault
-    except Unavailable as error:
-        return str(error)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 @contextmanager
-def lock(target: Path) -> Generator[None]:
-    """Let one process or thread at a time write to a place in the cache."""
+def lock(target: Path) -> Generator[Path]:
+    """Let one process or thread at a time write to a place in the cache.
+
+    Yields
+    ------
+    An empty folder for the files that come; it is gone afterwards. Those that killed processes left are removed.
+    """
+    name = hashlib.sha256(os.fsencode(target)).hexdigest()
+    parts = home() / "files" / ".parts"
+    with _take_lock(name):
+        for left in parts.iterdir() if parts.is_dir() else ():
+            with suppress(filelock.Timeout, OSError), nullcontext() if left.name == name else _take_lock(left.name, 0):
+                shutil.rmtree(left)
+        (parts / name).mkdir(parents=True)
+        try:
+            yield parts / name
+        finally:
+            shutil.rmtree(parts / name, ignore_errors=True)
+
+
+def _take_lock(name: str, seconds: float = -1) -> filelock.BaseFileLock:
     locks = home() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(locks / f"{hashlib.sha256(os.fsencode(target)).hexdigest()}.lock"):
-        yield
-
-
-def list_failures(tried: Sequence[tuple[str, str]]) -> str:
-    """Return the places that were tried and why each failed, a line each."""
-    return "".join(f"\n  - {place}: {reason}" for place, reason in tried)
+    return filelock.FileLock(locks / f"{name}.lock", timeout=seconds)
 
 
 def _obtain(
     url: str,
-    find_fault: Callable[[Path], str],
+    find_fault: FindFault,
     size: int | None = None,
     *,
     progress: bool = False,
 ) -> Path:
     """Return a copy of the file at `url` in which nothing is wrong; download it if none is at hand. Errors: `fetch`."""
-    copy, tried = _find_copy(url, find_fault)
+    copy, _ = find_copy(url, find_fault)
     if copy:
         return copy
-    target = cache_place(url)
     try:
-        with lock(target):
-            if not find_fault(target):  # another process was faster
-                return target
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _check_room(target, size)
-            for origin in origins(url):
-                reason = keep_download(origin, target, find_fault, (size or 0) if progress else None)
-                if not reason:
-                    return target
-                tried.append((origin, reason))
+        with lock(cache_place(url)) as parts:
+            return download_copy(url, find_fault, parts, size, progress=progress)
     except OSError as error:
-        place = error.filename or target
-        raise DataError(
-            f"cannot keep {_name(url, size)} in the cache, at {place}: {explain_write_error(error)}"
-        ) from error
-    raise MissingData(_say_what_was_tried(url, size, tried))
+        raise explain_cache_error(error, url, size) from error
 
 
-def _find_copy(url: str, find_fault: Callable[[Path], str]) -> tuple[Path | None, list[tuple[str, str]]]:
+def find_copy(url: str, find_fault: FindFault) -> tuple[Path | None, list[tuple[str, str]]]:
     """Look in the cache and in mirror folders: the copy, or the places that were tried with the reason of each."""
-    target = cache_place(url)
+    relative = places(url)
+    target = home() / "files" / relative[0]
     reason = find_fault(target)
     if not reason:
         return target, []
-    tried = [(f"cache {target}", reason)]
-    tried += [(f"mirror {mirror.given}", mirror.problem) for mirror in mirrors() if mirror.problem]
+    tried: list[tuple[str, str]] = []
     for folder in mirror_folders():
-        faults = {copy: find_fault(copy) for copy in (folder / place for place in places(url))}
-        for copy, fault in faults.items():
-            if not fault:
+        faults: dict[Path, str] = {}
+        for place in relative:
+            copy = folder / place
+            faults[copy] = find_fault(copy)
+            if not faults[copy]:
                 return copy, []
         shown = next((copy for copy in faults if copy.exists()), next(iter(faults)))
         tried.append((f"mirror {shown}", faults[shown]))
-    return None, tried
+    unusable = [(f"mirror {mirror.given}", mirror.problem) for mirror in mirrors() if mirror.problem]
+    return None, [(f"cache {target}", reason), *unusable, *tried]
+
+
+def download_copy(
+    url: str, find_fault: FindFault, parts: Path, size: int | None = None, *, progress: bool = False
+) -> Path:
+    """Return the copy of a file which was found, or downloaded from the first origin that gives it, under a `lock`.
+
+    Parameters
+    ----------
+    find_fault : what is wrong with a copy; empty if nothing.
+    parts : the folder that `lock` gives.
+    size : in bytes; an origin that gives more is given up.
+
+    Raises
+    ------
+    MissingData : no origin gives it; lists each with its reason.
+    OSError : it cannot be written.
+    """
+    copy, tried = find_copy(url, find_fault)  # another process may have been faster
+    if copy:
+        return copy
+    target = cache_place(url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _check_room(target, size)
+    for origin in origins(url):
+        part = parts / target.name
+        try:
+            with show_bar(target.name, size) if progress else nullcontext() as advance:
+                download(origin, part, size=size, advance=advance)
+            fault = find_fault(part)
+            if not fault:
+                with part.open("rb+") as file:
+                    os.fsync(file.fileno())
+                part.replace(target)
+                return target
+        except Unavailable as error:
+            fault = str(error)
+        tried.append((origin, fault))
+    raise MissingData(_say_what_was_tried(url, size, tried))
+
+
+def explain_cache_error(error: OSError, url: str, size: int | None = None) -> DataError:
+    """Return the error that says which file cannot be kept in the cache, why, and the way out."""
+    place = error.filename or cache_place(url)
+    return DataError(f"cannot keep {_name(url, size)} in the cache, at {place}: {explain_write_error(error)}")
 
 
 def _check_room(target: Path, size: int | None) -> None:
     """Refuse before the download what cannot fit."""
-    target.with_name(f"{target.name}.part").unlink(missing_ok=True)  # of a process that was killed
     free = shutil.disk_usage(target.parent).free
     if size is not None and free < size:
         raise DataError(
@@ -286,9 +306,10 @@ def _say_what_was_tried(url: str, size: int | None, tried: Sequence[tuple[str, s
     wrong = [place for place, reason in tried if "wrong content" in reason and place.startswith(("mirror", "cache"))]
     mend = f"Replace or remove the copy with other content ({wrong[0]}); otherwise connect" if wrong else "Connect"
     refused = any(reason.startswith(("HTTP 401", "HTTP 403")) for _, reason in tried)
+    listed = "".join(f"\n  - {place}: {reason}" for place, reason in tried)
     login = "; if its host requires credentials, download it with yours into such a folder" if refused else ""
     return (
-        f"cannot get {_name(url, size)}; tried:{list_failures(tried)}\n"
+        f"cannot get {_name(url, size)}; tried:{listed}\n"
         f"{mend} to the network, or set {MIRROR} to a folder or base URL that holds {place}{login}"
     )
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import quote
 
-from brainmark.core import DataError, InvalidRegistration, Source
+from brainmark.core import DataError, InvalidRegistration, MissingData, Source
 from brainmark.core.errors import suggest
-from brainmark.data.fetch.files import cache_place, fetch, keep_download, list_failures, lock
-from brainmark.data.fetch.places import MIRROR, home, mirror_folders, origins
+from brainmark.data.fetch.files import (
+    cache_place,
+    download_copy,
+    explain_cache_error,
+    fetch,
+    file_digest,
+    find_copy,
+    lock,
+)
 
 HOST = "https://raw.githubusercontent.com"
 _AT_ONCE = 8  # downloads beside each other
@@ -100,8 +108,8 @@ def read_list(path: Path) -> dict[str, tuple[str, int]]:
 class NumberedFiles:
     """Files ``0000<suffix>``, ``0001<suffix>``, ... under one URL, with one hash over all of them.
 
-    Registering every file of a set of 20,000 would need a megabyte of hashes; this way no file can change unnoticed
-    either.
+    Registering the hash of every file of a set of 20,000 would need a megabyte. This way no file can change unnoticed
+    either, and the start of each hash says which file is wrong.
 
     Attributes
     ----------
@@ -109,6 +117,7 @@ class NumberedFiles:
     count : number of files.
     size : bytes of all files.
     sha256 : over the sha256s (32 bytes each) of the files, in order.
+    starts : the first three bytes of these sha256s, in order, as base64.
     suffix : of the names.
     """
 
@@ -116,7 +125,14 @@ class NumberedFiles:
     count: int
     size: int
     sha256: str
+    starts: str = field(repr=False)
     suffix: str = ".jpg"
+
+    def __post_init__(self) -> None:
+        if len(self.starts) != 4 * self.count:
+            raise InvalidRegistration(
+                f"{self.url}: starts has {len(self.starts)} characters; expected {4 * self.count}, four for each file"
+            )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -132,66 +148,54 @@ class NumberedFiles:
 
         Raises
         ------
-        DataError : no origin has a file, or the folder has other bytes; says where and the way out.
+        DataError : no origin has a file, or the files together are others; says which and the way out.
         """
-        own = cache_place(f"{self.url}/{self.names[0]}").parent
-        place = own.relative_to(home() / "files")
-        faults: dict[Path, str] = {}
-        for folder in [own, *(mirror / place for mirror in mirror_folders())]:
-            if all((folder / name).is_file() for name in self.names):
-                contents = _read_in_order((folder / name for name in self.names), advance)
-                faults[folder] = self._find_fault(contents)
-                if not faults[folder]:
-                    return contents
-        if own in faults:
-            raise DataError(f"{own}: {faults[own]}; remove that folder and try again")
+        contents: list[bytes] = []
+        for path in self._find_all():
+            contents.append(path.read_bytes())
+            if advance:
+                advance(1)
+        found = digest_in_order(contents)
+        if found != self.sha256:
+            size = sum(map(len, contents))
+            sizes = "" if size == self.size else f"; expected {self.size} bytes, found {size}"
+            raise DataError(
+                f"{self.url}: wrong content: expected sha256 {self.sha256} over {self.count} files, found {found}"
+                f"{sizes}; remove {cache_place(f'{self.url}/{self.names[0]}').parent} and try again"
+            )
+        return contents
+
+    def _find_all(self) -> Sequence[Path]:
+        """Return the paths of all files; those that are nowhere at hand are downloaded beside each other."""
+        wanted = [(f"{self.url}/{name}", partial(self._find_fault, number)) for number, name in enumerate(self.names)]
+        found = [find_copy(url, find_fault)[0] for url, find_fault in wanted]
+        missing = [number for number, path in enumerate(found) if path is None]
+        if not missing:
+            return [path for path in found if path]
         try:
-            own.mkdir(parents=True, exist_ok=True)
-            with lock(own), ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="brainmark-fetch") as pool:
+            with (
+                lock(cache_place(wanted[0][0]).parent) as parts,
+                ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="brainmark-fetch") as pool,
+            ):
                 try:
-                    contents = _read_in_order(pool.map(self._obtain, [own / name for name in self.names]), advance)
+                    paths = pool.map(lambda number: download_copy(*wanted[number], parts), missing)
+                    downloaded = dict(zip(missing, paths, strict=True))
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
         except OSError as error:
-            raise DataError(f"cannot keep {self.url} in the cache, at {own}: {error.strerror or error}") from error
-        if fault := self._find_fault(contents):
-            told = [f"{folder}: {fault}" for folder, fault in faults.items()] + [f"{self.url}: {fault}"]
-            raise DataError(f"{'; '.join(told)}; remove {own} and try again")
-        return contents
+            raise explain_cache_error(error, self.url) from error
+        except MissingData as error:
+            raise MissingData(f"{len(missing)} of {self.count} files of {self.url} are not at hand: {error}") from error
+        return [path or downloaded[number] for number, path in enumerate(found)]
 
-    def _find_fault(self, contents: Sequence[bytes]) -> str:
-        found = digest_in_order(contents)
-        if found == self.sha256:
-            return ""
-        size = sum(map(len, contents))
-        sizes = "" if size == self.size else f"; expected {self.size} bytes, found {size}"
-        return f"wrong content: expected sha256 {self.sha256} over {self.count} files, found {found}{sizes}"
-
-    def _obtain(self, target: Path) -> Path:
-        """Return a file of the cache; download it unless it is there. The hash over the folder tells if it is right."""
-        if target.is_file():
-            return target
-        tried: list[tuple[str, str]] = [(f"cache {target.parent}", "no such file")]
-        for origin in origins(f"{self.url}/{target.name}"):
-            reason = keep_download(origin, target, lambda _: "")
-            if not reason:
-                return target
-            tried.append((origin, reason))
-        raise DataError(
-            f"cannot get {self.count} files like {target.name!r}; tried:{list_failures(tried)}\n"
-            f"Connect to the network, or set {MIRROR} to a folder or base URL that holds "
-            f"{target.parent.relative_to(home() / 'files')}"
-        )
-
-
-def _read_in_order(paths: Iterable[Path], advance: Callable[[int], None] | None) -> list[bytes]:
-    contents: list[bytes] = []
-    for path in paths:
-        contents.append(path.read_bytes())
-        if advance:
-            advance(1)
-    return contents
+    def _find_fault(self, number: int, path: Path) -> str:
+        """Return what is wrong with a file as a copy of the file of that number; empty if nothing."""
+        if not path.is_file():
+            return "no such file"
+        start = base64.b64encode(bytes.fromhex(file_digest(path)[:6])).decode()
+        right = self.starts[4 * number : 4 * number + 4]
+        return "" if start == right else f"wrong content: its sha256 starts, as base64, with {start}, not {right}"
 
 
 def digest_in_order(contents: Iterable[bytes]) -> str:
