@@ -123,7 +123,7 @@ def answers(case: Case, data: Data) -> Callable[[], Comparison]:
     names = np.array([f"label{i}" for i in range(6)])
     truth, people = names[data["truth"]], data["people"]
 
-    def labelled(values: np.ndarray, repeats: int, **along: Any) -> xr.DataArray:
+    def as_labelled(values: np.ndarray, repeats: int, **along: Any) -> xr.DataArray:
         coords = {
             "stimulus_id": ("presentation", ids(np.tile(np.arange(case.n), repeats))),
             "truth": ("presentation", np.tile(truth, repeats)),
@@ -131,9 +131,9 @@ def answers(case: Case, data: Data) -> Callable[[], Comparison]:
         }
         return xr.DataArray(values, dims="presentation", coords=coords | along)
 
-    model = labelled(names[data["model"]], 1)
+    model = as_labelled(names[data["model"]], 1)
     subject = ("presentation", np.repeat([f"subject{i}" for i in range(case.p)], case.n))
-    target = labelled(names[people.ravel()], case.p, subject=subject)
+    target = as_labelled(names[people.ravel()], case.p, subject=subject)
     if case.metric == "accuracy":
         return lambda: bs.accuracy(model, truth)
     metric = getattr(bs, case.metric)

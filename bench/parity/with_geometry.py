@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import rbf_kernel
 
-from brainmark.metrics.regression.matching import cross_correlation, matched_units, transport
+from brainmark.metrics.regression.matching import cross_correlation, match_units, transport
 from brainmark.metrics.similarity.alignment import cka
 from brainmark.metrics.similarity.geometry import (
     gaussian_kernel,
@@ -108,7 +108,7 @@ def shapes(random: Random, n: int, p: int, q: int, whiten: float) -> Both:
 
 
 @versus(
-    "scipy", "linear_sum_assignment", "matching.matched_units one-to-one", ((20, 8), (60, 60)), 1e-12,
+    "scipy", "linear_sum_assignment", "matching.match_units one-to-one", ((20, 8), (60, 60)), 1e-12,
     "test answers of the units that correlate best in sum over the training rows of two folds, less their means",
 )  # fmt: skip
 def partners(random: Random, p: int, q: int) -> Both:
@@ -119,7 +119,7 @@ def partners(random: Random, p: int, q: int) -> Both:
     for train, test in folds:
         r = np.corrcoef(x[train].T, y[train].T)[:p, p:]
         found.append((x - x.mean(axis=0))[test][:, linear_sum_assignment(r.T, maximize=True)[1]])
-    return matched_units(x, y, folds, "one-to-one"), np.concatenate(found)
+    return match_units(x, y, folds, "one-to-one"), np.concatenate(found)
 
 
 @versus(

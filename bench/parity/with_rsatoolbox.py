@@ -16,7 +16,7 @@ from scipy.spatial import distance
 from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf, noise_precision
 from brainmark.metrics.similarity.geometry import procrustes_similarity
 from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, square, upper
-from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.similarity.rdm_resampling import resample_rdms
 from brainmark.metrics.similarity.rsa import nili_bounds, rdm
 
 Random = np.random.Generator
@@ -160,7 +160,7 @@ for method, how in COMPARISONS.items():
     @versus(
         "rsatoolbox",
         f"bootstrap_sample_pattern, {method}",
-        f"rdm_resampling.resampled_rdms {how}",
+        f"rdm_resampling.resample_rdms {how}",
         [(n, k) for n in (8, 20) for k in kinds[:2]],
         1e-10,
         "50 draws of conditions, the same on both sides; pairs of a condition with its own copy are left out by both. "
@@ -173,7 +173,7 @@ for method, how in COMPARISONS.items():
         drawn = [bootstrap_sample_pattern(one) for _ in range(50)]
         counts = np.stack([np.bincount(which, minlength=n) for _, which in drawn])
         found = [or_nan(sample, other.subsample_pattern("index", which), method) for sample, which in drawn]
-        return resampled_rdms(square(vectors[0]), square(vectors[1])[None], counts, how)[:, 0], found
+        return resample_rdms(square(vectors[0]), square(vectors[1])[None], counts, how)[:, 0], found
 
 
 def standardised(vectors: np.ndarray, centred: bool) -> np.ndarray:

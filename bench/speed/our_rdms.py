@@ -13,7 +13,7 @@ import numpy as np
 from clock import report
 
 from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, square, upper
-from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.similarity.rdm_resampling import resample_rdms
 from brainmark.metrics.statistics.resampling import draws
 
 
@@ -29,7 +29,7 @@ def work(kind: str, method: Any, data: dict[str, np.ndarray]) -> tuple[Callable[
         return lambda: compare_rdms(data["one"], data["other"], method), lambda found: [found]
     one, other = square(data["one"]), square(data["other"])[None]
     return (
-        lambda: resampled_rdms(one, other, draws(len(one), 1000), method),
+        lambda: resample_rdms(one, other, draws(len(one), 1000), method),
         lambda found: [np.nanmean(found)],
     )
 

@@ -40,7 +40,7 @@ OF_TWO: dict[str, Callable[..., Any]] = {
     "ridge": lambda x, y: ridge.ridge_predictions(x, y, FOLDS, [1.0, 10.0])[0],
     "least squares": lambda x, y: ridge.ols_predictions(x, y, FOLDS),
     "banded ridge": lambda x, y: banded.banded_ridge({"a": x, "b": x[:, :3]}, y, FOLDS).predictions,
-    "matched units": lambda x, y: matching.matched_units(x, y, FOLDS),
+    "matched units": lambda x, y: matching.match_units(x, y, FOLDS),
     "cross-correlation": matching.cross_correlation,
     "transport": lambda x, y: matching.transport(matching.cross_correlation(x, y)),
     "Pearson": lambda x, y: correlation.pearson(x[:, :7], y),

@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
 from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, upper
-from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
+from brainmark.metrics.similarity.rdm_resampling import resample_agreement, resample_rdms
 from brainmark.metrics.statistics.ranks import midranks
 from brainmark.metrics.statistics.resampling import draws
 
@@ -91,7 +91,7 @@ def test_bootstrap_is_the_slow_one(compare: str, kind: str) -> None:
         for k, (i, j) in enumerate([(0, 1), (3, 7), (3, 7)]):
             rdms[k, i, j] = rdms[k, j, i] = np.nan
     counts = draws(12, 25, 0)
-    found = resampled_rdms(rdms[0], rdms[1:], counts, compare)  # type: ignore[arg-type]
+    found = resample_rdms(rdms[0], rdms[1:], counts, compare)  # type: ignore[arg-type]
     assert found.shape == (25, 3)
     for k in range(3):
         np.testing.assert_allclose(found[:, k], resampled_slowly(rdms[0], rdms[k + 1], counts, compare), atol=1e-10)
@@ -106,7 +106,7 @@ def test_agreement_is_the_mean_over_pairs(compare: str, missing: bool) -> None:
     if missing:
         rdms[1, 2, 3] = rdms[1, 3, 2] = np.nan
     counts = draws(9, 10, 1)
-    found = resampled_agreement(rdms, counts, compare)  # type: ignore[arg-type]
+    found = resample_agreement(rdms, counts, compare)  # type: ignore[arg-type]
     pairs = [resampled_slowly(rdms[s], rdms[t], counts, compare) for s, t in ((0, 1), (0, 2), (1, 2))]
     np.testing.assert_allclose(found, np.mean(pairs, axis=0), atol=1e-10)
 
@@ -118,14 +118,14 @@ def test_bootstrap_leaves_the_pairs_out_that_rsatoolbox_leaves_out() -> None:
     theirs = rsatoolbox.rdm.RDMs(upper(rdms), pattern_descriptors={"index": np.arange(10)})
     drawn = theirs.subsample_pattern("index", np.repeat(np.arange(10), count))
     expected = rsatoolbox.rdm.compare(drawn[0], drawn[1], method="spearman")[0, 0]
-    found = resampled_rdms(rdms[0], rdms[1:], count[None], "spearman")[0, 0]
+    found = resample_rdms(rdms[0], rdms[1:], count[None], "spearman")[0, 0]
     assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_unresampled_spearman_is_scipys() -> None:
     generator = np.random.default_rng(6)
     rdms = np.stack([squareform(pdist(generator.normal(size=(15, 4)))) for _ in range(2)])
-    found = resampled_rdms(rdms[0], rdms[1:], np.ones((1, 15)), "spearman")[0, 0]
+    found = resample_rdms(rdms[0], rdms[1:], np.ones((1, 15)), "spearman")[0, 0]
     assert found == pytest.approx(spearmanr(upper(rdms[0]), upper(rdms[1]))[0], abs=1e-12)
 
 
@@ -140,7 +140,7 @@ def test_whitened_comparison_and_its_bootstrap_are_rsatoolboxs(compare: str, the
     for count in (*draws(12, 4, 3), half, np.roll(half, 3)):
         drawn = rdms.subsample_pattern("index", np.repeat(np.arange(12), count))
         expected = rsatoolbox.rdm.compare(drawn[0], drawn[1], method=theirs)[0, 0]
-        found = resampled_rdms(squareform(x), squareform(y)[None], count[None], compare)  # type: ignore[arg-type]
+        found = resample_rdms(squareform(x), squareform(y)[None], count[None], compare)  # type: ignore[arg-type]
         assert found[0, 0] == pytest.approx(expected, abs=1e-10)
 
 
@@ -160,7 +160,7 @@ def test_whitened_comparison_with_missing_pairs_is_the_one_of_the_full_covarianc
             a, b = a - a.mean(), b - b.mean()
         inverse = np.linalg.inv((contrast @ contrast.T) ** 2)
         expected = a @ inverse @ b / np.sqrt((a @ inverse @ a) * (b @ inverse @ b))
-        found = resampled_rdms(rdms[0], rdms[1][None], count[None], compare)[0, 0]  # type: ignore[arg-type]
+        found = resample_rdms(rdms[0], rdms[1][None], count[None], compare)[0, 0]  # type: ignore[arg-type]
         assert found == pytest.approx(expected, abs=1e-10)
 
 
@@ -186,5 +186,5 @@ def test_a_draw_that_leaves_no_variance_is_undefined(compare: str) -> None:
     rdms[1][np.ix_([0, 2, 3], [0, 2, 3])] = 10 / 3
     np.fill_diagonal(rdms[1], 0)
     draws_of_three = np.array([[3, 0, 3, 2, 0, 0, 0, 0], [2, 0, 2, 4, 0, 0, 0, 0], [1, 0, 1, 6, 0, 0, 0, 0]])
-    found = resampled_rdms(rdms[0], rdms[1][None], draws_of_three, compare)
+    found = resample_rdms(rdms[0], rdms[1][None], draws_of_three, compare)
     assert np.isnan(found).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from brainmark.metrics.regression.features import prepare
 from brainmark.metrics.regression.pls import dominant_eigenvectors, pls_predictions
 from brainmark.metrics.regression.ridge import ols_predictions, ridge_predictions
-from brainmark.metrics.statistics.correlation import fold_pearson, resampled_pearson
+from brainmark.metrics.statistics.correlation import fold_pearson, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Shuffled
 
@@ -115,6 +115,6 @@ def test_correlations_are_bounded_and_do_not_depend_on_units(n: int, q: int, fol
     assert (np.abs(r) <= 1).all()
     np.testing.assert_allclose(fold_pearson(-3 * x + 5, y * 0.1, sizes), -r, atol=1e-12)
     np.testing.assert_allclose(fold_pearson(y, x, sizes), r, atol=1e-12)
-    replicates = resampled_pearson(x, y, sizes, draws(n, 20, seed))
+    replicates = resample_pearson(x, y, sizes, draws(n, 20, seed))
     assert (np.abs(replicates[np.isfinite(replicates)]) <= 1).all()
-    np.testing.assert_allclose(resampled_pearson(x, y, sizes, draws(n, 20, seed), block=2), replicates, atol=1e-12)
+    np.testing.assert_allclose(resample_pearson(x, y, sizes, draws(n, 20, seed), block=2), replicates, atol=1e-12)

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import squareform
 
 from brainmark.metrics.similarity.rdm import COMPARISONS, compare_rdms, rdm_matrix
-from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.similarity.rdm_resampling import resample_rdms
 from brainmark.metrics.tuning.distributions import distribution_similarity
 from brainmark.metrics.tuning.gratings import circular_variance, sparseness
 
@@ -78,8 +78,8 @@ def test_replicates_do_not_depend_on_the_order_of_conditions(seed: int, compare:
     counts = generator.multinomial(7, np.full(7, 1 / 7), size=5)
     order = generator.permutation(7)
     turned = [m[np.ix_(order, order)] for m in (one, other)]
-    expected = resampled_rdms(one, other[None], counts, compare)  # type: ignore[arg-type]
-    found = resampled_rdms(turned[0], turned[1][None], counts[:, order], compare)  # type: ignore[arg-type]
+    expected = resample_rdms(one, other[None], counts, compare)  # type: ignore[arg-type]
+    found = resample_rdms(turned[0], turned[1][None], counts[:, order], compare)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 

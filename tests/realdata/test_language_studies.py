@@ -14,7 +14,7 @@ from brainmark.metrics.language.formulas import Formula, read_formula
 from brainmark.metrics.language.reading import reliability_ceiling
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.subjects import leave_one_subject_out
-from brainmark.metrics.time.haemodynamics import as_presentations, delayed
+from brainmark.metrics.time.haemodynamics import as_presentations, delay
 from brainmark.studies import brennan2016, hu2020, warstadt2020
 
 pytestmark = pytest.mark.realdata
@@ -56,7 +56,7 @@ def test_words_and_volumes_are_on_one_clock() -> None:
 
     def agreement(volumes: int) -> float:
         shifted = counted.assign_coords(onset=counted["onset"] + 2000.0 * volumes)
-        return float(np.corrcoef(delayed(shifted, alice.measurement)[:, 0], published)[0, 1])
+        return float(np.corrcoef(delay(shifted, alice.measurement)[:, 0], published)[0, 1])
 
     assert agreement(0) > 0.97
     assert agreement(0) > max(agreement(-1), agreement(1)) + 0.05  # row k of the recording is row k + 10 of theirs

@@ -100,9 +100,9 @@ class Benchmark:
     @cached_property
     def _fixed_controls(self) -> dict[str, Comparison]:
         fixed = [c for c in self.controls if not c.per_model]
-        return {c.name: self._checked(c.compare(self, self.mean_target), c.name) for c in fixed}
+        return {c.name: self._check_result(c.compare(self, self.mean_target), c.name) for c in fixed}
 
-    def _checked(self, result: Comparison, control: str = "") -> Comparison:
+    def _check_result(self, result: Comparison, control: str = "") -> Comparison:
         told = f" (control {control!r})" if control else ""
         return check_comparison(result, f"{self.identifier}: the metric {self.card.metric!r}{told}")
 
@@ -146,12 +146,12 @@ class Benchmark:
         where = f"{name} on {self.identifier}"
         self.prepare()
         with _explain_method_errors(f"{where}: the metric {self.card.metric!r} failed"):
-            raw = self._checked(self.metric(answer, self.mean_target))
+            raw = self._check_result(self.metric(answer, self.mean_target))
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
                 with _explain_method_errors(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
-                    controls[control.name] = self._checked(control.compare(self, answer), control.name)
+                    controls[control.name] = self._check_result(control.compare(self, answer), control.name)
         top, names = self.ceiling_comparison, (self.identifier, name)
         return make_score(*names, raw, top, controls, self.seed, self.convention)
 

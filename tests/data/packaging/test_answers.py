@@ -18,7 +18,7 @@ CHOICES = {"file": "answers.csv", "kind": "choices"}
 RATINGS = {"file": "answers.csv", "kind": "ratings", "value": "liking"}
 
 
-def labelled(lab: Any) -> dict[str, Any]:
+def as_labelled(lab: Any) -> dict[str, Any]:
     lab.table(
         "stimuli.csv", {"stimulus_id": lab.ids, "filename": [f"{i}.png" for i in lab.ids], "label": list("ab" * 6)}
     )
@@ -43,7 +43,7 @@ def test_choices_of_each_person(lab: Any) -> None:
     rows[5]["choice"] = None  # no answer: an error, not an absence
     del rows[7]  # never asked
     lab.table("answers.csv", rows)
-    made = lab.prepared(CHOICES, stimuli=labelled(lab), species="human")
+    made = lab.prepared(CHOICES, stimuli=as_labelled(lab), species="human")
     values = made.measurement
     assert values.dims == ("presentation", "choice", "subject") and made.card.kind == "choices"
     assert values.coords["label"].values.tolist() == list("ab" * 6)
@@ -57,7 +57,7 @@ def test_choices_of_each_person(lab: Any) -> None:
 def test_choices_that_are_counted(lab: Any) -> None:
     rows = answers(lab, trials=4)
     lab.table("answers.csv", rows)
-    made = lab.prepared(CHOICES, stimuli=labelled(lab), species="human")
+    made = lab.prepared(CHOICES, stimuli=as_labelled(lab), species="human")
     assert made.card.kind == "counts" and made.measurement.dims == ("presentation", "choice")
     assert made.measurement.sum("choice").values.tolist() == [12.0] * 12
     share = sum(r["choice"] == "b" and r["stimulus_id"] == "im03" for r in rows)
@@ -97,7 +97,7 @@ def test_what_ratings_lack_is_listed(lab: Any) -> None:
 def test_who_answered_has_to_be_known(lab: Any) -> None:
     lab.table("answers.csv", [{"stimulus_id": i, "choice": "a"} for i in lab.ids])
     one(lab.refused(CHOICES, species="human"), "who answered is missing")
-    assert lab.prepared({**CHOICES, "subject": "p0"}, stimuli=labelled(lab), species="human").card.kind == "choices"
+    assert lab.prepared({**CHOICES, "subject": "p0"}, stimuli=as_labelled(lab), species="human").card.kind == "choices"
 
 
 def test_kinds_are_packaged_apart(lab: Any, wide: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ PUBLISHED = {
 }
 
 
-def labelled(values: np.ndarray) -> xr.DataArray:
+def as_labelled(values: np.ndarray) -> xr.DataArray:
     coords = {"stimulus_id": ("presentation", [f"s{i}" for i in range(len(values))])}
     return xr.DataArray(values, dims=("presentation", "neuroid"), coords=coords)
 
@@ -43,8 +43,8 @@ def metric(name: str) -> Callable:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_plain_arrays_and_tensors_score_as_labelled_ones(name: str, pair: tuple[np.ndarray, np.ndarray]) -> None:
-    expected = metric(name)(*map(labelled, pair))
-    for sides in (pair, tuple(map(torch.from_numpy, pair)), (pair[0], labelled(pair[1]))):
+    expected = metric(name)(*map(as_labelled, pair))
+    for sides in (pair, tuple(map(torch.from_numpy, pair)), (pair[0], as_labelled(pair[1]))):
         found = metric(name)(*sides)
         np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-12)
         np.testing.assert_allclose(found.replicates, expected.replicates, rtol=0, atol=1e-12)
@@ -53,7 +53,7 @@ def test_plain_arrays_and_tensors_score_as_labelled_ones(name: str, pair: tuple[
 def test_plain_arrays_do_for_unique_variance_as_well(pair: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = pair
     unique = UniqueVariance({"first": x[:, :3]}, resamples=0, candidates=3)
-    assert unique(x[:, 3:], y).aggregate() == unique(labelled(x[:, 3:]), labelled(y)).aggregate()
+    assert unique(x[:, 3:], y).aggregate() == unique(as_labelled(x[:, 3:]), as_labelled(y)).aggregate()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,18 +62,18 @@ def test_plain_arrays_do_for_unique_variance_as_well(pair: tuple[np.ndarray, np.
     [
         (lambda x: x.tolist(), "prediction is a list; expected a labelled array"),
         (lambda x: x[None], r"prediction is a ndarray of shape \(1, 40, 12\); expected"),
-        (lambda x: labelled(x).to_dataset(name="x"), "prediction is a Dataset; expected"),
-        (lambda x: labelled(x + 1j), "prediction holds values of type complex128; expected real numbers"),
-        (lambda x: labelled(x.astype(object)), "prediction holds values of type object"),
-        (lambda x: labelled(x.astype(str)), "prediction holds values of type <U32"),
-        (lambda x: labelled(np.zeros(x.shape, "M8[s]")), "prediction holds values of type datetime64"),
+        (lambda x: as_labelled(x).to_dataset(name="x"), "prediction is a Dataset; expected"),
+        (lambda x: as_labelled(x + 1j), "prediction holds values of type complex128; expected real numbers"),
+        (lambda x: as_labelled(x.astype(object)), "prediction holds values of type object"),
+        (lambda x: as_labelled(x.astype(str)), "prediction holds values of type <U32"),
+        (lambda x: as_labelled(np.zeros(x.shape, "M8[s]")), "prediction holds values of type datetime64"),
     ],
 )
 def test_what_is_no_array_of_numbers_is_refused(
     name: str, given: Callable, words: str, pair: tuple[np.ndarray, np.ndarray]
 ) -> None:
     with pytest.raises(InvalidMeasurement, match=words):
-        metric(name)(given(pair[0]), labelled(pair[1]))
+        metric(name)(given(pair[0]), as_labelled(pair[1]))
 
 
 @pytest.mark.parametrize("name", NAMES)

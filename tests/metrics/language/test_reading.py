@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
-from brainmark.metrics.language.reading import ReadingFit, partial_correlations, reliability_ceiling, shifted
+from brainmark.metrics.language.reading import ReadingFit, partial_correlations, reliability_ceiling, shift
 
 N, TEXTS = 600, 30
 GENERATOR = np.random.default_rng(5)
@@ -160,9 +160,9 @@ def test_few_texts_are_noted() -> None:
 
 
 def test_shifting_stays_inside_a_text() -> None:
-    moved = shifted(np.arange(6.0), np.array([0, 0, 0, 1, 1, 1]), 2)
+    moved = shift(np.arange(6.0), np.array([0, 0, 0, 1, 1, 1]), 2)
     np.testing.assert_array_equal(moved, [np.nan, np.nan, 0, np.nan, np.nan, 3])
-    assert np.isnan(shifted(np.arange(2.0), np.zeros(2, int), 5)).all()
+    assert np.isnan(shift(np.arange(2.0), np.zeros(2, int), 5)).all()
 
 
 def test_columns_that_repeat_each_other_do_no_harm() -> None:

@@ -16,7 +16,7 @@ from brainmark.metrics.regression.features import prepare
 from brainmark.metrics.regression.matching import (
     SoftMatching,
     cross_correlation,
-    matched_units,
+    match_units,
     single_unit,
     transport,
 )
@@ -40,7 +40,7 @@ def test_the_partner_is_found_among_many() -> None:
     np.testing.assert_allclose(comparison.values, expected, atol=0.03)
     folds = Shuffled(4)(200)
     rows = np.concatenate([f.test for f in folds])
-    chosen = matched_units(x, y, folds)
+    chosen = match_units(x, y, folds)
     np.testing.assert_allclose(chosen - x[rows][:, [7, 7, 30]], -x.mean(0)[[7, 7, 30]] + np.zeros((200, 3)), atol=1e-12)
 
 
@@ -61,15 +61,15 @@ def test_one_to_one_gives_no_unit_twice_and_is_best() -> None:
     x = RNG.standard_normal((60, 5))
     y = x[:, [0, 0, 1]] + 0.5 * RNG.standard_normal((60, 3))
     fold = Shuffled(2)(60)[:1]
-    taken = matched_units(x, y, fold, "one-to-one")
+    taken = match_units(x, y, fold, "one-to-one")
     r = cross_correlation(x[fold[0].train], y[fold[0].train])
     best = max(permutations(range(5), 3), key=lambda units: sum(r[u, j] for j, u in enumerate(units)))
     np.testing.assert_allclose(taken, (x - x.mean(0))[fold[0].test][:, best], atol=1e-12)
     assert len(set(best)) == 3
     with pytest.raises(InvalidMeasurement, match="2 < 3"):
-        matched_units(x[:, :2], y, fold, "one-to-one")
+        match_units(x[:, :2], y, fold, "one-to-one")
     with pytest.raises(InvalidMeasurement, match="dual=False"):
-        matched_units(prepare(x, dual=True), y, fold)
+        match_units(prepare(x, dual=True), y, fold)
 
 
 def test_constant_units_are_not_chosen() -> None:
@@ -141,5 +141,5 @@ def test_partners_do_not_depend_on_how_many_units_pass_together(
     folds = Shuffled(4, seed=1)(40)
     slow = [x[f.test][:, cross_correlation(x[f.train], y[f.train]).argmax(axis=0)] for f in folds]
     monkeypatch.setattr(matching, "_CACHED", 64)
-    found = matched_units(library(x), library(y), folds)
+    found = match_units(library(x), library(y), folds)
     np.testing.assert_allclose(np.asarray(found), np.concatenate(slow), atol=1e-9)

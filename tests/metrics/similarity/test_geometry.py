@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
-from brainmark.metrics.similarity.alignment import cka, resampled_cka, resampled_hsic
+from brainmark.metrics.similarity.alignment import cka, resample_cka, resample_hsic
 from brainmark.metrics.similarity.geometry import (
     gaussian_kernel,
     linear_cka,
@@ -55,7 +55,7 @@ def test_linear_form_is_the_kernel_form(shape: tuple[int, int, int]) -> None:
     x, y = patterns(*shape)
     k, m = x @ x.T, y @ y.T
     for unbiased in (True, False):
-        expected = resampled_cka(k, m, np.ones((1, len(x))), unbiased)[0]
+        expected = resample_cka(k, m, np.ones((1, len(x))), unbiased)[0]
         assert linear_cka(x, y, unbiased) == pytest.approx(expected, abs=1e-10)
 
 
@@ -63,14 +63,14 @@ def test_unbiased_hsic_is_the_mean_over_different_stimuli() -> None:
     x, y = patterns(6, 3, 4)
     k, m = x @ x.T, y @ y.T
     expected = hsic_of_tuples(k, m, np.arange(6))
-    assert resampled_hsic(k, m, np.ones((1, 6)))[0] == pytest.approx(expected)
+    assert resample_hsic(k, m, np.ones((1, 6)))[0] == pytest.approx(expected)
 
 
 def test_biased_hsic_is_the_trace_of_centred_kernels() -> None:
     x, y = patterns(6, 3, 4)
     k, m = x @ x.T, y @ y.T
     centring = np.eye(6) - 1 / 6
-    assert resampled_hsic(k, m, np.ones((1, 6)), unbiased=False)[0] == pytest.approx(
+    assert resample_hsic(k, m, np.ones((1, 6)), unbiased=False)[0] == pytest.approx(
         np.trace(k @ centring @ m @ centring) / 36
     )
 
@@ -79,7 +79,7 @@ def test_resampled_hsic_counts_no_copies_as_different_stimuli() -> None:
     x, y = patterns(7, 3, 4)
     k, m = x @ x.T, y @ y.T
     counts = np.vstack([draws(7, 5, 0), [[7, 0, 0, 0, 0, 0, 0]]])
-    found = resampled_hsic(k, m, counts)
+    found = resample_hsic(k, m, counts)
     for value, count in zip(found, counts, strict=True):
         np.testing.assert_allclose(value, hsic_of_tuples(k, m, np.repeat(np.arange(7), count)), atol=1e-9)
 
@@ -89,8 +89,8 @@ def test_resampled_biased_hsic_is_that_of_the_drawn_stimuli() -> None:
     for count in draws(7, 5, 0):
         drawn = np.repeat(np.arange(7), count)
         k, m = (side[drawn] @ side[drawn].T for side in (x, y))
-        found = resampled_hsic(x @ x.T, y @ y.T, count[None], unbiased=False)[0]
-        assert found == pytest.approx(resampled_hsic(k, m, np.ones((1, 7)), unbiased=False)[0])
+        found = resample_hsic(x @ x.T, y @ y.T, count[None], unbiased=False)[0]
+        assert found == pytest.approx(resample_hsic(k, m, np.ones((1, 7)), unbiased=False)[0])
 
 
 @pytest.mark.parametrize(("stimuli", "neuroids"), [(50, 50), (50, 500), (50, 5000), (500, 50)])
@@ -112,7 +112,7 @@ def test_unbiased_alignment_of_unrelated_patterns_is_zero_and_the_biased_one_is_
 def test_resampling_does_not_bias_the_alignment_of_unrelated_patterns() -> None:
     generator = np.random.default_rng(1)
     x, y = generator.normal(size=(2, 60, 30))
-    replicates = resampled_cka(x @ x.T, y @ y.T, draws(60, 300, 0))
+    replicates = resample_cka(x @ x.T, y @ y.T, draws(60, 300, 0))
     assert replicates.mean() == pytest.approx(linear_cka(x, y), abs=0.02)
 
 
@@ -124,7 +124,7 @@ def test_gaussian_kernel_from_its_definition() -> None:
         np.testing.assert_allclose(gaussian_kernel(side, 0.7), np.exp(-(distance**2) / (2 * (0.7 * median) ** 2)))
     found = cka(kernel="rbf", width=0.7, resamples=0)(x, y).aggregate()
     k, m = gaussian_kernel(x, 0.7), gaussian_kernel(y, 0.7)
-    assert found == pytest.approx(resampled_cka(k, m, np.ones((1, 9)))[0])
+    assert found == pytest.approx(resample_cka(k, m, np.ones((1, 9)))[0])
 
 
 def test_wide_gaussian_kernels_are_linear() -> None:

@@ -10,7 +10,7 @@ import torch
 from brainmark.core import ResourceError
 from brainmark.metrics._arrays import products
 from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, spearman_among, upper
-from brainmark.metrics.similarity.rdm_resampling import resampled_rdms
+from brainmark.metrics.similarity.rdm_resampling import resample_rdms
 from brainmark.metrics.statistics.resampling import draws
 
 DISTANCES = ["correlation", "euclidean", "squared_euclidean", "cosine"]
@@ -74,7 +74,7 @@ def test_undefined_comparisons_are_nan(compare: str) -> None:
     assert np.isnan(compare_rdms(missing, np.arange(10.0), compare))  # type: ignore[arg-type]
     square = np.zeros((5, 5))
     other = np.add.outer(np.arange(5.0), np.arange(5.0))
-    assert np.isnan(resampled_rdms(square, other[None], np.ones((3, 5)), compare)).all()  # type: ignore[arg-type]
+    assert np.isnan(resample_rdms(square, other[None], np.ones((3, 5)), compare)).all()  # type: ignore[arg-type]
 
 
 def test_a_draw_of_one_condition_is_undefined() -> None:
@@ -82,7 +82,7 @@ def test_a_draw_of_one_condition_is_undefined() -> None:
     other += other.T
     counts = np.array([[5, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
     for compare in ("pearson", "spearman", "cosine", "rho-a", "tau-a"):
-        found = resampled_rdms(other, other[None], counts, compare)[:, 0]  # type: ignore[arg-type]
+        found = resample_rdms(other, other[None], counts, compare)[:, 0]  # type: ignore[arg-type]
         assert np.isnan(found[0])
         assert found[1] == pytest.approx(1.0)
 
@@ -111,8 +111,8 @@ def test_no_scale_of_distances_is_lost(compare: Compare, scale: float) -> None:
     counts = draws(8, 5, seed=0)
     found = compare_rdms(upper(one) * scale, upper(other) * scale, compare)
     assert found == pytest.approx(compare_rdms(upper(one), upper(other), compare), rel=1e-9)
-    found = resampled_rdms(one * scale, other[None] * scale, counts, compare)
-    np.testing.assert_allclose(found, resampled_rdms(one, other[None], counts, compare), rtol=1e-9)
+    found = resample_rdms(one * scale, other[None] * scale, counts, compare)
+    np.testing.assert_allclose(found, resample_rdms(one, other[None], counts, compare), rtol=1e-9)
 
 
 def test_upper_is_in_the_order_of_squareform() -> None:

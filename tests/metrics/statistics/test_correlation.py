@@ -5,11 +5,11 @@ import pytest
 from scipy import special, stats
 
 from brainmark.metrics.statistics.correlation import (
+    correct_attenuation,
     fold_pearson,
     pearson,
     pearson_of_blocks,
-    resampled_pearson,
-    unbiased,
+    resample_pearson,
 )
 from brainmark.metrics.statistics.resampling import draws
 
@@ -33,7 +33,10 @@ def test_pearson_of_a_constant_is_undefined_however_large() -> None:
 
 def test_fold_pearson_is_the_weighted_mean_of_corrected_folds() -> None:
     ends = np.cumsum(SIZES)
-    expected = sum(s * unbiased(pearson(X[e - s : e], Y[e - s : e]), s) for s, e in zip(SIZES, ends, strict=True)) / 90
+    expected = (
+        sum(s * correct_attenuation(pearson(X[e - s : e], Y[e - s : e]), s) for s, e in zip(SIZES, ends, strict=True))
+        / 90
+    )
     np.testing.assert_allclose(fold_pearson(X, Y, SIZES), expected, rtol=1e-12)
 
 
@@ -49,8 +52,8 @@ def test_folds_of_constants_do_not_count_and_perfect_is_one() -> None:
 def test_unbiased_follows_the_hypergeometric_function(n: int, fourth_order: float) -> None:
     r = np.linspace(-1, 1, 21)
     exact = r * special.hyp2f1(0.5, 0.5, (n - 2) / 2, 1 - r**2)
-    np.testing.assert_allclose(unbiased(r, n), exact, atol=fourth_order, rtol=0)
-    np.testing.assert_allclose(unbiased(r, np.full(21, float(n))), unbiased(r, n), rtol=1e-14)
+    np.testing.assert_allclose(correct_attenuation(r, n), exact, atol=fourth_order, rtol=0)
+    np.testing.assert_allclose(correct_attenuation(r, np.full(21, float(n))), correct_attenuation(r, n), rtol=1e-14)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.8])
@@ -64,7 +67,7 @@ def test_small_folds_do_not_attenuate(rho: float) -> None:
 
 def test_resampling_is_writing_rows_as_often_as_they_count() -> None:
     counts = draws(90, 7, seed=2)
-    found = resampled_pearson(X, Y, [90], counts, correct=False, block=4)
+    found = resample_pearson(X, Y, [90], counts, correct=False, block=4)
     for k in range(7):
         rows = np.repeat(np.arange(90), counts[k])
         np.testing.assert_allclose(found[k], pearson(X[rows], Y[rows]), rtol=1e-9)
@@ -72,7 +75,7 @@ def test_resampling_is_writing_rows_as_often_as_they_count() -> None:
 
 def test_resampling_within_folds() -> None:
     counts = draws(90, 7, seed=3)
-    found = resampled_pearson(X, Y, SIZES, counts)
+    found = resample_pearson(X, Y, SIZES, counts)
     fold = np.repeat([0, 1, 2], SIZES)
     for k in range(7):
         rows = np.repeat(np.arange(90), counts[k])
@@ -82,9 +85,9 @@ def test_resampling_within_folds() -> None:
 
 def test_counting_every_row_once_changes_nothing() -> None:
     np.testing.assert_allclose(
-        resampled_pearson(X, Y, SIZES, np.ones((1, 90), int))[0], fold_pearson(X, Y, SIZES), rtol=1e-10
+        resample_pearson(X, Y, SIZES, np.ones((1, 90), int))[0], fold_pearson(X, Y, SIZES), rtol=1e-10
     )
-    assert resampled_pearson(X, Y, SIZES, np.empty((0, 90))).shape == (0, 6)
+    assert resample_pearson(X, Y, SIZES, np.empty((0, 90))).shape == (0, 6)
 
 
 def test_folds_that_draws_leave_with_two_rows_do_not_count() -> None:
@@ -92,9 +95,9 @@ def test_folds_that_draws_leave_with_two_rows_do_not_count() -> None:
     counts = np.zeros((1, 90), int)
     counts[0, [3, 40]] = 1  # of the first fold one row, of the second one
     counts[0, [31, 32, 60, 61, 62, 63, 64]] = 1, 0, 2, 1, 1, 1, 2
-    found = resampled_pearson(X, Y, SIZES, counts)[0]
+    found = resample_pearson(X, Y, SIZES, counts)[0]
     rows = np.repeat(np.arange(55, 90), counts[0, 55:])
-    np.testing.assert_allclose(found, unbiased(pearson(X[rows], Y[rows]), len(rows)), rtol=1e-9)
+    np.testing.assert_allclose(found, correct_attenuation(pearson(X[rows], Y[rows]), len(rows)), rtol=1e-9)
 
 
 def test_a_resample_without_variation_is_undefined() -> None:
@@ -102,7 +105,7 @@ def test_a_resample_without_variation_is_undefined() -> None:
     spikes[4] = 1.0
     counts = np.ones((2, 90), int)
     counts[1, 4] = 0
-    found = resampled_pearson(X[:, :1], spikes, [90], counts)
+    found = resample_pearson(X[:, :1], spikes, [90], counts)
     assert np.isfinite(found[0, 0])
     assert np.isnan(found[1, 0])
 

@@ -24,7 +24,7 @@ from brainmark.metrics.time.haemodynamics import (
     UniqueInVolumes,
     as_presentations,
     ceiling_in_volumes,
-    delayed,
+    delay,
 )
 
 BINS, WORDS = 200, 900
@@ -55,7 +55,7 @@ def run(values: np.ndarray, **along: np.ndarray) -> xr.DataArray:
 
 
 EMPTY = run(np.zeros((BINS, 1)))
-REGRESSORS = delayed(spoken(UNITS), EMPTY)
+REGRESSORS = delay(spoken(UNITS), EMPTY)
 
 
 def test_the_response_peaks_after_five_seconds_and_undershoots_after_fifteen() -> None:
@@ -98,7 +98,7 @@ def test_a_word_without_a_value_has_the_mean_of_the_others() -> None:
     surprisal = UNITS[:, 0].copy()
     surprisal[0] = np.nan
     filled = np.where(np.isnan(surprisal), np.nanmean(surprisal), surprisal)
-    np.testing.assert_allclose(delayed(spoken(surprisal), EMPTY), delayed(spoken(filled), EMPTY))
+    np.testing.assert_allclose(delay(spoken(surprisal), EMPTY), delay(spoken(filled), EMPTY))
 
 
 @pytest.mark.parametrize("response", [Canonical(), Delays((1, 2, 3, 4, 5, 6))])
@@ -139,7 +139,7 @@ def test_training_keeps_away_from_the_test() -> None:
 
 
 def test_unique_variance_is_what_the_nuisance_lacks() -> None:
-    rate = delayed(spoken(np.ones(WORDS)), EMPTY)[:, 0]
+    rate = delay(spoken(np.ones(WORDS)), EMPTY)[:, 0]
     bold = 2 * (rate - rate.mean()) / rate.std() + REGRESSORS[:, 0] / REGRESSORS[:, 0].std()
     target = run(bold[:, None], word_rate=rate)
     both = spoken(np.column_stack([UNITS, np.ones(WORDS)]))
@@ -156,8 +156,8 @@ def test_unique_variance_is_what_the_nuisance_lacks() -> None:
 
 def test_surprisal_counts_beyond_the_words_themselves() -> None:
     surprisal = 8 + UNITS[:, 0]
-    rate = delayed(spoken(np.ones(WORDS)), EMPTY)[:, 0]
-    course = delayed(spoken(surprisal - surprisal.mean()), EMPTY)[:, 0]
+    rate = delay(spoken(np.ones(WORDS)), EMPTY)[:, 0]
+    course = delay(spoken(surprisal - surprisal.mean()), EMPTY)[:, 0]
     noise = np.random.default_rng(4).normal(size=BINS)
     target = run((5 * rate + course + 2 * course.std() * noise)[:, None], word_rate=rate)
     found = PartialInVolumes(("word_rate",), resamples=100)(spoken(surprisal), target)

@@ -9,7 +9,7 @@ from scipy.special import i0, i1
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics.tuning import gratings as module
-from brainmark.metrics.tuning.gratings import grating_responses, rectified, sparseness, tuning_statistics
+from brainmark.metrics.tuning.gratings import grating_responses, rectify, sparseness, tuning_statistics
 
 ORIENTATIONS = np.arange(0, 180, 15.0)
 FREQUENCIES = 2.0 ** np.arange(-1, 4)
@@ -239,7 +239,7 @@ def test_only_units_whose_mean_response_hardly_changes_are_rectified(shift: floa
     """Of a modulation of .4, a change of the mean by less than a twentieth passes for none."""
     shown = gratings_to(lambda o, p: 0.5 + np.cos(o - np.pi / 4) ** 8 * (shift + 0.4 * np.cos(p)))
     given = grating_responses(shown)
-    found = rectified(given)
+    found = rectify(given)
     expected = np.clip(given.cycles - 0.5, 0, None) if linear else given.cycles
     np.testing.assert_allclose(found.cycles, expected)
     assert found.spontaneous.item() == (0.0 if linear else 0.5)

@@ -11,7 +11,7 @@ from brainmark.metrics._arrays.backend import block_width
 from brainmark.metrics._arrays.shapes import Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.pls import pls_predictions
-from brainmark.metrics.regression.ridge import left_out_least_squares, ridge_predictions
+from brainmark.metrics.regression.ridge import predict_left_out, ridge_predictions
 from brainmark.metrics.regression.spectrum import Spectrum
 from brainmark.metrics.statistics.splits import Fold
 
@@ -107,7 +107,7 @@ def ols_mapping(
     if not isinstance(x, Features) and _rounding_shows(x, min(len(f.train) for f in folds), cutoff):
         return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
     features = x if isinstance(x, Features) else prepare(x, wide=True)
-    quick = left_out_least_squares(features, y, folds)
+    quick = predict_left_out(features, y, folds)
     if quick is not None:
         return _split_by_fold(quick, folds), ()
     predictions: list[np.ndarray] = []

@@ -208,7 +208,7 @@ def _ask(_: Dataset, experiment: str) -> Experiment:
     return Experiment(part[1], Record(REGION), part[2])
 
 
-def _published_ceiling(_: Dataset, experiment: str, kind: str) -> Ceiling:
+def _take_ceiling(_: Dataset, experiment: str, kind: str) -> Ceiling:
     return lambda target: _read_ceiling(experiment, kind)
 
 
@@ -241,7 +241,7 @@ for _kind in ("ridge", "linear"):
             f"Voxels of the language network, experiment of {_count} sentences, {_kind}",
             options={"group": "story", "splits": 10} if _kind == "ridge" else {},
             ask=partial(_ask, experiment=_experiment), target=partial(_target, experiment=_experiment),
-            ceiling=partial(_published_ceiling, experiment=_experiment, kind=_kind),
+            ceiling=partial(_take_ceiling, experiment=_experiment, kind=_kind),
             controls=(shuffled(),), convention=BOUNDED_RATIO,
         )  # fmt: skip
 for _kind, (_metric, _options) in TUCKUTE.items():  # one value a sentence, read alone; no ceiling

@@ -25,7 +25,7 @@ def namespace(*arrays: Array) -> ModuleType:
 
 def as_float64(x: Bool[Array, "*axes"] | Real[Array, "*axes"]) -> Float[Array, "*axes"]:
     """Return `x` in float64, on its device, without a copy where it already is."""
-    xp, x = namespace(x), detached(x)
+    xp, x = namespace(x), detach(x)
     return x if x.dtype == xp.float64 else xp.astype(x, xp.float64)
 
 
@@ -34,7 +34,7 @@ def plain(x: Bool[Array, "*axes"] | Real[Array, "*axes"]) -> Float[Array, "*axes
 
     Half precision, in which products overflow, becomes float32; whole numbers and truth values become float64.
     """
-    xp, x = namespace(x), detached(x)
+    xp, x = namespace(x), detach(x)
     wanted = _working(x)
     return x if x.dtype == wanted else xp.astype(x, wanted)
 
@@ -47,7 +47,7 @@ def _working(x: Shaped[Array, " ..."]) -> Any:
     return xp.float32 if str(x.dtype).endswith("float16") else xp.float64
 
 
-def detached(x: Shaped[Array, "*axes"]) -> Shaped[Array, "*axes"]:
+def detach(x: Shaped[Array, "*axes"]) -> Shaped[Array, "*axes"]:
     """Return `x` without its gradient."""
     return x.detach() if is_torch_array(x) else x
 
@@ -191,7 +191,7 @@ def _steps(n: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def centred(x: Bool[Array, "n p"] | Real[Array, "n p"]) -> Float[Array, "n p"]:
+def centre(x: Bool[Array, "n p"] | Real[Array, "n p"]) -> Float[Array, "n p"]:
     """Return `x` (n, p) less the mean of each column, which is taken in float64; a floating dtype stays."""
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "real floating"):

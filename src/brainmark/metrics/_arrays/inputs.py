@@ -19,10 +19,10 @@ Recording: TypeAlias = "xr.DataArray | np.ndarray"
 
 def recordings(prediction: Recording, target: Recording) -> tuple[xr.DataArray, xr.DataArray]:
     """Return both sides labelled; plain arrays, of NumPy or torch, are (presentation, neuroid)."""
-    return labelled(prediction, "prediction", plain=True), labelled(target, "target", plain=True)
+    return as_labelled(prediction, "prediction", plain=True), as_labelled(target, "target", plain=True)
 
 
-def labelled(values: object, name: str, plain: bool = False) -> xr.DataArray:
+def as_labelled(values: object, name: str, plain: bool = False) -> xr.DataArray:
     """Return a labelled array as it is, and with `plain` an array (presentation, neuroid) of NumPy or torch as one.
 
     Raises
@@ -47,7 +47,7 @@ def check_filled(array: xr.DataArray, name: str) -> None:
     ------
     InvalidMeasurement : names the empty dimension, or says what was given instead.
     """
-    labelled(array, name)
+    as_labelled(array, name)
     for dim, size in array.sizes.items():
         if not size:
             raise InvalidMeasurement(f"{name} has no entry along {str(dim)!r}: there is nothing to compare")
@@ -143,7 +143,7 @@ def subject_names(target: xr.DataArray) -> dict[str, Shaped[np.ndarray, " subjec
     return {"subject": np.arange(target.sizes["subject"])}
 
 
-def measured_alike(
+def group_columns(
     y: Float[np.ndarray, "row column"],
 ) -> list[tuple[Integer[np.ndarray, " _"], Integer[np.ndarray, " _"]]]:
     """Group the columns of `y` by the rows in which they are measured: (rows, columns) of each group."""

@@ -56,7 +56,7 @@ def reliability_ceiling(
         y, error = np.asarray(target.values, float), _column(target, error_variance)
         texts, drawn = _texts(target, context)
         columns = [_column(target, name) for name in nuisance]
-        removed = [*columns, *(shifted(c, texts, k) for c in columns for k in range(1, spillover + 1))]
+        removed = [*columns, *(shift(c, texts, k) for c in columns for k in range(1, spillover + 1))]
         known = np.isfinite(np.stack([y, error, *removed])).all(axis=0)
         y, error, drawn, count = y[known], error[known], drawn[known], int(drawn.max()) + 1
         if removed:
@@ -126,10 +126,10 @@ class ReadingFit:
         ------
         InvalidMeasurement : other dimensions or words, an unknown coordinate, nothing left to compare.
         """
-        x, y = _paired(prediction, target)
+        x, y = _pair(prediction, target)
         texts, drawn = _texts(target, self.context)
         columns = [_column(target, name) for name in self.nuisance]
-        before = [shifted(c, texts, k) for c in (x, *columns) for k in range(1, self.spillover + 1)]
+        before = [shift(c, texts, k) for c in (x, *columns) for k in range(1, self.spillover + 1)]
         known = np.isfinite(np.stack([x, y, *columns, *before])).all(axis=0)
         if known.sum() < len(columns) + len(before) + 3:
             raise InvalidMeasurement(
@@ -173,7 +173,7 @@ class ReadingFit:
         return gain
 
 
-def shifted(
+def shift(
     values: Float[np.ndarray, " word"], texts: Shaped[np.ndarray, " word"], by: int
 ) -> Float[np.ndarray, " word"]:
     """Return the value of the word `by` places before each word of the same text; NaN where there is none."""
@@ -256,7 +256,7 @@ def _likelihood(design: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.n
     return -0.5 * (np.log2(2 * np.pi * variance) + missed**2 / variance / np.log(2))
 
 
-def _paired(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+def _pair(prediction: xr.DataArray, target: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     for name, side in (("prediction", prediction), ("target", target)):
         if side.dims != ("presentation",):
             raise InvalidMeasurement(f"{name} has dimensions {tuple(side.dims)}; one value a word is (presentation,)")

@@ -19,7 +19,7 @@ from brainmark.metrics._arrays.backend import as_float64, as_numpy, like, namesp
 from brainmark.metrics._arrays.inputs import Recording, recordings, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.features import Features, prepare
-from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, paired
+from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, pair
 from brainmark.metrics.regression.spectrum import Spectrum, gcv_errors
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Splitter
@@ -207,7 +207,7 @@ class UniqueVariance:
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare recordings (presentation, neuroid); the target must be measured throughout."""
         prediction, target = recordings(prediction, target)
-        x, y = paired(prediction, target)
+        x, y = pair(prediction, target)
         if not np.isfinite(y).all():
             raise InvalidMeasurement("target holds values that were not measured; partition their presentations apart")
         folds = self.splits(len(y), labels_of(prediction, target))

@@ -9,9 +9,9 @@ from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import (
     all_finite,
     block_width,
-    centred,
+    centre,
     check_memory,
-    detached,
+    detach,
     gram,
     namespace,
 )  # fmt: skip
@@ -50,8 +50,8 @@ class Features:
     def take(self, rows: Bool[Array, " row"] | Integer[Array, " row"]) -> Features:
         """Return the features of some presentations, centred anew, in the form in which they are held."""
         if self.kernel is not None:
-            return Features(centred_products(self.kernel[rows][:, rows]), None, len(rows), self.p)
-        return Features(None, centred(self.array[rows]), len(rows), self.p)
+            return Features(centre_products(self.kernel[rows][:, rows]), None, len(rows), self.p)
+        return Features(None, centre(self.array[rows]), len(rows), self.p)
 
 
 def prepare(
@@ -73,7 +73,7 @@ def prepare(
         return x
     if isinstance(x, np.ndarray):
         check_kind(x, "features")
-    return _prepare(detached(x), dual, wide)
+    return _prepare(detach(x), dual, wide)
 
 
 def _prepare(x: Array, dual: bool | None, wide: bool) -> Features:
@@ -96,7 +96,7 @@ def _prepare(x: Array, dual: bool | None, wide: bool) -> Features:
     return Features(None, wide_x, n, p)
 
 
-def centred_products(products: Float[Array, "n n"]) -> Float[Array, "n n"]:
+def centre_products(products: Float[Array, "n n"]) -> Float[Array, "n n"]:
     """Return the products (n, n) of rows of which the mean row has been taken off."""
     xp = namespace(products)
     mean = xp.mean(products, axis=0)

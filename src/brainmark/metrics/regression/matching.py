@@ -23,10 +23,10 @@ from brainmark.metrics.regression.predictivity import (
     TEN_FOLDS,
     Predictivity,
     labels_of,
-    paired,
+    pair,
 )  # fmt: skip
 from brainmark.metrics.statistics.ceilings import split_half
-from brainmark.metrics.statistics.correlation import fold_pearson, resampled_pearson
+from brainmark.metrics.statistics.correlation import fold_pearson, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Splitter
 
@@ -51,12 +51,12 @@ def single_unit(
     """
 
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
-        return matched_units(features, y, folds, partners), ()
+        return match_units(features, y, folds, partners), ()
 
     return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, dual=False)
 
 
-def matched_units(
+def match_units(
     features: Real[Array, "presentation unit"] | Features,
     y: Real[Array, "presentation neuroid"],
     folds: Sequence[Fold],
@@ -175,7 +175,7 @@ class SoftMatching:
         ResourceError : more pairs than can be matched in minutes.
         """
         prediction, target = recordings(prediction, target)
-        x, y = paired(prediction, target)
+        x, y = pair(prediction, target)
         x = np.asarray(x, float)
         check_numbers(x, "prediction")
         if not np.isfinite(y).all():
@@ -200,7 +200,7 @@ class SoftMatching:
             per_fold[k] = np.where(np.isfinite(r) @ share > 0, np.nan_to_num(r) @ share, np.nan)
             drawn = counts[:, fold.test]
             size = drawn.sum(1, keepdims=True)
-            under_draws = resampled_pearson(*pairs, [len(fold.test)], drawn)
+            under_draws = resample_pearson(*pairs, [len(fold.test)], drawn)
             replicates += size * (np.nan_to_num(under_draws) @ share)
             weight += size * (np.isfinite(under_draws) @ share > 0)  # what a fold leaves undefined does not count
         known = np.isfinite(per_fold)

@@ -16,7 +16,7 @@ from brainmark.metrics._arrays.inputs import (
     check_kind,
     check_numbers,
     check_same_stimuli,
-    measured_alike,
+    group_columns,
     recordings,
     unit_coordinates,
 )
@@ -25,7 +25,7 @@ from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.pls import Stop, pls_predictions
 from brainmark.metrics.regression.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
 from brainmark.metrics.statistics.ceilings import split_half
-from brainmark.metrics.statistics.correlation import fold_pearson, pearson, resampled_pearson
+from brainmark.metrics.statistics.correlation import fold_pearson, pearson, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Shuffled, Splitter
 
@@ -75,10 +75,10 @@ class Predictivity:
         ResourceError : not enough memory.
         """
         prediction, target = recordings(prediction, target)
-        x, y = paired(prediction, target)
-        return self.compare(self.prepared(x), y, prediction, target)
+        x, y = pair(prediction, target)
+        return self.compare(self.prepare(x), y, prediction, target)
 
-    def prepared(self, x: Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"]) -> Features:
+    def prepare(self, x: Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"]) -> Features:
         """Return what all comparisons on these features (presentation, neuroid) share."""
         return prepare(_on_device(x, self.device), self.dual)
 
@@ -96,7 +96,7 @@ class Predictivity:
         replicates = np.full((self.resamples, y.shape[1]), np.nan)
         notes: dict[str, None] = {}
         few = np.zeros(y.shape[1], bool)
-        for rows, columns in measured_alike(y):
+        for rows, columns in group_columns(y):
             subset, tested = _restrict(folds, rows, len(y))
             if len(subset) < 2 or min(len(f.train) for f in subset) < 3:
                 few[columns] = True
@@ -109,13 +109,13 @@ class Predictivity:
             sizes, truth = [len(f.test) for f in subset], targets[like(test, targets)]
             values[columns] = as_numpy(fold_pearson(predicted, truth, sizes))
             per_fold[np.array(tested)[:, None], columns] = _by_fold(predicted, truth, sizes)
-            replicates[:, columns] = resampled_pearson(predicted, truth, sizes, counts[:, rows[test]])
+            replicates[:, columns] = resample_pearson(predicted, truth, sizes, counts[:, rows[test]])
         units = unit_coordinates(target)
         return Comparison(
             values=xr.DataArray(values, dims="neuroid", coords=units),
             splits=xr.DataArray(per_fold, dims=("split", "neuroid"), coords=units),
             replicates=replicates if self.resamples else None,
-            notes=(*notes, *_undefined(np.isnan(values), few)),
+            notes=(*notes, *_note_undefined(np.isnan(values), few)),
         )
 
 
@@ -188,7 +188,7 @@ def ols(
     return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
 
 
-def _undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
+def _note_undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
     """Return a note on how many neuroids have no r, and why: measured on too `few` presentations, or constant."""
     reasons = {"measured on too few presentations": few, "constant target or prediction": lost & ~few}
     for why, which in reasons.items():
@@ -203,7 +203,7 @@ def _edge_note(chosen: np.ndarray, grid: np.ndarray) -> tuple[str, ...]:
     return (f"{share:.0%} of the chosen penalties lie at the lower edge of the grid",) if share > 0.1 else ()
 
 
-def paired(
+def pair(
     prediction: xr.DataArray, target: xr.DataArray
 ) -> tuple[
     Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"],

@@ -22,8 +22,8 @@ from brainmark.metrics._arrays.backend import (
     transpose,
 )  # fmt: skip
 from brainmark.metrics._arrays.shapes import Array, Float, Real
-from brainmark.metrics.regression.features import Features, centred_products, prepare
-from brainmark.metrics.regression.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, summed_loo_errors
+from brainmark.metrics.regression.features import Features, centre_products, prepare
+from brainmark.metrics.regression.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, sum_loo_errors
 from brainmark.metrics.statistics.splits import Fold
 
 Selection = Literal["gcv", "loo"]
@@ -78,7 +78,7 @@ def ridge_predictions(
             return shared
     y = as_float64(y)
     if len(penalties) == 1 and penalties[0] > 0 and _complementary(folds, features.n):
-        left_out = _left_out_dual if features.dual else _left_out_primal
+        left_out = _predict_dual if features.dual else _predict_primal
         found = left_out(features, y, [fold.test for fold in folds], float(penalties[0]))
         if found is not None:
             return found, like(np.full((len(folds), y.shape[1]), penalties[0]), y)
@@ -95,7 +95,7 @@ def ols_predictions(
     predictions (m, q) float64, rows in the order of the folds' test rows.
     """
     features, y = _varying(prepare(features)), as_float64(y)
-    quick = left_out_least_squares(features, y, folds, scaled=True)
+    quick = predict_left_out(features, y, folds, scaled=True)
     return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0] if quick is None else quick
 
 
@@ -110,10 +110,10 @@ def _varying(features: Features) -> Features:
     return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept)
 
 
-def left_out_least_squares(
+def predict_left_out(
     features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold], scaled: bool = False
 ) -> Float[Array, "test neuroid"] | None:
-    """Fit least squares for all folds from one factorisation (`_left_out_primal`); None where some fold forbids it.
+    """Fit least squares for all folds from one factorisation (`_predict_primal`); None where some fold forbids it.
 
     The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all
     weights, also without those of a fold; or, if features outnumber presentations, rows that are surely independent.
@@ -123,8 +123,8 @@ def left_out_least_squares(
         return None
     tests = [fold.test for fold in folds]
     if features.dual:
-        return _left_out_dual(features, _single_or_double(y), tests, 0.0)
-    return _left_out_primal(features, _single_or_double(y), tests, 0.0, scaled)
+        return _predict_dual(features, _single_or_double(y), tests, 0.0)
+    return _predict_primal(features, _single_or_double(y), tests, 0.0, scaled)
 
 
 def _single_or_double(y: Array) -> Array:
@@ -136,7 +136,7 @@ def _complementary(folds: Sequence[Fold], n: int) -> bool:
     return all(len(f.train) + len(f.test) == n for f in folds)
 
 
-def _left_out_primal(
+def _predict_primal(
     features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float, scaled: bool = True
 ) -> Array | None:
     """Predict left-out groups, y_t - (I - H_tt)^-1 e_t, from one factorisation; None where rounding forbids it.
@@ -183,7 +183,7 @@ def _groups(tests: Sequence[np.ndarray], most: int) -> list[list[np.ndarray]]:
     return groups
 
 
-def _left_out_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
+def _predict_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
     """Predict the same from products of presentations: y_t - (M_tt)^-1 (My)_t with M = (K + alpha)^-1 less its mean.
 
     M is (I - H) / alpha, and without a penalty the limit of that: the pseudoinverse of the centred products.
@@ -285,7 +285,7 @@ def _worth_sharing(features: Features, folds: Sequence[Fold], alphas: np.ndarray
 def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array] | None:
     """Choose one penalty for all targets by leave-one-out error on the training rows of each fold, from one spectrum.
 
-    M, as in `_left_out_dual`, is M - W M_t: without the rows t, where W = M_:t (M_tt)^-1. Leave-one-out residuals are
+    M, as in `_predict_dual`, is M - W M_t: without the rows t, where W = M_:t (M_tt)^-1. Leave-one-out residuals are
     (My)_i / M_ii; the sum of their squares over targets follows from S = MYY'M, which loses the rows t likewise.
     None where rounding forbids it.
     """
@@ -305,7 +305,7 @@ def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np
     for a, alpha in enumerate(alphas):
         m = whole(float(alpha))
         s = m @ products @ m
-        errors[:, a] = [_left_out_errors(m, s, test) for test in tests]
+        errors[:, a] = [_sum_left_out_errors(m, s, test) for test in tests]
     best = alphas[errors.argmin(axis=1)]
     smoothers: dict[int, Array] = {}
     for alpha in np.unique(best):
@@ -315,7 +315,7 @@ def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np
     return made, xp.zeros((len(folds), y.shape[1]), dtype=xp.float64, device=device(y)) + like(best, y)[:, None]
 
 
-def _left_out_errors(m: Array, s: Array, test: Array) -> float:
+def _sum_left_out_errors(m: Array, s: Array, test: Array) -> float:
     """Return the sum of the squared leave-one-out residuals of the rows that are not tested, see `_one_for_all`."""
     xp = namespace(m)
     columns = m[:, test]
@@ -345,7 +345,7 @@ def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: n
     for fold in folds:
         train, test = like(fold.train, y), like(fold.test, y)
         spectrum = Spectrum(features, train, alpha=float(alphas.min()))
-        errors = summed_loo_errors(spectrum, alphas, centred_products(whole[train][:, train]))
+        errors = sum_loo_errors(spectrum, alphas, centre_products(whole[train][:, train]))
         alpha = float(alphas[int(xp.argmin(errors))])
         smoothers.append(_smoother(spectrum, features, train, test, alpha))
         chosen.append(xp.full((y.shape[1],), alpha, dtype=xp.float64, device=device(y)))
@@ -387,7 +387,7 @@ def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: S
         return xp.zeros(q, dtype=xp.int64, device=device(spectrum.z))
     if per_target:
         return xp.argmin((gcv_errors if selection == "gcv" else loo_errors)(spectrum, alphas), axis=0)
-    total = summed_loo_errors(spectrum, alphas) if selection == "loo" else xp.sum(gcv_errors(spectrum, alphas), axis=1)
+    total = sum_loo_errors(spectrum, alphas) if selection == "loo" else xp.sum(gcv_errors(spectrum, alphas), axis=1)
     return xp.zeros(q, dtype=xp.int64, device=device(total)) + xp.argmin(total)
 
 

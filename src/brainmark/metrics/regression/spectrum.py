@@ -86,7 +86,7 @@ class Spectrum:
         """Predict rows `test`, without the mean; `alpha` (q,)."""
         xp = namespace(self.values)
         root = 1.0 if features.dual else xp.sqrt(self.values)[:, None]
-        return self._centred(features, train, test) @ (self.vectors @ (self.z * root / (self.values[:, None] + alpha)))
+        return self._centre(features, train, test) @ (self.vectors @ (self.z * root / (self.values[:, None] + alpha)))
 
     def hat(
         self, features: Features, train: Integer[Array, " train"], test: Integer[Array, " test"], alpha: float
@@ -94,9 +94,9 @@ class Spectrum:
         """Return weights (test, train): predictions of rows `test`, less the mean, from training targets."""
         xp = namespace(self.values)
         scale = (1.0 if features.dual else xp.sqrt(self.values)) / (self.values + alpha)
-        return (self._centred(features, train, test) @ self.vectors * scale) @ transpose(self.left)
+        return (self._centre(features, train, test) @ self.vectors * scale) @ transpose(self.left)
 
-    def _centred(self, features: Features, train: Array, test: Array) -> Array:
+    def _centre(self, features: Features, train: Array, test: Array) -> Array:
         """Return rows `test` less the mean training row; dual: their products with the training rows (both centred)."""
         xp, a = namespace(features.array), features.array
         if not features.dual:
@@ -133,7 +133,7 @@ def loo_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[
     return xp.stack(rows)
 
 
-def summed_loo_errors(
+def sum_loo_errors(
     spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"], products: Float[Array, "n n"] | None = None
 ) -> Float[Array, " alpha"]:
     """Return squared leave-one-out errors (alphas,), summed over rows and targets at a cost that hardly grows.

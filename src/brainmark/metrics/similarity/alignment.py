@@ -64,8 +64,8 @@ def cka_ceiling(
         pairs = [(_kernel(a[:, known]), _kernel(b[:, known])) for a, b in halves]
 
         def values(counts: np.ndarray) -> np.ndarray:
-            signal = np.mean([resampled_hsic(a, b, counts) for a, b in pairs], axis=0)
-            ratio = divide(signal, resampled_hsic(mean, mean, counts))
+            signal = np.mean([resample_hsic(a, b, counts) for a, b in pairs], axis=0)
+            ratio = divide(signal, resample_hsic(mean, mean, counts))
             return np.sqrt(np.where(ratio > 0, ratio, np.nan))[:, None]
 
         left_out = int((~known).sum())
@@ -110,7 +110,7 @@ def cka(
         k, m = (_kernel(side) if linear else gaussian_kernel(side, width) for side in (x, y))
 
         def statistic(counts: np.ndarray) -> np.ndarray:
-            return resampled_cka(k, m, counts, unbiased)
+            return resample_cka(k, m, counts, unbiased)
 
         return resample(
             statistic,
@@ -141,7 +141,7 @@ def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metr
         (x, y), notes = _pair(prediction, target)
 
         def statistic(counts: np.ndarray) -> np.ndarray:
-            return np.array([_weighted_procrustes(x, y, count, whiten) for count in counts])
+            return np.array([_weigh_procrustes(x, y, count, whiten) for count in counts])
 
         return resample(
             statistic,
@@ -156,18 +156,18 @@ def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metr
     return metric
 
 
-def resampled_cka(
+def resample_cka(
     k: Float[np.ndarray, "stimulus stimulus"],
     m: Float[np.ndarray, "stimulus stimulus"],
     counts: Real[np.ndarray, "draw stimulus"],
     unbiased: bool = True,
 ) -> Float[np.ndarray, " draw"]:
-    """Return CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resampled_hsic`."""
-    cross, own_k, own_m = (resampled_hsic(a, b, counts, unbiased) for a, b in ((k, m), (k, k), (m, m)))
+    """Return CKA (draw,) of two kernel matrices (stimulus, stimulus) under resampled stimuli, see `resample_hsic`."""
+    cross, own_k, own_m = (resample_hsic(a, b, counts, unbiased) for a, b in ((k, m), (k, k), (m, m)))
     return divide(cross, np.sqrt(np.where((own_k > 0) & (own_m > 0), own_k * own_m, 0)))
 
 
-def resampled_hsic(
+def resample_hsic(
     k: Float[np.ndarray, "stimulus stimulus"],
     m: Float[np.ndarray, "stimulus stimulus"],
     counts: Real[np.ndarray, "draw stimulus"],
@@ -206,7 +206,7 @@ def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np
     return pairs, triples, quadruples
 
 
-def _weighted_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten: float) -> float:
+def _weigh_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten: float) -> float:
     """Return the Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
     drawn = np.flatnonzero(count)
     if len(drawn) < 2:

@@ -17,7 +17,7 @@ from brainmark.core.libraries import np, scipy
 from brainmark.metrics._arrays.backend import as_numpy, check_memory, plain
 from brainmark.metrics._arrays.products import gram
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real, Shaped
-from brainmark.metrics.similarity.rdm_whitened import whitened_rdms
+from brainmark.metrics.similarity.rdm_whitened import whiten_rdms
 from brainmark.metrics.statistics.ranks import rank_products, rank_products_among
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
@@ -178,7 +178,7 @@ def compare_rdms(one: Real[Array, " pair"], other: Real[Array, " pair"], compare
         return np.nan
     if compare in ("whitened-pearson", "whitened-cosine"):
         first, second = square(one), square(other)
-        return float(whitened_rdms(first, second[None], np.ones((1, len(first))), compare == "whitened-pearson")[0, 0])
+        return float(whiten_rdms(first, second[None], np.ones((1, len(first))), compare == "whitened-pearson")[0, 0])
     if not known.all():
         one, other = one[known], other[known]
     return COMPARISONS[compare](one, other)

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.rdm import COMPARISONS, Compare, upper
-from brainmark.metrics.similarity.rdm_whitened import whitened_rdms
+from brainmark.metrics.similarity.rdm_whitened import whiten_rdms
 from brainmark.metrics.statistics.averages import divide
 
 _BLOCK_BYTES = 2**19  # of one (pairs, draws) array: stays in the cache
 
 
-def resampled_rdms(
+def resample_rdms(
     one: Real[np.ndarray, "condition condition"],
     others: Real[np.ndarray, "rdm condition condition"],
     counts: Real[np.ndarray, "draw condition"],
@@ -45,7 +45,7 @@ def resampled_rdms(
     if compare in ("spearman", "rho-a"):
         return _compare_ranks(upper(np.asarray(one, float)), upper(np.asarray(others, float)), counts, compare)
     if compare in ("whitened-pearson", "whitened-cosine"):
-        return whitened_rdms(one, others, counts, centred=compare == "whitened-pearson")
+        return whiten_rdms(one, others, counts, centred=compare == "whitened-pearson")
     return _expand(one, others, counts, compare)
 
 
@@ -153,7 +153,7 @@ def _dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.einsum("pd,pd->d", one, other)
 
 
-def resampled_agreement(
+def resample_agreement(
     rdms: Real[np.ndarray, "rdm condition condition"],
     counts: Real[np.ndarray, "draw condition"],
     compare: Compare = "spearman",
@@ -163,7 +163,7 @@ def resampled_agreement(
     Parameters
     ----------
     rdms : (rdm, condition, condition)
-    counts, compare : as `resampled_rdms`.
+    counts, compare : as `resample_rdms`.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def resampled_agreement(
     counts, vectors = np.asarray(counts, float), upper(np.asarray(rdms, float))
     size = len(rdms)
     if compare not in ("spearman", "rho-a") or not np.isfinite(vectors).all():
-        pairs = [resampled_rdms(rdms[s], rdms[s + 1 :], counts, compare).sum(axis=1) for s in range(size - 1)]
+        pairs = [resample_rdms(rdms[s], rdms[s + 1 :], counts, compare).sum(axis=1) for s in range(size - 1)]
         return np.sum(pairs, axis=0) * 2 / (size * (size - 1))
     # The sum over pairs of products is (square of the sum - sum of squares) / 2: one ranking for each RDM.
     rows, columns = np.triu_indices(counts.shape[1], 1)

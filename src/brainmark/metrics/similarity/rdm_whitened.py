@@ -13,7 +13,7 @@ from brainmark.core.libraries import np
 from brainmark.metrics._arrays.shapes import Float, Real
 
 
-def whitened_rdms(
+def whiten_rdms(
     one: Real[np.ndarray, "condition condition"],
     others: Real[np.ndarray, "rdm condition condition"],
     counts: Real[np.ndarray, "draw condition"],

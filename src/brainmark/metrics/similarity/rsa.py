@@ -22,7 +22,7 @@ from brainmark.metrics._arrays.inputs import (
 from brainmark.metrics._arrays.shapes import Bool, Float, Real
 from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, noise_precision
 from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
-from brainmark.metrics.similarity.rdm_resampling import resampled_agreement, resampled_rdms
+from brainmark.metrics.similarity.rdm_resampling import resample_agreement, resample_rdms
 from brainmark.metrics.statistics.ranks import midranks
 from brainmark.metrics.statistics.resampling import draws, resample
 
@@ -129,7 +129,7 @@ def rdm(
         values = [compare_rdms(vector, upper(other), compare) for other in others]
 
         def statistic(counts: np.ndarray) -> np.ndarray:
-            return resampled_rdms(model, others, counts, compare)
+            return resample_rdms(model, others, counts, compare)
 
         return resample(
             statistic, len(ids), resamples, seed, subject_names(target), value=np.array(values), notes=notes + left_out
@@ -182,7 +182,7 @@ def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndar
     if not known.any():
         raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
     one, other = (np.asarray(rdm_matrix(part[:, known], distance)) for part in parts)
-    return _as_correlation(resampled_rdms(one, other[None], weights, compare)[:, 0], compare)
+    return _as_correlation(resample_rdms(one, other[None], weights, compare)[:, 0], compare)
 
 
 def _as_correlation(value: np.ndarray, compare: Compare) -> np.ndarray:
@@ -253,9 +253,9 @@ def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.nd
     for s in range(count):
         left = seen - known[s]
         others = np.where(left > 0, total - np.where(known[s], scaled[s], 0), np.nan) / np.where(left > 0, left, 1)
-        own[:, s] = resampled_rdms(others, rdms[s : s + 1], counts, compare)[:, 0]
+        own[:, s] = resample_rdms(others, rdms[s : s + 1], counts, compare)[:, 0]
     own = _as_correlation(own, compare)
-    between = _as_correlation(resampled_agreement(rdms, counts, compare), compare)
+    between = _as_correlation(resample_agreement(rdms, counts, compare), compare)
     agree = between > 0
     between = np.where(agree, between, 1)
     reliability = (count - 1) * between / (1 + (count - 2) * between)

@@ -8,9 +8,9 @@ from brainmark.core.comparison import Ceiling, Comparison
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import all_finite, as_numpy
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers, measured_alike, unit_coordinates
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, group_columns, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
-from brainmark.metrics.statistics.correlation import pearson_of_blocks, resampled_pearson
+from brainmark.metrics.statistics.correlation import pearson_of_blocks, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 
 _TOGETHER = 10  # halvings whose halves are in memory at the same time
@@ -148,7 +148,7 @@ def correlate_halves(
             weights = np.concatenate([first, measured[rows, None]], axis=1).astype(part.dtype)
             total += pearson_of_blocks(_half_means(part, weights, *sizes)).sum(axis=0)
             for a, b in _each_half(part, weights, *sizes) if len(counts) else ():
-                total_replicates += resampled_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
+                total_replicates += resample_pearson(a, b, [len(rows)], counts[:, rows], correct=False)
         r[columns], replicates[:, columns] = total / halvings, total_replicates / halvings
     return r, replicates, parts, wholes
 
@@ -210,7 +210,7 @@ def _alike(
     n, q, repetitions = trials.shape
     if all_finite(trials):
         return [(np.arange(q), np.ones((n, repetitions), bool))]
-    groups = measured_alike(trials.swapaxes(1, 2).reshape(-1, q))
+    groups = group_columns(trials.swapaxes(1, 2).reshape(-1, q))
     return [
         (columns, np.bincount(rows, minlength=n * repetitions).astype(bool).reshape(n, -1)) for rows, columns in groups
     ]

@@ -62,7 +62,7 @@ def weighted_pearson(
     x: Float[np.ndarray, " row"], y: Float[np.ndarray, " row"], counts: Real[np.ndarray, "draw row"]
 ) -> Float[np.ndarray, " draw"]:
     """Return `pearson` of two vectors when row i counts counts[:, i] times; NaN where one of them is constant."""
-    return resampled_pearson(x[:, None], y[:, None], [len(x)], counts, correct=False)[:, 0]
+    return resample_pearson(x[:, None], y[:, None], [len(x)], counts, correct=False)[:, 0]
 
 
 def fold_pearson(
@@ -74,7 +74,7 @@ def fold_pearson(
     hence mean and scale of a fold's predictions depend on the rows that it lacks, and pooled predictions of a mapping
     without any knowledge correlate negatively with the target (r of -.1 with a penalty chosen by fold, -1 with a bare
     intercept). Within a fold, training and test rows are independent: r is 0 on average without a relation.
-    Small folds attenuate r; each is corrected by `unbiased`.
+    Small folds attenuate r; each is corrected by `correct_attenuation`.
 
     Parameters
     ----------
@@ -86,13 +86,13 @@ def fold_pearson(
     (q,) float64; folds in which `x` or `y` is constant do not count, NaN where none does.
     """
     xp = namespace(x, y)
-    parts = [unbiased(pearson(x[a:b], y[a:b]), b - a) for a, b in _segments(sizes) if b - a > 2]
+    parts = [correct_attenuation(pearson(x[a:b], y[a:b]), b - a) for a, b in _segments(sizes) if b - a > 2]
     if not parts:
         return xp.full((x.shape[1],), float("nan"), dtype=xp.float64, device=device(x))
     return _average(xp.stack(parts), like(np.array([s for s in sizes if s > 2], float)[:, None], x))
 
 
-def resampled_pearson(
+def resample_pearson(
     x: Real[Array, "row neuroid"],
     y: Real[Array, "row neuroid"],
     sizes: Sequence[int],
@@ -107,7 +107,7 @@ def resampled_pearson(
     x, y : (n, q), rows in the order of the folds.
     sizes : rows of each fold.
     counts : (resamples, n), how often each row counts.
-    correct : apply `unbiased`.
+    correct : apply `correct_attenuation`.
     block : neuroids done together; bounds the memory.
 
     Returns
@@ -125,7 +125,7 @@ def resampled_pearson(
         for a, b in _segments(sizes):
             w = like(counts[:, a:b].astype(np.float64), x)
             r, size = _weighted_pearson(left[a:b], right[a:b], w)
-            r = unbiased(r, size) if correct else r
+            r = correct_attenuation(r, size) if correct else r
             known = xp.isfinite(r)
             summed = summed + xp.where(known, size * r, 0.0)
             weight = weight + xp.where(known, size + 0.0 * r, 0.0)
@@ -133,7 +133,7 @@ def resampled_pearson(
     return np.concatenate(total, axis=1)
 
 
-def unbiased(
+def correct_attenuation(
     r: Float[Array, "*stack neuroid"], n: int | Real[Array, "*#stack #neuroid"]
 ) -> Float[Array, "*stack neuroid"]:
     """Correct the attenuation of r in small samples: r 2F1(1/2, 1/2; (n - 2) / 2; 1 - r^2), to third order.

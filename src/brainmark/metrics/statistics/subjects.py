@@ -7,7 +7,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers, unit_coordinates
 from brainmark.metrics.statistics.averages import known_mean
-from brainmark.metrics.statistics.correlation import pearson, resampled_pearson
+from brainmark.metrics.statistics.correlation import pearson, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 
 
@@ -49,7 +49,7 @@ def leave_one_subject_out(resamples: int = 1000, seed: int = 0, block: int = 1) 
             own = y[rows, s][:, None]
             lower[s] = pearson(own, others[rows, None])[0]
             upper[s] = pearson(own, everyone[rows, None])[0]
-            replicates[:, s] = resampled_pearson(own, others[rows, None], [len(rows)], counts[:, rows], False)[:, 0]
+            replicates[:, s] = resample_pearson(own, others[rows, None], [len(rows)], counts[:, rows], False)[:, 0]
         return Comparison(
             values=xr.DataArray(lower, dims="subject", coords=unit_coordinates(target, "subject")),
             replicates=replicates if resamples else None,

@@ -18,7 +18,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.inputs import check_filled, check_numbers, measured_alike, unit_coordinates
+from brainmark.metrics._arrays.inputs import check_filled, check_numbers, group_columns, unit_coordinates
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.language.reading import partial_correlations
 from brainmark.metrics.regression.banded import UniqueVariance
@@ -121,7 +121,7 @@ class Haemodynamic:
         ------
         InvalidMeasurement : no onsets, other dimensions; what the metric refuses.
         """
-        return self.compare(delayed(prediction, target, self.response, self.onset), target)
+        return self.compare(delay(prediction, target, self.response, self.onset), target)
 
     def compare(self, regressors: Real[np.ndarray, "time_bin _"], target: xr.DataArray) -> Comparison:
         """Compare regressors (time_bin, p) that are delayed already; of a mapping, the folds' effect is a detail."""
@@ -145,7 +145,7 @@ def ceiling_in_volumes(ceiling: Ceiling, nuisance: Sequence[str] = ()) -> Ceilin
             design = np.column_stack([np.ones(target.sizes["time_bin"]), _standardize(_nuisance(target, nuisance))])
             first = volumes.transpose("presentation", ...)
             flat = first.values.reshape(len(design), -1).astype(float)
-            for rows, columns in measured_alike(flat):  # volumes that were not measured stay unknown
+            for rows, columns in group_columns(flat):  # volumes that were not measured stay unknown
                 part = flat[rows[:, None], columns]
                 fitted = design[rows] @ np.linalg.lstsq(design[rows], part, rcond=1e-10)[0] if len(rows) else 0.0
                 flat[rows[:, None], columns] = part - fitted
@@ -201,15 +201,15 @@ class UniqueInVolumes:
 
         Raises
         ------
-        InvalidMeasurement : the same values for all words; what `UniqueVariance` and `delayed` refuse.
+        InvalidMeasurement : the same values for all words; what `UniqueVariance` and `delay` refuse.
         """
-        regressors = delayed(prediction, target, self.response)
+        regressors = delay(prediction, target, self.response)
         if not bool((prediction.max("presentation") > prediction.min("presentation")).any()):  # NaN aside
             raise InvalidMeasurement("the prediction is the same for all words")
         nuisance = _nuisance(target, self.nuisance)
         if not self.nuisance:
             words = prediction.isel(neuroid=slice(0, 1)) if "neuroid" in prediction.dims else prediction
-            nuisance = delayed(words.copy(data=np.ones(words.shape)), target, self.response)
+            nuisance = delay(words.copy(data=np.ones(words.shape)), target, self.response)
         nuisance = _standardize(nuisance)
         metric = UniqueVariance(
             {"nuisance": nuisance}, self.splits or FIVE_BLOCKS, self.resamples, self.seed, 8, self.block
@@ -245,7 +245,7 @@ class PartialInVolumes:
         """Compare one value a word, (presentation,), with volumes (time_bin, neuroid)."""
         if prediction.dims != ("presentation",) or not isinstance(self.response, Canonical):
             raise InvalidMeasurement(f"one value a word and one regressor are correlated, not {tuple(prediction.dims)}")
-        x = delayed(prediction - prediction.mean("presentation", skipna=True), target, self.response)[:, 0]
+        x = delay(prediction - prediction.mean("presentation", skipna=True), target, self.response)[:, 0]
         volumes = as_presentations(target).transpose("presentation", "neuroid").values
         check_numbers(volumes, "target", missing=True)
         removed = list(_nuisance(target, self.nuisance).T)
@@ -272,7 +272,7 @@ class PartialInVolumes:
         )
 
 
-def delayed(
+def delay(
     prediction: xr.DataArray, target: xr.DataArray, response: Response = CANONICAL, onset: str = "onset"
 ) -> Float[np.ndarray, "time_bin _"]:
     """Return the regressors (time_bin, p) of words' values; a word without a value (NaN) has the mean of the others.

@@ -131,9 +131,9 @@ def as_firing_rates(gratings: GratingResponses) -> GratingResponses:
 
     The medians of the maximal F0 and of the spontaneous response over neuroids that respond to any grating become
     those of macaque V1 (Marques et al. 2021, bioRxiv 2021.03.01.433495). Rates are cut off at 0. Linear units are
-    rectified first (`rectified`).
+    rectified first (`rectify`).
     """
-    gratings = rectified(gratings)
+    gratings = rectify(gratings)
     peak = gratings.mean.max(axis=(0, 1))
     spontaneous = np.nan_to_num(gratings.spontaneous)
     active = peak > spontaneous
@@ -148,7 +148,7 @@ def as_firing_rates(gratings: GratingResponses) -> GratingResponses:
     return replace(gratings, cycles=cycles, spontaneous=np.clip(gain * spontaneous + offset, 0, None))
 
 
-def rectified(gratings: GratingResponses) -> GratingResponses:
+def rectify(gratings: GratingResponses) -> GratingResponses:
     """Give linear units, such as pixels, the half-wave rectified response that a spiking neuron would have.
 
     A unit is linear if gratings modulate it but hardly change its mean: by less than 5 % of the largest F1. It then

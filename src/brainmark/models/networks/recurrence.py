@@ -11,7 +11,7 @@ from torch import Tensor, nn
 Order = Literal["delayed", "sweep", "sweep after the first step"]
 """When an area sees what the one below answers.
 
-``delayed``: one step later, as signals take time between areas (the unrolling of a biological network);
+``delay``: one step later, as signals take time between areas (the unrolling of a biological network);
 ``sweep``: in the same step, so that the first step is a feed-forward pass;
 ``sweep after the first step``: as sweep, but in the first step only the lowest area has input.
 """
