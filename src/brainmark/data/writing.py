@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import re
 import shutil
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_HOST = re.sub(r"\W", "-", platform.node())[:40]
+_tidy: set[Path] = set()
 
 
 @contextmanager
@@ -20,6 +25,7 @@ def whole_file(path: Path) -> Generator[Path]:
     OSError : the folder cannot be made or written to, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path.parent)
     part = beside(path, "part")
     try:
         yield part
@@ -37,8 +43,31 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Return a hidden name beside `path` that no other process or thread takes."""
-    return path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{ending}")
+    """Return a hidden name beside `path` that no other machine, process or thread takes."""
+    return path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{threading.get_ident()}.{ending}")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove, once in this process, what killed processes of this machine left in a folder."""
+    if folder in _tidy:
+        return
+    _tidy.add(folder)
+    for left in folder.glob(f".*.{_HOST}.*.part"):
+        with suppress(OSError, ValueError):
+            if not _is_running(int(left.name.split(".")[-3])):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _is_running(pid: int) -> bool:
+    if os.name != "posix":  # elsewhere the question would stop the process
+        return True
+    try:
+        os.kill(pid, 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
 
 
 def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = False) -> None:
@@ -59,6 +88,7 @@ def write_folder(path: Path, files: Mapping[str, bytes | Path], replace: bool = 
     """
     if path.exists() and not replace:
         raise FileExistsError(errno.EEXIST, "is there already", str(path))
+    _remove_leftovers(path.parent)
     part, old = beside(path, "part"), beside(path, "old")
     try:
         for name, content in files.items():

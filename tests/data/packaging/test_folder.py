@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,7 @@ from brainmark.core.errors import UnknownName
 from brainmark.data import writing
 from brainmark.data.packaging import CannotPackage, load_package, package, verify_package
 from brainmark.data.packaging.description import parse_description
-from brainmark.data.packaging.folder import PackageCard, read_card
+from brainmark.data.packaging.folder import PackageCard, list_sums, read_card
 from brainmark.data.writing import write_folder
 
 
@@ -69,6 +70,50 @@ def test_missing_and_additional_files_are_noticed(out: Path) -> None:
         verify_package(out)
     (out / "stimuli" / "im00.png").unlink()
     with pytest.raises(DataError, match=r"stimuli/im00.png is missing \(and 1 more\)"):
+        verify_package(out)
+
+
+def list_again(out: Path) -> None:
+    """Make the list of files agree with them, as somebody who changed them on purpose would."""
+    names = [name for name in content(out) if name != "SHA256SUMS" and not name.startswith(".")]
+    (out / "SHA256SUMS").write_bytes(list_sums({name: out / name for name in names}))
+
+
+@pytest.mark.parametrize(
+    "name", ["{base}/im.png", "../im.png", "stimuli/../../im.png", ".hidden.png", "stimuli//im03.png"]
+)
+def test_stimuli_outside_the_listed_files_are_refused(out: Path, name: str) -> None:
+    """The hash of a package did not cover them: they could change, and the scores with them, without a trace."""
+    name = name.format(base=out.parent)
+    for place in (out.parent / "im.png", out / ".hidden.png"):
+        shutil.copy(out / "stimuli" / "im03.png", place)
+    table = out / "stimuli.csv"
+    table.write_text(table.read_text().replace("stimuli/im03.png", name))
+    list_again(out)
+    with pytest.raises(DataError, match=r"stimuli\.csv: filename of stimulus '.*' is '.*', which SHA256SUMS does not"):
+        load_package(out)
+
+
+@pytest.mark.parametrize(
+    "name", ["{base}/im.png", "../im.png", "a/../../im.png", "C:im.png", "..\\im.png", "./card.toml"]
+)
+def test_a_list_of_files_names_only_files_of_the_folder(out: Path, name: str) -> None:
+    shutil.copy(out / "stimuli" / "im03.png", out.parent / "im.png")
+    sha = hashlib.sha256((out.parent / "im.png").read_bytes()).hexdigest()
+    with (out / "SHA256SUMS").open("a") as file:
+        file.write(f"{sha}  {name.format(base=out.parent)}\n")
+    with pytest.raises(DataError, match=r"SHA256SUMS, line \d+: '.*' is not a name inside the folder"):
+        verify_package(out)
+
+
+def test_a_list_of_files_names_each_once_and_says_which_line_is_broken(out: Path) -> None:
+    sums = out / "SHA256SUMS"
+    lines = sums.read_text()
+    sums.write_text(lines + lines.splitlines()[0] + "\n")
+    with pytest.raises(DataError, match=r"line \d+: 'card.toml' is listed twice"):
+        verify_package(out)
+    sums.write_text("nonsense\n" + lines)
+    with pytest.raises(DataError, match="line 1: is not a sha256 and a name: 'nonsense'"):
         verify_package(out)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -139,12 +140,34 @@ def verify_package(path: Path) -> str:
 
 
 def _read_sums(path: Path) -> dict[str, str]:
+    """Return name and sha256 of each file that a package lists.
+
+    Raises
+    ------
+    DataError : the list is damaged, or names a file outside the folder.
+    """
     with explain_damage(path / SUMS, "cannot be read"):
         lines = (path / SUMS).read_text("utf-8").splitlines()
-    pairs = [line.split("  ", 1) for line in lines if line]
-    if any(len(pair) != 2 or len(pair[0]) != 64 for pair in pairs):
-        raise DataError(f"{path / SUMS}: is not a list of sha256 and names")
-    return {name: sha for sha, name in pairs}
+    listed: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        match = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)
+        if not match:
+            raise DataError(f"{path / SUMS}, line {number}: is not a sha256 and a name: {line[:100]!r}")
+        sha, name = match.groups()
+        if not _is_inside(name):
+            raise DataError(
+                f"{path / SUMS}, line {number}: {name!r} is not a name inside the folder; package the data again"
+            )
+        if name in listed:
+            raise DataError(f"{path / SUMS}, line {number}: {name!r} is listed twice")
+        listed[name] = sha
+    return listed
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is a plain relative one, which cannot lead out of a folder on any system."""
+    plain = PurePosixPath(name)
+    return str(plain) == name and not plain.is_absolute() and ".." not in plain.parts and not set(name) & set("\\:\0")
 
 
 def list_sums(files: Mapping[str, bytes | Path]) -> bytes:
@@ -179,7 +202,14 @@ def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["ima
         rows = pd.read_csv(path / table, dtype=texts, keep_default_na=False, na_values=[""])
     rows = rows.set_index("stimulus_id")
     if modality == "image":
-        rows = rows.assign(path=[str(path / PurePosixPath(name)) for name in rows.pop("filename")])
+        names = rows.pop("filename")
+        outside = names[~names.isin(list(_read_sums(path)))]
+        if len(outside):
+            raise DataError(
+                f"{path / table}: filename of stimulus {outside.index[0]!r} is {outside.iloc[0]!r}, which {SUMS} "
+                "does not list; package the data again"
+            )
+        rows = rows.assign(path=[str(path / PurePosixPath(name)) for name in names])
     return Stimuli(identifier, modality, rows)
 
 
