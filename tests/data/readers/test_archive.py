@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from brainmark.core import DataError, Stimuli
-from brainmark.data.readers.archive import ZipImages
+from brainmark.data.readers.archive import LARGEST_MEMBER, ZipImages
 
 COUNT = 12
 
@@ -174,3 +174,13 @@ def test_an_encrypted_image_is_named(archive: Path) -> None:
     archive.write_bytes(bytes(content))
     with pytest.raises(DataError, match=r"cannot read image 'set2/im1\.png': .*encrypted"):
         ZipImages(archive)[0]
+
+
+def test_a_member_that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file, file.open("00.bmp", "w") as member:
+        for _ in range(LARGEST_MEMBER >> 24):
+            member.write(bytes(1 << 24))
+        member.write(b"1")
+    with pytest.raises(DataError, match=r"bomb\.zip: member '00\.bmp' unpacks to 537 MB; an image has at most"):
+        ZipImages(path)

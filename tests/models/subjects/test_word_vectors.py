@@ -76,3 +76,17 @@ def test_by_name(tmp_path, monkeypatch, asked):
     assert entry.content() is not None
     with pytest.raises(DataError, match="no file"):
         models["vectors/none.txt"]
+
+
+@pytest.mark.parametrize("damage", ["endless line", "cut short", "no gzip"])
+def test_packed_files_that_are_damaged_are_one_line(tmp_path, damage):
+    path = tmp_path / "vectors.txt.gz"
+    if damage == "endless line":
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            file.write(b"a " + b"1 " * 10_000_000)
+    else:
+        whole = gzip.compress(b"the 1 2\na 3 4\n" * 100)
+        path.write_bytes(whole[:-12] if damage == "cut short" else b"the 1 2")
+    with pytest.raises(DataError) as error:
+        read_vectors(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)

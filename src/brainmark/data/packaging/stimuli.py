@@ -23,7 +23,7 @@ from brainmark.data.packaging.description import StimulusPart
 from brainmark.data.packaging.nwb import read_images
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.tables import as_names, column_of, read_table
-from brainmark.data.readers.archive import IMAGES
+from brainmark.data.readers.archive import IMAGES, check_members
 from brainmark.data.readers.damage import explain_damage
 
 _THREADS = 4
@@ -108,8 +108,10 @@ def find_stimuli(
 def _unpack(spec: StimulusPart, base: Path, folder: Path, problems: Problems) -> Path:
     """Put the files of a ZIP archive, or the images of an NWB file, into a folder."""
     if spec.archive is not None:
-        with explain_damage(f"stimuli.archive: {base / spec.archive}", "cannot be unpacked"):
-            zipfile.ZipFile(base / spec.archive).extractall(folder)
+        path = base / spec.archive
+        with explain_damage(f"stimuli.archive: {path}", "cannot be unpacked"), zipfile.ZipFile(path) as archive:
+            check_members(archive, path)
+            archive.extractall(folder)
         return folder
     file, _, container = str(spec.images).rpartition("#")
     if not file or not (base / file).is_file():

@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 from brainmark.core import DataError
 from brainmark.core.libraries import np
 from brainmark.core.stimuli import decode_image
+from brainmark.core.wording import bytes_text
 from brainmark.data.readers.damage import explain_damage
 
+LARGEST_MEMBER = 1 << 29  # bytes of an image, unpacked
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
@@ -43,6 +45,7 @@ class ZipImages:
         missing = set(self.members) - set(names)
         if missing:
             raise DataError(f"{self.path}: has no member {min(missing)!r} ({len(missing)} of {len(self)} are missing)")
+        check_members(self._open(), self.path)
 
     def names(self) -> list[str]:
         """Return the names of all files inside, whether they are among the members or not."""
@@ -74,6 +77,21 @@ class ZipImages:
                 handle = zipfile.ZipFile(self.path)
             self._handles.open = (os.getpid(), handle)
         return handle
+
+
+def check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive in which a file unpacks to more than any image has, before it takes all memory or the disk.
+
+    Raises
+    ------
+    DataError : names the member and its size.
+    """
+    large = next((member for member in archive.infolist() if member.file_size > LARGEST_MEMBER), None)
+    if large:
+        raise DataError(
+            f"{path}: member {large.filename!r} unpacks to {bytes_text(large.file_size)}; "
+            f"an image has at most {bytes_text(LARGEST_MEMBER)}"
+        )
 
 
 def by_number(names: list[str], path: Path) -> tuple[str, ...]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np
+from brainmark.core.wording import bytes_text
+from brainmark.data.readers.damage import explain_damage
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.word_models import WordSubject, WordText
 
+LONGEST_LINE = 1 << 20  # bytes; a line of 10,000 numbers has a tenth of them
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _POSSESSIVE = re.compile(r"['’]s$")
 
@@ -58,18 +62,18 @@ def read_vectors(path: Path, most: int | None = None) -> WordVectors:
     ------
     DataError : no such file, or a line without as many numbers as the first; says which line.
     """
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            return _table(file, path, most)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+    with (
+        explain_damage(path, "cannot be read as word vectors"),
+        gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file,
+    ):
+        return _table(file, path, most)
 
 
-def _table(file: Iterable[bytes], path: Path, most: int | None) -> WordVectors:
+def _table(file: BinaryIO, path: Path, most: int | None) -> WordVectors:
     row: dict[str, int] = {}
     rows: list[np.ndarray] = []
     width = 0
-    for number, line in enumerate(_lines(file)):
+    for number, line in enumerate(_lines(file, path)):
         fields = line.split(" ")
         if number == 0 and len(fields) == 2 and all(f.isdecimal() for f in fields):
             continue  # word2vec: how many words, how many numbers
@@ -91,8 +95,10 @@ def _table(file: Iterable[bytes], path: Path, most: int | None) -> WordVectors:
     return WordVectors(row, np.stack(rows))
 
 
-def _lines(file: Iterable[bytes]) -> Iterator[str]:
-    for line in file:
+def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
+    for line in iter(lambda: file.readline(LONGEST_LINE), b""):
+        if len(line) == LONGEST_LINE:
+            raise DataError(f"{path}: a line has more than {bytes_text(LONGEST_LINE)}; expected a word and its numbers")
         if text := line.decode("utf-8", "replace").rstrip(" \r\n"):
             yield text
 
