@@ -10,7 +10,7 @@ from brainmark.core import benchmarks, datasets
 from brainmark.core.dataset import Dataset
 from brainmark.core.experiment import Experiment
 from brainmark.data.fetch import where
-from brainmark.metrics.language.formulas import Formula, read_formula
+from brainmark.metrics.language.formulas import Formula, parse_formula
 from brainmark.metrics.language.reading import reliability_ceiling
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.subjects import leave_one_subject_out
@@ -153,7 +153,7 @@ def test_every_suite_reads_and_is_obeyed_by_who_knows(suite: str) -> None:
     """Surprisals that are made to obey a prediction fulfil it; those of a reader without expectations do not."""
     found = study(f"SyntaxGym.{suite}")
     assert found.stimuli is not None
-    formulas = [read_formula(text) for text in hu2020.predictions(suite)]
+    formulas = [parse_formula(text) for text in hu2020.predictions(suite)]
     cells = {cell for formula in formulas for cell in formula.cells}
     table = found.stimuli.table
     named = set(zip(table["region_number"], table["condition"], strict=True))

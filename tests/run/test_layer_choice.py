@@ -275,7 +275,9 @@ def test_scores_with_chosen_layers_use_them_and_say_so():
     third = benchmark(seed=2, name="third")
     mine, chosen = score(subject(), third), score(subject(), third, layers="chosen")
     assert chosen.value > mine.value + 0.1
-    assert any("V4 is read from layer 'squares', chosen among" in note and "Stack.V4" in note for note in chosen.notes)
+    assert any(
+        "V4 is recorded from layer 'squares', chosen among" in note and "Stack.V4" in note for note in chosen.notes
+    )
     assert not any("too high" in note for note in chosen.notes)
     again = score(subject(), benchmark(), layers="chosen")
     assert any("on stimuli of this benchmark, so the value is too high" in note for note in again.notes)

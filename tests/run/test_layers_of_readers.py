@@ -201,7 +201,7 @@ def test_what_cannot_be_tried_is_said(reader: LanguageSubject):
     with pytest.raises(UnknownName, match=r"transformer\.h\.9"):
         choose_layers(reader, benchmark, layers=["transformer.h.9"])
     image = Stimuli("image", "image", pd.DataFrame({"stimulus_id": ["a"]}), [np.zeros((4, 4, 3), np.uint8)])
-    with pytest.raises(NotApplicable, match="reads texts"):
+    with pytest.raises(NotApplicable, match="takes texts"):
         reader.layers(Experiment(image, Record("V4"), Setting()))
     empty = Stimuli("empty", "text", pd.DataFrame({"stimulus_id": ["a"], "text": [""]}), [""])
     with pytest.raises(InvalidStimuli):

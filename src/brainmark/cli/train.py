@@ -52,14 +52,14 @@ def train(
         raise UnknownName("recipe", recipe, RECIPES, f" (recipes: {', '.join(RECIPES)})")
     console = err if as_json else out
     changed = RECIPES[recipe].change(epochs=epochs, layers=layers, width=width, texts=tuple(text or ()))
-    reads = isinstance(changed, TextRecipe)
-    size = f"-{changed.layers}x{changed.width}" if reads and changed != RECIPES[recipe] else ""
+    language = isinstance(changed, TextRecipe)
+    size = f"-{changed.layers}x{changed.width}" if language and changed != RECIPES[recipe] else ""
     place = folder or Path("runs") / f"{recipe}{size}-seed{seed}"
     run = _train_and_watch(changed, place, seed, threads, console)
     console.print(as_text(run.log, max(10, min(60, console.width - 50))), highlight=False)
     if save_png(run.log, f"{recipe}, seed {seed}", place / "curves.png"):
         print_plain(console, f"curves: {place / 'curves.png'}")
-    if reads:
+    if language:
         steps = [int(row["step"]) for row in run.log]
         made = f"model: {place}; checkpoints of steps {', '.join(map(str, steps))}"
         names = f"checkpoint:{place} checkpoint:{place}@{steps[-2]} -b 'Frank2015.*'"

@@ -16,7 +16,7 @@ from brainmark.models.sources.function import Function
 from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import find_source
 from brainmark.models.sources.source import USUAL, digest_over
-from brainmark.models.sources.toml_models import ZOO_FILE, card_of_registered, check_layers, read
+from brainmark.models.sources.toml_models import ZOO_FILE, card_of_registered, check_layers, read_models
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.vision import VisionSubject
 
@@ -41,7 +41,7 @@ def register(path: Path | str, module: str | None = None) -> dict[str, Described
     if module is None:
         caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         module = str(caller.f_globals["__name__"])
-    described = {name: _describe(path, name, spec, module) for name, spec in read(path).items()}
+    described = {name: _describe(path, name, spec, module) for name, spec in read_models(path).items()}
     cards = {name: card_of_registered(path, name, model.spec) for name, model in described.items()}
     for name, model in described.items():
         make = factory(_loader(path, model, module), model.options, module)
@@ -77,7 +77,7 @@ def _loader(path: Path, model: DescribedModel, module: str) -> Callable[[Mapping
             raise InvalidModel(f"{path} [{model.name}]: {error}") from None
         if isinstance(subject, LanguageSubject) and spec.domain != "language":
             raise InvalidModel(
-                f'{path} [{model.name}]: domain is {spec.domain!r}; this network reads: domain = "language"'
+                f'{path} [{model.name}]: domain is {spec.domain!r}; this is a language network: domain = "language"'
             )
         degrees = spec.degrees or DEGREES
         if isinstance(subject, VisionSubject) and subject.degrees != degrees:

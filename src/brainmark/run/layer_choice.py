@@ -33,7 +33,7 @@ PUBLIC: Mapping[str, tuple[str, str | None]] = {
 }
 """Region -> what its layer is chosen on, and what the choice is tested on (None: the rest of the same stimuli)."""
 
-LAYER_NOTE = "is read from layer"
+LAYER_NOTE = "is recorded from layer"
 """In the note on a score with a chosen layer."""
 MOST_UNITS = 4096
 _SHARE = 0.25  # of the free memory that the activations of one pass may take
@@ -112,7 +112,7 @@ def choose_layers(
 
     Activations of all layers come from one pass of the network (or as many as memory needs). Maps of more than
     `most_units` units are averaged to coarser ones, and the choice commits to that; other layers are taken whole.
-    Of a network that reads, the blocks are tried, pooled as it commits to the region.
+    Of a language network, the blocks are tried, pooled as it commits to the region.
 
     Parameters
     ----------
@@ -376,5 +376,5 @@ def note_on(model: str, benchmark: Benchmark) -> str:
     elif choice.stimuli == benchmark.experiment.stimuli.digest:  # another region, or metric
         note += ": on the same stimuli as here, so the value can be too high"
     if any(control.name == UNTRAINED_TWIN for control in benchmark.controls):
-        note += f"; the {UNTRAINED_TWIN} is read from the layer that the model commits to"
+        note += f"; the {UNTRAINED_TWIN} is recorded from the layer that the model commits to"
     return note

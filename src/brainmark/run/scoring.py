@@ -38,7 +38,7 @@ def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers:
     model : a registered name, a `torch.nn.Module`, or any object with ``perform(experiment)``.
     benchmark : a registered name or a `Benchmark`.
     cache : look up and remember scores of registered names (in ``BRAINMARK_HOME/results``).
-    layers : "chosen" reads regions from the layers that `brainmark layers` chose for the model and kept.
+    layers : "chosen" records regions from the layers that `brainmark layers` chose for the model and kept.
 
     Raises
     ------

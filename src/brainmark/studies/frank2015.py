@@ -20,7 +20,7 @@ from pathlib import Path
 from brainmark.core import DataError, Setting, Stimuli, Study
 from brainmark.core.libraries import pd, xr
 from brainmark.data.fetch import GitFolder
-from brainmark.studies.reading import FITS, register_reading
+from brainmark.studies.surprisal import FITS, register_surprisal
 
 FILES = GitFolder(
     owner="Andrea-de-Varda",
@@ -101,7 +101,7 @@ for _measure, (_column, _units, _what) in MEASURES.items():
         summary=f"205 English sentences, 1726 words after the first of each: {_what}, mean over people.",
     )(read_measure)  # fmt: skip
     for _fit in FITS if _measure not in JUDGED else ("correlation",):
-        register_reading(
+        register_surprisal(
             f"Frank2015.{_measure}", f"Frank2015.{_measure}", _fit, f"{_what} in 205 sentences", context="sentence",
             sign=-1 if _measure in FALLING else 1, spillover=1 if _measure == "self_paced" else 0, leave_out="last",
             parent="ERP" if _measure in POTENTIALS else "behavior",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from brainmark.core import DataError, Setting, Stimuli, Study
 from brainmark.core.libraries import pd, xr
 from brainmark.data.fetch import GitFolder
-from brainmark.studies.reading import FITS, register_reading
+from brainmark.studies.surprisal import FITS, register_surprisal
 
 FILES = GitFolder(
     owner="languageMIT",
@@ -71,7 +71,7 @@ def _words() -> pd.DataFrame:
 
 
 for _fit in FITS:
-    register_reading(
+    register_surprisal(
         "Futrell2018", "Futrell2018.natural_stories", _fit, "reading times of ten stories", context="story",
         spillover=1, errors=True,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Training of small language models: a GPT reads windows of text and predicts each next token."""
+"""Training of small language models: a GPT learns from windows of text and predicts each next token."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmark.core import InvalidMeasurement
-from brainmark.metrics.language.formulas import WHOLE, predictions_hold, read_formula
+from brainmark.metrics.language.formulas import WHOLE, parse_formula, predictions_hold
 
 A, B = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 1.0])
 KNOWN = {(1, "a"): A, (2, "a"): 10 * A, (1, "b-c_2"): B, (WHOLE, "a"): 11 * A}
@@ -36,7 +36,7 @@ KNOWN = {(1, "a"): A, (2, "a"): 10 * A, (1, "b-c_2"): B, (WHOLE, "a"): 11 * A}
     ],
 )
 def test_formulas_say_what_arithmetic_says(text: str, holds: np.ndarray) -> None:
-    np.testing.assert_array_equal(read_formula(text)(KNOWN), holds)
+    np.testing.assert_array_equal(parse_formula(text)(KNOWN), holds)
 
 
 @pytest.mark.parametrize(
@@ -61,22 +61,22 @@ def test_formulas_say_what_arithmetic_says(text: str, holds: np.ndarray) -> None
 )
 def test_what_is_no_formula_is_refused(text: str, message: str) -> None:
     with pytest.raises(InvalidMeasurement, match=message):
-        read_formula(text)
+        parse_formula(text)
 
 
 def test_a_region_that_was_not_read_is_named() -> None:
     with pytest.raises(InvalidMeasurement, match="no region 7 in condition 'a'"):
-        read_formula("(7;%a%) < 1")(KNOWN)
+        parse_formula("(7;%a%) < 1")(KNOWN)
 
 
 def test_regions_are_listed_once() -> None:
-    assert read_formula("(1;%a%) < (2;%b%) & (1;%a%) > (*;%c%)").cells == ((1, "a"), (2, "b"), (WHOLE, "c"))
+    assert parse_formula("(1;%a%) < (2;%b%) & (1;%a%) > (*;%c%)").cells == ((1, "a"), (2, "b"), (WHOLE, "c"))
 
 
 def test_quotients_with_nothing_below_are_beyond_any_number_or_none() -> None:
     known = {(1, "a"): np.array([1.0, -1.0, 0.0]), (2, "a"): np.zeros(3)}
-    assert read_formula("(1;%a%) / (2;%a%) > 9")(known).tolist() == [True, False, False]
-    assert read_formula("(1;%a%) / (2;%a%) != 9")(known).tolist() == [True, True, False]
+    assert parse_formula("(1;%a%) / (2;%a%) > 9")(known).tolist() == [True, False, False]
+    assert parse_formula("(1;%a%) / (2;%a%) != 9")(known).tolist() == [True, True, False]
 
 
 def test_regions_may_be_counted_from_zero() -> None:
@@ -99,7 +99,7 @@ def sums(draw: st.DrawFn, depth: int = 3) -> tuple[str, np.ndarray]:
 
 @given(sums(), sums())
 def test_nested_sums_have_their_value(left: tuple[str, np.ndarray], right: tuple[str, np.ndarray]) -> None:
-    holds = read_formula(f"{left[0]} > {right[0]}")(KNOWN)
+    holds = parse_formula(f"{left[0]} > {right[0]}")(KNOWN)
     np.testing.assert_array_equal(holds, left[1] > right[1])
 
 

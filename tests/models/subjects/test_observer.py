@@ -89,7 +89,7 @@ def test_the_logits_may_be_a_layer_inside():
         ({"head": Head()}, Choose(("dog", "cat")), InvalidModel, "puts out 3 numbers for a stimulus, but names 1000"),
         ({}, Choose(), NotApplicable, "needs labels or fitting stimuli"),
         ({}, Rate("How red?", 0, 1), NotApplicable, "cannot answer 'How red\\?' without fitting stimuli"),
-        ({"regions": {"V1": "means"}}, OddOneOut(), NotApplicable, "no layer that behaviour is read from"),
+        ({"regions": {"V1": "means"}}, OddOneOut(), NotApplicable, "no layer that behaviour is recorded from"),
         ({}, Match(4), InvalidStimuli, "3 make no whole groups of 4, which Match asks about"),
         ({}, Choose(fitting=patches(["red", "blue"])), InvalidStimuli, r"no column 'label' among \[\]"),
         ({}, Choose(fitting=patches(["red"], label=["red"])), InvalidStimuli, "at least two labels"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainmark.core import ModelError
-from brainmark.models.subjects.tokens import TokenReader, join_parts, parts_of_tokens
+from brainmark.models.subjects.tokens import PartTokenizer, join_parts, parts_of_tokens
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_seam_that_is_a_clitic_only_by_its_first_letters():
 
 @pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram"])
 def test_every_token_has_one_part_in_order(tokenizers, odd_texts, kind):
-    read = TokenReader(tokenizers[kind])
+    read = PartTokenizer(tokenizers[kind])
     for name, parts in odd_texts.items():
         tokens = read(parts)
         whole = tokenizers[kind](join_parts(parts)[0], add_special_tokens=False)["input_ids"]
@@ -57,14 +57,14 @@ def test_every_token_has_one_part_in_order(tokenizers, odd_texts, kind):
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_the_tokens_of_a_word_spell_it(tokenizers, kind):
     words = ["The", "old", "dog", "ran", "over", "the", "hill", "and", "the", "cat", "sat", "on", "the", "mat"]
-    tokens = TokenReader(tokenizers[kind])(words)
+    tokens = PartTokenizer(tokenizers[kind])(words)
     for index, word in enumerate(words):
         assert tokenizers[kind].decode(tokens.ids[tokens.part == index]).strip() == word
 
 
 def test_a_word_of_many_tokens_and_an_emoji_of_many_bytes_stay_whole(tokenizers):
     parts = ["a", "antidisestablishment", "😀", "b"]
-    tokens = TokenReader(tokenizers["bpe"])(parts)
+    tokens = PartTokenizer(tokenizers["bpe"])(parts)
     counts = np.bincount(tokens.part)
     assert counts[1] > 5
     assert counts[2] >= 4
@@ -103,7 +103,7 @@ class WithoutOffsets:
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_without_offsets_the_tokens_are_spelled(tokenizers, odd_texts, kind):
-    with_offsets, without = TokenReader(tokenizers[kind]), TokenReader(WithoutOffsets(tokenizers[kind]))
+    with_offsets, without = PartTokenizer(tokenizers[kind]), PartTokenizer(WithoutOffsets(tokenizers[kind]))
     for name, parts in odd_texts.items():
         if kind == "unigram" and name not in ("split word", "sentence", "one token"):
             continue  # what this one does not know, or normalises, is not spelled by its tokens
@@ -112,18 +112,18 @@ def test_without_offsets_the_tokens_are_spelled(tokenizers, odd_texts, kind):
 
 def test_without_offsets_a_text_that_is_not_spelled_is_refused(tokenizers):
     with pytest.raises(ModelError, match="gives no offsets, and its tokens do not spell the text near character 0"):
-        TokenReader(WithoutOffsets(tokenizers["wordpiece"]))(["The", "Cat"])
+        PartTokenizer(WithoutOffsets(tokenizers["wordpiece"]))(["The", "Cat"])
 
 
 def test_what_a_tokenizer_puts_around_a_text(tokenizers):
-    assert TokenReader(tokenizers["bpe"]).frame == ((), ())
-    assert TokenReader(tokenizers["wordpiece"]).frame == ((2,), (3,))
+    assert PartTokenizer(tokenizers["bpe"]).frame == ((), ())
+    assert PartTokenizer(tokenizers["wordpiece"]).frame == ((2,), (3,))
 
 
 def test_words_of_a_text(tokenizers):
-    tokens = TokenReader(tokenizers["bpe"]).words(" The cat,  John's ")
+    tokens = PartTokenizer(tokenizers["bpe"]).words(" The cat,  John's ")
     assert tokens.parts == 3
-    assert TokenReader(tokenizers["bpe"]).words("").parts == 1
+    assert PartTokenizer(tokenizers["bpe"]).words("").parts == 1
 
 
 def test_parts_of_tokens_never_go_back():

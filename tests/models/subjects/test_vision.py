@@ -328,7 +328,7 @@ def test_several_readouts_of_one_pass_are_those_of_single_passes():
     together = several.record_from(ask(Record("V4")), [Readout("input", pool=8), Readout("means"), Readout("output")])
     for one, layer in zip(together, (Readout("input", pool=8), "means", "output"), strict=True):
         assert one.identical(subject(regions={"V4": layer}).perform(ask(Record("V4"))))
-    with pytest.raises(InvalidModel, match="a layer is read twice among means, means"):
+    with pytest.raises(InvalidModel, match="a layer is recorded twice among means, means"):
         several.record_from(ask(Record("V4")), [Readout("means"), Readout("means", pool=2)])
 
 

@@ -83,14 +83,14 @@ def tuned_similarity(study: str = "Ringach2002", tuned: str = "circular_variance
 
     def compare(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         check_pair(prediction, target)
-        return property_similarity(properties(study, prediction)[tuned], target.values, _read_bins(target), resamples)
+        return property_similarity(properties(study, prediction)[tuned], target.values, _parse_bins(target), resamples)
 
     return compare
 
 
 def ceiling(target: xr.DataArray) -> Comparison:
     """Return the similarity of the cells to draws of themselves."""
-    return property_similarity(target.values, target.values, _read_bins(target))
+    return property_similarity(target.values, target.values, _parse_bins(target))
 
 
 def properties(study: str, recording: xr.DataArray) -> Properties:
@@ -115,7 +115,7 @@ def properties(study: str, recording: xr.DataArray) -> Properties:
     return STUDIES[study](rates[part == own], columns.isel(presentation=part == own), rates[part == "blank"][0])
 
 
-def _read_bins(target: xr.DataArray) -> np.ndarray:
+def _parse_bins(target: xr.DataArray) -> np.ndarray:
     if "bins" not in target.attrs:
         raise InvalidMeasurement("cells need the attribute 'bins', the edges of their histogram")
     return np.asarray(target.attrs["bins"], float)

@@ -40,7 +40,7 @@ def to_brainscore_vision(subject: Subject, degrees: float | None = None) -> Any:
             return int(field) if field.is_integer() else field
 
         def start_recording(self, recording_target: str, time_bins: Sequence[tuple[int, int]]) -> None:
-            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), _read_bins(time_bins)))
+            self._ask = lambda shown: self._recording(shown, Record(str(recording_target), _parse_bins(time_bins)))
 
         def start_task(self, task: str, fitting_stimuli: Any = None, **_: Any) -> None:
             if task == "passive":
@@ -110,7 +110,7 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
     assemblies = theirs("assemblies")
     interface = brainscore("brainscore_language.artificial_subject").ArtificialSubject
 
-    class Reader(interface):
+    class TheirInterface(interface):
         """A Brainmark subject behind their interface, which keeps the last task as state."""
 
         def __init__(self) -> None:
@@ -143,10 +143,10 @@ def to_brainscore_language(subject: Subject, region: str = "language") -> Any:
                 said[part] = kind(answer.values, coords={**coords, **_coordinates(answer)}, dims=answer.dims)
             return said
 
-    return Reader()
+    return TheirInterface()
 
 
-def _read_bins(given: Any) -> tuple[tuple[float, float], ...]:
+def _parse_bins(given: Any) -> tuple[tuple[float, float], ...]:
     """Read time bins (ms) from nested lists and arrays: their benchmarks also pass a pair in an array in a list."""
     numbers = list(_flatten_numbers(given))
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))

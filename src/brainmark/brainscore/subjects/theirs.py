@@ -50,7 +50,7 @@ def from_brainscore(model: Any, identifier: str | None = None) -> Subject:
     if callable(getattr(model, "look_at", None)):
         return _Looking(name, model)
     if callable(getattr(model, "digest_text", None)):
-        return _Reading(name, model)
+        return _TheirLanguageSubject(name, model)
     raise TypeError(f"a {type(model).__name__} has neither look_at nor digest_text: it is not a subject of Brain-Score")
 
 
@@ -125,7 +125,7 @@ class _Looking:
 
 
 @dataclass(frozen=True, eq=False)
-class _Reading:
+class _TheirLanguageSubject:
     """An `ArtificialSubject` of brainscore-language as a subject."""
 
     domain: ClassVar[Domain] = "language"
@@ -135,7 +135,7 @@ class _Reading:
     def perform(self, experiment: Experiment) -> xr.DataArray:
         ask, stimuli = experiment.ask, experiment.stimuli
         if stimuli.modality != "text":
-            raise NotApplicable(f"{self.identifier} reads text, not stimuli of modality {stimuli.modality!r}")
+            raise NotApplicable(f"{self.identifier} takes texts, not stimuli of modality {stimuli.modality!r}")
         with _state:
             if isinstance(ask, Record):
                 part, target = "neural", LANGUAGE_TARGETS.get(ask.region)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -109,7 +110,7 @@ class StimulusPart(BaseModel):
     archive: str | None = None
 
 
-class Recordings(BaseModel):
+class Recordings(BaseModel, ABC):
     """Files of measurements in one format, and the fields that hold for all of them.
 
     Attributes
@@ -136,6 +137,7 @@ class Recordings(BaseModel):
     across_sessions: Literal["same", "different"] | None = None
     skip: Texts = ()
 
+    @abstractmethod
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of one file.
 
@@ -148,7 +150,6 @@ class Recordings(BaseModel):
         Unusable, DataError : it cannot be read; what is missing or wrong is among the problems.
         MissingDependency : the library that reads the format is not installed.
         """
-        raise NotImplementedError
 
     def describes(self, path: Path) -> Iterable[str] | None:
         """Return which of "region", "subject" and "units" such a file tells; None if that shows when it is read."""

@@ -74,7 +74,7 @@ class TableSource(Recordings):
             raise Unusable
         numbers = as_numbers(value.to_frame(), path, problems)
         names = as_names(neuroid)
-        bins, bin_of = problems.attempt(self._read_bins, table, path, problems) or ((), np.zeros(len(table), int))
+        bins, bin_of = problems.attempt(self._parse_bins, table, path, problems) or ((), np.zeros(len(table), int))
         if self.repetition is None:  # how often its cell stood before
             cell = [table[self.stimulus].to_numpy(), names, bin_of]
             trial = pd.Series(0, index=pd.MultiIndex.from_arrays(cell)).groupby(level=[0, 1, 2]).cumcount().to_numpy()
@@ -101,7 +101,7 @@ class TableSource(Recordings):
         cube = values if bins else values[:, :, 0]
         return Session(str(path), np.asarray(shown, str)[rows[1]], cube, neuroids, bins, self.units)
 
-    def _read_bins(self, table: pd.DataFrame, path: Path, problems: Problems) -> tuple[TimeBins, np.ndarray]:
+    def _parse_bins(self, table: pd.DataFrame, path: Path, problems: Problems) -> tuple[TimeBins, np.ndarray]:
         """Return the time bins in ms, in order, and the bin of each row."""
         if self.start not in table.columns and self.end not in table.columns:
             return (), np.zeros(len(table), int)

@@ -155,7 +155,7 @@ def group_columns(
     return [(np.flatnonzero(~missing[:, columns[0]]), columns) for columns in groups]
 
 
-def read_whole(
+def take_complete(
     recording: xr.DataArray, name: str, *more: str
 ) -> tuple[Real[np.ndarray, "*axes presentation neuroid"], tuple[str, ...]]:
     """Return the patterns of the neuroids that were measured throughout, trials averaged, and a note on the others.

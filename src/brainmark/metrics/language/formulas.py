@@ -101,7 +101,7 @@ class Formula:
 
 
 @cache
-def read_formula(text: str) -> Formula:
+def parse_formula(text: str) -> Formula:
     """Read a prediction.
 
     Raises
@@ -129,7 +129,7 @@ def read_formula(text: str) -> Formula:
         where = (error.lineno or 0) - 2
         position = starts[where] if 0 <= where < len(starts) else end
         raise InvalidMeasurement(f"formula {text!r} cannot be read from position {position}") from None
-    value, truth = _Reader(text, cells).read(tree.body)
+    value, truth = _Parser(text, cells).parse(tree.body)
     if not truth:
         raise InvalidMeasurement(f"formula {text!r} has a number as its value; a prediction is true or false")
     return Formula(text, tuple(dict.fromkeys(cells)), value)
@@ -140,11 +140,11 @@ _Part: TypeAlias = "tuple[Callable[[Surprisals], np.ndarray], bool]"
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _Parser:
     text: str
     cells: list[Cell]
 
-    def read(self, node: ast.expr) -> _Part:
+    def parse(self, node: ast.expr) -> _Part:
         """Return what a part of a formula is worth."""
         match node:
             case ast.Name(id=name):
@@ -153,7 +153,7 @@ class _Reader:
             case ast.Constant(value=int() | float() as number):
                 return (lambda _: np.asarray(float(number))), False
             case ast.List(elts=[inside]):
-                return self.read(inside)
+                return self.parse(inside)
             case ast.UnaryOp(op=ast.USub(), operand=inside):
                 return self._join([ast.Constant(0.0), inside], ast.Sub(), _ARITHMETIC, takes_truth=False)
             case ast.BinOp(left=left, op=sign, right=right):
@@ -170,7 +170,7 @@ class _Reader:
     def _join(
         self, nodes: Sequence[ast.expr], sign: ast.AST, known: Mapping[type[ast.AST], _Operation], takes_truth: bool
     ) -> _Part:
-        parts = [self.read(node) for node in nodes]
+        parts = [self.parse(node) for node in nodes]
         if any(truth != takes_truth for _, truth in parts) or type(sign) not in known:
             kinds = "'&' and '|' join comparisons" if takes_truth else "other signs join numbers"
             raise InvalidMeasurement(f"formula {self.text!r}: {kinds}")
@@ -199,7 +199,7 @@ def predictions_hold(
 
     Parameters
     ----------
-    formulas : see `read_formula`.
+    formulas : see `parse_formula`.
     item, condition, region : coordinates of the target.
     joint : one value: the share of items for which all predictions hold.
     resamples, seed : draws of items.
@@ -208,7 +208,7 @@ def predictions_hold(
     -------
     Comparison with one value a formula; centre: the mean.
     """
-    read = [read_formula(text) for text in formulas]
+    parsed = [parse_formula(text) for text in formulas]
 
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         if prediction.dims != ("presentation",):
@@ -219,9 +219,9 @@ def predictions_hold(
         surprisals, items = by_cell(
             prediction.values, *(along_presentations(target, c).astype(str) for c in (item, condition, region))
         )
-        holds = np.stack([formula(surprisals) for formula in read], axis=1).astype(float)
+        holds = np.stack([formula(surprisals) for formula in parsed], axis=1).astype(float)
         every = holds.min(axis=1, keepdims=True)
-        counted, names = (every, ["all"]) if joint else (holds, [formula.text for formula in read])
+        counted, names = (every, ["all"]) if joint else (holds, [formula.text for formula in parsed])
 
         def statistic(counts: np.ndarray) -> np.ndarray:
             return counts @ counted / items

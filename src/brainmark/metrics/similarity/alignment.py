@@ -13,8 +13,8 @@ from brainmark.metrics._arrays.inputs import (
     check_filled,
     check_numbers,
     check_same_stimuli,
-    read_whole,
     recordings,
+    take_complete,
 )
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
@@ -226,7 +226,7 @@ def _pair(
     Metrics compare the same stimuli in the same order, as far as ``stimulus_id`` tells.
     """
     prediction, target = recordings(prediction, target)
-    (x, left_out), (y, also) = read_whole(prediction, "prediction"), read_whole(target, "target")
+    (x, left_out), (y, also) = take_complete(prediction, "prediction"), take_complete(target, "target")
     check_same_stimuli(prediction, target)
     if len(x) < fewest:
         raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(x)}")

@@ -15,9 +15,9 @@ from brainmark.metrics._arrays.inputs import (
     check_numbers,
     check_pair,
     check_same_stimuli,
-    read_whole,
     recordings,
     subject_names,
+    take_complete,
 )  # fmt: skip
 from brainmark.metrics._arrays.shapes import Bool, Float, Real
 from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, noise_precision
@@ -352,9 +352,9 @@ def _target_rdms(
     if "neuroid" not in target.dims:
         return _subject_rdms(target), ()
     if distance == "crossnobis":
-        trials, notes = read_whole(target, "target", "repetition")
+        trials, notes = take_complete(target, "target", "repetition")
         return crossnobis_rdm(trials, noise_precision(trials))[None], notes
-    values, notes = read_whole(target, "target")
+    values, notes = take_complete(target, "target")
     return np.asarray(rdm_matrix(values.astype(float), distance))[None], notes
 
 

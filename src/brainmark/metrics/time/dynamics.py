@@ -12,7 +12,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_numpy, plain
-from brainmark.metrics._arrays.inputs import as_labelled, check_numbers, check_same_stimuli, read_whole
+from brainmark.metrics._arrays.inputs import as_labelled, check_numbers, check_same_stimuli, take_complete
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.matching import transport
 from brainmark.metrics.statistics.resampling import resample
@@ -111,7 +111,7 @@ def dynamic_similarity(
     def metric(prediction: xr.DataArray, target: xr.DataArray) -> Comparison:
         check_numbers(as_labelled(prediction, "prediction").values, "prediction")  # a model answers everything
         both = (prediction, "prediction"), (target, "target")
-        sides = [np.moveaxis(read_whole(side, name, "time_bin")[0], 0, 1).astype(float) for side, name in both]
+        sides = [np.moveaxis(take_complete(side, name, "time_bin")[0], 0, 1).astype(float) for side, name in both]
         if sides[0].shape[:2] != sides[1].shape[:2]:
             raise InvalidMeasurement(
                 f"{sides[0].shape[:2]} predicted presentations and time bins for {sides[1].shape[:2]} measured ones"

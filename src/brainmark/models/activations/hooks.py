@@ -19,7 +19,7 @@ ALL = "all"
 
 _OF_SCRIPTS = (
     "layers of TorchScript cannot be recorded: give the network that the program was made of, or export it "
-    "(torch.export); its output alone can be read where a torch.nn.Module calls it"
+    "(torch.export); its output alone can be recorded where a torch.nn.Module calls it"
 )
 _FEW_LAYERS = 12  # a network with no more layers has all of them listed when a name is unknown
 _LISTED = 12  # tensors of a container that an error lists

@@ -48,7 +48,7 @@ def lacks_tokenizer(thing: object) -> str | None:
     """Return what is wrong with a network of transformers that reads and came alone; None for any other thing."""
     if isinstance(thing, type) or getattr(thing, "main_input_name", None) != "input_ids":
         return None
-    return f"a {type(thing).__name__} reads tokens: pass it with its tokenizer, as (network, tokenizer)"
+    return f"a {type(thing).__name__} takes tokens: pass it with its tokenizer, as (network, tokenizer)"
 
 
 def a_module_of(thing: object) -> str:

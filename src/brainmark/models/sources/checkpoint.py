@@ -1,6 +1,6 @@
 """Networks that ``brainmark train`` made, as files: written by training, read as models (``checkpoint:PATH``).
 
-A checkpoint of a network that sees is a safetensors file, whose metadata say how it was made. That of a language model
+A checkpoint of a vision network is a safetensors file, whose metadata say how it was made. That of a language model
 is a folder as transformers saves and loads it, with ``training.json`` beside it; a run holds one folder for each of its
 checkpoints, named by the step. Weights that multiply are kept in half precision, all others (norms, biases) in single.
 """
@@ -20,7 +20,7 @@ from brainmark.core.errors import DataError
 from brainmark.core.libraries import nn, torch
 from brainmark.data.fetch import file_digest
 from brainmark.models.sources.published import load_safetensors
-from brainmark.models.sources.source import NetworkSource
+from brainmark.models.sources.source import TrainableSource
 from brainmark.models.sources.torch_libraries import transformers
 
 SUFFIX = ".safetensors"
@@ -32,7 +32,7 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of the CIFAR-1
 
 @dataclass(frozen=True)
 class Facts:
-    """How a network that sees was trained.
+    """How a vision network was trained.
 
     Attributes
     ----------
@@ -100,8 +100,8 @@ def to_bytes(network: nn.Module, facts: Facts | None = None) -> bytes:
 
 
 @dataclass(frozen=True)
-class ImageCheckpoint(NetworkSource):
-    """A network that sees.
+class ImageCheckpoint(TrainableSource):
+    """A vision network.
 
     Attributes
     ----------
@@ -156,7 +156,7 @@ class ImageCheckpoint(NetworkSource):
 
 
 @dataclass(frozen=True)
-class TextCheckpoint(NetworkSource):
+class TextCheckpoint(TrainableSource):
     """A language model, with its tokenizer.
 
     Attributes
@@ -183,7 +183,7 @@ class TextCheckpoint(NetworkSource):
         except (ValueError, KeyError, TypeError):
             raise DataError(f"{path}: is not a description of a checkpoint (format {TEXT_FORMAT})") from None
 
-    def reads(self) -> bool:
+    def takes_text(self) -> bool:
         """Return True."""
         return True
 

@@ -139,20 +139,20 @@ class ModelDescription(BaseModel):
     overlap: int | None = Field(None, ge=0)
     begin: bool | None = None
 
-    def fields(self, reads: bool) -> dict[str, Any]:
-        """Return the description of a subject that reads, or sees, as fields of its class.
+    def fields(self, takes_text: bool) -> dict[str, Any]:
+        """Return the description of a language subject, or sees, as fields of its class.
 
         Raises
         ------
         InvalidModel : a field is for networks of the other kind.
         """
-        seeing, reading = ("degrees", "size", "mean", "std", "head", "pool"), ("window", "overlap", "begin", "layer")
-        other = next((n for n in (seeing if reads else reading) if getattr(self, n) is not None), None)
+        seen, texts = ("degrees", "size", "mean", "std", "head", "pool"), ("window", "overlap", "begin", "layer")
+        other = next((n for n in (seen if takes_text else texts) if getattr(self, n) is not None), None)
         if other:
             raise InvalidModel(
-                f"{other} is {getattr(self, other)!r}; a network that {'reads' if reads else 'sees'} has none"
+                f"{other} is {getattr(self, other)!r}; a {'language' if takes_text else 'vision'} network has none"
             )
-        names = reading[:3] if reads else seeing[:4]
+        names = texts[:3] if takes_text else seen[:4]
         fields: dict[str, Any] = {n: v for n in names if (v := getattr(self, n)) is not None}
         everywhere = dict.fromkeys(LANGUAGE_REGIONS, self.layer) if self.layer else {}
         regions = everywhere | {region: where.readout(self.pool) for region, where in self.regions.items()}

@@ -31,7 +31,7 @@ from brainmark.models.subjects.tokens import digest_of_tokenizer
 class Function(NetworkSource):
     """A function of a module that can be imported from here, or a network or subject that the module holds.
 
-    It makes a network, a network that reads and its tokenizer, or a subject. What it draws without a seed of its own
+    It makes a network, a language network and its tokenizer, or a subject. What it draws without a seed of its own
     comes from the option `seed`, or else from seed 0.
 
     Attributes
@@ -91,8 +91,8 @@ class Function(NetworkSource):
 
     def digest(self, made: Any) -> str | None:
         """Return the digest of the weights of what it made; None if they cannot be known."""
-        if reader := as_reader(made):
-            network, tokenizer = reader
+        if pair := as_language_pair(made):
+            network, tokenizer = pair
             return digest_over(digest_of_weights(network), configuration(network), digest_of_tokenizer(tokenizer))
         if isinstance(made, nn.Module) and not performs(made):
             return digest_of_weights(made)
@@ -145,7 +145,7 @@ def _facts_of_made(module: str, name: str, function: Callable[[], Any]) -> dict[
             thing: Any = with_torchvision(function)
         except Exception:  # noqa: BLE001 - it is called again when it is loaded
             thing = None
-    domain = "language" if as_reader(thing) else getattr(thing, "domain", "vision")
+    domain = "language" if as_language_pair(thing) else getattr(thing, "domain", "vision")
     if domain not in DOMAINS:
         raise InvalidModel(f"{type(thing).__name__}: domain is {domain!r}, none of {', '.join(DOMAINS)}")
     facts: dict[str, Any] = {"domain": domain, "degrees": None}
@@ -165,7 +165,7 @@ def performs(thing: Any) -> bool:
     return callable(getattr(thing, "perform", None)) and not isinstance(thing, type)
 
 
-def as_reader(thing: Any) -> tuple[nn.Module, Any] | None:
-    """Return a network that reads and its tokenizer, if that is what it is."""
+def as_language_pair(thing: Any) -> tuple[nn.Module, Any] | None:
+    """Return a language network and its tokenizer, if that is what it is."""
     pair = cast("tuple[Any, ...]", thing) if isinstance(thing, tuple) else ()
     return (pair[0], pair[1]) if len(pair) == 2 and isinstance(pair[0], nn.Module) else None

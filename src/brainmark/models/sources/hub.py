@@ -14,7 +14,7 @@ from brainmark.core.errors import DataError, MissingDependency
 from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import NetworkSource, configuration, digest_over, fetching, missing_weights
+from brainmark.models.sources.source import TrainableSource, configuration, digest_over, fetching, missing_weights
 from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import digest_of_tokenizer
 from brainmark.models.subjects.vision import Head
@@ -23,8 +23,8 @@ _FOLDER = "give a folder of it: hf/./FOLDER"
 
 
 @dataclass(frozen=True)
-class Transformers(NetworkSource):
-    """A network that sees, by its class in transformers; untrained, it is built without the hub.
+class Transformers(TrainableSource):
+    """A vision network, by its class in transformers; untrained, it is built without the hub.
 
     Attributes
     ----------
@@ -63,22 +63,22 @@ class Transformers(NetworkSource):
 
 
 @dataclass(frozen=True)
-class Hub(NetworkSource):
+class Hub(TrainableSource):
     """A network of the Hugging Face hub or of a folder, of the kind that its configuration says.
 
-    A network that reads has the head that its configuration names: causal, masked, or none. Of a model of images and
+    A language network has the head that its configuration names: causal, masked, or none. Of a model of images and
     text it is the image tower; its answer is the logits of a classifier, otherwise the pooled or last hidden state.
 
     Attributes
     ----------
     name : repository or folder; after "@", a revision.
-    reading : whether it reads; None: as its configuration says.
+    text : whether it takes texts; None: as its configuration says.
     extra : `name` is a package that holds network and weights, which this extra of ours installs.
     """
 
     named = False
     name: str
-    reading: bool | None = None
+    text: bool | None = None
     extra: str | None = None
 
     @property
@@ -103,9 +103,9 @@ class Hub(NetworkSource):
         return self._give_answer(self._class(config).from_config(config))
 
     def load_trained(self) -> nn.Module:
-        """Return it with its weights; a network that reads in single precision."""
+        """Return it with its weights; a language network in single precision."""
         config = self._load("AutoConfig", "configuration")
-        options = {"dtype": torch.float32} if self.reads() else {}
+        options = {"dtype": torch.float32} if self.takes_text() else {}
         with fetching(f"the weights of {self.repository}", self._page), _without_bars():
             made = self._class(config).from_pretrained(self.repository, revision=self.revision, **options)
         return self._give_answer(made)
@@ -127,10 +127,10 @@ class Hub(NetworkSource):
         names = self._classifies(config) and len(set(words)) == len(words) > 1
         return {"size": int(sides[0]), "mean": mean, "std": std, "head": Head(classes=words) if names else None}
 
-    def reads(self) -> bool:
-        """Return whether it is a network that reads; False where its configuration cannot be had."""
-        if self.reading is not None:
-            return self.reading
+    def takes_text(self) -> bool:
+        """Return whether it is a language network; False where its configuration cannot be had."""
+        if self.text is not None:
+            return self.text
         try:
             config = self._load("AutoConfig", "configuration")
         except DataError:
@@ -145,7 +145,7 @@ class Hub(NetworkSource):
         return not shown and any(config.model_type in table for table in names)
 
     def pooling(self) -> dict[str, Any]:
-        """Return how a sentence encoder is read, as the files of sentence-transformers say; {} for other networks.
+        """Return how a sentence encoder is recorded, as the files of sentence-transformers say; {} for other networks.
 
         Keys: `pool` of a readout, whether representations have `unit` length, and the `window` it was trained with.
         """
@@ -161,7 +161,7 @@ class Hub(NetworkSource):
 
     def digest(self, made: Any) -> str | None:
         """Return the digest of weights, configuration, and tokenizer or preprocessing: a name can change on the hub."""
-        if self.reads():
+        if self.takes_text():
             rest: tuple[Any, ...] = (digest_of_tokenizer(self.tokenizer()), self.pooling())
         else:
             seen = self.preprocessing()
@@ -172,8 +172,8 @@ class Hub(NetworkSource):
         """Return what a card says of it."""
         what = f"{self.repository} of the Hugging Face hub"
         facts: dict[str, Any] = {"what": what, "where": self._page, "licence": "see its page on the hub"}
-        if self.reads():
-            summary = f"{what}; read from its block at {DEPTH:.0%} of the depth."
+        if self.takes_text():
+            summary = f"{what}; recorded from its block at {DEPTH:.0%} of the depth."
             facts |= {"domain": "language", "degrees": None, "regions": LANGUAGE_REGIONS, "summary": summary}
         return facts
 
@@ -197,7 +197,7 @@ class Hub(NetworkSource):
     def _class(self, config: Any) -> Any:
         library = torch_libraries.transformers()
         names = tuple(config.architectures or ())
-        if not self.reads():
+        if not self.takes_text():
             return library.AutoModelForImageClassification if self._classifies(config) else library.AutoModel
         if any(n.endswith(("ForCausalLM", "LMHeadModel")) for n in names):
             return library.AutoModelForCausalLM
@@ -209,7 +209,7 @@ class Hub(NetworkSource):
         return any(n.endswith("ForImageClassification") for n in config.architectures or ())
 
     def _give_answer(self, network: nn.Module) -> nn.Module:
-        if self.reads():
+        if self.takes_text():
             return network
         tower = getattr(network, "vision_model", network)
         return _answer_with(tower, ("logits", "pooler_output", "last_hidden_state"))

@@ -18,7 +18,7 @@ from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.arguments import lacks_tokenizer
 from brainmark.models.sources.depth import guess_layers
 from brainmark.models.sources.description import ModelDescription
-from brainmark.models.sources.function import as_reader, performs
+from brainmark.models.sources.function import as_language_pair, performs
 from brainmark.models.sources.hub import Hub
 from brainmark.models.sources.source import USUAL, Maker, NetworkSource
 from brainmark.models.sources.torch_libraries import need_torch
@@ -93,10 +93,12 @@ class DescribedModel:
         if spec.domain == "language" and spec.layer:
             return LanguageSubject(identifier, network, self.source.tokenizer, **spec.fields(True))
         made = network if options.get("weights") == "published" else network()
-        fields = spec.fields(self.source.reads() or as_reader(made) is not None or isinstance(made, LanguageSubject))
+        fields = spec.fields(
+            self.source.takes_text() or as_language_pair(made) is not None or isinstance(made, LanguageSubject)
+        )
         subject = build(identifier, made, self.source, fields)
         if not isinstance(subject, VisionSubject | LanguageSubject):
-            raise InvalidModel(f"source is {spec.source!r}: it has no layers that can be read")
+            raise InvalidModel(f"source is {spec.source!r}: it has no layers that can be recorded")
         return dataclasses.replace(subject, identifier=identifier)
 
     def make(self, options: Mapping[str, Any]) -> Any:
@@ -104,8 +106,10 @@ class DescribedModel:
         spec, own = self.spec, self.spec.weights and options.get("weights", "published") == "published"
         made = self.maker.make({**options, "weights": "random"} if own and "weights" in options else options)
         if isinstance(made, VisionSubject | LanguageSubject):  # its network is made now, to be changed
-            made = dataclasses.replace(made, network=made.module if isinstance(made, VisionSubject) else made.reader)
-        module: Any = made.module if performs(made) else (as_reader(made) or (made,))[0]
+            made = dataclasses.replace(
+                made, network=made.module if isinstance(made, VisionSubject) else made.token_network
+            )
+        module: Any = made.module if performs(made) else (as_language_pair(made) or (made,))[0]
         for layer in spec.without:
             module.set_submodule(layer, nn.Identity())
         if own and spec.weights:
@@ -118,14 +122,14 @@ def build(identifier: str, made: Any, source: NetworkSource, spec: Mapping[str, 
 
     Raises
     ------
-    InvalidModel : it is neither a network nor a subject, or a network that reads without its tokenizer.
+    InvalidModel : it is neither a network nor a subject, or a language network without its tokenizer.
     """
-    if isinstance(made, nn.Module) and source.reads():
+    if isinstance(made, nn.Module) and source.takes_text():
         made = made, source.tokenizer
-    if reader := as_reader(made):
-        return _read_with(identifier, *reader, source, spec)
+    if pair := as_language_pair(made):
+        return _build_language(identifier, *pair, source, spec)
     if isinstance(made, nn.Module) and not performs(made) and not lacks_tokenizer(made):
-        return _see_with(identifier, made, source, spec)
+        return _build_vision(identifier, made, source, spec)
     try:
         subject = as_subject(made, identifier)
     except TypeError as error:
@@ -136,8 +140,8 @@ def build(identifier: str, made: Any, source: NetworkSource, spec: Mapping[str, 
     return dataclasses.replace(subject, **spec) if spec and replaceable else subject
 
 
-def _see_with(identifier: str, network: nn.Module, source: NetworkSource, spec: Mapping[str, Any]) -> VisionSubject:
-    """Return a network as a subject that sees; without `regions` a warning says which layers were chosen by depth."""
+def _build_vision(identifier: str, network: nn.Module, source: NetworkSource, spec: Mapping[str, Any]) -> VisionSubject:
+    """Return a network as a vision subject; without `regions` a warning says which layers were chosen by depth."""
     fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.preprocessing()}
     size = spec.get("size", fields["size"])
     if "regions" not in spec:
@@ -153,18 +157,18 @@ def _see_with(identifier: str, network: nn.Module, source: NetworkSource, spec: 
     return VisionSubject(identifier, network, **{**fields, **spec})
 
 
-def _read_with(
+def _build_language(
     identifier: str, network: nn.Module, tokenizer: Any, source: NetworkSource, spec: Mapping[str, Any]
 ) -> LanguageSubject:
-    """Return a network as a subject that reads, from its block at `DEPTH` if no regions are spec.
+    """Return a network as a language subject, from its block at `DEPTH` if no regions are given.
 
-    A sentence encoder is read as it is trained: pooled over the tokens of its pass, brought to unit length, and with
-    the window that it was trained with.
+    A sentence encoder is recorded as it is trained: pooled over the tokens of its pass, brought to unit length, and
+    with the window that it was trained with.
     """
     pooling = source.pooling() if isinstance(source, Hub) else {}
-    reader = as_token_network(network, spec.get("window") or pooling.get("window"))
+    module = as_token_network(network, spec.get("window") or pooling.get("window"))
     fields = dict(spec)
     if "regions" not in fields:
         encoder = Readout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
-        fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(reader.blocks()))
-    return LanguageSubject(identifier, reader, tokenizer, **fields)
+        fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(module.blocks()))
+    return LanguageSubject(identifier, module, tokenizer, **fields)

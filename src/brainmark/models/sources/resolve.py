@@ -5,7 +5,7 @@
 ``timm/resnet18.a1_in1k``           a network and weights of timm (without a tag: its usual ones)
 ``torchvision/resnet18``            the same of torchvision (``torchvision/resnet50.IMAGENET1K_V2``)
 ``hf/facebook/dinov2-small``        a network of the Hugging Face hub, or of a folder (``hf/./folder``)
-``hf/openai-community/gpt2``        the same for networks that read, with their tokenizer
+``hf/openai-community/gpt2``        the same for language networks, with their tokenizer
 ``vectors/glove.6B.300d.txt``       a table of word vectors (text of GloVe or word2vec)
 ``my_module:make_model``            what a function returns: a torch module or a subject
 ``path/to/network.pt2``             an exported program; ``network.toml`` beside it may describe it
@@ -69,7 +69,7 @@ def _find(name: str) -> ModelEntry:
     source = find_source(name)
     source.check()
     maker = Maker(source)
-    ours = {"regions": None} if source.reads() else {"size": None, "regions": None}
+    ours = {"regions": None} if source.takes_text() else {"size": None, "regions": None}
 
     def load(options: Mapping[str, Any]) -> Subject:
         spec = {n: options[n] for n in ours if n not in source.options and options[n] is not None}

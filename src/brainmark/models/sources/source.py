@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,8 +24,8 @@ UNTRAINED = "take the untrained network: NAME:random, or --random-weights"
 _hub_lock = threading.RLock()
 
 
-class NetworkSource:
-    """Makes one network, untrained or with the weights that are published for it.
+class NetworkSource(ABC):
+    """Makes one network.
 
     Attributes
     ----------
@@ -51,12 +52,44 @@ class NetworkSource:
         """Name of the module whose code makes the network."""
         return type(self).__module__
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 - most sources find out when they make the network
         """Raise UnknownName or MissingDependency if there is no such network."""
 
+    @abstractmethod
+    def make(self, options: Mapping[str, Any]) -> Any:
+        """Return the network with these options."""
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return `size`, `mean`, `std` and `head` of a `VisionSubject`, as far as the source knows them."""
+        return {}
+
+    def takes_text(self) -> bool:
+        """Return whether the network takes texts, with the tokenizer that `tokenizer` returns."""
+        return False
+
+    def tokenizer(self) -> Any:
+        """Return the tokenizer of a language network; None for any other."""
+        return None
+
+    def digest(self, made: Any) -> str | None:
+        """Return a digest of all that decides what a network answers; None if that cannot be known."""
+        del made
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a card says of the network: `what`, `where`, `licence`, and fields of `ModelCard`.
+
+        {} where only descriptions name the source: they say all that stands on the card.
+        """
+        return {}
+
+
+class TrainableSource(NetworkSource):
+    """Makes one network, untrained or with the weights that are published for it."""
+
+    @abstractmethod
     def build_untrained(self) -> nn.Module:
         """Return the network as its library initialises it, drawn from torch's generator."""
-        raise NotImplementedError
 
     def load_trained(self) -> nn.Module:
         """Return the network with its published weights, or raise DataError that says where they would come from."""
@@ -70,26 +103,6 @@ class NetworkSource:
         with draw_from(options.get("seed", 0)):  # an architecture draws its weights also when they are then replaced
             network = self.build_untrained() if weights == "random" else self.load_trained()
         return network.eval()
-
-    def preprocessing(self) -> dict[str, Any]:
-        """Return `size`, `mean`, `std` and `head` of a `VisionSubject`, as far as the source knows them."""
-        return {}
-
-    def reads(self) -> bool:
-        """Return whether the network reads texts, with the tokenizer that `tokenizer` returns."""
-        return False
-
-    def tokenizer(self) -> Any:
-        """Return the tokenizer of a network that reads."""
-        raise NotImplementedError
-
-    def digest(self, made: Any) -> str | None:
-        """Return a digest of all that decides what a network answers; None if that cannot be known."""
-        raise NotImplementedError
-
-    def facts(self) -> dict[str, Any]:
-        """Return what a card says of the network: `what`, `where`, `licence`, and fields of `ModelCard`."""
-        raise NotImplementedError
 
 
 class Maker:

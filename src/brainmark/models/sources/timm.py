@@ -9,12 +9,12 @@ from typing import Any
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import nn
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import NetworkSource, fetching, missing_weights
+from brainmark.models.sources.source import TrainableSource, fetching, missing_weights
 from brainmark.models.subjects.vision import Head
 
 
 @dataclass(frozen=True)
-class Timm(NetworkSource):
+class Timm(TrainableSource):
     """A network of timm.
 
     Attributes

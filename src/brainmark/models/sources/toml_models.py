@@ -18,7 +18,7 @@
     like = "my-resnet"                  # what is not said here stands there
     source = "timm/resnet50.a1_in1k"
 
-Networks that read take ``window``, ``overlap`` and ``begin`` in place of what is seen, and name how tokens are pooled:
+Language networks take ``window``, ``overlap`` and ``begin`` in place of what is seen, and name how tokens are pooled:
 ``regions.language_system = { layer = "transformer.h.5", pool = "mean" }``; see `language.LanguageSubject`. It can be
 several layers, some of their units, or brought to unit length:
 ``{ layer = ["h.4", "h.5"], units = { "h.4" = [7, 9], "h.5" = [0] }, unit_length = true }``.
@@ -55,7 +55,7 @@ ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
 FAMILY, LIKE = "family", "like"
 
 
-def read(path: Path) -> dict[str, ModelDescription]:
+def read_models(path: Path) -> dict[str, ModelDescription]:
     """Return the models of a file by name.
 
     Raises
@@ -85,8 +85,8 @@ def describe_like(path: Path, table: Mapping[str, Any]) -> ModelDescription:
 
 
 def describe(name: str, path: Path, member: str) -> ModelEntry:
-    """Return the model `member` of a file; without it, the only one. Raises what `read` raises, and UnknownName."""
-    found = read(path)
+    """Return the model `member` of a file; without it, the only one. Raises as `read_models`, and UnknownName."""
+    found = read_models(path)
     if not member and len(found) == 1:
         member = next(iter(found))
     if member not in found:
@@ -96,7 +96,7 @@ def describe(name: str, path: Path, member: str) -> ModelEntry:
 
 def in_file(path: Path, names: list[str]) -> list[str]:
     """Return the names, those of models of the file as ``file#name``."""
-    known = read(path)
+    known = read_models(path)
     return [f"{path}#{name}" if name in known else name for name in names]
 
 
@@ -226,15 +226,15 @@ def card_of_registered(path: Path, name: str, spec: ModelDescription) -> ModelCa
 
     Raises
     ------
-    InvalidModel : a network that sees does not say its regions, or a field does not fit a card.
+    InvalidModel : a vision network does not say its regions, or a field does not fit a card.
     """
-    reads = spec.domain == "language"
-    if not (reads or spec.regions):
+    takes_text = spec.domain == "language"
+    if not (takes_text or spec.regions):
         raise InvalidModel(
             f'{path} [{name}]: regions is {{}}; name the layers of a registered model: regions.IT = "layer4"'
         )
-    facts = {"domain": spec.domain or "vision", "family": path.stem, "degrees": spec.degrees if reads else None}
-    spec = spec.model_copy(update={"regions": {}}) if reads else spec
+    facts = {"domain": spec.domain or "vision", "family": path.stem, "degrees": spec.degrees if takes_text else None}
+    spec = spec.model_copy(update={"regions": {}}) if takes_text else spec
     card = _card(path.stem, path, name, spec, {**facts, "regions": LANGUAGE_REGIONS})
     return card.model_copy(update={"tags": spec.tags})
 
@@ -242,11 +242,11 @@ def card_of_registered(path: Path, name: str, spec: ModelDescription) -> ModelCa
 def check_layers(path: Path, member: str, subject: Subject) -> None:
     """Refuse layers that the network does not have, before anything is computed."""
     assert isinstance(subject, VisionSubject | LanguageSubject)
-    read = {f"regions.{region}": where for region, where in subject.regions.items()}
-    read |= {"behavior": subject.behavior} if subject.behavior else {}
-    read |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
+    named = {f"regions.{region}": where for region, where in subject.regions.items()}
+    named |= {"behavior": subject.behavior} if subject.behavior else {}
+    named |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
     known = [*(name for name, _ in subject.module.named_modules() if name), "output"]
-    for field, where in read.items():
+    for field, where in named.items():
         names = where.layers if isinstance(where, Readout) else [getattr(where, "layer", where)]
         for layer in (str(name).partition("@")[0] for name in names):
             if layer not in known:

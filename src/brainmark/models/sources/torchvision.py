@@ -9,12 +9,12 @@ from typing import Any
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import nn
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import NetworkSource, fetching
+from brainmark.models.sources.source import TrainableSource, fetching
 from brainmark.models.subjects.vision import Head
 
 
 @dataclass(frozen=True)
-class Torchvision(NetworkSource):
+class Torchvision(TrainableSource):
     """A network of torchvision.
 
     Attributes

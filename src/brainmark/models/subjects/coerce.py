@@ -34,7 +34,7 @@ def as_subject(
 ) -> Subject:
     """Return anything with `perform` as it is, a torch module as a `VisionSubject`, others by an adapter.
 
-    A network that reads comes with its tokenizer: ``(network, tokenizer)``.
+    A language network comes with its tokenizer: ``(network, tokenizer)``.
     Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
 
     Raises

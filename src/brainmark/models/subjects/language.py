@@ -1,4 +1,4 @@
-"""A network that reads texts and whose layers stand for regions."""
+"""Language networks as subjects: layers stand for regions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from brainmark.core.stimuli import Media
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources.arguments import check_count, check_name, refuse
 from brainmark.models.subjects.observer import RATED, Observer, answer_from_bits, as_answer
-from brainmark.models.subjects.reading import BUDGET, TextReader
 from brainmark.models.subjects.readout import (
     DEPTH,
     LANGUAGE_REGIONS,
@@ -25,14 +24,15 @@ from brainmark.models.subjects.readout import (
     check_readout,
     check_regions,
 )
+from brainmark.models.subjects.text_runner import BUDGET, TextRunner
 from brainmark.models.subjects.token_networks import TokenNetwork, as_token_network
-from brainmark.models.subjects.tokens import TokenReader, Tokens, parts_of_contexts, restore_order
+from brainmark.models.subjects.tokens import PartTokenizer, Tokens, parts_of_contexts, restore_order
 from brainmark.models.subjects.units import as_recording
 
 
 @dataclass(frozen=True, eq=False)
 class LanguageSubject:
-    """A network that reads texts in parts, each after all that came before it in its context.
+    """A network that takes texts in parts, each after all that came before it in its context.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class LanguageSubject:
     begin : whether a token of the beginning stands before each text. None: where the tokenizer itself puts one, and,
         if it has one, for all that is about probabilities, since without it the first token has none.
     link : (ms, ms for each bit), how long a part is read by its surprisal. Correlations do not depend on it.
-    behavior : what choices, matches, odd ones out and ratings learnt from fitting stimuli are read from; None: what
+    behavior : what choices, matches, odd ones out and ratings learnt from fitting stimuli are recorded from; None: what
         stands for the language system.
     budget : tokens in a batch.
 
@@ -69,9 +69,9 @@ class LanguageSubject:
     def __post_init__(self) -> None:
         check_name("LanguageSubject", "identifier", self.identifier, "give the model a name")
         owner = f"LanguageSubject {self.identifier!r}"
-        check_regions(owner, self.regions, reads=True)
+        check_regions(owner, self.regions, takes_text=True)
         if self.behavior is not None:
-            check_readout(owner, "behavior", self.behavior, reads=True)
+            check_readout(owner, "behavior", self.behavior, takes_text=True)
         for name in ("window", "budget"):
             if getattr(self, name) is not None:
                 check_count(owner, name, getattr(self, name), "give a number of tokens")
@@ -81,7 +81,7 @@ class LanguageSubject:
     # --- what it is made of ------------------------------------------------------------------------------------------
 
     @cached_property
-    def reader(self) -> TokenNetwork:
+    def token_network(self) -> TokenNetwork:
         """The network, made once."""
         given: Any = self.network
         given = given if isinstance(given, nn.Module | TokenNetwork) else given()
@@ -98,13 +98,13 @@ class LanguageSubject:
     @property
     def module(self) -> nn.Module:
         """The layers, by name."""
-        return self.reader.module
+        return self.token_network.module
 
     @cached_property
-    def tokens(self) -> TokenReader:
+    def tokens(self) -> PartTokenizer:
         """The tokenizer."""
         made = self.tokenizer if callable(getattr(self.tokenizer, "decode", None)) else self.tokenizer()
-        return TokenReader(made)
+        return PartTokenizer(made)
 
     @property
     def weights_digest(self) -> str:
@@ -112,9 +112,9 @@ class LanguageSubject:
         return digest_of_weights(self.module)
 
     @cached_property
-    def text_reader(self) -> TextReader:
+    def runner(self) -> TextRunner:
         """What it makes of texts that belong to no experiment."""
-        return TextReader(self.identifier, self.reader, self.tokens, self.begin, self.overlap, self.budget)
+        return TextRunner(self.identifier, self.token_network, self.tokens, self.begin, self.overlap, self.budget)
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
@@ -133,33 +133,33 @@ class LanguageSubject:
         self._check_modality(experiment)
         if isinstance(ask, Record):
             readout = as_readout(self.regions[self._check_record(ask)])
-            read = self.text_reader.represent(self._texts(experiment), readout)
-            return _recording(experiment, read, readout.layers, readout)
+            found = self.runner.represent(self._texts(experiment), readout)
+            return _recording(experiment, found, readout.layers, readout)
         if isinstance(ask, NextWord):
-            self.text_reader.check_head(ahead=True)
-            words = self.text_reader.next_words(self._texts(experiment))
+            self.runner.check_head(ahead=True)
+            words = self.runner.next_words(self._texts(experiment))
             return as_answer(experiment, restore_order(experiment, words))
         rated = isinstance(ask, Rate) and ask.fitting is None and ask.group == 1 and ask.question in RATED
         if not (rated or isinstance(ask, Read | Prefer)):
             return self._behave(experiment)
         if isinstance(ask, Prefer):
             self._check_alone(experiment)
-        if self.reader.causal or isinstance(ask, Read) or experiment.setting.context is not None:
-            bits = restore_order(experiment, np.concatenate(self.text_reader.bits(self._texts(experiment))))
+        if self.token_network.causal or isinstance(ask, Read) or experiment.setting.context is not None:
+            bits = restore_order(experiment, np.concatenate(self.runner.bits(self._texts(experiment))))
         else:  # of a network that sees both sides, texts that stand alone
             media = experiment.stimuli.media
             whole = [self.tokens.words(str(media[i])) for i in range(len(media))]
-            bits = np.array([b.sum() for b in self.text_reader.bits(whole, both_sides=True)])
+            bits = np.array([b.sum() for b in self.runner.bits(whole, both_sides=True)])
         return answer_from_bits(experiment, bits, self.link)
 
     def record_from(self, experiment: Experiment, readouts: Sequence[str | Readout]) -> list[xr.DataArray]:
-        """Return what it would answer if the region were read from each of these, in one pass where pools agree."""
+        """Return what it would answer if the region were recorded from each of these, in one pass where pools agree."""
         self._check_modality(experiment)
         chosen, texts = [as_readout(r) for r in readouts], self._texts(experiment)
         layers = tuple(dict.fromkeys(layer for r in chosen for layer in r.layers))
         pools = {r.pool or "last": Readout(layers, r.pool) for r in chosen}
-        read = {pool: self.text_reader.represent(texts, readout) for pool, readout in pools.items()}
-        return [_recording(experiment, read[r.pool or "last"], layers, r) for r in chosen]
+        found = {pool: self.runner.represent(texts, readout) for pool, readout in pools.items()}
+        return [_recording(experiment, found[r.pool or "last"], layers, r) for r in chosen]
 
     def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
         """Return layers -> (units,) that they put out for a part. Raises UnknownName, InvalidStimuli.
@@ -167,37 +167,39 @@ class LanguageSubject:
         ``all`` stands for the blocks, in the order they follow one another.
         """
         self._check_modality(experiment)
-        wanted = dict.fromkeys(n for name in names for n in (self.reader.blocks() if name == "all" else [name]))
+        wanted = dict.fromkeys(n for name in names for n in (self.token_network.blocks() if name == "all" else [name]))
         text = next((tokens for tokens in self._texts(experiment) if len(tokens)), None)
         if text is None:
             raise InvalidStimuli(
-                f"{experiment.stimuli.identifier}: no text holds anything that {self.identifier} reads"
+                f"{experiment.stimuli.identifier}: no text holds anything that {self.identifier} has tokens for"
             )
-        _, sizes = self.text_reader.represent([Tokens(text.ids[:1], np.zeros(1, int), 1)], Readout(tuple(wanted)))
+        _, sizes = self.runner.represent([Tokens(text.ids[:1], np.zeros(1, int), 1)], Readout(tuple(wanted)))
         return {name: (size,) for name, size in zip(wanted, sizes, strict=True)}
 
     def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> Pool:
-        """Return the pool that it commits to the region: every unit is read, however many a layer has."""
+        """Return the pool that it commits to the region: every unit is recorded, however many a layer has."""
         own = self.regions.get(region)
         return cast("Pool | None", None if own is None else as_readout(own).pool) or "last"
 
     def with_regions(self, regions: Mapping[str, str | Readout]) -> LanguageSubject:
         """Return the same network with other commitments for these regions."""
-        return replace(self, network=self.reader, regions={**self.regions, **regions})
+        return replace(self, network=self.token_network, regions={**self.regions, **regions})
 
     def _behave(self, experiment: Experiment) -> xr.DataArray:
         self._check_alone(experiment)
         given = self.behavior or self.regions.get(LANGUAGE_REGIONS[0])
 
-        def read(media: Media, readout: Readout) -> np.ndarray:
+        def record(media: Media, readout: Readout) -> np.ndarray:
             texts = [self.tokens([str(media[i])]) for i in range(len(media))]
-            return _take(self.text_reader.represent(texts, readout), readout.layers, readout)[0]
+            return _take(self.runner.represent(texts, readout), readout.layers, readout)[0]
 
-        return Observer(self.identifier, read, behavior=None if given is None else as_readout(given)).answer(experiment)
+        return Observer(self.identifier, record, behavior=None if given is None else as_readout(given)).answer(
+            experiment
+        )
 
     def _check_record(self, ask: Record) -> str:
         """Return the region that is asked for."""
-        can = f"it records {', '.join(self.regions)} while it reads"
+        can = f"it records {', '.join(self.regions)} while it goes through a text"
         if ask.region not in self.regions:
             raise NotApplicable(f"{self.identifier} has no layer for region {ask.region!r}; {can}")
         if ask.eccentricity is not None:
@@ -209,7 +211,7 @@ class LanguageSubject:
     def _check_modality(self, experiment: Experiment) -> None:
         if experiment.stimuli.modality != "text":
             raise NotApplicable(
-                f"{self.identifier} reads texts and cannot take stimuli of modality {experiment.stimuli.modality!r}"
+                f"{self.identifier} takes texts and cannot take stimuli of modality {experiment.stimuli.modality!r}"
             )
 
     def _texts(self, experiment: Experiment) -> list[Tokens]:
@@ -226,12 +228,13 @@ class LanguageSubject:
         """Refuse to record from a part without tokens, if neither text nor a token of the beginning comes before it."""
         if (
             isinstance(experiment.ask, Record | NextWord)
-            and not self.text_reader.frame(isinstance(experiment.ask, NextWord)).before
+            and not self.runner.frame(isinstance(experiment.ask, NextWord)).before
         ):
             name = str(experiment.stimuli.ids[context[0]])
             raise InvalidStimuli(
-                f"stimulus {name!r} holds nothing that {self.identifier} reads, nothing comes before it, and its "
-                "tokenizer puts no token at the beginning: nothing represents it; leave it out, or give begin=True"
+                f"stimulus {name!r} holds nothing that {self.identifier} has tokens for, nothing comes before it, "
+                "and its tokenizer puts no token at the beginning: nothing represents it; leave it out, or give "
+                "begin=True"
             )
 
     def _check_alone(self, experiment: Experiment) -> None:
@@ -248,11 +251,11 @@ def as_language_subject(
     tokenizer: Any,
     regions: Mapping[str, str | Readout] | None = None,
 ) -> LanguageSubject:
-    """Return the subject; without `regions` all `LANGUAGE_REGIONS` are read from the block at `DEPTH`."""
-    reader = as_token_network(network)
+    """Return the subject; without `regions` all `LANGUAGE_REGIONS` are recorded from the block at `DEPTH`."""
+    token_network = as_token_network(network)
     if regions is None:
-        regions = dict.fromkeys(LANGUAGE_REGIONS, block_at(reader.blocks()))
-    return LanguageSubject(identifier, reader, tokenizer, regions)
+        regions = dict.fromkeys(LANGUAGE_REGIONS, block_at(token_network.blocks()))
+    return LanguageSubject(identifier, token_network, tokenizer, regions)
 
 
 def block_at(blocks: Sequence[str], depth: float = DEPTH) -> str:
@@ -261,10 +264,10 @@ def block_at(blocks: Sequence[str], depth: float = DEPTH) -> str:
 
 
 def _take(
-    read: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: Readout
+    represented: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: Readout
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the values, layers and numbers of a readout's units, out of those of several layers side by side."""
-    values, sizes = read
+    values, sizes = represented
     first = dict(zip(layers, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
     units = {
         name: np.arange(size) if readout.units is None else np.asarray(readout.units.get(name, ()), int)
@@ -281,9 +284,9 @@ def _take(
 
 
 def _recording(
-    experiment: Experiment, read: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: Readout
+    experiment: Experiment, represented: tuple[np.ndarray, list[int]], layers: Sequence[str], readout: Readout
 ) -> xr.DataArray:
-    values, names, units = _take(read, layers, readout)
+    values, names, units = _take(represented, layers, readout)
     return as_recording(restore_order(experiment, values), {"layer": names, "unit": units}, experiment)
 
 

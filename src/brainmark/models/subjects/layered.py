@@ -1,4 +1,4 @@
-"""The base of subjects whose regions are read from layers that can be chosen."""
+"""The base of subjects whose regions are recorded from layers that can be chosen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from brainmark.models.subjects.readout import Pool, Readout
 
 @runtime_checkable
 class LayeredSubject(Protocol):
-    """A network that records from its layers: one that sees (`VisionSubject`) or one that reads (`LanguageSubject`).
+    """A network that records from its layers: of vision (`VisionSubject`) or of language (`LanguageSubject`).
 
     A layer stands for a region by its name or by a `Readout`.
     """
@@ -38,7 +38,7 @@ class LayeredSubject(Protocol):
         ...
 
     def record_from(self, experiment: Experiment, readouts: Sequence[str | Readout]) -> list[xr.DataArray]:
-        """Return what it would answer if the region were read from each of these: names of layers, or readouts."""
+        """Return what it would answer if the region were recorded from each of these: names of layers, or readouts."""
         ...
 
     def with_regions(self, regions: Mapping[str, str | Readout]) -> LayeredSubject:

@@ -27,14 +27,14 @@ class Observer:
     Attributes
     ----------
     identifier : of the subject.
-    read : media and what is read -> float32 (stimuli, units).
+    record : media and what is recorded -> float32 (stimuli, units).
     head : the logits; None: there are none.
-    behavior : what is read for all questions that logits do not answer; None: nothing stands for it.
+    behavior : what is recorded for all questions that logits do not answer; None: nothing stands for it.
     similarity : how stimuli are compared.
     """
 
     identifier: str
-    read: Callable[[Media, Readout], np.ndarray]
+    record: Callable[[Media, Readout], np.ndarray]
     head: Head | None = None
     behavior: Readout | None = None
     similarity: Similarity = "cosine"
@@ -84,7 +84,7 @@ class Observer:
                 "let it learn them from fitting stimuli, or give it a Head"
             )
         positions = positions_of(labels, self.head.classes, self.identifier)
-        logits = self.read(media, Readout(self.head.layer))
+        logits = self.record(media, Readout(self.head.layer))
         if logits.shape[1] != class_count(self.head.classes):
             raise InvalidModel(
                 f"{self.identifier}: its head {self.head.layer!r} puts out {logits.shape[1]} numbers for a stimulus, "
@@ -125,10 +125,10 @@ class Observer:
     def _features(self, media: Media) -> np.ndarray:
         if self.behavior is None:
             raise NotApplicable(
-                f"{self.identifier} has no layer that behaviour is read from: none stands for the region that would "
-                "be (IT, or the language system); give it `behavior`"
+                f"{self.identifier} has no layer that behaviour is recorded from: none stands for the region that "
+                "would be (IT, or the language system); give it `behavior`"
             )
-        return self.read(media, self.behavior)
+        return self.record(media, self.behavior)
 
 
 def answer_from_bits(experiment: Experiment, bits: np.ndarray, link: tuple[float, float] = (0.0, 1.0)) -> xr.DataArray:

@@ -27,8 +27,8 @@ class Pixels:
         """Record: presentation x neuroid [x time_bin], float32. Choices are learnt from the pixels of examples."""
         degrees = experiment.setting.degrees
         if experiment.stimuli.modality == "image" and not isinstance(experiment.ask, Record):
-            read, everything = (lambda media, _: self._see(media, degrees)), Readout("pixels")
-            return Observer(self.identifier, read, behavior=everything).answer(experiment)
+            record, everything = (lambda media, _: self._see(media, degrees)), Readout("pixels")
+            return Observer(self.identifier, record, behavior=everything).answer(experiment)
         ask = check_record(experiment, self.identifier, REGIONS)
         x, y = grid(tiles(SIZE, DEGREES), -tiles(SIZE, DEGREES))
         kept = slice(None) if ask.eccentricity is None else near_fixation(x, y, ask.eccentricity)

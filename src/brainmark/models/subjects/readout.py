@@ -109,7 +109,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Readout:
-    """Where a region is read from: a layer of a network that sees, one or several of a network that reads.
+    """Where a region is recorded from: a layer of a vision network, one or several of a language network.
 
     Attributes
     ----------
@@ -191,23 +191,23 @@ def as_readout(given: str | Readout) -> Readout:
     return given if isinstance(given, Readout) else Readout(given)
 
 
-def check_regions(owner: str, regions: Any, *, reads: bool = False) -> None:
-    """Refuse what does not map names of regions to layers or readouts of a network that sees, or `reads`."""
-    example = "{'language_system': 'h.8'}" if reads else "{'IT': 'output'}"
+def check_regions(owner: str, regions: Any, *, takes_text: bool = False) -> None:
+    """Refuse what does not map names of regions to layers or readouts of a vision network, or `takes_text`."""
+    example = "{'language_system': 'h.8'}" if takes_text else "{'IT': 'output'}"
     if not isinstance(regions, Mapping) or not regions:
         raise refuse(owner, "regions", regions, f"map each region to a layer, e.g. {example}")
     for region, readout in cast("Mapping[Any, Any]", regions).items():
         check_name(owner, "a key of regions", region, "regions are named by text, e.g. 'IT'")
-        check_readout(owner, f"regions[{region!r}]", readout, reads=reads)
+        check_readout(owner, f"regions[{region!r}]", readout, takes_text=takes_text)
 
 
-def check_readout(owner: str, field: str, given: Any, *, reads: bool = False) -> None:
-    """Refuse what is neither a layer nor a readout of a network that sees, or `reads`."""
+def check_readout(owner: str, field: str, given: Any, *, takes_text: bool = False) -> None:
+    """Refuse what is neither a layer nor a readout of a vision network, or `takes_text`."""
     if not isinstance(given, Readout):
         check_name(owner, field, given, "name a layer ('output' is the last), or give a Readout")
-    elif reads and (isinstance(given.pool, int) or given.first is not None or given.time):
-        way_out = f"of a network that reads, pool is one of {', '.join(get_args(Pool))}; give no first, step or time"
+    elif takes_text and (isinstance(given.pool, int) or given.first is not None or given.time):
+        way_out = f"of a language network, pool is one of {', '.join(get_args(Pool))}; give no first, step or time"
         raise refuse(owner, field, given, way_out)
-    elif not reads and (isinstance(given.pool, str) or len(given.layers) > 1 or given.units or given.unit_length):
-        way_out = "a network that sees is read from all units of one layer, as they are, and pool is a number"
+    elif not takes_text and (isinstance(given.pool, str) or len(given.layers) > 1 or given.units or given.unit_length):
+        way_out = "a vision network is recorded from all units of one layer, as they are, and pool is a number"
         raise refuse(owner, field, given, way_out)

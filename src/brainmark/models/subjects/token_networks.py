@@ -1,4 +1,4 @@
-"""Networks that read tokens: one interface over transformers' models and recurrent ones, run piece by piece."""
+"""Networks over tokens: one interface over transformers' models and recurrent ones, run piece by piece."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHUNK = 2048
 UNLIMITED = 2048
 """Window of a network that names none."""
 TOP = ""
-"""Stands among names of layers for what the head reads."""
+"""Stands among names of layers for what enters the head."""
 _SAME = 1e-4  # of the largest logit: what two orders of summation may differ by
 
 
@@ -40,7 +40,7 @@ class Chunk:
 
 @runtime_checkable
 class TokenNetwork(Protocol):
-    """A network that reads tokens: all of a pass, or (causal) those before each."""
+    """A network over tokens: all of a pass, or (causal) those before each."""
 
     @property
     def module(self) -> nn.Module:
@@ -63,7 +63,7 @@ class TokenNetwork(Protocol):
         ...
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
-        """Read ids (batch, tokens), of which the first `lengths` of each row count, and yield layers, or `TOP`."""
+        """Run ids (batch, tokens), of which the first `lengths` of each row count, and yield layers, or `TOP`."""
         ...
 
     def logits(self, top: torch.Tensor) -> torch.Tensor:
@@ -78,7 +78,7 @@ class TokenNetwork(Protocol):
 class TransformersNetwork:
     """A model of transformers: causal, masked, or an encoder (of an encoder and decoder, the encoder).
 
-    It reads in evaluation mode and without gradients; between passes it is as it was given, in training if it was.
+    It runs in evaluation mode and without gradients; between passes it is as it was given, in training if it was.
     Whether it is causal is seen from what it does: a later token changes nothing before it. Whether its head can run
     on some rows alone is tried, too; where it does more than its last layer says, logits are those of whole passes.
 
@@ -127,7 +127,7 @@ class TransformersNetwork:
             return self._head(top).float()
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
-        """Read ids (batch, tokens), whose rows are filled up at their ends; causal ones in chunks, with a cache."""
+        """Run ids (batch, tokens), whose rows are filled up at their ends; causal ones in chunks, with a cache."""
         names = [name for name in layers if name != TOP]
         found: dict[str, torch.Tensor] = {}
         watch = Watch(self.module, find_calls(self.module, names), found.__setitem__, first=True)
@@ -167,7 +167,7 @@ class TransformersNetwork:
 
     @contextlib.contextmanager
     def _catch_top(self, found: dict[str, torch.Tensor], wanted: bool) -> Generator[None]:
-        """Catch what the head reads, and end the pass there, unless logits are those of whole passes."""
+        """Catch what enters the head, and end the pass there, unless logits are those of whole passes."""
 
         def catch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
             found[TOP] = inputs[0]
@@ -264,7 +264,7 @@ class RecurrentNetwork:
             return head(top).float()
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
-        """Read ids (batch, tokens) in chunks, carrying the state on."""
+        """Run ids (batch, tokens) in chunks, carrying the state on."""
         found: dict[str, torch.Tensor] = {}
         calls = find_calls(self.module, [name for name in layers if name != TOP])
         watch = Watch(self.module, calls, found.__setitem__, first=True)

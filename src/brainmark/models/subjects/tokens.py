@@ -61,7 +61,7 @@ def join_parts(parts: Sequence[str], space_before: Sequence[bool] | None = None)
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """A text as a model reads it.
+    """A text as a model takes it.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def parts_of_tokens(text: str, spans: Sequence[Span], offsets: np.ndarray) -> np
     return np.maximum.accumulate(np.minimum(part, len(spans) - 1))
 
 
-class TokenReader:
+class PartTokenizer:
     """A tokenizer of transformers (or any with the same call), which splits texts that come in parts.
 
     Parameters

@@ -1,4 +1,4 @@
-"""A network that sees images: layers stand for regions, pixels for degrees."""
+"""Vision networks as subjects: layers stand for regions, pixels for degrees."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_record(experiment: Experiment, identifier: str, regions: Sequence[str]
 
 @dataclass(frozen=True, eq=False)
 class VisionSubject:
-    """A network that sees images and whose layers stand for regions.
+    """A network that sees images, and whose layers stand for regions.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class VisionSubject:
     stochastic : the network draws random numbers; each stimulus and trial has draws of its own, from the setting's
         seed and the content of the stimulus. A deterministic network answers once, whatever trials are asked for.
     head : logits, and what they stand for; None: it chooses among no words.
-    behavior : what choices learnt from fitting stimuli, matches, odd ones out and ratings are read from; None: what
+    behavior : what choices learnt from fitting stimuli, matches, odd ones out and ratings are recorded from; None: what
         stands for IT.
     similarity : "cosine" or "dot": what matches and odd ones out are chosen by.
     batch, device, progress : see `extract.Extractor`.
@@ -147,7 +147,7 @@ class VisionSubject:
                 continue
             ask = check_record(experiment, self.identifier, tuple(self.regions))
             readouts, ids = [as_readout(self.regions[ask.region])], experiment.stimuli.ids.tolist()
-            ((values, units),) = self._read(experiment.stimuli.media, readouts, setting.degrees, seed, ask, ids)
+            ((values, units),) = self._record(experiment.stimuli.media, readouts, setting.degrees, seed, ask, ids)
             trials.append(recording(values, units, experiment))
         return trials[0] if len(trials) == 1 else xr.concat(trials, "repetition").transpose(..., "repetition")
 
@@ -160,14 +160,14 @@ class VisionSubject:
         return np.random.SeedSequence(setting.seed).generate_state(setting.trials, np.uint32).tolist()
 
     def record_from(self, experiment: Experiment, readouts: Sequence[str | Readout]) -> list[xr.DataArray]:
-        """Return what it would answer if the region were read from each of these, in one pass of the network.
+        """Return what it would answer if the region were recorded from each of these, in one pass of the network.
 
-        Of a stochastic network, the first trial. Raises as `perform`; InvalidModel for a layer that is read twice.
+        Of a stochastic network, the first trial. Raises as `perform`; InvalidModel for a layer that is recorded twice.
         """
         ask, setting, stimuli = check_record(experiment, self.identifier, ()), experiment.setting, experiment.stimuli
         chosen, seed = [as_readout(r) for r in readouts], self._seeds(setting)[0]
-        read = self._read(stimuli.media, chosen, setting.degrees, seed, ask, stimuli.ids.tolist())
-        return [recording(values, units, experiment) for values, units in read]
+        recorded = self._record(stimuli.media, chosen, setting.degrees, seed, ask, stimuli.ids.tolist())
+        return [recording(values, units, experiment) for values, units in recorded]
 
     def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
         """Return layers -> shapes of what they put out for a stimulus. Raises UnknownName.
@@ -189,14 +189,14 @@ class VisionSubject:
         return replace(self, network=self.module, regions={**self.regions, **regions})
 
     def _observer(self, degrees: float | None, seed: int | None) -> Observer:
-        def read(media: Media, readout: Readout) -> np.ndarray:
-            return self._read(media, [readout], degrees, seed)[0][0]
+        def record(media: Media, readout: Readout) -> np.ndarray:
+            return self._record(media, [readout], degrees, seed)[0][0]
 
         given = self.behavior or self.regions.get("IT")
         behavior = None if given is None else as_readout(given)
-        return Observer(self.identifier, read, self.head, behavior, self.similarity)
+        return Observer(self.identifier, record, self.head, behavior, self.similarity)
 
-    def _read(
+    def _record(
         self,
         media: Media,
         readouts: Sequence[Readout],
@@ -207,14 +207,14 @@ class VisionSubject:
     ) -> list[tuple[np.ndarray, Units]]:
         """Return activations (stimuli, units) and units of each readout; with Steps, (stimuli, units, bin).
 
-        The network runs once; a layer can be read by one readout only.
+        The network runs once; a layer can be recorded by one readout only.
         """
         eccentricity, time_bins = (ask.eccentricity, ask.time_bins) if ask else (None, ())
         extractor = self._extractor(degrees)
         calls = [r.calls for r in readouts]
         names = [name for names in calls for name in names]
         if len(set(names)) < len(names):
-            raise InvalidModel(f"{self.identifier}: a layer is read twice among {', '.join(names)}")
+            raise InvalidModel(f"{self.identifier}: a layer is recorded twice among {', '.join(names)}")
         probed = extractor.probe(media, names)
         units, wanted = [], {}
         for readout, of_readout in zip(readouts, calls, strict=True):

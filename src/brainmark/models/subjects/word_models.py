@@ -111,7 +111,7 @@ class WordSubject:
         """
         ask, stimuli = experiment.ask, experiment.stimuli
         if stimuli.modality != "text":
-            raise NotApplicable(f"{self.identifier} reads words and cannot take stimuli of modality {stimuli.modality}")
+            raise NotApplicable(f"{self.identifier} takes words and cannot take stimuli of modality {stimuli.modality}")
         match ask:
             case Record():
                 self._check_record(ask)
@@ -159,7 +159,7 @@ class WordSubject:
 
 
 def ngram_subject(identifier: str, make: Callable[[], KneserNey]) -> WordSubject:
-    """Return a subject that predicts words by counts; `make` is called when it first reads. It records its bits."""
+    """Return a subject that predicts words by counts; `make` is called when it is first needed. It records its bits."""
     made = functools.cache(make)
 
     def bits(texts: Sequence[WordText]) -> list[np.ndarray]:

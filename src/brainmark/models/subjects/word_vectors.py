@@ -106,7 +106,7 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
 def vector_subject(
     identifier: str, table: Callable[[], WordVectors], regions: tuple[str, ...] = LANGUAGE_REGIONS
 ) -> WordSubject:
-    """Return a subject that reads each part as the mean of the vectors of its words; what came before changes nothing.
+    """Return a subject that represents each part as the mean of its words' vectors; what came before changes nothing.
 
     Words that are not in the table do not count; a part without any known word is the mean of the whole table, which
     is what a word is expected to be of which nothing is known.
@@ -115,10 +115,10 @@ def vector_subject(
     ----------
     table : reads the vectors; called once, when they are first needed.
     """
-    read = functools.cache(table)
+    load = functools.cache(table)
 
     def means(texts: Sequence[WordText]) -> list[np.ndarray]:
-        known = read()
+        known = load()
         unknown = known.vectors.mean(axis=0)
         rows = [[known.of(part) for part in text.parts] for text in texts]
         return [np.stack([known.vectors[r].mean(axis=0) if r else unknown for r in some]) for some in rows]

@@ -21,7 +21,7 @@ FITS = {
 NUISANCE = ("length", "log_frequency", "position")
 
 
-def register_reading(
+def register_surprisal(
     prefix: str,
     dataset: str,
     fit: str,

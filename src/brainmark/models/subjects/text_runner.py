@@ -1,4 +1,4 @@
-"""Texts of any length through a network that reads tokens: representations, surprisal and next words of their parts."""
+"""Texts of any length through a network over tokens: representations, surprisal and next words of their parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from brainmark.core.errors import InvalidModel, NotApplicable
 from brainmark.core.libraries import nn, np, torch
 from brainmark.models.subjects.readout import Readout
 from brainmark.models.subjects.token_networks import TOP, TokenNetwork
-from brainmark.models.subjects.tokens import TokenReader, Tokens, word_tokens
+from brainmark.models.subjects.tokens import PartTokenizer, Tokens, word_tokens
 
 BUDGET = 1024
 """Tokens in a batch: as many as the caches of a processor hold the activations of."""
@@ -208,7 +208,7 @@ def _mask_tokens(texts: Sequence[Tokens], frame: Frame, network: TokenNetwork, b
 
 
 class _Heads:
-    """Turns what the head reads into logits after wanted tokens of each sequence, `ROWS` tokens at a time.
+    """Turns what enters the head into logits after wanted tokens of each sequence, `ROWS` tokens at a time.
 
     Rows count the wanted tokens of all sequences, one sequence after another.
     """
@@ -239,13 +239,13 @@ class _Heads:
 
 
 @dataclass(frozen=True, eq=False)
-class TextReader:
+class TextRunner:
     """A network with its tokenizer, independent of experiments.
 
     Attributes
     ----------
     identifier : of the model, for messages.
-    network : what reads.
+    network : what runs.
     tokens : how texts become tokens.
     begin : whether a token of the beginning stands before each text; None: see `language.LanguageSubject`.
     overlap : tokens that consecutive windows share; None: half a window.
@@ -254,7 +254,7 @@ class TextReader:
 
     identifier: str
     network: TokenNetwork
-    tokens: TokenReader
+    tokens: PartTokenizer
     begin: bool | None = None
     overlap: int | None = None
     budget: int = BUDGET
@@ -282,7 +282,7 @@ class TextReader:
     def represent(self, texts: Sequence[Tokens], readout: Readout) -> tuple[np.ndarray, list[int]]:
         """Return the representations (parts of all texts, units of its layers), float32, and the units of each layer.
 
-        Equal texts, and equal passes of a network that sees both sides, are read once.
+        Equal texts, and equal passes of a network that sees both sides, pass it once.
 
         Raises
         ------
