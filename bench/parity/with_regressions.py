@@ -160,8 +160,8 @@ def banded(random: Random, n: int, q: int, candidate: int) -> Both:
 
 @versus(
     "himalaya", "solve_multiple_kernel_ridge_random_search", "banded.banded_ridge", ((48, 12, 10), (64, 30, 25)), 1e-7,
-    "the same candidates of shares and penalties, by leave-one-out error there and generalised cross-validation here, "
-    "on features for which the two are one (circulant: no presentation has more leverage than another); predictions of "
+    "the same candidates of shares and penalties, by leave-one-out error, on features for which that with one mean for "
+    "all is the same (circulant: no presentation has more leverage than another); predictions of "
     f"other presentations, chosen shares and penalties; {SPACE}",
 )  # fmt: skip
 def searched(random: Random, n: int, q: int, candidates: int) -> Both:

@@ -6,7 +6,7 @@ import xarray as xr
 
 from brainmark.core import Comparison, InvalidMeasurement, metrics
 from brainmark.core.score import make_score
-from brainmark.metrics.regression.predictivity import Predictivity, _edge_note, ols, pls, ridge
+from brainmark.metrics.regression.predictivity import Predictivity, note_edges, ols, pls, ridge
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.splits import Contiguous, Grouped, Shuffled
 
@@ -169,12 +169,12 @@ def test_a_mapping_says_when_its_penalties_end_at_the_edge() -> None:
     features, trials = simulated_brain(80, 5, 4, 1, noise=0.01)
     target = trials.isel(repetition=0)
     found = ridge(alphas=[1e3, 1e4], resamples=0)(features, target)
-    assert found.notes == ("100% of the chosen penalties lie at the lower edge of the grid",)
+    assert found.notes == ("chosen penalties at an edge of the grid: 100.0% at the lower edge",)
     assert ridge(alphas=[1e3], resamples=0)(features, target).notes == ()
     grid = np.array([1.0, 10.0])
-    assert _edge_note(np.repeat(grid, [1, 9]), grid) == ()
-    assert _edge_note(np.repeat(grid, [2, 8]), grid) == (
-        "20% of the chosen penalties lie at the lower edge of the grid",
+    assert note_edges(np.repeat(grid, [1, 9])[None], np.array([0.1, 1.0, 10.0, 100.0])) == ()
+    assert note_edges(np.repeat(grid, [2, 8])[None], grid) == (
+        "chosen penalties at an edge of the grid: 20.0% at the lower edge, 80.0% at the upper edge",
     )
 
 

@@ -2,7 +2,7 @@
 
 Dividing the features of a space by the root of its penalty turns banded ridge into ridge on the sum of kernels
 (Nunez-Elizalde, Huth & Gallant 2019; Dupre la Tour et al. 2022). Shares of the spaces are searched at random on the
-simplex, the common penalty on a grid, both by generalised cross-validation inside the training rows, per target.
+simplex, the common penalty on a grid, both by leave-one-out error inside the training rows, per target.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from brainmark.metrics._arrays.backend import as_float64, as_numpy, like, namesp
 from brainmark.metrics._arrays.inputs import Recording, recordings, unit_coordinates
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.features import Features, prepare
-from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, pair
-from brainmark.metrics.regression.spectrum import Spectrum, gcv_errors
+from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, note_edges, pair
+from brainmark.metrics.regression.spectrum import Spectrum, loo_errors
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Splitter
 
@@ -124,7 +124,7 @@ def _fold(
     for share in grid:
         joint = sum(float(w) * k for w, k in zip(share, kernels, strict=True) if w > 0)
         spectrum = Spectrum(Features(joint, None, len(y), len(y)), train, centred)
-        errors = gcv_errors(spectrum, alphas)
+        errors = loo_errors(spectrum, alphas)
         at = xp.argmin(errors, axis=0)
         error, alpha = xp.min(errors, axis=0), like(alphas, y)[at]
         better = error < best
@@ -233,5 +233,6 @@ class UniqueVariance:
         return Comparison(
             values=xr.DataArray(r2["unique"], dims="neuroid", coords=unit_coordinates(target)),
             replicates=replicates,
+            notes=note_edges(as_numpy(fits["joint"].alphas), np.asarray(RELATIVE_ALPHAS)),
             details={k: float(np.nanmedian(v)) for k, v in r2.items() if np.isfinite(v).any()},
         )

@@ -150,7 +150,7 @@ def pls(
 def ridge(
     alphas: Sequence[float] | None = None,
     per_target: bool = True,
-    selection: Selection = "gcv",
+    selection: Selection = "loo",
     splits: Splitter | None = None,
     resamples: int = 1000,
     seed: int = 0,
@@ -162,13 +162,13 @@ def ridge(
     ----------
     alphas : penalties in the units of scikit-learn; None takes a wide grid relative to the scale of the features.
     per_target : a penalty for each neuroid, or one for all.
-    selection : "gcv" or "loo", inside the training rows.
+    selection : "loo" or "gcv", inside the training rows.
     """
 
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
         grid = relative_alphas(features, RELATIVE_ALPHAS) if alphas is None else np.asarray(alphas, float)
         predictions, chosen = ridge_predictions(features, y, folds, grid, per_target, selection)
-        return predictions, _edge_note(as_numpy(chosen), grid)
+        return predictions, note_edges(as_numpy(chosen), grid)
 
     return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
 
@@ -196,11 +196,11 @@ def _note_undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
             yield f"r is undefined for {int(which.sum())} of {len(which)} neuroids ({why})"
 
 
-def _edge_note(chosen: np.ndarray, grid: np.ndarray) -> tuple[str, ...]:
-    if grid.size < 2:
-        return ()
-    share = float(np.mean(chosen == grid.min()))
-    return (f"{share:.0%} of the chosen penalties lie at the lower edge of the grid",) if share > 0.1 else ()
+def note_edges(chosen: Real[np.ndarray, "fold neuroid"], grid: Real[np.ndarray, " alpha"]) -> tuple[str, ...]:
+    """Return a note on the chosen penalties that lie at an edge of the grid, beyond which better ones may lie."""
+    shares = {} if grid.size < 2 else {"lower": np.mean(chosen == grid.min()), "upper": np.mean(chosen == grid.max())}
+    parts = [f"{share:.1%} at the {edge} edge" for edge, share in shares.items() if share > 0]
+    return (f"chosen penalties at an edge of the grid: {', '.join(parts)}",) if parts else ()
 
 
 def pair(

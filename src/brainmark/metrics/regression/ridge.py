@@ -44,7 +44,7 @@ def ridge_predictions(
     folds: Sequence[Fold],
     alphas: Sequence[float] | Real[np.ndarray, " alpha"],
     per_target: bool = True,
-    selection: Selection = "gcv",
+    selection: Selection = "loo",
 ) -> tuple[Float[Array, "test neuroid"], Float[Array, "fold neuroid"]]:
     """Predict each fold's test rows by ridge regression with an intercept, fitted on its training rows.
 
@@ -57,7 +57,8 @@ def ridge_predictions(
         With several, one is chosen on the training rows of each fold; ties go to the larger one.
     per_target : a penalty for each target, or one for all.
     selection : by leave-one-out error ("loo", as scikit-learn's RidgeCV) or its rotation-invariant form, generalised
-        cross-validation ("gcv": Golub, Heath & Wahba 1979), at a small part of the cost.
+        cross-validation ("gcv": Golub, Heath & Wahba 1979), at a part of the cost. Where features outnumber
+        presentations, "gcv" takes the least penalty for some targets, whose predictions are then poor.
 
     Returns
     -------

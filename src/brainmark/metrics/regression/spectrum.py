@@ -16,6 +16,7 @@ from brainmark.metrics.regression.features import Features
 
 DETERMINED = 1e-9  # eigenvalues above this share of the largest are known to half their digits
 _RANK = 1e-13  # eigenvalues of the products below this share of the largest are rounding error (times n)
+_INSIDE = 1e-9  # rows of which less than this share lies outside of the components count as within them
 _ROUNDING = sys.float_info.epsilon
 _HIDDEN = 1e-6  # what is below this share of a penalty leaves no trace in its predictions
 FEW = 16  # penalties up to which they are their own basis
@@ -106,31 +107,57 @@ class Spectrum:
 
 
 def gcv_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "alpha q"]:
-    """Return the generalised cross-validation error (alphas, q): residual sum of squares over (n - 1 - trace H)^2."""
-    xp = namespace(spectrum.y)
-    squares = spectrum.z * spectrum.z
-    outside = xp.sum(spectrum.y * spectrum.y, axis=0) - xp.sum(squares, axis=0)
-    outside = xp.where(outside > 0, outside, xp.zeros_like(outside))
-    shrink = xp.stack([spectrum.shrinkage(float(a)) for a in alphas])
-    residual = ((1 - shrink) ** 2) @ squares + outside
-    free = (spectrum.n - 1) - xp.sum(shrink, axis=1)
-    return _infinite_where(free <= 1e-9 * spectrum.n, residual, free)
+    """Return the generalised cross-validation error (alphas, q): residual sum of squares over (n - 1 - trace H)^2.
+
+    Where the components hold every pattern of the training rows, both vanish with the penalty; their ratio does not.
+    """
+    xp, squares = namespace(spectrum.y), spectrum.z * spectrum.z
+    inverse, lacking = _inverse(spectrum, alphas), spectrum.n - 1 - len(spectrum.values)
+    if not lacking:
+        return (transpose(inverse * inverse) @ squares) / (xp.sum(inverse, axis=0) ** 2)[:, None]
+    outside = xp.clip(xp.sum(spectrum.y * spectrum.y, axis=0) - xp.sum(squares, axis=0), min=0.0)
+    unexplained = like(alphas, inverse) * inverse
+    free = lacking + xp.sum(unexplained, axis=0)
+    return (transpose(unexplained * unexplained) @ squares + outside) / (free * free)[:, None]
 
 
 def loo_errors(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "alpha q"]:
     """Return mean squared leave-one-out error (alphas, q): residuals over 1 - leverage, the intercept fitted anew."""
-    xp = namespace(spectrum.y)
-    squared_left = spectrum.left * spectrum.left
-    rows: list[Array] = []
-    for alpha in alphas:
-        shrink = spectrum.shrinkage(float(alpha))
-        free = 1 - 1 / spectrum.n - squared_left @ shrink
-        residual = spectrum.y - spectrum.left @ (shrink[:, None] * spectrum.z)
-        known = free > 1e-9
-        scaled = residual / xp.where(known, free, xp.ones_like(free))[:, None]
-        error = xp.mean(scaled * scaled, axis=0)
-        rows.append(error if bool(xp.all(known)) else xp.full_like(error, float("inf")))
-    return xp.stack(rows)
+    xp, left, inverse = namespace(spectrum.y), spectrum.left, _inverse(spectrum, alphas)
+    outside, factors = _outside(spectrum, alphas)
+    rest = None if outside is None else xp.where(outside[:, None] > 0, spectrum.y - left @ spectrum.z, 0.0)
+    free = factors * ((left * left) @ inverse) + (0.0 if outside is None else outside[:, None])
+    factors = factors / free
+    errors: list[Array] = []
+    for a in range(len(alphas)):
+        residual = left @ (inverse[:, a, None] * spectrum.z)
+        residual *= factors[:, a, None]
+        if rest is not None:
+            residual += rest / free[:, a, None]
+        errors.append(xp.mean(residual * residual, axis=0))
+    return xp.stack(errors)
+
+
+def _inverse(spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]) -> Float[Array, "r alpha"]:
+    """Return 1 / (eigenvalue + penalty): times the penalty, what that leaves unexplained of each component."""
+    return 1 / (spectrum.values[:, None] + like(np.asarray(alphas, float), spectrum.values))
+
+
+def _outside(
+    spectrum: Spectrum, alphas: Real[np.ndarray, " alpha"]
+) -> tuple[Float[Array, " n"] | None, Float[Array, "n alpha"]]:
+    """Return what the components leave of 1 - leverage (n,), and by what residuals within them are to be multiplied.
+
+    Residuals and 1 - leverage are `outside` plus the penalty times sums over `_inverse`. Rows of which nothing lies
+    outside (None: all rows) lose the penalty from both, whose ratio it is not part of: a penalty of any size, and none,
+    then has an error that rounding does not spoil.
+    """
+    xp, left, penalties = namespace(spectrum.left), spectrum.left, like(np.asarray(alphas, float), spectrum.left)
+    if left.shape[1] == spectrum.n - 1:  # nothing but the mean lies outside: what does is rounding error
+        return None, xp.ones((spectrum.n, len(alphas)), dtype=xp.float64, device=device(left))
+    outside = 1 - 1 / spectrum.n - xp.sum(left * left, axis=1)
+    outside = xp.where(outside > _INSIDE, outside, 0.0)
+    return outside, xp.where(outside[:, None] > 0, penalties, 1.0)
 
 
 def sum_loo_errors(
@@ -139,7 +166,7 @@ def sum_loo_errors(
     """Return squared leave-one-out errors (alphas,), summed over rows and targets at a cost that hardly grows.
 
     What a penalty leaves unexplained of the components, u = alpha / (values + alpha), is a smooth function of their
-    eigenvalues: as many penalties as one likes lie in a space of a few dimensions, u = basis @ weights, almost
+    eigenvalues: as many penalties as one likes lie in a space of a few dimensions, u / alpha = basis @ weights, almost
     exactly. Residuals are rest + left @ (u z); over targets, their squares are quadratic forms of the weights.
 
     Parameters
@@ -152,27 +179,26 @@ def sum_loo_errors(
     n, r = left.shape
     if not r:  # no feature varies: penalties make no difference
         return xp.zeros(len(alphas), dtype=xp.float64, device=device(left))
-    complete = r == n - 1  # nothing but the mean lies outside the components: what does is rounding error
-    squared = left * left
-    unexplained = like(alphas, left) / (spectrum.values[:, None] + like(alphas, left))
-    outside = 0.0 if complete else 1 - 1 / n - xp.sum(squared, axis=1)[:, None]
-    free = outside + squared @ unexplained
-    scale = xp.max(unexplained, axis=0)
-    basis, weights = _smooth_basis(unexplained / xp.where(scale > 0, scale, 1.0))
+    inverse = _inverse(spectrum, alphas)
+    outside, factors = _outside(spectrum, alphas)
+    free = factors * ((left * left) @ inverse) + (0.0 if outside is None else outside[:, None])
+    factors = factors / free
+    scale = xp.max(inverse, axis=0)
+    basis, weights = _smooth_basis(inverse / scale)
     weights = weights * scale
     if products is None:
-        inner, step = _of_targets(spectrum, basis, complete), max(1, _TOGETHER // (spectrum.z.shape[1] * len(weights)))
+        inner, step = _of_targets(spectrum, basis, outside), max(1, _TOGETHER // (spectrum.z.shape[1] * len(weights)))
     else:
         inner, step = _of_products(left, basis, products), n
     errors = xp.zeros(len(alphas), dtype=xp.float64, device=device(left))
     for start in range(0, n, step):
         rows = slice(start, start + step)
         quadratic, linear, constant = inner(rows)
-        total = xp.sum((quadratic @ weights) * weights, axis=1)
-        if not complete:
-            total = total + 2 * (linear @ weights) + constant[:, None]
-        known = free[rows] > (0.0 if complete else 1e-9)
-        errors = errors + xp.sum(xp.where(known, total / xp.where(known, free[rows], 1.0) ** 2, float("inf")), axis=0)
+        total = xp.sum((quadratic @ weights) * weights, axis=1) * factors[rows] ** 2
+        if outside is not None:
+            more = 2 * (linear @ weights) * factors[rows] + constant[:, None] / free[rows]
+            total = total + xp.where(outside[rows, None] > 0, more / free[rows], 0.0)
+        errors = errors + xp.sum(total, axis=0)
     return errors
 
 
@@ -190,7 +216,7 @@ Inner = Callable[[slice], tuple[Array, Array, Array]]
 """Some rows -> products over targets of what the basis leaves of them (n, b, b), with the rest (n, b), of that (n,)."""
 
 
-def _of_targets(spectrum: Spectrum, basis: Array, complete: bool) -> Inner:
+def _of_targets(spectrum: Spectrum, basis: Array, outside: Array | None) -> Inner:
     """Take the products from the targets themselves."""
     xp, y = namespace(basis), spectrum.y
     (r, b), q = basis.shape, spectrum.z.shape[1]
@@ -199,7 +225,7 @@ def _of_targets(spectrum: Spectrum, basis: Array, complete: bool) -> Inner:
     def inner(rows: slice) -> tuple[Array, Array, Array]:
         left = spectrum.left[rows]
         parts = xp.reshape(left @ weighted, (len(left), b, q))
-        rest = 0.0 * y[rows] if complete else y[rows] - left @ spectrum.z
+        rest = 0.0 * y[rows] if outside is None else y[rows] - left @ spectrum.z
         linear = (parts @ rest[:, :, None])[:, :, 0]
         return parts @ transpose(parts), linear, xp.sum(rest * rest, axis=1)
 
@@ -221,9 +247,3 @@ def _of_products(components: Array, basis: Array, products: Array) -> Inner:
         return xp.stack(parts, axis=1), (left * cross) @ basis, rest
 
     return inner
-
-
-def _infinite_where(bad: Array, residual: Array, free: Array) -> Array:
-    xp = namespace(residual)
-    error = residual / xp.where(bad, xp.ones_like(free), free * free)[:, None]
-    return xp.where(bad[:, None], xp.full_like(error, float("inf")), error)
