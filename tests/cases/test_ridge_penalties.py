@@ -15,7 +15,7 @@ from brainmark.metrics.regression.banded import UniqueVariance, banded_ridge
 from brainmark.metrics.regression.features import prepare
 from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, ridge
 from brainmark.metrics.regression.ridge import relative_alphas, ridge_predictions
-from brainmark.metrics.regression.spectrum import Spectrum, gcv_errors, loo_errors, summed_loo_errors
+from brainmark.metrics.regression.spectrum import Spectrum, gcv_errors, loo_errors, sum_loo_errors
 from brainmark.metrics.statistics.correlation import fold_pearson
 from brainmark.metrics.statistics.splits import Fold
 
@@ -63,9 +63,9 @@ def test_errors_of_small_penalties_are_those_of_fits_without_each_row(n: int, p:
     wanted = np.stack([left_out(x, y, a) for a in SMALL])
     spectrum = Spectrum(prepare(x, dual), np.arange(n), y - y.mean(0))
     np.testing.assert_allclose(loo_errors(spectrum, SMALL), wanted, rtol=1e-4)
-    np.testing.assert_allclose(summed_loo_errors(spectrum, SMALL), n * wanted.sum(1), rtol=1e-4)
+    np.testing.assert_allclose(sum_loo_errors(spectrum, SMALL), n * wanted.sum(1), rtol=1e-4)
     products = (y - y.mean(0)) @ (y - y.mean(0)).T
-    np.testing.assert_allclose(summed_loo_errors(spectrum, SMALL, products), n * wanted.sum(1), rtol=1e-4)
+    np.testing.assert_allclose(sum_loo_errors(spectrum, SMALL, products), n * wanted.sum(1), rtol=1e-4)
     assert np.isfinite(gcv_errors(spectrum, SMALL)).all()
 
 
