@@ -17,7 +17,8 @@ from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, ledoit_wolf,
 from brainmark.metrics.similarity.geometry import procrustes_similarity
 from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, square, upper
 from brainmark.metrics.similarity.rdm_resampling import resample_rdms
-from brainmark.metrics.similarity.rsa import nili_bounds, rdm
+from brainmark.metrics.similarity.rdm_subjects import nili_bounds
+from brainmark.metrics.similarity.rsa import rdm
 
 Random = np.random.Generator
 

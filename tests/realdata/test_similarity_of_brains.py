@@ -8,7 +8,8 @@ import xarray as xr
 
 from brainmark.core import datasets
 from brainmark.data.fetch import where
-from brainmark.metrics.similarity.rsa import nili_bounds, rdm, rdm_ceiling
+from brainmark.metrics.similarity.rdm_subjects import nili_bounds
+from brainmark.metrics.similarity.rsa import rdm, rdm_ceiling
 from brainmark.metrics.tuning.distributions import distribution_ceiling, uniform_floor
 
 pytestmark = pytest.mark.realdata

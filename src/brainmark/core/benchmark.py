@@ -23,7 +23,7 @@ from brainmark.core.errors import (
 )
 from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import xr
-from brainmark.core.measurement import check_answer, check_measurement, with_stimulus_columns
+from brainmark.core.measurement import average_trials, check_answer, check_measurement, with_stimulus_columns
 from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject
 
@@ -88,9 +88,7 @@ class Benchmark:
     @cached_property
     def mean_target(self) -> xr.DataArray:
         """The target averaged over repetitions that were measured."""
-        if "repetition" not in self.target.dims:
-            return self.target
-        return self.target.mean("repetition", skipna=True, keep_attrs=True)
+        return average_trials(self.target)
 
     @cached_property
     def ceiling_comparison(self) -> Comparison | None:

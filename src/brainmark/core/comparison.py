@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -24,7 +25,7 @@ class Comparison:
     replicates : (replicate, unit), the values under resampled stimuli. Replicate k of a metric and of its ceiling
         rest on the same draw, so that their ratio carries both errors.
     center : how units are put together.
-    bounds : lower and upper bound, for ceilings that come as a range.
+    bounds : lower and upper bound, for ceilings that come as a range; None where either is undefined (NaN is given).
     notes : what the reader must know (warnings of the method). Where values are NaN and no note has the word
         "undefined", one that counts them is added: a NaN is never silent.
     details : further figures worth showing, by name.
@@ -45,6 +46,8 @@ class Comparison:
             raise InvalidMeasurement(
                 f"replicates have shape {self.replicates.shape}; expected (replicates, {self.values.size})"
             )
+        if self.bounds is not None and not all(map(math.isfinite, self.bounds)):
+            object.__setattr__(self, "bounds", None)
         undefined = int(np.isnan(self.array).sum())
         if undefined and not any(UNDEFINED in note for note in self.notes):
             which = f"{undefined} of {self.values.size} (dimension {self.unit!r})"

@@ -47,6 +47,8 @@ _COORDS: dict[str, tuple[str, ...]] = {
     "effector": ("effector",),
     "bin": ("bin_start", "bin_end"),
 }
+FEWEST_TRIALS = "fewest_trials"
+"""Coordinate of the neuroids of a mean over trials, see `average_trials`."""
 _LARGEST = 1e100  # beyond it, squares overflow
 _UNIQUE = {
     "neuroid": "neuroid_id",
@@ -218,6 +220,29 @@ def _check_presentations(answer: xr.DataArray, experiment: Experiment, name: str
             f"{name}: coordinate 'stimulus_id' is {str(given[i])!r} at presentation {i}, "
             f"where {str(ids[i])!r} was presented"
         )
+
+
+def average_trials(measurement: xr.DataArray) -> xr.DataArray:
+    """Return the mean over the repetitions that were measured; a measurement without repetitions as it is.
+
+    Where some neuroids have two trials of every stimulus and others have not, the mean keeps the smallest number of
+    trials of each (coordinate ``fewest_trials``): comparisons of populations need it, see
+    `brainmark.metrics._arrays.inputs.find_counted`.
+    """
+    if "repetition" not in measurement.dims:
+        return measurement
+    mean = measurement.mean("repetition", skipna=True, keep_attrs=True)
+    if "neuroid" not in measurement.dims or measurement.values.dtype.kind != "f":
+        return mean
+    fewest = count_fewest_trials(measurement)
+    uneven = bool((fewest >= 2).any()) and bool((fewest < 2).any())
+    return mean.assign_coords({FEWEST_TRIALS: fewest}) if uneven else mean
+
+
+def count_fewest_trials(measurement: xr.DataArray) -> xr.DataArray:
+    """Return the smallest number of trials that each neuroid has of a presentation (and time bin): (neuroid,)."""
+    number = measurement.notnull().sum("repetition")
+    return number.min([d for d in number.dims if d != "neuroid"])
 
 
 def with_stimulus_columns(answer: xr.DataArray, experiment: Experiment) -> xr.DataArray:

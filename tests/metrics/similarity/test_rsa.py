@@ -7,7 +7,8 @@ import xarray as xr
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.score import make_score
 from brainmark.metrics.similarity.rdm import compare_rdms, rdm_matrix, upper
-from brainmark.metrics.similarity.rsa import nili_bounds, rdm, rdm_ceiling
+from brainmark.metrics.similarity.rdm_subjects import nili_bounds
+from brainmark.metrics.similarity.rsa import rdm, rdm_ceiling
 
 
 def recording(values: np.ndarray) -> xr.DataArray:

@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
+from brainmark.core.measurement import FEWEST_TRIALS, count_fewest_trials
 from brainmark.metrics._arrays.backend import as_numpy, is_torch_array, sum_of_squares
-from brainmark.metrics._arrays.shapes import Float, Integer, Real, Shaped
+from brainmark.metrics._arrays.shapes import Bool, Float, Integer, Real, Shaped
 
 SMALLEST, LARGEST = 1e-60, 1e60
 """Values all below, or any beyond, cannot be compared in double precision: products of their squares run out of it."""
@@ -172,6 +173,9 @@ def take_complete(
     check_filled(recording, name)
     check_numbers(recording.values, name, missing=True)
     dims = (*more, "presentation", "neuroid")
+    counted = np.ones(recording.sizes.get("neuroid", 1), bool)
+    if "repetition" not in dims and "neuroid" in recording.dims and name != "prediction":
+        counted = find_counted(recording)
     if "repetition" in recording.dims and "repetition" not in dims:
         recording = recording.mean("repetition", skipna=True)
     if set(recording.dims) != set(dims):
@@ -179,12 +183,29 @@ def take_complete(
     values = recording.transpose(*dims).values
     values = values if values.dtype == np.float32 else values.astype(np.float64)
     known = np.isfinite(values).all(axis=tuple(range(values.ndim - 1)))
-    if known.all():
+    if known.all() and counted.all():
         return values, ()
     if not known.any():
         raise InvalidMeasurement(f"{name}: every neuroid has a stimulus that was not measured")
-    lost = int((~known).sum())
-    return values[..., known], (f"{name}: {lost} of {known.size} neuroids lack a stimulus and are left out",)
+    notes = [f"{name}: {int((~known).sum())} of {known.size} neuroids lack a stimulus and are left out"]
+    single = int((known & ~counted).sum())
+    notes.append(f"{name}: {single} of {known.size} neuroids lack a second trial of a stimulus and are left out")
+    kept = [note for note, number in zip(notes, ((~known).sum(), single), strict=True) if number]
+    return values[..., known & counted], tuple(kept)
+
+
+def find_counted(recording: xr.DataArray) -> Bool[np.ndarray, " neuroid"]:
+    """Return which neuroids count where populations are compared, in a metric as in its ceiling.
+
+    A ceiling needs two trials of each stimulus. Where trials are kept (or their smallest number, see
+    `brainmark.core.measurement.average_trials`) and some neuroids have two of each, only these count; else all do.
+    """
+    everyone = np.ones(recording.sizes["neuroid"], bool)
+    if FEWEST_TRIALS not in recording.coords and "repetition" not in recording.dims:
+        return everyone
+    fewest = recording.coords[FEWEST_TRIALS] if FEWEST_TRIALS in recording.coords else count_fewest_trials(recording)
+    twice = np.asarray(fewest.values) >= 2
+    return twice if twice.any() else everyone
 
 
 def check_pair(prediction: xr.DataArray, target: xr.DataArray) -> None:

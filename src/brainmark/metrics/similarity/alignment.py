@@ -13,6 +13,7 @@ from brainmark.metrics._arrays.inputs import (
     check_filled,
     check_numbers,
     check_same_stimuli,
+    find_counted,
     recordings,
     take_complete,
 )
@@ -55,28 +56,20 @@ def cka_ceiling(
             raise InvalidMeasurement(
                 f"a ceiling of CKA needs (presentation, neuroid, repetition), not {tuple(target.dims)}"
             )
-        trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
-        halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(halvings)]
-        known = np.isfinite([np.stack(pair) for pair in halves]).all(axis=(0, 1, 2))
-        if not known.any():
+        known = find_counted(target)
+        trials = target.transpose("repetition", "presentation", "neuroid").values[..., known].astype(float)
+        if np.isfinite(trials).sum(axis=0).min() < 2:
             raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
-        mean = _kernel(mean_of_trials(trials)[:, known])
-        pairs = [(_kernel(a[:, known]), _kernel(b[:, known])) for a, b in halves]
+        halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(halvings)]
+        mean = _kernel(mean_of_trials(trials))
+        pairs = [(_kernel(a), _kernel(b)) for a, b in halves]
 
         def values(counts: np.ndarray) -> np.ndarray:
             signal = np.mean([resample_hsic(a, b, counts) for a, b in pairs], axis=0)
             ratio = divide(signal, resample_hsic(mean, mean, counts))
             return np.sqrt(np.where(ratio > 0, ratio, np.nan))[:, None]
 
-        left_out = int((~known).sum())
-        return resample(
-            values,
-            len(mean),
-            resamples,
-            seed,
-            "population",
-            notes=(f"{left_out} neuroids lack two repetitions of some stimulus",) if left_out else (),
-        )
+        return resample(values, len(mean), resamples, seed, "population")
 
     return ceiling
 

@@ -15,6 +15,7 @@ from brainmark.metrics._arrays.inputs import (
     check_numbers,
     check_pair,
     check_same_stimuli,
+    find_counted,
     recordings,
     subject_names,
     take_complete,
@@ -22,8 +23,8 @@ from brainmark.metrics._arrays.inputs import (
 from brainmark.metrics._arrays.shapes import Bool, Float, Real
 from brainmark.metrics.similarity.crossnobis import crossnobis_rdm, noise_precision
 from brainmark.metrics.similarity.rdm import Compare, Distance, compare_rdms, rdm_matrix, upper
-from brainmark.metrics.similarity.rdm_resampling import resample_agreement, resample_rdms
-from brainmark.metrics.statistics.ranks import midranks
+from brainmark.metrics.similarity.rdm_resampling import resample_rdms
+from brainmark.metrics.similarity.rdm_subjects import as_correlation, compare_truth, from_correlation, nili_bounds
 from brainmark.metrics.statistics.resampling import draws, resample
 
 
@@ -73,7 +74,7 @@ def rdm_ceiling(
             raise InvalidMeasurement("a ceiling of RDMs needs at least two subjects; the target has one")
 
         def statistic(counts: np.ndarray) -> np.ndarray:
-            return _true_model(rdms, counts, compare)
+            return compare_truth(rdms, counts, compare)
 
         found = resample(statistic, rdms.shape[1], resamples, seed, subject_names(mean))
         lower, above = nili_bounds(upper(rdms), compare)
@@ -144,9 +145,12 @@ def _recording_ceiling(
     """Return the ceiling of a recording from parts of its trials."""
     if set(target.dims) != {"presentation", "neuroid", "repetition"}:
         raise InvalidMeasurement(f"a ceiling needs (presentation, neuroid, repetition), not {tuple(target.dims)}")
-    trials = target.transpose("repetition", "presentation", "neuroid").values.astype(float)
-    made = np.isfinite(trials).any(axis=2).sum(axis=0)
+    known = find_counted(target)
+    trials = target.transpose("repetition", "presentation", "neuroid").values[..., known].astype(float)
+    made = np.isfinite(trials).sum(axis=0)
     fewest = int(made.min())
+    if fewest < 2:
+        raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
     counts = draws(trials.shape[1], resamples, seed)
     whole = np.ones((1, trials.shape[1]), counts.dtype)
     halves: list[np.ndarray] = []
@@ -162,7 +166,7 @@ def _recording_ceiling(
             quarters.append(np.mean([_between_parts(pair, distance, weights, compare) for pair in pairs], axis=0))
     shares = tuple(float(np.mean(1 / np.maximum(made // k, 1)) / np.mean(1 / made)) for k in (2, 4))
     values, replicates = (
-        _from_correlation(
+        from_correlation(
             _extrapolate([r[rows] for r in halves[:used]], [r[rows] for r in quarters[:used]], *shares), compare
         )
         for rows, used in ((slice(0, 1), halvings), (slice(1, None), 2))
@@ -178,21 +182,8 @@ def _recording_ceiling(
 
 def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndarray, compare: Compare) -> np.ndarray:
     """Return the similarity (draw,) of the RDMs of two independent parts of the trials."""
-    known = np.isfinite(parts).all(axis=(0, 1))
-    if not known.any():
-        raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
-    one, other = (np.asarray(rdm_matrix(part[:, known], distance)) for part in parts)
-    return _as_correlation(resample_rdms(one, other[None], weights, compare)[:, 0], compare)
-
-
-def _as_correlation(value: np.ndarray, compare: Compare) -> np.ndarray:
-    """Return r of two Gaussian variables with tau = 2/pi arcsin(r) (Greiner 1909): reliabilities are about r."""
-    return np.sin(np.pi / 2 * value) if compare == "tau-a" else value
-
-
-def _from_correlation(r: np.ndarray, compare: Compare) -> np.ndarray:
-    """Undo `_as_correlation`."""
-    return 2 / np.pi * np.arcsin(np.clip(r, -1, 1)) if compare == "tau-a" else r
+    one, other = (np.asarray(rdm_matrix(part, distance)) for part in parts)
+    return as_correlation(resample_rdms(one, other[None], weights, compare)[:, 0], compare)
 
 
 def _extrapolate(halves: list[np.ndarray], quarters: list[np.ndarray], half_of: float, quarter_of: float) -> np.ndarray:
@@ -220,11 +211,14 @@ def part_trials(
 ) -> list[Float[np.ndarray, "presentation neuroid"]]:
     """Average random parts of the trials (repetition, presentation, neuroid), each to (presentation, neuroid).
 
-    Each presentation's trials that were made are shared out anew, as evenly as they can be; NaN: no trial of a neuroid
-    in that part. With `equal`, trials that are left over when all parts have as many are left out.
+    The trials in which a neuroid was measured are shared out anew for each presentation, as evenly as they can be, and
+    alike for neuroids that were measured in the same trials; NaN: no trial of a neuroid in that part. With `equal`,
+    trials that are left over when all parts have as many are left out.
     """
-    made = np.isfinite(trials).any(axis=2)
-    place = np.where(made, generator.random(made.shape), 2.0).argsort(axis=0).argsort(axis=0)
+    made = np.isfinite(trials)
+    if (made == made[..., :1]).all():
+        made = made[..., :1]
+    place = np.where(made, generator.random(made.shape[:2])[..., None], 2.0).argsort(axis=0).argsort(axis=0)
     used = made & (place < made.sum(axis=0) // parts * parts) if equal else made
     part = np.where(used, place % parts, -1)
     return [mean_of_trials(trials, part == k) for k in range(parts)]
@@ -232,59 +226,12 @@ def part_trials(
 
 def mean_of_trials(
     trials: Real[np.ndarray, "repetition presentation neuroid"],
-    which: Bool[np.ndarray, "repetition presentation"] | None = None,
+    which: Bool[np.ndarray, "repetition presentation #neuroid"] | None = None,
 ) -> Float[np.ndarray, "presentation neuroid"]:
     """Return mean (presentation, neuroid) over the trials that were measured (and chosen); NaN where there is none."""
-    known = np.isfinite(trials) if which is None else np.isfinite(trials) & which[..., None]
+    known = np.isfinite(trials) if which is None else np.isfinite(trials) & which
     number = known.sum(axis=0)
     return np.where(number > 0, np.where(known, trials, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
-
-
-def _true_model(rdms: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
-    """Return what the true model reaches with each subject, (draw, subject); NaN where subjects do not agree."""
-    count = len(rdms)
-    vectors = upper(rdms)
-    level = 0.0 if compare in ("cosine", "whitened-cosine") else np.nanmean(vectors, axis=1)[:, None, None]
-    size = np.sqrt(np.nanmean((vectors - np.reshape(level, (-1, 1))) ** 2, axis=1))[:, None, None]
-    scaled = (rdms - level) / np.where(size > 0, size, 1)
-    known = np.isfinite(scaled)
-    total, seen = np.where(known, scaled, 0).sum(axis=0), known.sum(axis=0)
-    own = np.empty((len(counts), count))
-    for s in range(count):
-        left = seen - known[s]
-        others = np.where(left > 0, total - np.where(known[s], scaled[s], 0), np.nan) / np.where(left > 0, left, 1)
-        own[:, s] = resample_rdms(others, rdms[s : s + 1], counts, compare)[:, 0]
-    own = _as_correlation(own, compare)
-    between = _as_correlation(resample_agreement(rdms, counts, compare), compare)
-    agree = between > 0
-    between = np.where(agree, between, 1)
-    reliability = (count - 1) * between / (1 + (count - 2) * between)
-    value = np.where(agree[:, None], own / np.sqrt(reliability)[:, None], np.nan)
-    return _from_correlation(value, compare)
-
-
-def nili_bounds(
-    vectors: Real[np.ndarray, "subject pair"], compare: Compare = "spearman", pool: Literal["mean", "ranks"] = "mean"
-) -> tuple[float, float]:
-    """Return the lower and upper bound of the noise ceiling of RDMs (Nili et al. 2014).
-
-    Parameters
-    ----------
-    vectors : (subject, pairs); a pair that one subject lacks is left out for all.
-    compare : as `compare_rdms`.
-    pool : how subjects are averaged: as measured, or after ranking. With ``ranks`` no model can exceed the upper
-        bound of a rank correlation; the mean of the measured values, usual in the field, lies slightly below it.
-
-    Returns
-    -------
-    Mean similarity of a subject with the mean of the others, and with the mean of all.
-    """
-    vectors = vectors[:, np.isfinite(vectors).all(axis=0)]
-    pooled = np.stack([midranks(v) for v in vectors]) if pool == "ranks" else vectors
-    total = pooled.sum(axis=0)
-    below = [compare_rdms(v, total - p, compare) for v, p in zip(vectors, pooled, strict=True)]
-    above = [compare_rdms(v, total, compare) for v in vectors]
-    return float(np.mean(below)), float(np.mean(above))
 
 
 def _match_names(prediction: xr.DataArray, target: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
