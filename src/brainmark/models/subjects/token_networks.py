@@ -11,14 +11,18 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from brainmark.core.errors import InvalidModel, ModelError
 from brainmark.core.libraries import nn, torch
-from brainmark.models.activations.hooks import EnoughSeen, Watch, check_ran, find_calls
+from brainmark.models.activations.hooks import OUTPUT, EnoughSeen, Watch, check_ran, find_calls
 from brainmark.models.activations.passes import evaluation_mode
 from brainmark.models.sources.torch_libraries import transformers
+from brainmark.models.subjects.token_layouts import LARGE, SMALL, Layout, find_layout
+from brainmark.models.subjects.token_trials import Company, Memory, group_rows, memories, try_company, try_memories
 
 CHUNK = 2048
 """Tokens that pass at a time; what came before is in the cache of keys and values, or in the state."""
+RECALL = 4
+"""Chunks that pass at once through a network to which nothing hands on what came before."""
 UNLIMITED = 2048
-"""Window of a network that names none."""
+"""Window of a network that sees both sides and names none."""
 TOP = ""
 """Stands among names of layers for what enters the head."""
 _SAME = 1e-4  # of the largest logit: what two orders of summation may differ by
@@ -79,27 +83,34 @@ class TransformersNetwork:
     """A model of transformers: causal, masked, or an encoder (of an encoder and decoder, the encoder).
 
     It runs in evaluation mode and without gradients; between passes it is as it was given, in training if it was.
-    Whether it is causal is seen from what it does: a later token changes nothing before it. Whether its head can run
-    on some rows alone is tried, too; where it does more than its last layer says, logits are those of whole passes.
+    What it does is tried on a few tokens, not taken from its name: whether it is causal (a later token changes nothing
+    before it), whether its head can run on some rows alone (else logits are those of whole passes), which axes of a
+    layer count texts and tokens, which texts may pass together (`token_trials.Company`), and how what came before is
+    handed on from one chunk to the next (`token_trials.Memory`). Where nothing hands it on, texts of up to `RECALL`
+    chunks pass at once, and of longer ones each token sees at least half as many before it, which pass again.
 
     Parameters
     ----------
     model : `PreTrainedModel`.
-    window : most tokens in one pass; None: as its configuration says.
+    window : most tokens in one pass; None: as its configuration says. A causal one whose configuration says nothing
+        takes texts of any length.
     """
 
     def __init__(self, model: nn.Module, window: int | None = None) -> None:
         encoder_decoder = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
         module: Any = cast(Any, model).get_encoder() if encoder_decoder else model
         self.module: nn.Module = module
-        limit = _limit(self.module, getattr(model, "config", None))
-        self.window = min(window or UNLIMITED if limit is None else limit, window or 2**62)
         self._head: nn.Module | None = None if encoder_decoder else _head_of(module)
         self._whole = False  # logits are what the model puts out, not its head's answer to `TOP`
-        self._runs: dict[tuple[str, ...], dict[nn.Module, int]] = {}
+        self._layouts: dict[str, Layout] = {}
+        self._runs: dict[tuple[str, ...], dict[nn.Module, int] | None] = {}
         with evaluation_mode(self.module):
             self.causal = self._sees_no_future()
             self._check_head()
+        limit = _limit(self.module, getattr(model, "config", None))
+        if limit is None and not self.causal:
+            limit = window or UNLIMITED
+        self.window = window if limit is None else min(limit, window or limit)
 
     @property
     def has_head(self) -> bool:
@@ -127,53 +138,93 @@ class TransformersNetwork:
             return self._head(top).float()
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
-        """Run ids (batch, tokens), whose rows are filled up at their ends; causal ones in chunks, with a cache."""
-        names = [name for name in layers if name != TOP]
+        """Run ids (batch, tokens), whose rows are filled up at their ends; causal ones in chunks, with a memory."""
+        memory = self._memory if self.causal and ids.shape[1] > CHUNK else None
+        groups = group_rows(lengths, self._company) if len(ids) > 1 else [[0]]
+        if len(groups) == 1:
+            yield from self._run(ids, lengths, layers, memory)
+            return
+        whole: dict[str, torch.Tensor] = {}
+        for rows in groups:
+            count = lengths[rows[0]]
+            for chunk in self._run(ids[rows, :count], [count] * len(rows), layers, memory):
+                for name, values in chunk.layers.items():
+                    to = whole.setdefault(name, values.new_zeros(*ids.shape, values.shape[2]))
+                    to[rows, chunk.start : chunk.start + values.shape[1]] = values
+        yield Chunk(0, whole)
+
+    def _run(
+        self,
+        ids: torch.Tensor,
+        lengths: Sequence[int],
+        layers: Sequence[str],
+        memory: Memory | None = None,
+        size: int | None = None,
+    ) -> Iterator[Chunk]:
+        """Run a batch as it stands, in chunks of `size` (usually `CHUNK`) tokens."""
+        names, top = tuple(name for name in layers if name != TOP), TOP in layers
+        layouts = self._find_layouts(names)
         found: dict[str, torch.Tensor] = {}
         watch = Watch(self.module, find_calls(self.module, names), found.__setitem__, first=True)
-        runs = None if TOP in layers else self._count_runs(watch, tuple(names))
-        for start, part, options in self._chunks(ids, lengths):
+        to_end = memory is not None and memory.make is None
+        runs = None if top or to_end else self._runs[names]
+        kept: Any = memory.make() if memory and memory.make else None
+        for start, stop, known in self._cut(ids.shape[1], size or CHUNK, memory):
             found.clear()
             watch.begin(runs)
-            answer: Any = None
-            with evaluation_mode(self.module), watch.attach(), self._catch_top(found, TOP in layers):
-                try:
-                    answer = self.module(input_ids=part.to(self.device), **options)
-                except EnoughSeen:
-                    pass
-                except (RuntimeError, IndexError, ValueError, TypeError) as error:
-                    name = type(self.module).__name__
-                    raise ModelError(f"{name} failed on {tuple(part.shape)} tokens: {error}") from error
-            if TOP in layers and self._whole:
+            part = ids[:, start:stop]
+            with watch.attach(), self._catch_top(found, top, to_end):
+                answer = self._pass(part, self._say(part, lengths, memory, kept))
+            if memory and memory.make is None:
+                kept = getattr(answer, memory.option)
+            if top and self._whole:
                 found[TOP] = answer.logits
-            for name in names:
-                if found[name].ndim != 3:
-                    raise ModelError(f"layer {name!r} returns {tuple(found[name].shape)}, not (texts, tokens, units)")
-            yield Chunk(start, dict(found))
+            made = {name: layouts[name].arrange(found[name], *part.shape)[:, known:] for name in names}
+            yield Chunk(start + known, {**made, TOP: found[TOP][:, known:]} if top else made)
 
-    def _chunks(self, ids: torch.Tensor, lengths: Sequence[int]) -> Iterator[tuple[int, torch.Tensor, dict[str, Any]]]:
-        """Yield the first position, the tokens and the options of each pass."""
-        count = ids.shape[1]
-        usual = {"use_cache": False} if self._takes_cache else {}
-        if not self.causal:
-            mask = (torch.arange(count)[None] < torch.tensor(list(lengths))[:, None]).long()
-            yield 0, ids, {**usual, "attention_mask": mask.to(self.device)}
-        elif count <= CHUNK or not getattr(self.module, "_supports_cache_class", True):
-            yield 0, ids, usual
-        else:
-            cache = {"past_key_values": transformers().DynamicCache(), **({"use_cache": True} if usual else {})}
-            for start in range(0, count, CHUNK):
-                yield start, ids[:, start : start + CHUNK], cache
+    def _cut(self, count: int, size: int, memory: Memory | None) -> Iterator[tuple[int, int, int]]:
+        """Yield the first token of each pass, the one after its last, and how many at its beginning are known."""
+        if not self.causal or count <= size:
+            yield 0, count, 0
+        elif memory is not None:
+            for start in range(0, count, size):
+                yield start, min(start + size, count), 0
+        else:  # half of each pass is what came before, run again
+            whole = RECALL * size
+            for start in range(0, max(1, count - whole // 2), whole // 2):
+                yield start, min(start + whole, count), whole // 2 if start else 0
+
+    def _say(self, part: torch.Tensor, lengths: Sequence[int], memory: Memory | None, kept: Any) -> dict[str, Any]:
+        """Return what the module is called with beside the tokens."""
+        if memory is not None:
+            return {"use_cache": True, **({} if kept is None else {memory.option: kept})}
+        if self.causal:
+            return self._usual
+        mask = (torch.arange(part.shape[1])[None] < torch.tensor(list(lengths))[:, None]).long()
+        return {**self._usual, "attention_mask": mask.to(self.device)}
+
+    def _pass(self, ids: torch.Tensor, options: Mapping[str, Any]) -> Any:
+        """Return the answer of the module to some tokens; None if enough was seen before it came."""
+        with evaluation_mode(self.module):
+            try:
+                return self.module(input_ids=ids.to(self.device), **options)
+            except EnoughSeen:
+                return None
+            except (RuntimeError, IndexError, ValueError, TypeError) as error:
+                name = type(self.module).__name__
+                raise ModelError(f"{name} failed on {tuple(ids.shape)} tokens: {error}") from error
 
     @contextlib.contextmanager
-    def _catch_top(self, found: dict[str, torch.Tensor], wanted: bool) -> Generator[None]:
-        """Catch what enters the head, and end the pass there, unless logits are those of whole passes."""
+    def _catch_top(self, found: dict[str, torch.Tensor], wanted: bool, to_end: bool) -> Generator[None]:
+        """Catch what enters the head. The pass ends there, or (`to_end`) the head goes on with one token."""
 
-        def catch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        def catch(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
             found[TOP] = inputs[0]
-            raise EnoughSeen
+            if not to_end:
+                raise EnoughSeen
+            return (inputs[0][..., -1:, :], *inputs[1:])
 
-        if not wanted or self._whole or self._head is None:
+        if self._whole or self._head is None or not (wanted or to_end):
             yield
             return
         handle = self._head.register_forward_pre_hook(catch)
@@ -182,35 +233,86 @@ class TransformersNetwork:
         finally:
             handle.remove()
 
+    # --- what it does, as trials show ---------------------------------------------------------------------------------
+
     @property
-    def _some(self) -> torch.Tensor:
-        """Four tokens (1, 4) of its vocabulary, none of them special if it is large."""
-        size = int(getattr(getattr(self.module, "config", None), "vocab_size", 0) or 5)
-        return (size // 2 + torch.arange(4)[None]) % size
+    def _end(self) -> str:
+        """What its answer depends on: what enters its head, or all that it puts out."""
+        return TOP if self.has_head else OUTPUT
 
     @cached_property
-    def _takes_cache(self) -> bool:
-        taken = inspect.signature(self.module.forward).parameters
-        return "use_cache" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    def _company(self) -> Company:
+        """Which texts may pass together."""
 
-    def _count_runs(self, watch: Watch, names: tuple[str, ...]) -> dict[nn.Module, int]:
-        """Return how often layers run in a pass, as one of two tokens shows."""
+        def run(ids: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+            return next(self._run(ids, lengths, [self._end])).layers[self._end]
+
+        return try_company(run, self._some(min(8, self.window or 8)), 3)
+
+    @cached_property
+    def _memory(self) -> Memory | None:
+        """How what came before is handed on to the next pass; None: in no way that changes nothing."""
+        config = getattr(self.module, "config", None)
+        near = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None) or 0
+        size = 8 + (near if near < CHUNK // 3 else 0)  # beyond what a layer with a window of its own sees
+        size = min(size, (self.window or 3 * size) // 3)
+        ids = self._some(3 * size)
+
+        def run(ids: torch.Tensor, memory: Memory | None) -> torch.Tensor:
+            chunks = self._run(ids, [3 * size], [self._end], memory, size if memory else 3 * size)
+            return torch.cat([chunk.layers[self._end] for chunk in chunks], 1)[0]
+
+        cache = transformers().DynamicCache
+        ways = memories(tuple(self._options), (cache, lambda: cache(config=config)))
+        return try_memories(ways, run, ids, run(ids, None))
+
+    def _find_layouts(self, names: tuple[str, ...]) -> dict[str, Layout]:
+        """Return where texts and tokens stand in what layers put out, and note how often each runs in a pass."""
         if names not in self._runs:
-            watch.begin(None)
-            with evaluation_mode(self.module), watch.attach():
-                self.module(input_ids=self._some[:, :2].to(self.device))
-            check_ran(self.module, watch.calls, watch.counts)
-            self._runs[names] = watch.counts
-        return self._runs[names]
+
+            def outputs_for(texts: int, tokens: int) -> tuple[dict[str, torch.Tensor], dict[nn.Module, int]]:
+                found: dict[str, torch.Tensor] = {}
+                watch = Watch(self.module, find_calls(self.module, names), found.__setitem__, first=True)
+                with watch.attach():
+                    self._pass(self._some(tokens).repeat(texts, 1), self._usual)
+                check_ran(self.module, watch.calls, watch.counts)
+                return found, watch.counts
+
+            (small, counts), (large, more) = outputs_for(*SMALL), outputs_for(*LARGE)
+            for name in names:
+                self._layouts[name] = find_layout(
+                    name, (small[name], large[name]), lambda *size, name=name: outputs_for(*size)[0][name]
+                )
+            self._runs[names] = counts if counts == more else None
+        return self._layouts
+
+    def _some(self, count: int) -> torch.Tensor:
+        """Return different tokens (1, count) of its vocabulary, none of them special if it is large."""
+        size = int(getattr(getattr(self.module, "config", None), "vocab_size", 0) or 5)
+        return (size // 2 + torch.arange(count)[None]) % size
+
+    @cached_property
+    def _options(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.module.forward).parameters
+
+    @cached_property
+    def _usual(self) -> dict[str, Any]:
+        """What each pass is called with, so that nothing is kept for a next one."""
+        takes = "use_cache" in self._options or any(p.kind is p.VAR_KEYWORD for p in self._options.values())
+        return {"use_cache": False} if takes else {}
+
+    def _answer(self, ids: torch.Tensor) -> Any:
+        return self._pass(ids, self._usual)
 
     def _sees_no_future(self) -> bool:
         """Return whether another third token leaves what was made of the first two as it was."""
-        first, second = (self._last(torch.cat([self._some[:, :2], self._some[:, 2 + i : 3 + i]], 1)) for i in (0, 1))
+        some = self._some(4)
+        first, second = (self._last(torch.cat([some[:, :2], some[:, 2 + i : 3 + i]], 1)) for i in (0, 1))
         changed = (first - second).abs()
         return bool(changed[:, :2].max() <= _SAME * max(float(changed[:, 2].max()), 1e-6))
 
     def _last(self, ids: torch.Tensor) -> torch.Tensor:
-        answer: Any = self.module(input_ids=ids.to(self.device))
+        answer = self._answer(ids)
         found = next((getattr(answer, n) for n in ("logits", "last_hidden_state") if hasattr(answer, n)), None)
         if not isinstance(found, torch.Tensor) or found.ndim != 3:
             raise InvalidModel(
@@ -223,8 +325,8 @@ class TransformersNetwork:
         """Check whether the head, applied to its input, gives the answer of the model."""
         if self._head is None:
             return
-        ids = self._some[:, :3]
-        answer = self.module(input_ids=ids.to(self.device))
+        ids = self._some(3)
+        answer = self._answer(ids)
         if getattr(answer, "logits", None) is None:
             self._head = None
             return
