@@ -74,7 +74,7 @@ def network(name: str) -> Any:
     import torch
 
     try:
-        from brainmark.models.sources.torch_libraries import torchvision
+        from brainmark.models.sources.libraries import torchvision
 
         models = torchvision().models
     except ImportError:
@@ -132,7 +132,7 @@ def alone(name: str, layers: list[str], paths: list[Path]) -> tuple[float, Any]:
     from torch.fx.experimental.optimization import fuse
 
     from brainmark.core.memory import keep_heap
-    from brainmark.models.sources.torch_libraries import torchvision
+    from brainmark.models.sources.libraries import torchvision
 
     cut = importlib.import_module(f"{torchvision().__name__}.models.feature_extraction").create_feature_extractor
     module = fuse(cut(network(name), [layers[-1]]), inplace=True, no_trace=True).to(memory_format=torch.channels_last)

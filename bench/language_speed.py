@@ -91,7 +91,7 @@ def prepare(folder: Path) -> None:
 def library() -> Any:
     """Return transformers, also where torchvision does not load."""
     try:
-        from brainmark.models.sources.torch_libraries import transformers
+        from brainmark.models.sources.libraries import transformers
     except ImportError:
         import transformers
 

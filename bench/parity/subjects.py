@@ -41,7 +41,7 @@ def vision(folder: Path) -> Rows:
     from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
     from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 
-    from brainmark.models.sources.torch_libraries import torchvision
+    from brainmark.models.sources.libraries import torchvision
     from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Head, VisionSubject
 
     torch.manual_seed(0)

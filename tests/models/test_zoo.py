@@ -11,7 +11,7 @@ from torch import nn
 
 from brainmark.core import models
 from brainmark.core.errors import InvalidModel, UnknownName
-from brainmark.models.sources.toml_models import ZOO_FILE
+from brainmark.models.described.toml_files import ZOO_FILE
 from brainmark.models.zoo import ZOO, register
 from brainmark.run.stamp import entry_fingerprint
 from brainmark.testing import check_model

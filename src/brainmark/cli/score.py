@@ -23,7 +23,7 @@ from brainmark.core import registry
 from brainmark.core.errors import UnknownName
 from brainmark.core.score import Failure
 from brainmark.core.tree import Node
-from brainmark.models.sources.toml_models import in_file
+from brainmark.models.described.toml_files import in_file
 from brainmark.run.scoring import Layers, Outcome, score_all
 from brainmark.run.stamp import data_origin
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain, show_progress
 from brainmark.core.errors import UnknownName
 from brainmark.core.wording import duration
-from brainmark.models.sources.arguments import check_count
+from brainmark.models.subjects.arguments import check_count
 from brainmark.training.curves import as_text, save_png
 from brainmark.training.recipes import RECIPES, Recipe, TextRecipe
 

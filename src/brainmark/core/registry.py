@@ -36,7 +36,7 @@ ROOMS = (  # the packages and modules of our own in which things are registered
     "brainmark.models.subjects.pixels",
     "brainmark.models.subjects.simulated",
     "brainmark.models.subjects.word_baselines",
-    "brainmark.models.sources.resolve",
+    "brainmark.models.finder",
 )
 
 

@@ -11,12 +11,12 @@ from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.core.registry import models
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
-from brainmark.models.sources.description import ModelDescription
+from brainmark.models.described.description import ModelDescription
+from brainmark.models.described.subject import DEGREES, DescribedModel, factory
+from brainmark.models.described.toml_files import ZOO_FILE, card_of_registered, check_layers, read_models
 from brainmark.models.sources.function import Function
-from brainmark.models.sources.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import find_source
 from brainmark.models.sources.source import USUAL, digest_over
-from brainmark.models.sources.toml_models import ZOO_FILE, card_of_registered, check_layers, read_models
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.vision import VisionSubject
 

@@ -14,7 +14,7 @@ from brainmark.core import benchmarks
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
 from brainmark.models.activations.extract import Extractor
 from brainmark.models.activations.hooks import digest_of_weights
-from brainmark.models.sources.depth import guess_layers
+from brainmark.models.described.depth import guess_layers
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.vision import VisionSubject
 

@@ -13,9 +13,9 @@ import torch
 
 from brainmark.core import DataError, NotApplicable, Stimuli, models
 from brainmark.core.experiment import Choose, Experiment, Record
+from brainmark.models.described.toml_files import ZOO_FILE
 from brainmark.models.networks.cifar import NETWORKS, CifarCORnet, CifarResNet, make_network
 from brainmark.models.sources.checkpoint import FORMAT, Facts, ImageCheckpoint, to_bytes
-from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.studies.cifar10 import LABELS
 
 FACTS = Facts({"name": "toy", "network": "cifar-resnet", "objective": "labels", "epochs": 9}, 4, 1, 7, {"loss": 0.5})

@@ -132,7 +132,7 @@ def test_weights_that_cannot_be_had_are_said_with_the_way_out(monkeypatch: pytes
 def test_published_weights_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """From a file as parallel training on several devices leaves it."""
     monkeypatch.setenv("BRAINMARK_MIRROR", str(tmp_path))
-    monkeypatch.setattr("brainmark.models.sources.published._digits_in", lambda _: "")
+    monkeypatch.setattr("brainmark.models.described.weights._digits_in", lambda _: "")
     file = tmp_path / "s3.amazonaws.com" / "cornet-models" / "cornet_z-5c427c9c.pth"
     file.parent.mkdir(parents=True)
     trained = cornet("Z", seed=7).state_dict()

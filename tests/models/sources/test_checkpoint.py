@@ -24,9 +24,9 @@ from brainmark.core import (
     check_answer,
     models,
 )
+from brainmark.models.described.toml_files import ZOO_FILE
 from brainmark.models.networks.seeds import draw_from
 from brainmark.models.sources.checkpoint import FACTS, TextCheckpoint, TextFacts, checkpoint_at  # fmt: skip
-from brainmark.models.sources.toml_models import ZOO_FILE
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.zoo import ZOO
 from brainmark.training.language import make_gpt, save_checkpoint

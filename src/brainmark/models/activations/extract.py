@@ -21,7 +21,7 @@ from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode
 from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
 from brainmark.models.networks.seeds import draw_from
-from brainmark.models.sources.arguments import a_module_of, check_count
+from brainmark.models.subjects.arguments import a_module_of, check_count
 
 _USABLE = 0.8  # share of the free memory that a run may plan for
 _REPEATS = {"torch.float32": 1e-3, "torch.bfloat16": 5e-2}  # of the largest activation: two passes differ by less

@@ -19,7 +19,7 @@ from typing import Any
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import nn, torch
 from brainmark.data.fetch import file_digest
-from brainmark.models.sources.published import load_safetensors
+from brainmark.models.described.weights import load_safetensors
 from brainmark.models.sources.source import TrainableSource
 from brainmark.models.sources.torch_libraries import transformers
 

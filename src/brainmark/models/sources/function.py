@@ -20,9 +20,9 @@ from brainmark.core.registry import models
 from brainmark.core.vocabulary import DOMAINS
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.networks.seeds import draw_from
-from brainmark.models.sources.arguments import is_finite
 from brainmark.models.sources.source import NetworkSource, configuration, digest_over
 from brainmark.models.sources.torch_libraries import with_torchvision
+from brainmark.models.subjects.arguments import is_finite
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import digest_of_tokenizer
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from brainmark.core.libraries import nn
 from brainmark.core.registry import discover
 from brainmark.core.subject import ADAPTERS, Subject
-from brainmark.models.sources.arguments import a_module_of, lacks_tokenizer
+from brainmark.models.subjects.arguments import a_module_of, lacks_tokenizer
 from brainmark.models.subjects.language import as_language_subject
 from brainmark.models.subjects.readout import REGIONS, Readout
 from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, VisionSubject

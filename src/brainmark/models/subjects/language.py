@@ -13,7 +13,7 @@ from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, 
 from brainmark.core.libraries import nn, np, xr
 from brainmark.core.stimuli import Media
 from brainmark.models.activations.hooks import digest_of_weights
-from brainmark.models.sources.arguments import check_count, check_name, refuse
+from brainmark.models.subjects.arguments import check_count, check_name, refuse
 from brainmark.models.subjects.observer import RATED, Observer, answer_from_bits, as_answer
 from brainmark.models.subjects.readout import (
     DEPTH,

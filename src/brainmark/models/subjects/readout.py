@@ -8,7 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 from brainmark.core.experiment import TimeBin
 from brainmark.core.libraries import np
-from brainmark.models.sources.arguments import check_count, check_name, is_finite, refuse
+from brainmark.models.subjects.arguments import check_count, check_name, is_finite, refuse
 from brainmark.models.subjects.screen import Screen
 from brainmark.models.subjects.units import tiles
 

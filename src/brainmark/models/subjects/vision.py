@@ -16,7 +16,7 @@ from brainmark.models.activations.extract import Extractor, Progress
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
 from brainmark.models.readouts.answers import Similarity
-from brainmark.models.sources.arguments import check_count, check_name, is_finite, numbers_in, refuse
+from brainmark.models.subjects.arguments import check_count, check_name, is_finite, numbers_in, refuse
 from brainmark.models.subjects.observer import Observer
 from brainmark.models.subjects.readout import REGIONS, Head, Readout, Steps, as_readout, check_readout, check_regions
 from brainmark.models.subjects.screen import Screen

@@ -10,7 +10,7 @@
 ``my_module:make_model``            what a function returns: a torch module or a subject
 ``path/to/network.pt2``             an exported program; ``network.toml`` beside it may describe it
 ``checkpoint:PATH``                 a run of ``brainmark train``, or one of its checkpoints
-``models.toml#name``                a description; see `brainmark.models.sources.toml_models`
+``models.toml#name``                a description; see `brainmark.models.described.toml_files`
 ==================================  ==========================================================
 """
 
@@ -25,12 +25,12 @@ from brainmark.core.errors import DataError, InvalidModel
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
+from brainmark.models.described.subject import DEGREES, DescribedModel, build, factory
+from brainmark.models.described.toml_files import ZOO_FILE, beside_program, describe, describe_like
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.checkpoint import ImageCheckpoint, TextCheckpoint
-from brainmark.models.sources.model import DEGREES, DescribedModel, build, factory
 from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, ModelEntry, card_for, find_source
 from brainmark.models.sources.source import Maker
-from brainmark.models.sources.toml_models import ZOO_FILE, beside_program, describe, describe_like
 from brainmark.models.sources.torch_libraries import need_torch
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.word_vectors import read_vectors, vector_subject

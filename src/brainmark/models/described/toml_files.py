@@ -44,8 +44,8 @@ from brainmark.core.errors import DataError, InvalidModel, InvalidRegistration, 
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
-from brainmark.models.sources.description import HeadTable, ModelDescription, ReadoutTable, WeightsTable
-from brainmark.models.sources.model import DEGREES, DescribedModel, factory
+from brainmark.models.described.description import HeadTable, ModelDescription, ReadoutTable, WeightsTable
+from brainmark.models.described.subject import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Readout

@@ -14,8 +14,9 @@ from torch import nn
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
 from brainmark.data.fetch import Checkpoint
-from brainmark.models.sources.depth import guess_layers
-from brainmark.models.sources.published import PublishedWeights
+from brainmark.models.described.depth import guess_layers
+from brainmark.models.described.weights import PublishedWeights
+from brainmark.models.sources import torch_libraries
 from brainmark.models.sources.timm import Timm
 from brainmark.models.sources.torchvision import Torchvision
 from brainmark.models.subjects.readout import Readout
@@ -231,7 +232,6 @@ def test_names_that_are_nearly_right_are_offered(name, offer):
 
 
 def test_a_folder_of_the_hub_is_a_model(folder):
-    from brainmark.models.sources import torch_libraries
 
     transformers = torch_libraries.transformers()
     labels = {0: "cat", 1: "dog", 2: "owl"}
@@ -260,7 +260,6 @@ def test_a_folder_of_the_hub_is_a_model(folder):
 
 
 def test_weights_put_into_a_network_of_the_hub_stay_out_of_its_twin(folder):
-    from brainmark.models.sources import torch_libraries
 
     transformers = torch_libraries.transformers()
     config = transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4, 6, 8], depths=[1, 1, 1])

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from brainmark.core.cards import ModelCard
 from brainmark.core.errors import InvalidModel
-from brainmark.models.sources.published import PublishedWeights
+from brainmark.models.described.weights import PublishedWeights
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Pool, Readout
 from brainmark.models.subjects.vision import Head, Steps
 
@@ -112,7 +112,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_list_to_tuple)]
 
 
 class ModelDescription(BaseModel):
-    """One model of a file; the fields are explained in `brainmark.models.sources.toml_models`."""
+    """One model of a file; the fields are explained in `brainmark.models.described.toml_files`."""
 
     model_config = _EXACT
     source: str = Field(min_length=1, validation_alias=AliasChoices("source", "network"))

@@ -14,14 +14,14 @@ from typing import Any
 from brainmark.core.errors import InvalidModel
 from brainmark.core.libraries import nn
 from brainmark.core.subject import Subject
+from brainmark.models.described.depth import guess_layers
+from brainmark.models.described.description import ModelDescription
 from brainmark.models.networks.seeds import twin
-from brainmark.models.sources.arguments import lacks_tokenizer
-from brainmark.models.sources.depth import guess_layers
-from brainmark.models.sources.description import ModelDescription
 from brainmark.models.sources.function import as_language_pair, performs
 from brainmark.models.sources.hub import Hub
 from brainmark.models.sources.source import USUAL, Maker, NetworkSource
 from brainmark.models.sources.torch_libraries import need_torch
+from brainmark.models.subjects.arguments import lacks_tokenizer
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.language import LanguageSubject, block_at
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Readout
