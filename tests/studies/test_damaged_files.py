@@ -19,7 +19,8 @@ from scipy.io import savemat
 
 from brainmark.core import DataError, InvalidMeasurement, datasets
 from brainmark.data.fetch import GitFolder
-from brainmark.data.readers.arrays import array_of, fields_of, mat_of, mat_variable
+from brainmark.data.readers.arrays import array_of
+from brainmark.data.readers.matlab import fields_of, mat_of, mat_variable
 from brainmark.studies import cowley2023, kriegeskorte2008, ringach2002
 
 Put = Callable[[ModuleType, str, bytes], Path]

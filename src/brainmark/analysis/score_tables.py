@@ -13,6 +13,8 @@ from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.libraries import pd
 from brainmark.core.registry import models
 from brainmark.core.score import Outcome, Score
+from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.text import read_text
 
 DETAIL = ":"
 """Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
@@ -52,14 +54,13 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     ------
     DataError : the file cannot be read, or holds two values for a cell.
     """
-    try:
+    with explain_damage(path, "is not a table of scores"):
         if path.suffix.lower() == ".json":
-            return _read_json(json.loads(path.read_text(encoding="utf-8")), path)
-        plain = pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: is not a table: {' '.join(str(error).split())}") from None
+            return _read_json(json.loads(read_text(path)), path)
+        return _read_plain(pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ","), path)
+
+
+def _read_plain(plain: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
     if "model" not in plain.columns:
         raise DataError(f"{path}: has no column 'model' among {', '.join(map(str, plain.columns))}")
     plain["model"] = plain["model"].astype(str)

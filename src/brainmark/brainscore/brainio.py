@@ -12,7 +12,6 @@ sorted by all that is known of a stimulus, first coordinate first.
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from collections.abc import Sequence
@@ -25,6 +24,9 @@ from brainmark.core.libraries import Image, np, pd, xr
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.fetch import file_digest
 from brainmark.data.readers.archive import ZipImages
+from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.hdf5 import open_hdf5
+from brainmark.data.readers.text import decode_array
 from brainmark.data.writing import whole_file, write_whole
 
 _ID, _OLD_ID = "stimulus_id", "image_id"
@@ -35,24 +37,27 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # of members of a zip file: equal stimuli are eq
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_assembly(path: Path | str) -> xr.DataArray:
+def read_assembly(path: Path | str, *, verified: bool = False) -> xr.DataArray:
     """Read an assembly as it lies in the file: flat coordinates, trial by trial; values may be text.
+
+    Parameters
+    ----------
+    verified : the checksum of the file was compared; other files are first read in a process of their own.
 
     Raises
     ------
     DataError : no netCDF file, or not one array.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-        engine = {_HDF5: "h5netcdf", _CDF: "scipy"}.get(magic if magic == _HDF5 else magic[:3])
-        if engine is None:
-            raise DataError(f"{path}: is no netCDF file")
-        with xr.open_dataset(path, engine=engine, decode_timedelta=False) as file:  # pyright: ignore[reportArgumentType]
-            dataset = file.load()
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"cannot read {path} as netCDF: {error}") from error
+    with explain_damage(path, "cannot be read"), path.open("rb") as raw:
+        magic = raw.read(4)
+    if magic == _HDF5:
+        with open_hdf5(path, "netCDF", verified=verified):
+            dataset = _load_dataset(path, "h5netcdf")
+    elif magic[:3] == _CDF:
+        dataset = _load_dataset(path, "scipy")
+    else:
+        raise DataError(f"{path}: is no netCDF file")
     if len(dataset.data_vars) != 1:
         raise DataError(f"{path}: holds {len(dataset.data_vars)} arrays, not one assembly")
     name, assembly = next(iter(dataset.data_vars.items()))
@@ -63,6 +68,19 @@ def read_assembly(path: Path | str) -> xr.DataArray:
     if not flat.size:
         raise DataError(f"{path}: the array {str(name)!r} is empty")
     return flat
+
+
+def _load_dataset(path: Path, engine: str) -> xr.Dataset:
+    """Return all that a file holds, in memory; bytes are text."""
+    with (
+        explain_damage(path, "cannot be read as netCDF"),
+        xr.open_dataset(path, engine=engine, decode_timedelta=False) as file,  # pyright: ignore[reportArgumentType]
+    ):
+        dataset = file.load()
+        for name, variable in dataset.variables.items():
+            if variable.dtype.kind in "OS":
+                dataset[name] = (variable.dims, decode_array(variable.values, path), variable.attrs)
+    return dataset
 
 
 def read_stimuli(
@@ -79,11 +97,9 @@ def read_stimuli(
         table and of the archive that are not exactly the same.
     """
     table, archive = Path(table), Path(archive)
-    try:
+    with explain_damage(table, "cannot be read as a CSV table"):
         rows = pd.read_csv(table)
         names = pd.read_csv(table, dtype=str, keep_default_na=False, usecols=lambda c: c in (_ID, _OLD_ID, "filename"))
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"cannot read {table} as a CSV table: {error}") from error
     rows = rows.assign(**{str(c): names[c] for c in names})  # 01 and NA are names
     if _ID not in rows and _OLD_ID in rows:
         rows[_ID] = rows[_OLD_ID]

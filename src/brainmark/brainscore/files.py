@@ -82,5 +82,5 @@ def assembly(name: str) -> xr.DataArray:
     """Return an assembly of Brain-Score, trial by trial, with what its stimulus set knows of each presentation."""
     found = row("assembly", name)
     (path,) = fetch_all(found.sources)
-    trials = read_assembly(path)
+    trials = read_assembly(path, verified=True)
     return merge(trials, stimulus_set(found.stimuli)) if found.stimuli else trials

@@ -145,7 +145,7 @@ def merge_fields(
             raise CannotPackage(f"--set {setting}", ['say it as field=value, such as recording.stimulus="image"'])
         try:
             value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             value = text
         _put(fields, field, value)
     return fields, base

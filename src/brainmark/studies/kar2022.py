@@ -18,7 +18,7 @@ from brainmark.core import Choose, DataError, Dataset, Stimuli, Study, control_m
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.fetch import GitFolder, read_list
-from brainmark.data.readers.arrays import matlab_table
+from brainmark.data.readers.matlab import matlab_table
 
 FACES, LEVELS, TRIALS = ("SF1", "SF3", "SM2", "SM3"), (0, 30, 40, 50, 60, 70, 100), 9  # levels: per cent of happiness
 UNJUDGED = (35, 45, 55, 65)
@@ -89,7 +89,7 @@ def _choices(group: str) -> xr.DataArray:
 
 @cache
 def _trials(path: Path) -> pd.DataFrame:
-    return matlab_table(path, ("Subj_idx", "Stimulus", "Response", "FaceID", "Condition"))
+    return matlab_table(path, "behavior", ("Subj_idx", "Stimulus", "Response", "FaceID", "Condition"))
 
 
 def _by_cell(trials: pd.DataFrame) -> list[tuple[tuple[float, float, float], list[float]]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from brainmark.core import DataError, Record, Stimuli, Study, register_benchmark
 from brainmark.core.libraries import np, pd, scipy, xr
 from brainmark.data.fetch import GitFolder
-from brainmark.data.readers.arrays import field_of, fields_of, mat_of
+from brainmark.data.readers.matlab import field_of, fields_of, mat_of
 
 SUPPLEMENT = "Kriegeskorte_Neuron2008_supplementalData.mat"
 BRAINS = "92_brainRDMs.mat"

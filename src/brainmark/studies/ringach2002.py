@@ -13,7 +13,7 @@ from typing import NamedTuple
 from brainmark.core import Source, Study
 from brainmark.core.libraries import np, xr
 from brainmark.data.fetch import GitFolder
-from brainmark.data.readers.arrays import fields_of, mat_of
+from brainmark.data.readers.matlab import fields_of, mat_of
 from brainmark.data.tables import read_table
 from brainmark.studies.tuning import histogram_of, register_tuning
 

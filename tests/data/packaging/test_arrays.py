@@ -12,7 +12,7 @@ import pytest
 from scipy.io import savemat
 
 from brainmark.core import DataError
-from brainmark.data.readers.arrays import mat_variable
+from brainmark.data.readers.matlab import mat_variable
 
 DIMS = ("presentation", "neuroid", "repetition")
 SAID = {"units": "spikes/s", "region": "V4", "subject": "Ada"}

@@ -64,18 +64,26 @@ class Mirror:
     problem: str = ""
 
 
+def expand(given: str) -> Path:
+    """Return a path with the folder of a user in the place of ``~``; as it is where there is no such user."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        return Path(given)
+
+
 def home() -> Path:
     """Return the folder of the cache; it need not exist yet."""
     given = os.environ.get(HOME, "").strip()
     if given:
-        return Path(given).expanduser().absolute()
+        return expand(given).absolute()
     return platformdirs.user_cache_path("brainmark", appauthor=False)
 
 
 def mirrors() -> tuple[Mirror, ...]:
     """Return the mirrors in the order given; those that cannot be used say why in `problem`."""
     given = os.environ.get(MIRROR, "").strip()
-    if given and Path(given).expanduser().is_dir():  # a folder whose name holds a separator
+    if given and expand(given).is_dir():  # a folder whose name holds a separator
         return (_mirror(given),)
     return tuple(_mirror(part) for part in split(given))
 
@@ -96,7 +104,7 @@ def split(given: str, separator: str = os.pathsep) -> list[str]:
 
 def _mirror(given: str) -> Mirror:
     if "://" not in given:
-        folder = Path(given).expanduser().absolute()
+        folder = expand(given).absolute()
         return Mirror(given, folder=folder, problem=_no_folder(folder))
     parts = urlsplit(given)
     if parts.scheme == "file":

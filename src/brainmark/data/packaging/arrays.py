@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import Field
 
-from brainmark.core.errors import suggest
 from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.description import Recordings, Window, add_format
 from brainmark.data.packaging.problems import Problems, Unusable
 from brainmark.data.packaging.sessions import NEUROID, Session
 from brainmark.data.packaging.tables import as_names, column_of, read_table
-from brainmark.data.readers.arrays import mat_variable
-from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.arrays import npy_of, npz_of
+from brainmark.data.readers.matlab import mat_variable
+from brainmark.data.readers.text import read_text
 
 DIMS = ("presentation", "neuroid", "time_bin", "repetition")
 _HOLDERS = frozenset({".npz", ".mat", ".csv", ".tsv"})
@@ -144,27 +144,14 @@ def read_array(where: str, own: Path, base: Path, problems: Problems) -> np.ndar
         path, name = base / where, None
     else:
         path, name = own, None if own.suffix.lower() == ".npy" else where
-    with explain_damage(path, "cannot be read"):
-        return _load(path, name, problems)
-
-
-def _load(path: Path, name: str | None, problems: Problems) -> np.ndarray:
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         table = read_table(path, problems)
         return (table.iloc[:, 0] if name is None else column_of(table, name, path, problems)).to_numpy()
     if suffix == ".txt":
-        return np.array(path.read_text("utf-8").removesuffix("\n").split("\n"), dtype=str)
-    if suffix == ".mat":
-        if name is None:
-            problems.fail(f"{path}: say which variable is meant: {path.name}#NAME")
-        return np.asarray(mat_variable(path, name))
-    loaded: Any = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        if name not in loaded.files:
-            near = suggest(name or "", loaded.files)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            problems.fail(f"{path}: has no array {name!r} among {', '.join(loaded.files)}{hint}")
-        return loaded[name]
+        return np.array(read_text(path).removesuffix("\n").split("\n"), dtype=str)
+    if suffix == ".npy":
+        return npy_of(path)
+    if name is None:
+        problems.fail(f"{path}: say which array is meant: {path.name}#NAME")
+    return (mat_variable if suffix == ".mat" else npz_of)(path, name)

@@ -6,6 +6,7 @@ the mask of each region, columns of tables those that fit its pattern. Times in 
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from brainmark.core.libraries import nibabel, np, pd
 from brainmark.data.packaging.description import Recordings, Window, add_format, find_files
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
-from brainmark.data.packaging.tables import as_names, column_of, read_table
+from brainmark.data.packaging.tables import as_names, as_numbers, column_of, read_table
 from brainmark.data.readers.damage import explain_damage
 
 _LINKED = ("sub", "ses", "task", "run")
@@ -76,7 +77,8 @@ class BidsSource(Recordings):
         for column, wanted in self.where.items():
             table = table[column_of(table, column, found[0], problems).astype(str) == str(wanted)]
         ids = column_of(table, self.stimulus, found[0], problems, '; say stimulus = "..."')
-        return as_names(ids), column_of(table, "onset", found[0], problems).to_numpy(float)
+        onsets = column_of(table, "onset", found[0], problems).to_frame()
+        return as_names(ids), as_numbers(onsets, found[0], problems)[:, 0]
 
     def _read_voxels(self, path: Path, base: Path, problems: Problems) -> tuple[np.ndarray, pd.DataFrame]:
         """Return betas (trial, voxel) inside the masks, and where each voxel lies."""
@@ -209,7 +211,9 @@ def _read_facts(path: Path) -> dict[str, Any]:
             facts.setdefault("licence", str(described["License"]))
         people = folder / "participants.tsv"
         if people.is_file() and "species" not in facts:
-            table = pd.read_csv(people, sep="\t", dtype=str)
+            text = people.read_bytes().decode("utf-8-sig", errors="replace")  # names may be in any encoding
+            with explain_damage(people, "cannot be read as a table"):
+                table = pd.read_csv(io.StringIO(text), sep="\t", dtype=str)
             if {"participant_id", "species"} <= set(table.columns):
                 species = table[table["participant_id"] == person]["species"].dropna()
                 facts |= {"species": common_name(species.iloc[0])} if len(species) else {}

@@ -17,7 +17,6 @@ A format is a class with the fields that describe its files, and a method that r
 from __future__ import annotations
 
 import importlib
-import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,10 +25,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from brainmark.core.cards import BibTeX, Domain, Line
-from brainmark.core.errors import suggest
+from brainmark.core.errors import DataError, suggest
 from brainmark.core.registry import discover
 from brainmark.data.packaging.problems import CannotPackage, Problems
 from brainmark.data.packaging.sessions import Session
+from brainmark.data.readers import text
 
 _EXACT = ConfigDict(extra="forbid", frozen=True)
 Kind = Literal["recording", "dissimilarity", "choices", "ratings"]
@@ -218,11 +218,9 @@ def find_files(patterns: Iterable[str], base: Path) -> list[Path]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file says, as it says it. Raises CannotPackage."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CannotPackage(str(path), [error.strerror or str(error)]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CannotPackage(str(path), [f"no TOML: {error}"]) from None
+        return text.read_toml(path)
+    except DataError as error:
+        raise CannotPackage(str(path), [str(error).removeprefix(f"{path}: ")]) from None
 
 
 def read_description(path: Path) -> Description:

@@ -192,7 +192,9 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
     identifier = name or card.identifier
     setting = Setting(degrees=card.degrees, duration=card.duration)
     stimuli = read_stimuli(path, STIMULI, card.identifier, card.modality)
-    return Dataset(identifier, dataset_card(path), read_measurement(path / MEASUREMENT), stimuli, setting)
+    return Dataset(
+        identifier, dataset_card(path), read_measurement(path / MEASUREMENT, verified=True), stimuli, setting
+    )
 
 
 def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["image", "text"]) -> Stimuli:

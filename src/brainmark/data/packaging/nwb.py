@@ -20,7 +20,7 @@ from brainmark.data.packaging.description import Recordings, Window, add_format
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, columns_of
-from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.hdf5 import open_hdf5
 
 _FAR_APART = 10.0  # s between presentations, more than any experiment waits
 T = TypeVar("T")
@@ -134,9 +134,9 @@ class NwbSource(Recordings):
 def _read_file(path: Path, use: Callable[[Any], T]) -> T:
     """Return what `use` makes of the content of a file."""
     reader: Any = pynwb.NWBHDF5IO
-    with explain_damage(path, "cannot be read as NWB"), warnings.catch_warnings():
+    with open_hdf5(path, "NWB") as held, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pynwb warns of every deviation of a file from its schema
-        with reader(str(path), "r") as io:
+        with reader(file=held, mode="r") as io:
             return use(io.read())
 
 

@@ -14,15 +14,20 @@ from typing import Any
 
 from brainmark.core import DataError, InvalidMeasurement, check_measurement
 from brainmark.core.libraries import h5netcdf, h5py, np, xr
-from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.hdf5 import open_hdf5
+from brainmark.data.readers.text import decode_array
 
 _DEFAULT_NAME = "measurement"
 _RESERVED = frozenset({"coordinates", "dtype", "_FillValue", "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"})
 _STORED = frozenset({"i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"})
 
 
-def read_measurement(path: Path | str) -> xr.DataArray:
+def read_measurement(path: Path | str, *, verified: bool = False) -> xr.DataArray:
     """Read a measurement and check it; everything is loaded, the file is closed.
+
+    Parameters
+    ----------
+    verified : the checksum of the file was compared; other files are first read in a process of their own.
 
     Raises
     ------
@@ -30,7 +35,7 @@ def read_measurement(path: Path | str) -> xr.DataArray:
     InvalidMeasurement : what it holds breaks the contract of measurements.
     """
     path = Path(path)
-    with explain_damage(path, "cannot be read as netCDF"), path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
+    with open_hdf5(path, "netCDF", verified=verified), path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
         measurement = _decode(file, path)
     return check_measurement(measurement, path.name)
 
@@ -139,8 +144,4 @@ def _read_variable(variable: Any, what: str) -> tuple[tuple[str, ...], np.ndarra
     attributes.pop("coordinates", None)
     if attributes.pop("dtype", None) == "bool":
         values = values.astype(bool)
-    if values.dtype.kind == "O":
-        with explain_damage(what, "its text is not UTF-8"):
-            texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.ravel()]
-        values = np.array(texts, dtype=str).reshape(values.shape)
-    return tuple(variable.dimensions), values, attributes
+    return tuple(variable.dimensions), decode_array(values, what), attributes

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from brainmark.core import DataError
 from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.text import read_text
 
 _TIER = re.compile(r'class\s*=\s*"(?P<kind>[^"]*)"\s*name\s*=\s*"(?P<name>(?:[^"]|"")*)"')
 _INTERVAL = re.compile(r'xmin\s*=\s*(\S+)\s*xmax\s*=\s*(\S+)\s*text\s*=\s*"((?:[^"]|"")*)"')
@@ -29,13 +30,11 @@ def read_intervals(path: Path, tier: str) -> list[Interval]:
     ------
     DataError : the file is no TextGrid in the long text format, has no such tier, or lacks some of its intervals.
     """
-    with explain_damage(path, "cannot be read as text"):
-        raw = path.read_bytes()
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")  # as Praat writes it
+    text = read_text(path)
     if '"TextGrid"' not in text[:200]:
         raise DataError(f"{path}: no Praat TextGrid")
     starts = [(m["name"].replace('""', '"'), m["kind"], m.end()) for m in _TIER.finditer(text)]
-    ends = [position for *_, position in starts[1:]] + [len(text)]
+    ends = [*(position for *_, position in starts[1:]), len(text)][: len(starts)]
     tiers = {name: text[start:end] for (name, kind, start), end in zip(starts, ends, strict=True) if "Interval" in kind}
     if tier not in tiers:
         raise DataError(f"{path}: has no tier of intervals {tier!r} in the long text format, only {sorted(tiers)}")

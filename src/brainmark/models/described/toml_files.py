@@ -31,8 +31,8 @@ and its families can be named in every file: ``like = "imagenet"``.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from brainmark.core.errors import DataError, InvalidModel, InvalidRegistration, 
 from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
+from brainmark.data.readers.text import parse_toml, read_text
 from brainmark.models.described.description import HeadTable, ModelDescription, ReadoutTable, WeightsTable
 from brainmark.models.described.subject import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
@@ -53,6 +54,7 @@ from brainmark.models.subjects.vision import VisionSubject
 
 ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
 FAMILY, LIKE = "family", "like"
+_above: ContextVar[tuple[tuple[Path, str], ...]] = ContextVar("above", default=())  # models whose source is being found
 
 
 def read_models(path: Path) -> dict[str, ModelDescription]:
@@ -115,12 +117,11 @@ def _tables_and_families(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _tables(path: Path) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidModel(f"{path}: {error}") from error
+        return parse_toml(text, path)
+    except DataError as error:
+        raise InvalidModel(str(error)) from error
 
 
 def _complete(path: Path, name: str, table: Any, known: Mapping[str, Any], above: tuple[str, ...] = ()) -> Any:
@@ -170,6 +171,10 @@ def _entry(name: str, path: Path, member: str, spec: ModelDescription) -> ModelE
         files.append(folder / spec.weights.file)
         if not files[-1].is_file():
             raise DataError(f"{path} [{member}]: weights is {spec.weights.file!r}: there is no file {files[-1]}")
+    here, above = (path.resolve(), member), _above.get()
+    if here in above:
+        raise InvalidModel(f"{path} [{member}]: source is {spec.source!r}, which leads back to itself")
+    token = _above.set((*above, here))
     try:
         source = find_source(spec.source, folder, spec.arguments)
         source.check()
@@ -177,6 +182,8 @@ def _entry(name: str, path: Path, member: str, spec: ModelDescription) -> ModelE
         raise InvalidModel(f"{path} [{member}]: source is {spec.source!r}: {error}") from None
     except DataError as error:
         raise DataError(f"{path} [{member}]: source is {spec.source!r}: {error}") from None
+    finally:
+        _above.reset(token)
     model = DescribedModel(name, source, spec, folder)
     given = source.content or (None if source.named else model.maker.content)
 

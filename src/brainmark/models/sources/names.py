@@ -11,6 +11,7 @@ from typing import Any
 from brainmark.core.cards import ModelCard
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
+from brainmark.data.fetch.places import expand
 from brainmark.models.sources.checkpoint import checkpoint_at
 from brainmark.models.sources.exported import Exported
 from brainmark.models.sources.function import Function
@@ -74,7 +75,7 @@ def find_source(text: str, folder: Path = Path(), arguments: Mapping[str, Any] |
         case _:
             pass
     if text.startswith(CHECKPOINT):
-        return checkpoint_at(folder / Path(text.removeprefix(CHECKPOINT)).expanduser(), **known)
+        return checkpoint_at(folder / expand(text.removeprefix(CHECKPOINT)), **known)
     if text.endswith(".pt2"):
         return Exported(folder / text)
     if (match := FUNCTION.fullmatch(text)) and match["function"] != "random":

@@ -1,0 +1,48 @@
+"""HDF5 files hold all of their values themselves; what lies in other files is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from brainmark.core.errors import DataError
+from brainmark.data.readers.hdf5 import is_hdf5, open_hdf5
+
+
+def external(file: Any) -> None:
+    file.create_dataset("values", (3,), "f4", external=[("raw.bin", 0, 12)])
+
+
+def linked(file: Any) -> None:
+    file["group/values"] = h5py.ExternalLink("other.h5", "/values")
+
+
+def virtual(file: Any) -> None:
+    layout = h5py.VirtualLayout((3,), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "values", (3,))
+    file.create_virtual_dataset("values", layout)
+
+
+@pytest.mark.parametrize("make", [external, linked, virtual])
+@pytest.mark.parametrize("verified", [True, False])
+def test_values_in_another_file_are_refused(tmp_path: Path, make: Any, verified: bool) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        make(file)
+    words = r"a\.h5.*/values .*the file '(raw\.bin|other\.h5)'; values that lie in another"
+    with pytest.raises(DataError, match=words), open_hdf5(tmp_path / "a.h5", verified=verified):
+        pass
+
+
+def test_links_inside_a_file_are_followed(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["values"] = np.arange(3)
+        file["again"] = h5py.SoftLink("/values")
+        file["group/whole"] = file["/"]  # a circle
+        file["nothing"] = h5py.SoftLink("/nowhere")
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert file["again"][:].tolist() == [0, 1, 2]
+    assert is_hdf5(tmp_path / "a.h5")
