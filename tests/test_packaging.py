@@ -47,7 +47,7 @@ def test_the_description_can_be_shown_by_a_registry(built: Path) -> None:
 def test_all_files_of_the_package_are_in_the_wheel_and_the_sdist(built: Path) -> None:
     package = ROOT / "src" / "brainmark"
     files = {str(p.relative_to(package)) for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
-    assert {"py.typed", "references.bib", "models/zoo.toml", "__init__.pyi"} <= files
+    assert {"py.typed", "core/references.bib", "models/zoo.toml", "__init__.pyi"} <= files
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         assert files <= {name.removeprefix("brainmark/") for name in wheel.namelist()}
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:

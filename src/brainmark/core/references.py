@@ -1,4 +1,4 @@
-"""The publications that cards cite: ``brainmark/references.bib`` holds each once, sorted by key."""
+"""The publications that cards cite: ``references.bib``, beside this file, holds each once, sorted by key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from brainmark.core.errors import InvalidRegistration, suggest
 
-FILE = Path(__file__).parents[1] / "references.bib"
+FILE = Path(__file__).with_name("references.bib")
 
 
 def bibtex(text: str) -> str:

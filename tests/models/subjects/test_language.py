@@ -27,7 +27,7 @@ from brainmark.core import (
 from brainmark.models.subjects import token_networks
 from brainmark.models.subjects.language import LanguageSubject, as_language_subject, block_at
 from brainmark.models.subjects.readout import Readout
-from brainmark.models.subjects.text_runner import windows
+from brainmark.models.subjects.text_passes import windows
 from brainmark.models.subjects.token_networks import TOP, TransformersNetwork
 
 LAYER = {"language_system": "transformer.h.1"}

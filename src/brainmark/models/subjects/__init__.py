@@ -1,8 +1,9 @@
 """Subjects: models that take part in experiments.
 
 ``vision``          networks that see; ``screen`` (pixels and degrees), ``units`` (which of a layer are recorded)
-``language``        networks that take texts; ``text_runner`` passes texts of any length through them,
-                    ``token_networks`` gives them one interface, ``tokens`` turns texts into tokens
+``language``        networks that take texts; ``text_runner`` runs texts of any length (in ``text_passes``),
+                    ``token_networks`` gives networks one interface (``token_layouts``, ``token_trials``: how each is run),
+                    ``tokens`` turns texts into tokens
 ``word_models``     subjects that say something of each word alone: ``word_baselines``, ``word_vectors``
 ``pixels``          the image itself
 ``simulated``       what simulated brains are made of
