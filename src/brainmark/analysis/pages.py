@@ -13,6 +13,7 @@ from brainmark.analysis.style import Figure, house_style
 from brainmark.analysis.svg import Sheet, inline_svg
 from brainmark.core.errors import MissingDependency
 from brainmark.core.libraries import jinja2, markupsafe
+from brainmark.core.text import name_commands
 
 FIGURES = (".png", ".svg", ".pdf", ".html")
 """Endings that a figure may have."""
@@ -33,7 +34,7 @@ def render(template: str, sheet: Sheet, filters: Mapping[str, Callable[..., Any]
     environment.filters.update(filters or {})
     style = resources.files("brainmark.analysis").joinpath("templates/style.css").read_text(encoding="utf-8")
     style = markupsafe.Markup(f"{style}\n{sheet.css()}\n")
-    return environment.get_template(template).render(style=style, **values)
+    return name_commands(environment.get_template(template).render(style=style, **values))
 
 
 def check_page(path: Path, what: str, endings: Sequence[str] = ()) -> None:

@@ -13,6 +13,7 @@ from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.libraries import pd
 from brainmark.core.registry import models
 from brainmark.core.score import Outcome, Score
+from brainmark.core.text import name_commands
 from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.text import read_text
 
@@ -63,7 +64,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
 def _read_plain(plain: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
     if "model" not in plain.columns:
         raise DataError(f"{path}: has no column 'model' among {', '.join(map(str, plain.columns))}")
-    plain["model"] = plain["model"].astype(str)
+    plain["model"] = plain["model"].astype(str).map(name_commands)
     families = _read_groups(plain, "model", FAMILY, path)
     column = next((name for name in ("benchmark", "task") if name in plain.columns), None)
     value = next((name for name in ("value", "score") if name in plain.columns), None)
@@ -111,7 +112,7 @@ def _check_numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         if table[column].dtype.kind not in "fiub":
             wrong = next(v for v in table[column] if isinstance(v, str))
             raise DataError(f"{path}: column {column!r} holds {wrong!r}, which is not a number")
-    return table.astype(float).rename(columns=str).rename_axis(columns=None)
+    return table.astype(float).rename(columns=lambda name: name_commands(str(name))).rename_axis(columns=None)
 
 
 def select_columns(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from brainmark.analysis import style
 from brainmark.analysis.style import Figure, house_style
+from brainmark.core.text import name_commands
 
 COLOURS: Mapping[str, str] = {
     style.INK: "--ink",
@@ -71,7 +72,7 @@ def _svg(figure: Figure) -> str:
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         nothing = dict.fromkeys(("Date", "Creator", "Type", "Format"))
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    return buffer.getvalue()
+    return name_commands(buffer.getvalue())
 
 
 def _local(tag: str) -> str:

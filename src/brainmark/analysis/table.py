@@ -12,6 +12,7 @@ from brainmark.analysis.hierarchy import NodeScore, best_control, node_scores, w
 from brainmark.analysis.output import check_place, write_file
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.score import Failure, Interval, Outcome, Score
+from brainmark.core.text import escape_csv, escape_markdown
 from brainmark.core.tree import Node, tree
 from brainmark.core.wording import number
 
@@ -109,18 +110,17 @@ def write_table(
 def make_markdown(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[str, BenchmarkCard]) -> str:
     """Return a table with a column for each model, and below it the reasons of what has no value."""
     models = list(dict.fromkeys(o.subject for o in outcomes))
-    rows = [["", "ceiling", "best control", *(m.replace("|", "\\|") for m in models)]]
+    rows = [["", "ceiling", "best control", *map(escape_markdown, models)]]
     rows.append(["---", *["---:"] * (len(models) + 2)])
     for line in tree_lines(_add_roots(nodes, outcomes, cards), outcomes, cards):
         if line.successor:
             continue
-        name = line.path[-1] if line.depth else " / ".join(line.path)
+        name = escape_markdown(line.path[-1] if line.depth else " / ".join(line.path))
         control = find_control(list(line.cells.values()))
-        floor = "" if control is None else f"{number(control[0])} {control[1]}".rstrip()
+        floor = "" if control is None else f"{number(control[0])} {escape_markdown(control[1])}".rstrip()
         cells = [_mark_up(describe_cell(cell), line.is_node) for cell in line.cells.values()]
         head = f"{'&ensp;' * line.depth}{f'**{name}**' if line.is_node else name}"
-        row = [head, describe_ceiling(list(line.cells.values())), floor, *cells]
-        rows.append([text.replace("|", "\\|").replace("\n", " ") for text in row])
+        rows.append([head, describe_ceiling(list(line.cells.values())), floor, *cells])
     text = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([*text, "", *_list_reasons(outcomes)]).rstrip() + "\n"
 
@@ -132,7 +132,8 @@ def make_csv(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[
     writer.writeheader()
     for line in tree_lines(_add_roots(nodes, outcomes, cards), outcomes, cards):
         for model, cell in line.cells.items():
-            writer.writerow({"place": "/".join(line.path), "model": model, **_list_columns(cell)})
+            row = {"place": "/".join(line.path), "model": model, **_list_columns(cell)}
+            writer.writerow({name: escape_csv(v) if isinstance(v, str) else v for name, v in row.items()})
     return text.getvalue()
 
 
@@ -171,7 +172,7 @@ def _list_reasons(outcomes: Sequence[Outcome]) -> list[str]:
         key = f"{failure.subject}: {why_missing(failure, raw=True)}", failure.reason
         on.setdefault(key, []).append(failure.benchmark)
     count = {key: ", ".join(n) if len(n) < 4 else f"{n[0]} and {len(n) - 1} more" for key, n in on.items()}
-    return [f"- {who} on {count[who, reason]}: {reason}" for who, reason in on]
+    return [f"- {escape_markdown(f'{who} on {count[who, reason]}: {reason}')}" for who, reason in on]
 
 
 def _mark_up(cell: CellText, bold: bool) -> str:

@@ -54,7 +54,7 @@ def list_(
     elif out.is_terminal:
         out.print(make_listing(kind, entries, out.width))
     else:  # a program may read it
-        Terminal(width=10_000, emoji=False).print(make_listing(kind, entries, None))
+        Terminal(width=10_000).print(make_listing(kind, entries, None))
 
 
 def make_listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int | None) -> RenderableType:

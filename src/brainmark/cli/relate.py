@@ -10,7 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from brainmark.analysis.output import check_place
+from brainmark.analysis.output import check_place, write_file
 from brainmark.analysis.pages import FIGURES, check_page, save_figure
 from brainmark.analysis.relation_figure import HEAD, make_cells, relation_figure
 from brainmark.analysis.relations import Relation, check_options, relate_all
@@ -22,6 +22,7 @@ from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain
 from brainmark.core import registry
 from brainmark.core.errors import InvalidModel
 from brainmark.core.libraries import pd
+from brainmark.core.text import escape_csv
 
 
 def relate(
@@ -94,7 +95,8 @@ def relate(
         save_figure(relation_figure(relations, families), figure, "Relations between scores", cells)
         print_plain(console, f"figure: {figure}")
     if csv is not None:
-        list_points(relations, families).to_csv(csv, index=False)
+        points = list_points(relations, families).map(lambda cell: escape_csv(cell) if isinstance(cell, str) else cell)
+        write_file(csv, points.to_csv(index=False, lineterminator="\n"), "points")
         print_plain(console, f"points: {csv}")
     if as_json:
         print_json([relation.to_dict() for relation in relations])

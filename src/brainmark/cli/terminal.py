@@ -9,16 +9,43 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+
+from brainmark.core.text import hide_secrets, name_commands
 
 BROKEN_PIPE = 141
 
 
+class _Spelling(RenderHook):
+    """Spells out, in all that is printed, what would command the terminal (see `name_commands`)."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Return the renderables, with clean text."""
+        return [_Spelt(renderable) for renderable in renderables]
+
+
+class _Spelt:
+    def __init__(self, shown: ConsoleRenderable) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._shown, options):
+            yield segment if segment.control else Segment(name_commands(segment.text), segment.style)
+
+
 class Terminal(Console):
-    """A console that ends the command quietly when the reader of its output has gone, as `head` does."""
+    """A console for names and messages that others wrote; it never obeys what they hold.
+
+    It ends the command quietly when the reader of its output has gone, as `head` does.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, emoji=False)  # names may hold :x:
+        self.push_render_hook(_Spelling())
 
     def on_broken_pipe(self) -> None:
         """Exit as programs do that the signal SIGPIPE ends."""
@@ -26,8 +53,8 @@ class Terminal(Console):
         raise SystemExit(BROKEN_PIPE)
 
 
-out = Terminal(emoji=False)  # names may hold :x:
-err = Console(stderr=True, emoji=False)
+out = Terminal()
+err = Terminal(stderr=True)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -44,7 +71,7 @@ def show_progress(console: Console) -> Progress:
 
 def print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Print a warning as one line; stands in for `warnings.showwarning`."""
-    err.print(f"[yellow]warning[/]: {escape_markup(message)}", soft_wrap=True)
+    err.print(f"[yellow]warning[/]: {escape_markup(hide_secrets(str(message)))}", soft_wrap=True)
 
 
 def print_log() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+from brainmark.core.text import hide_secrets
 
 FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable", "no_data"]
 EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are imported under -> extras that bring them
@@ -18,9 +20,15 @@ EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are i
 
 
 class BrainmarkError(Exception):
-    """Base of the errors of this package; a message says what is wrong, where, and what to do."""
+    """Base of the errors of this package; a message says what is wrong, where, and what to do.
+
+    Messages reach terminals, tables and reports, so addresses in them have no password (see `hide_secrets`).
+    """
 
     kind: ClassVar[FailureKind] = "environment"
+
+    def __init__(self, *parts: Any, **more: Any) -> None:
+        super().__init__(*(hide_secrets(part) if isinstance(part, str) else part for part in parts), **more)
 
 
 class UnknownName(BrainmarkError, LookupError):

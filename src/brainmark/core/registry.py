@@ -151,8 +151,10 @@ class Registry(Generic[T, C]):
 
     def _check(self, name: str, factory: Callable[..., T], card: C) -> None:
         where = f"{self.kind} {name!r} ({factory.__module__}.{factory.__qualname__})"
-        if not name or name != name.strip() or any(c.isspace() or c in "\\'\"" for c in name):
-            raise InvalidRegistration(f"{where}: a name must not contain white space, quotes or backslashes")
+        if not name.isprintable() or not name or any(c.isspace() or c in "\\'\"" for c in name):
+            raise InvalidRegistration(
+                f"{where}: a name must not contain white space, quotes or backslashes, nor signs that are not printed"
+            )
         if not isinstance(card, self.card_type):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRegistration(f"{where}: card is a {type(card).__name__}, not {self.card_type.__name__}")
         for parameter in inspect.signature(factory).parameters.values():

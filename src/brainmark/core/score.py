@@ -13,6 +13,7 @@ from brainmark.core.comparison import UNDEFINED, Comparison
 from brainmark.core.convention import DEFAULT, FEW_UNITS, Convention
 from brainmark.core.errors import DataError, FailureKind, InvalidMeasurement, ModelError
 from brainmark.core.libraries import np, xr
+from brainmark.core.text import hide_secrets, name_commands
 
 Interval = tuple[float, float]
 
@@ -64,7 +65,7 @@ class ControlScore:
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """How brain-like a subject is on a benchmark.
+    """How brain-like a subject is on a benchmark. Its texts command no terminal (see `name_commands`).
 
     Attributes
     ----------
@@ -97,6 +98,13 @@ class Score:
     notes: tuple[str, ...] = ()
     stamp: Stamp | None = None
     draws: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        names = {name: name_commands(getattr(self, name)) for name in ("benchmark", "subject")}
+        controls = {name_commands(name): control for name, control in self.controls.items()}
+        details = {name_commands(name): value for name, value in self.details.items()}
+        notes = tuple(map(name_commands, self.notes))
+        self.__dict__.update(names, controls=controls, details=details, notes=notes)
 
     def __repr__(self) -> str:
         spread = f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]" if self.interval else ""
@@ -172,6 +180,10 @@ class Failure:
     subject: str
     kind: FailureKind
     reason: str
+
+    def __post_init__(self) -> None:
+        names = {name: name_commands(getattr(self, name)) for name in ("benchmark", "subject")}
+        self.__dict__.update(names, reason=name_commands(hide_secrets(self.reason)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a plain dictionary, ready for JSON."""

@@ -27,6 +27,7 @@ from urllib.request import url2pathname
 
 from brainmark.core import DataError
 from brainmark.core.libraries import platformdirs
+from brainmark.core.text import show_url
 
 HOME = "BRAINMARK_HOME"
 MIRROR = "BRAINMARK_MIRROR"
@@ -52,7 +53,7 @@ class Mirror:
 
     Attributes
     ----------
-    given : as it was written in the environment.
+    given : as it was written in the environment, without its password.
     folder : where it is, for a folder or a ``file:`` URL.
     url : without trailing slash, for a base URL.
     problem : why it cannot be used; empty if it can.
@@ -103,20 +104,21 @@ def split(given: str, separator: str = os.pathsep) -> list[str]:
 
 
 def _mirror(given: str) -> Mirror:
+    shown = show_url(given)
     if "://" not in given:
         folder = expand(given).absolute()
-        return Mirror(given, folder=folder, problem=_no_folder(folder))
+        return Mirror(shown, folder=folder, problem=_no_folder(folder))
     parts = urlsplit(given)
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost"):
-            return Mirror(given, problem=f"a file URL names no host, but this one names {parts.netloc!r}")
+            return Mirror(shown, problem=f"a file URL names no host, but this one names {parts.hostname!r}")
         folder = Path(url2pathname(parts.path))
-        return Mirror(given, folder=folder, problem=_no_folder(folder))
+        return Mirror(shown, folder=folder, problem=_no_folder(folder))
     if parts.scheme not in ("http", "https"):
-        return Mirror(given, problem=f"{parts.scheme}:// is not understood; use a folder, http, https or file")
+        return Mirror(shown, problem=f"{parts.scheme}:// is not understood; use a folder, http, https or file")
     if not parts.hostname:
-        return Mirror(given, problem="the URL names no host")
-    return Mirror(given, url=given.rstrip("/"))
+        return Mirror(shown, problem="the URL names no host")
+    return Mirror(shown, url=given.rstrip("/"))
 
 
 def _no_folder(folder: Path) -> str:
