@@ -7,7 +7,7 @@ from pathlib import Path
 from brainmark.brainscore.brainio import read_assembly
 from brainmark.core.libraries import np, pd
 from brainmark.data.packaging import Problems, Recordings, Session, add_format
-from brainmark.data.packaging.tables import as_names
+from brainmark.data.packaging.names import as_names
 
 
 @add_format("brainio", ".nc")
@@ -34,7 +34,10 @@ class BrainioSource(Recordings):
             columns["subject"] = columns.pop("animal")
         bins: tuple[tuple[float, float], ...] = ()
         if "time_bin" in assembly.dims:
-            edges = (assembly.coords[f"time_bin_{edge}"].values.astype(float).tolist() for edge in ("start", "end"))
+            scale = 1000.0 if self.time_unit == "s" else 1.0
+            edges = (
+                (scale * assembly.coords[f"time_bin_{edge}"].values.astype(float)).tolist() for edge in ("start", "end")
+            )
             bins = tuple(zip(*edges, strict=True))
         values = np.asarray(assembly.values, assembly.dtype if assembly.dtype.kind == "f" else float)
         values = values[:, :, 0] if len(bins) == 1 else values

@@ -139,8 +139,8 @@ def test_regions_come_from_electrodes_and_units_may_be_chosen(lab: Any, session:
     assert made.card.regions == ("V4", "IT")
     good = told(lab, {**SOURCE, "where": {"quality": "good"}})
     assert good.measurement.coords["neuroid_id"].values.tolist() == ["1", "2"] and good.card.regions == ("IT",)
-    one(lab.refused({**SOURCE, "where": {"quality": "best"}}), "no unit is left")
-    one(lab.refused({**SOURCE, "where": {"grade": 1}}), "where names the column 'grade'")
+    one(lab.refused({**SOURCE, "where": {"quality": "best"}}), "where leaves nothing", "'good'")
+    one(lab.refused({**SOURCE, "where": {"grade": 1}}), "no column 'grade'")
 
 
 def test_two_animals_with_other_units_and_images(lab: Any, session: Recorded) -> None:

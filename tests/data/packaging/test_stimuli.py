@@ -73,11 +73,13 @@ def test_files_may_be_called_with_or_without_their_suffix(lab: Any, wide: dict[s
     assert made.coords["stimulus_id"].values.tolist() == [f"{i}.png" for i in lab.ids]
 
 
-def test_whole_numbers_are_the_same_identifier_in_every_file(lab: Any, wide: dict[str, Any]) -> None:
+def test_a_whole_number_with_decimals_is_another_name_and_the_difference_is_told(
+    lab: Any, wide: dict[str, Any]
+) -> None:
     table = lab.trials()
     lab.table("rates.csv", table.assign(stimulus_id=[float(i[2:]) for i in table["stimulus_id"]]))
-    made = lab.prepared(wide, stimuli=table_of(lab, stimulus_id=range(12))).measurement
-    assert made.coords["stimulus_id"].values.tolist() == [str(k) for k in range(12)]
+    problems = lab.refused(wide, stimuli=table_of(lab, stimulus_id=range(12)))
+    one(problems, "'0.0' and '0' differ in the decimals of a whole number")
 
 
 def test_a_damaged_image_is_named(lab: Any, wide: dict[str, Any]) -> None:

@@ -244,11 +244,11 @@ def test_a_recording_that_cannot_be_read_is_named(lab: Any, wide: dict[str, Any]
     one(lab.refused(source), words)
 
 
-def test_text_among_numbers_is_named_by_column_and_row(lab: Any, wide: dict[str, Any]) -> None:
+def test_text_among_numbers_is_named_by_column_and_line(lab: Any, wide: dict[str, Any]) -> None:
     table = lab.trials(repetitions=1).astype(object)
     table.loc[7, "u1"] = "12,5"
     lab.table("rates.csv", table)
-    one(lab.refused(wide), "column 'u1'", "'12,5'", "row 7")
+    one(lab.refused(wide), "column 'u1'", "'12,5'", "in line 9", "decimal")
 
 
 def test_trials_without_a_stimulus_are_refused_or_skipped(lab: Any, wide: dict[str, Any]) -> None:

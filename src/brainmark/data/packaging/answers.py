@@ -9,10 +9,12 @@ from typing import Any
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.packaging.arrays import ArraySource
 from brainmark.data.packaging.description import Description
+from brainmark.data.packaging.names import as_names, compose
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.stimuli import Found, StimuliFinder
-from brainmark.data.packaging.tables import as_names, as_numbers, columns_of, read_table
+from brainmark.data.packaging.tables import as_numbers, columns_of, read_table
 from brainmark.data.packaging.trials import TableSource
+from brainmark.data.packaging.where import select_rows
 
 
 def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: Problems) -> tuple[xr.DataArray, Found]:
@@ -25,16 +27,8 @@ def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: P
         read = [problems.attempt(_read_answers_of, path, source, problems) for path in source.files(base, problems)]
         parts += [part for part in read if part is not None]
     rated = spec.recording[0].kind == "ratings"
-    for lacking, words in (
-        (spec.question, 'question is missing: what was rated, such as "how pleasant is it?"'),
-        (spec.scale, "scale is missing: the lowest and the highest rating, such as scale = [1, 7]"),
-        (
-            spec.stimuli.fitting,
-            'stimuli.fitting is missing: rated stimuli (column "rating") from which models learn the scale',
-        ),
-    ):
-        if rated and lacking is None:
-            problems.add(words)
+    if rated:
+        _check_rating(spec, problems)
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"stimulus_id": []})
     found = find(table["stimulus_id"].astype(str).unique().tolist())
     if not parts:
@@ -49,9 +43,19 @@ def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: P
     return arrange_choices(table, order, problems, counted), found
 
 
+def _check_rating(spec: Description, problems: Problems) -> None:
+    """Add what a description of ratings lacks."""
+    if spec.question is None:
+        problems.add('question is missing: what was rated, such as "how pleasant is it?"')
+    if spec.scale is None:
+        problems.add("scale is missing: the lowest and the highest rating, such as scale = [1, 7]")
+    if spec.stimuli.fitting is None:
+        problems.add('stimuli.fitting is missing: rated stimuli (column "rating") from which models learn the scale')
+
+
 def _read_answers_of(path: Path, spec: TableSource, problems: Problems) -> pd.DataFrame:
     """Return the answers of one file: columns ``stimulus_id``, ``subject``, ``answer``, a row a trial."""
-    table = read_table(path, problems)
+    table = select_rows(read_table(path, problems, spec.layout), spec.where, path, problems, spec.layout)
     answer = {"choice": spec.choice} if spec.kind == "choices" else {"value": spec.value}
     ids, answers = columns_of(table, {"stimulus": spec.stimulus} | answer, path, problems)
     made = pd.DataFrame({"stimulus_id": as_names(ids), "answer": answers})
@@ -60,8 +64,14 @@ def _read_answers_of(path: Path, spec: TableSource, problems: Problems) -> pd.Da
         problems.fail(f'{path}: who answered is missing; add a column "subject", or say subject = "..."')
     made["subject"] = as_names(made["subject"])
     if spec.kind == "ratings":
-        made["answer"] = as_numbers(made[["answer"]], path, problems)[:, 0]
+        made["answer"] = as_numbers(answers.to_frame(), path, problems, spec.layout)[:, 0]
+    else:
+        made["answer"] = np.array([None if _is_missing(a, spec.missing) else compose(a) for a in answers], object)
     return made[~made["stimulus_id"].isin(spec.skip)]
+
+
+def _is_missing(answer: str | None, missing: Sequence[str]) -> bool:
+    return answer is None or answer in missing
 
 
 def arrange_choices(

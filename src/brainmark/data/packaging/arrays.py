@@ -13,30 +13,34 @@ from typing import Any
 from pydantic import Field
 
 from brainmark.core.libraries import np, pd
-from brainmark.data.packaging.description import Recordings, Window, add_format
-from brainmark.data.packaging.problems import Problems, Unusable
+from brainmark.data.packaging.description import Recordings, TablePart, Window, add_format
+from brainmark.data.packaging.names import as_names
+from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import NEUROID, Session
-from brainmark.data.packaging.tables import as_names, column_of, read_table
+from brainmark.data.packaging.tables import as_numbers, as_values, column_of, read_table
 from brainmark.data.readers.arrays import npy_of, npz_of
 from brainmark.data.readers.matlab import mat_variable
 from brainmark.data.readers.text import read_text
+from brainmark.data.readers.text_tables import DEFAULT, TableLayout
 
 DIMS = ("presentation", "neuroid", "time_bin", "repetition")
 _HOLDERS = frozenset({".npz", ".mat", ".csv", ".tsv"})
 
 
 @add_format("arrays", ".npy", ".npz", ".mat")
-class ArraySource(Recordings):
+class ArraySource(Recordings, TablePart):
     """NumPy and MATLAB files: arrays by name, ``FILE#NAME`` or a name in `file`."""
 
-    values: str = "values"
-    dims: tuple[str, ...] = ()
-    coords: dict[str, str] = Field(default_factory=dict[str, str])
-    time_bins: tuple[Window, ...] = ()
+    values: str = Field("values", description="array of what was measured")
+    dims: tuple[str, ...] = Field((), description="what lies along each of its dimensions")
+    coords: dict[str, str] = Field(
+        default_factory=dict[str, str], description="arrays of what is known along them, such as coords.stimulus_id"
+    )
+    time_bins: tuple[Window, ...] = Field((), description="start and end of each time bin after onset")
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of an array with named dimensions."""
-        values = problems.attempt(read_array, self.values, path, base, problems)
+        values = problems.attempt(read_array, self.values, path, base, problems, self.layout)
         if not self.dims:
             problems.add(
                 f'{path}: what lies along each dimension is missing; say dims = ["presentation", "neuroid", ...]'
@@ -50,13 +54,15 @@ class ArraySource(Recordings):
         coords = {
             name: array
             for name, where in self.coords.items()
-            if (array := problems.attempt(read_array, where, path, base, problems)) is not None
+            if (array := problems.attempt(read_array, where, path, base, problems, self.layout)) is not None
         }
         if "stimulus_id" not in self.coords:
             problems.add(f'{path}: the stimulus of each presentation is missing; say coords.stimulus_id = "FILE#NAME"')
         whole = len(coords) == len(self.coords) and {"presentation", "neuroid"} <= set(self.dims) <= set(DIMS)
         if values is None or not whole or "stimulus_id" not in coords:
             raise Unusable
+        if values.dtype.kind == "O":  # a column of a table
+            values = as_numbers(pd.DataFrame(values), path, problems, self.layout)[:, 0]
         if values.dtype.kind not in "fiub" or values.ndim != len(self.dims):
             problems.fail(
                 f"{path}: {self.values} is {values.dtype} {values.shape}; expected numbers along {', '.join(self.dims)}"
@@ -76,7 +82,7 @@ class ArraySource(Recordings):
         ids = as_names(coords.pop("stimulus_id").ravel())
         if len(ids) != sizes["presentation"]:
             problems.add(f"{path}: {len(ids)} values of stimulus_id for {sizes['presentation']} presentations")
-        neuroids = _list_neuroids(coords, sizes["neuroid"], path, problems)
+        neuroids = _list_neuroids(coords, sizes["neuroid"], path, problems, self.layout)
         bins = sizes.get("time_bin")
         if bins is not None and not self.time_bins:
             problems.fail(f"{path}: the times of {bins} time bins are missing; say time_bins = [[0, 10], ...] (ms)")
@@ -90,16 +96,22 @@ class ArraySource(Recordings):
             made = ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
             ids, array = ids[made], array[made]
         shown = ~np.isin(ids, self.skip)
-        return Session(str(path), ids[shown], array[shown], neuroids, self.time_bins, self.units)
+        return Session(str(path), ids[shown], array[shown], neuroids, self._bins_in_ms(), self.units)
+
+    def _bins_in_ms(self) -> tuple[Window, ...]:
+        if not self.time_bins:
+            return ()
+        scale = 1000.0 if self.time_unit == "s" else 1.0
+        return tuple((round(start * scale, 6), round(end * scale, 6)) for start, end in self.time_bins)
 
     def read_dissimilarities(
         self, path: Path, base: Path, problems: Problems
     ) -> tuple[np.ndarray, list[str], np.ndarray | None]:
         """Return dissimilarities (subject, stimulus, stimulus), identifiers, and names of subjects if there are any."""
-        values = problems.attempt(read_array, self.values, path, base, problems)
+        values = problems.attempt(read_array, self.values, path, base, problems, self.layout)
         if "stimulus_id" not in self.coords:
             problems.fail(f'{path}: which stimuli are compared is missing; say coords.stimulus_id = "FILE#NAME"')
-        names = as_names(read_array(self.coords["stimulus_id"], path, base, problems).ravel())
+        names = as_names(read_array(self.coords["stimulus_id"], path, base, problems, self.layout).ravel())
         if values is None:
             raise Unusable
         axis = 0  # of subjects: as the description states, else the one whose size differs from the other two
@@ -115,13 +127,15 @@ class ArraySource(Recordings):
             )
         who = None if len(cube) == 1 else np.array([f"subject{k}" for k in range(1, len(cube) + 1)])
         if "subject" in self.coords:
-            who = as_names(read_array(self.coords["subject"], path, base, problems).ravel())
+            who = as_names(read_array(self.coords["subject"], path, base, problems, self.layout).ravel())
             if who.size != len(cube):
                 problems.fail(f"{path}: {who.size} names of subjects for {len(cube)} of them")
         return cube.astype(float), names.tolist(), who
 
 
-def _list_neuroids(coords: dict[str, np.ndarray], count: int, path: Path, problems: Problems) -> pd.DataFrame:
+def _list_neuroids(
+    coords: dict[str, np.ndarray], count: int, path: Path, problems: Problems, layout: TableLayout
+) -> pd.DataFrame:
     if "neuroid_id" not in coords:
         coords = {**coords, "neuroid_id": np.arange(count)}
         problems.note(f"{path}: neuroids have no identifiers; they are numbered from 0")
@@ -129,13 +143,12 @@ def _list_neuroids(coords: dict[str, np.ndarray], count: int, path: Path, proble
     for name, array in coords.items():
         if array.size != count:
             problems.fail(f"{path}: {array.size} values of {name} for {count} neuroids")
-        numbers = array.dtype.kind in "fiu" and name not in NEUROID
-        table[name] = array.ravel() if numbers else as_names(array.ravel())
+        table[name] = as_names(array.ravel()) if name in NEUROID else as_values(pd.Series(array.ravel()), layout)
     return pd.DataFrame(table)
 
 
-def read_array(where: str, own: Path, base: Path, problems: Problems) -> np.ndarray:
-    """Return the array that a name leads to. Raises Unusable, DataError."""
+def read_array(where: str, own: Path, base: Path, problems: Problems, layout: TableLayout = DEFAULT) -> np.ndarray:
+    """Return the array that a name leads to; of tables, a column of text. Raises Unusable, DataError."""
     name: str | None
     if "#" in where:
         file, _, name = where.rpartition("#")
@@ -146,7 +159,9 @@ def read_array(where: str, own: Path, base: Path, problems: Problems) -> np.ndar
         path, name = own, None if own.suffix.lower() == ".npy" else where
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        table = read_table(path, problems)
+        table = read_table(path, problems, layout)
+        if name is None and table.shape[1] > 1:
+            problems.fail(f"{path}: say which column is meant: {path.name}#COLUMN; it has {some(table.columns)}")
         return (table.iloc[:, 0] if name is None else column_of(table, name, path, problems)).to_numpy()
     if suffix == ".txt":
         return np.array(read_text(path).removesuffix("\n").split("\n"), dtype=str)

@@ -21,6 +21,7 @@ from brainmark.data.packaging.description import Recordings, Window, add_format,
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, as_numbers, column_of, read_table
+from brainmark.data.packaging.where import Where, select_rows
 from brainmark.data.readers.damage import explain_damage
 
 _LINKED = ("sub", "ses", "task", "run")
@@ -35,7 +36,7 @@ class BidsSource(Recordings):
     stimulus: str = "stim_file"
     regions: dict[str, str] = Field(default_factory=dict[str, str], description="pattern of the mask of each region")
     windows: tuple[Window, ...] = Field((), description="ms after onset; of time series")
-    where: dict[str, str | bool | int] = Field(default_factory=dict[str, str | bool | int])
+    where: Where = Field((), description='events that count, such as where.trial_type = "image"')
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of one file of derivatives. Raises MissingDependency where nibabel is not installed."""
@@ -73,9 +74,7 @@ class BidsSource(Recordings):
             problems.fail(
                 f'{path}: its events are not found: {which}; say events = "..." (a pattern; {{sub}}, {{run}} ...)'
             )
-        table = read_table(found[0], problems)
-        for column, wanted in self.where.items():
-            table = table[column_of(table, column, found[0], problems).astype(str) == str(wanted)]
+        table = select_rows(read_table(found[0], problems), self.where, found[0], problems)
         ids = column_of(table, self.stimulus, found[0], problems, '; say stimulus = "..."')
         onsets = column_of(table, "onset", found[0], problems).to_frame()
         return as_names(ids), as_numbers(onsets, found[0], problems)[:, 0]

@@ -18,8 +18,17 @@ from brainmark.core.measurement import check_measurement
 from brainmark.core.stimuli import decode_image
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.answers import read_answers, read_dissimilarities
-from brainmark.data.packaging.description import Description, Recordings
-from brainmark.data.packaging.folder import CARD, FITTING, MEASUREMENT, STIMULI, SUMS, PackageCard, list_sums
+from brainmark.data.packaging.description import Description, Recordings, refuse_unused
+from brainmark.data.packaging.folder import (
+    CARD,
+    FITTING,
+    MEASUREMENT,
+    STIMULI,
+    SUMS,
+    PackageCard,
+    list_sums,
+    write_stimuli,
+)
 from brainmark.data.packaging.problems import CannotPackage, Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, check_session, check_together, join_sessions, name_neuroids
 from brainmark.data.packaging.stimuli import Found, StimuliFinder, find_stimuli, on_one_canvas, png_of
@@ -172,11 +181,13 @@ def _read_recording(
     facts |= {"species": tuple(species)} if species else {}
     facts |= {"licence": licences.pop()} if len(licences) == 1 else {}
     check_together(sessions, problems)
+    across = {source.across_sessions for source in spec.recording} - {None}
+    if len(across) > 1:
+        problems.add(f"across_sessions is {some(sorted(map(str, across)))}; say one of them for all recordings")
     found = find(list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids)))
     if not sessions or any("subject" not in s.neuroids for s in sessions):
         raise Unusable
-    across = [source.across_sessions for source in spec.recording if source.across_sessions]
-    names = name_neuroids(sessions, across[0] if across else None, problems)
+    names = name_neuroids(sessions, min(across, default=None), problems)
     for session in sessions:
         session.stimulus_ids = found.rename(session.stimulus_ids)
     order = found.order([str(one) for s in sessions for one in s.stimulus_ids], problems)
@@ -244,19 +255,29 @@ def _put_together(
         raise CannotPackage(problems.what, [str(error)]) from error
     files: dict[str, bytes | Path] = {MEASUREMENT: encode_measurement(measurement, str(spec.identifier))}
     degrees = _put_stimuli(files, STIMULI, table, spec)
-    if spec.stimuli.fitting is not None:
+    wanted = {"choices": "label", "ratings": "rating"}.get(spec.recording[0].kind)
+    if wanted is not None and spec.stimuli.fitting is not None:
         part = spec.stimuli.model_copy(update={"table": spec.stimuli.fitting, "fitting": None})
         learnt = problems.attempt(find_stimuli, part, base, spec.modality, problems, scratch)
-        wanted = {"choices": "label", "ratings": "rating"}.get(spec.recording[0].kind)
-        if learnt is not None and wanted is not None and wanted not in learnt.table.columns:
+        if learnt is not None and wanted not in learnt.table.columns:
             problems.add(f"{base / spec.stimuli.fitting}: no column {wanted!r}, from which models learn what is asked")
-        problems.check()
-        assert learnt is not None
-        _put_stimuli(files, FITTING, learnt.table, spec)
+        if learnt is not None:
+            _put_stimuli(files, FITTING, learnt.table, spec)
+    problems.check()
     card = _make_card(spec, base, measurement, degrees, facts, problems)
+    _check_all_used(spec, problems)
+    problems.check()
     files[CARD] = card.as_toml()
     files[SUMS] = list_sums(files)
     return Prepared(card, measurement, files, tuple(problems.notes))
+
+
+def _check_all_used(spec: Description, problems: Problems) -> None:
+    """Add the fields of the description that had no effect."""
+    refuse_unused(spec, "", "descriptions", problems)
+    refuse_unused(spec.stimuli, "stimuli.", "these stimuli", problems)
+    for number, source in enumerate(spec.recording):
+        refuse_unused(source, f"recording.{number}.", "such recordings", problems)
 
 
 def with_metadata(measurement: xr.DataArray, table: pd.DataFrame) -> xr.DataArray:
@@ -286,7 +307,7 @@ def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame,
             shown, degrees = on_one_canvas([decode_image(p) for p in sources], scale)
             contents = [png_of(image) for image in shown]
         files |= dict(zip(rows["filename"], contents, strict=True))
-    files[name] = rows.to_csv(index=False, lineterminator="\n").encode()
+    files[name] = write_stimuli(rows)
     return degrees
 
 
@@ -326,8 +347,8 @@ def _make_card(
         kind="counts" if kind == "choices" and "subject" not in measurement.dims else kind,
         degrees=degrees,
         duration=None if spec.duration in (None, "unknown") else float(spec.duration),
-        question=spec.question,
-        scale=spec.scale,
+        question=spec.question if kind == "ratings" else None,
+        scale=spec.scale if kind == "ratings" else None,
         notes=tuple(_hide_places(note, spec, base) for note in problems.notes),
         sources={_name_from(path, base): file_digest(path) for path in spec.files(base) if path.is_file()},
     )

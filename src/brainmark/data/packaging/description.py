@@ -22,14 +22,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from brainmark.core.cards import BibTeX, Domain, Line
 from brainmark.core.errors import DataError, suggest
 from brainmark.core.registry import discover
+from brainmark.data.packaging.names import find_paths
 from brainmark.data.packaging.problems import CannotPackage, Problems
 from brainmark.data.packaging.sessions import Session
 from brainmark.data.readers import text
+from brainmark.data.readers.text_tables import TableLayout
 
 _EXACT = ConfigDict(extra="forbid", frozen=True)
 Kind = Literal["recording", "dissimilarity", "choices", "ratings"]
@@ -75,67 +77,112 @@ Known = Annotated[Any, AfterValidator(_check_known)]
 """A positive number, or "unknown" where the lab does not know it: an absence that is meant."""
 
 
+def _check_separator(separator: str) -> str:
+    if separator and len(separator.removesuffix(" ") or " ") == 1 and separator[0] not in '"\r\n\0':
+        return separator
+    raise ValueError('give one character, such as ";" or "\\t"; a blank may follow it')
+
+
+def _check_encoding(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+    except (LookupError, UnicodeError):
+        raise ValueError('there is no such encoding; "utf-8", "utf-16" and "latin-1" are usual ones') from None
+    return encoding
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Window = Annotated[tuple[float, float], AfterValidator(_check_window)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class StimulusPart(BaseModel):
-    """What was shown or read.
-
-    Attributes
-    ----------
-    table : CSV with a row a stimulus; without it, the files of `folder` are the stimuli and their names identify them.
-    id, file, text : columns of the table: identifier, name of the file in `folder`, the text itself.
-    folder : of the files.
-    images : images inside an NWB file, ``FILE#CONTAINER``, in the place of `folder`.
-    same_width : images of several sizes in pixels were all shown `degrees` wide.
-    pixels_per_degree : images of several sizes were shown at one scale; `degrees` follows from it.
-    merge_same_files : stimuli whose files have the same content are one stimulus, and its presentations repetitions.
-    fitting : CSV like `table`, of stimuli with a ``label`` or ``rating`` from which models learn what is asked.
-    archive : ZIP file that holds the files, in the place of `folder`.
-    """
+class Part(BaseModel):
+    """A part of a description. It knows which of its fields were used: one that was not is refused, not ignored."""
 
     model_config = _EXACT
-    table: str | None = None
-    folder: str | None = None
-    id: str = "stimulus_id"
-    file: str = "filename"
-    text: str = "text"
-    images: str | None = None
-    same_width: bool = False
-    pixels_per_degree: Positive | None = None
-    merge_same_files: bool = False
-    fitting: str | None = None
-    archive: str | None = None
+    _used: set[str] = PrivateAttr(default_factory=set[str])
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name in type(self).model_fields:
+            self._used.add(name)
+        return value
+
+    def unused(self) -> list[str]:
+        """Return the fields that were given, differ from their default, and were never asked for."""
+        given = [name for name in type(self).model_fields if name in self.model_fields_set - self._used - {"format"}]
+        return [name for name in given if self.__dict__[name] != type(self).model_fields[name].default]
 
 
-class Recordings(BaseModel, ABC):
-    """Files of measurements in one format, and the fields that hold for all of them.
+def refuse_unused(part: Part, place: str, what: str, problems: Problems) -> None:
+    """Add the fields of a part that nothing used, once it was read as a whole."""
+    for name in part.unused():
+        about = f"; {what} take {', '.join(sorted(part._used))}" if part._used else ""  # pyright: ignore[reportPrivateUsage]
+        problems.add(f"{place}{name} is given, but has no meaning here; remove it{about}")
 
-    Attributes
-    ----------
-    file : path, pattern or list of them, relative to the description.
-    kind : what the numbers are.
-    region, subject, session : of all neuroids of these files, where no column says it.
-    units : of the values, e.g. "spikes/s".
-    time_unit : "ms" or "s", of all times in the files.
-    across_sessions : neuroids of one subject that have the same identifier in several files are the "same" neurons,
-        whose trials are put together, or "different" ones.
-    skip : values of the stimulus column that stand for no stimulus, such as "blank".
-    """
 
-    model_config = _EXACT
-    format: str = ""
-    file: Texts
-    kind: Kind = "recording"
-    region: Line | None = None
-    subject: Line | None = None
-    session: Line | None = None
-    units: Line | None = None
-    time_unit: Literal["ms", "s"] | None = None
-    across_sessions: Literal["same", "different"] | None = None
-    skip: Texts = ()
+class TablePart(Part):
+    """How the tables of a part are written, where they are not as pandas writes them."""
+
+    separator: Annotated[str, AfterValidator(_check_separator)] | None = Field(
+        None, description='sign between fields of a table, such as ";"; by default a tab in .tsv and .txt, else a comma'
+    )
+    decimal: Literal[".", ","] = Field(".", description="sign before the decimals of numbers in tables")
+    encoding: Annotated[str, AfterValidator(_check_encoding)] | None = Field(
+        None, description='encoding of tables, such as "latin-1"; by default UTF-8, or what a byte order mark says'
+    )
+    missing: Texts = Field(
+        (), description='texts that mean "not measured" among numbers and answers of tables, such as ["NA", "-999"]'
+    )
+    comment: str | None = Field(None, min_length=1, description="lines of tables that begin with this are left out")
+    quote: Literal['"', "'", ""] = Field('"', description='sign around fields of tables; "" where quotes are text')
+    header_line: int = Field(1, ge=1, description="line of tables that names the columns; lines above are left out")
+
+    @property
+    def layout(self) -> TableLayout:
+        """How tables are written; those fields count as used."""
+        return TableLayout(*(getattr(self, field) for field in TablePart.model_fields))
+
+
+class StimulusPart(TablePart):
+    """``[stimuli]``: what was shown or read."""
+
+    table: str | None = Field(
+        None, description="table with a row a stimulus; without it, the files of `folder` are the stimuli"
+    )
+    folder: str | None = Field(None, description="folder of the files; without a table, their names are identifiers")
+    id: str = Field("stimulus_id", description="column of `table`: the identifier")
+    file: str = Field("filename", description="column of `table`: the name of the file in `folder`")
+    text: str = Field("text", description="column of `table`: the text itself")
+    images: str | None = Field(None, description="images inside an NWB file, FILE#CONTAINER, in the place of `folder`")
+    archive: str | None = Field(None, description="ZIP file that holds the files, in the place of `folder`")
+    same_width: bool = Field(False, description="images of several sizes in pixels were all shown `degrees` wide")
+    pixels_per_degree: Positive | None = Field(
+        None, description="images of several sizes were shown at one scale; `degrees` follows from it"
+    )
+    merge_same_files: bool = Field(
+        False, description="stimuli whose files have the same content are one, and its presentations repetitions"
+    )
+    fitting: str | None = Field(
+        None, description="table like `table` of stimuli with a label or rating from which models learn what is asked"
+    )
+
+
+class Recordings(Part, ABC):
+    """``[[recording]]``: files of measurements in one format, and the fields that hold for all of them."""
+
+    format: str = Field("", description="format of the files; by default, the one that files with such an ending have")
+    file: Texts = Field(description="path, pattern or list of them, relative to the description")
+    kind: Kind = Field("recording", description="what the numbers are")
+    region: Line | None = Field(None, description="region of all neuroids, where the files do not say it")
+    subject: Line | None = Field(None, description="subject of all neuroids, where the files do not say it")
+    session: Line | None = Field(None, description="name of the session, where the files do not say it")
+    units: Line | None = Field(None, description='units of the values, such as "spikes/s"')
+    time_unit: Literal["ms", "s"] | None = Field(None, description="unit of all times in the files")
+    across_sessions: Literal["same", "different"] | None = Field(
+        None, description="whether neuroids of one subject and one identifier in several files are the same neurons"
+    )
+    skip: Texts = Field((), description='values of the stimulus column that stand for no stimulus, such as "blank"')
 
     @abstractmethod
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
@@ -163,37 +210,31 @@ class Recordings(BaseModel, ABC):
         return find_files(self.file, base)
 
 
-class Description(BaseModel):
-    """A complete description. Fields that are None are read from the files.
+class Description(Part):
+    """A complete description: what is not said is read from the files, or missing."""
 
-    Attributes
-    ----------
-    identifier : ``<Author><Year>``, as registered data sets are called.
-    cite, cite_file : BibTeX, or a file that holds it.
-    degrees : width of a stimulus in degrees of visual angle; duration : of a presentation in ms.
-    question, scale : of ratings: what was asked, and its lowest and highest answer.
-    """
-
-    model_config = _EXACT
-    identifier: Annotated[str, Field(pattern=r"^[A-Za-z][\w.+-]*$")] | None = None
-    summary: Line | None = None
-    licence: Line | None = None
-    cite: BibTeX | None = None
-    cite_file: str | None = None
-    domain: Domain = "vision"
-    species: Texts = ()
-    modality: Literal["image", "text"] = "image"
-    degrees: Known = None
-    duration: Known = None
-    question: Line | None = None
-    scale: Window | None = None
+    identifier: Annotated[str, Field(pattern=r"^[A-Za-z][\w.+-]*$")] | None = Field(
+        None, description='author and year, as registered data sets are called, such as "Lovelace2026"'
+    )
+    summary: Line | None = Field(None, description="one sentence on what was measured, in whom")
+    licence: Line | None = Field(None, description='licence under which others may use the data, such as "CC-BY-4.0"')
+    cite: BibTeX | None = Field(None, description="BibTeX entry of the publication")
+    cite_file: str | None = Field(None, description="file that holds the BibTeX entry, in the place of `cite`")
+    domain: Domain = Field("vision", description="what the data are about")
+    species: Texts = Field((), description='species of the subjects, such as ["macaque"]')
+    modality: Literal["image", "text"] = Field("image", description="what the stimuli are")
+    degrees: Known = Field(None, description='width of an image in degrees of visual angle, or "unknown"')
+    duration: Known = Field(None, description='duration of a presentation in ms, or "unknown"')
+    question: Line | None = Field(None, description="of ratings: what was asked")
+    scale: Window | None = Field(None, description="of ratings: the lowest and the highest answer, such as [1, 7]")
     stimuli: StimulusPart = StimulusPart()
     recording: tuple[Recordings, ...] = ()
 
     def files(self, base: Path) -> list[Path]:
         """Return the files of measurements and the tables of stimuli."""
         recordings = find_files([name for source in self.recording for name in source.file], base)
-        return recordings + [base / table for table in (self.stimuli.table, self.stimuli.fitting) if table is not None]
+        tables = [self.stimuli.__dict__[name] for name in ("table", "fitting")]  # to list them is not to use them
+        return recordings + [base / table for table in tables if table is not None]
 
 
 def find_files(patterns: Iterable[str], base: Path) -> list[Path]:
@@ -203,7 +244,7 @@ def find_files(patterns: Iterable[str], base: Path) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        path = base / pattern
+        path = find_paths([base / pattern])[0]
         if path.exists():
             found[path] = None
             continue

@@ -15,6 +15,7 @@ Equal content gives equal bytes, so that the sha256 of ``SHA256SUMS`` identifies
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -32,8 +33,10 @@ from brainmark.core.experiment import Setting
 from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
 from brainmark.data.fetch import file_digest
+from brainmark.data.packaging.tables import NAMES, as_values
 from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.netcdf import read_measurement
+from brainmark.data.readers.text_tables import read_text_table
 
 CARD, MEASUREMENT, STIMULI, FITTING, SUMS = "card.toml", "measurement.nc", "stimuli.csv", "fitting.csv", "SHA256SUMS"
 
@@ -199,9 +202,13 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
 
 def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["image", "text"]) -> Stimuli:
     """Return the stimuli of a table in a package. Raises DataError."""
-    texts = {"stimulus_id": str, "label": str, "text": str}
-    with explain_damage(path / table, "cannot be read"):
-        rows = pd.read_csv(path / table, dtype=texts, keep_default_na=False, na_values=[""])
+    written = read_text_table(path / table)
+    texts = {"text", *NAMES}
+    known = {c: written[c].to_numpy() if c in texts else as_values(written[c].replace("", None)) for c in written}
+    rows = pd.DataFrame(known)
+    for column in ("stimulus_id", {"image": "filename"}.get(modality, modality)):
+        if column not in rows.columns:
+            raise DataError(f"{path / table}: has no column {column!r}; package the data again")
     rows = rows.set_index("stimulus_id")
     if modality == "image":
         names = rows.pop("filename")
@@ -213,6 +220,13 @@ def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["ima
             )
         rows = rows.assign(path=[str(path / PurePosixPath(name)) for name in names])
     return Stimuli(identifier, modality, rows)
+
+
+def write_stimuli(rows: pd.DataFrame) -> bytes:
+    """Return a table of stimuli as CSV that `read_stimuli` reads as it is, whatever its texts hold."""
+    broken = any(rows[c].map(lambda v: isinstance(v, str) and ("\r" in v or "\n" in v)).any() for c in rows)
+    quoting = csv.QUOTE_ALL if broken else csv.QUOTE_MINIMAL
+    return rows.to_csv(index=False, lineterminator="\n", quoting=quoting).encode()
 
 
 def fitting_of(path: Path) -> Stimuli | None:

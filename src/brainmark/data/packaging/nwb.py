@@ -20,6 +20,7 @@ from brainmark.data.packaging.description import Recordings, Window, add_format
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, columns_of
+from brainmark.data.packaging.where import Where, select_rows
 from brainmark.data.readers.hdf5 import open_hdf5
 
 _FAR_APART = 10.0  # s between presentations, more than any experiment waits
@@ -35,7 +36,7 @@ class NwbSource(Recordings):
     stimulus: str = "stimulus_id"
     onset: str = "start_time"
     windows: tuple[Window, ...] = Field((), description="ms after onset")
-    where: dict[str, str | bool | int] = Field(default_factory=dict[str, str | bool | int])
+    where: Where = Field((), description='units that count, such as where = "isi_violations < 0.5"')
     region_column: str | None = None
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
@@ -99,13 +100,7 @@ class NwbSource(Recordings):
             {c: [file.units[c][k] for k in range(len(file.units))] for c in file.units.colnames if c not in left_out},
             index=pd.Index(file.units.id[:], name="id"),
         ).assign(row=np.arange(len(file.units)))
-        for column, wanted in self.where.items():
-            if column not in table.columns:
-                problems.fail(f"{path}: where names the column {column!r}; units have {', '.join(file.units.colnames)}")
-            table = table[table[column].astype(str) == str(wanted)]
-        if table.empty:
-            problems.fail(f"{path}: no unit is left with {self.where}")
-        return table
+        return select_rows(table, self.where, f"{path}: units", problems)
 
     def _check_clock(self, onsets: np.ndarray, spikes: list[np.ndarray], path: Path, problems: Problems) -> None:
         """Refuse onsets and spikes on two clocks: most often, milliseconds in the place of seconds."""

@@ -8,6 +8,7 @@ not measured. Trials of a stimulus stand along ``repetition`` in the order in wh
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,7 +115,8 @@ def name_neuroids(sessions: list[Session], across: str | None, problems: Problem
     plain = [s.neuroids["neuroid_id"].astype(str).tolist() for s in sessions]
     subjects = [s.neuroids["subject"].astype(str).tolist() for s in sessions]
     full = [list(zip(*pair, strict=True)) for pair in zip(subjects, plain, strict=True)]
-    shared = {key for key in {k for keys in full for k in keys} if sum(key in keys for keys in full) > 1}
+    sightings = Counter(key for keys in full for key in set(keys))
+    shared = {key for key, count in sightings.items() if count > 1}
     if shared and across is None:
         subject, one = sorted(shared)[0]
         problems.add(
@@ -122,17 +124,16 @@ def name_neuroids(sessions: list[Session], across: str | None, problems: Problem
             'across_sessions = "same" if these are the same neurons, "different" if not'
         )
         return plain
-    names = [[f"{s}/{n}" if _in_two_subjects(n, full) else n for s, n in keys] for keys in full]
+    subjects_of: dict[str, set[str]] = {}
+    for subject, one in sightings:
+        subjects_of.setdefault(one, set()).add(subject)
+    names = [[f"{s}/{n}" if len(subjects_of[n]) > 1 else n for s, n in keys] for keys in full]
     if across == "different":
         names = [
             [f"{session}/{name}" if key in shared else name for name, key in zip(row, keys, strict=True)]
             for session, row, keys in zip(_session_names(sessions), names, full, strict=True)
         ]
     return names
-
-
-def _in_two_subjects(name: str, full: list[list[tuple[str, str]]]) -> bool:
-    return len({subject for keys in full for subject, one in keys if one == name}) > 1
 
 
 def _session_names(sessions: list[Session]) -> list[str]:

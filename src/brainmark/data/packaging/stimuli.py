@@ -20,9 +20,10 @@ from brainmark.core.libraries import Image, np, pd
 from brainmark.core.stimuli import decode_image
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.description import StimulusPart
+from brainmark.data.packaging.names import as_names, compose, find_alike, find_paths
 from brainmark.data.packaging.nwb import read_images
 from brainmark.data.packaging.problems import Problems, Unusable, some
-from brainmark.data.packaging.tables import as_names, column_of, read_table
+from brainmark.data.packaging.tables import NAMES, as_values, column_of, read_table
 from brainmark.data.readers.archive import IMAGES, check_members
 from brainmark.data.readers.damage import explain_damage
 
@@ -51,7 +52,9 @@ class Found:
         known, shown = set(self.table.index), dict.fromkeys(measured)
         unknown = [one for one in shown if one not in known and one]
         if unknown:
-            hint = f"; they are called {some(list(known), 2)} there" if len(unknown) == len(shown) else ""
+            alike = find_alike(unknown[0], self.table.index)
+            hint = f"; they are called {some(list(self.table.index), 2)} there" if len(unknown) == len(shown) else ""
+            hint = f"; {alike}: make them equal" if alike else hint
             problems.fail(
                 f"{len(unknown)} of {len(shown)} stimuli of the recordings are not among those described: "
                 f"{some(unknown)}{hint}; add them, or name what is no stimulus in skip = [...]"
@@ -86,6 +89,9 @@ def find_stimuli(
     ------
     Unusable : there are none; what is wrong is among the problems.
     """
+    places = [name for name in ("folder", "archive", "images") if getattr(spec, name) is not None]
+    if len(places) > 1:
+        problems.fail(f"stimuli.{' and stimuli.'.join(places)} both say where the files are; leave one out")
     if spec.archive is not None or spec.images is not None:
         unpacked = _unpack(spec, base, scratch / "stimuli", problems)
         spec = spec.model_copy(update={"folder": str(unpacked.resolve())})
@@ -132,25 +138,32 @@ def png_of(image: np.ndarray) -> bytes:
 
 def _list_from_table(spec: StimulusPart, base: Path, modality: str, problems: Problems) -> pd.DataFrame:
     path = base / str(spec.table)
-    field, name = ("file", spec.file) if modality == "image" else ("text", spec.text)
-    table = read_table(path, problems, (spec.text,) if modality == "text" else ())
+    field = "file" if modality == "image" else "text"
+    name = getattr(spec, field)
+    table = read_table(path, problems, spec.layout)
     ids = problems.attempt(column_of, table, spec.id, path, problems, "; say stimuli.id")
     content = problems.attempt(column_of, table, name, path, problems, f"; say stimuli.{field}")
     if ids is None or content is None:
         raise Unusable
-    lacking = {spec.id: int(ids.isna().sum()), name: int(content.isna().sum())}
-    for what, count in lacking.items():
-        if count:
-            problems.add(f"{path}: {count} rows have nothing in column {what!r}")
-    if any(lacking.values()):
+    lacking = {spec.id: ids.isna(), name: content.isna()}
+    for what, empty in lacking.items():
+        if empty.any():
+            lines = f"line {empty.index[empty][0]}" + (f" and {int(empty.sum()) - 1} more" if empty.sum() > 1 else "")
+            problems.add(f"{path}: nothing stands in column {what!r} on {lines}")
+    if any(empty.any() for empty in lacking.values()):
         raise Unusable
-    rest = table.drop(columns=[c for c in (spec.id, name, "path", "stimulus_id") if c in table.columns])
-    rest.index = pd.Index(as_names(ids), name="stimulus_id")
+    known = {
+        compose(str(c)): as_names(table[c]) if c in NAMES else as_values(table[c], spec.layout)
+        for c in table.columns
+        if c not in (ids.name, content.name, "path", "stimulus_id", "text")
+    }
+    rest = pd.DataFrame(known, index=pd.Index(as_names(ids), name="stimulus_id", dtype=object))
     if modality == "text":
         return rest.assign(text=content.astype(str).to_numpy())
     folder = base / spec.folder if spec.folder else path.parent
     suffix = ".png" if spec.images is not None else ""  # images in NWB have names, and no files
-    return rest.assign(path=[str(folder / f"{str(file).removesuffix(suffix)}{suffix}") for file in content])
+    files = [folder / f"{file.removesuffix(suffix)}{suffix}" for file in content]
+    return rest.assign(path=[str(file) for file in find_paths(files)])
 
 
 def _list_from_folder(folder: Path, wanted: Sequence[str], problems: Problems) -> pd.DataFrame:
@@ -165,8 +178,8 @@ def _list_from_folder(folder: Path, wanted: Sequence[str], problems: Problems) -
         [p.name for p in files],
         [p.stem for p in files],
     ]
-    ids = max(namings, key=lambda names: len(set(wanted).intersection(names)))
-    return pd.DataFrame({"path": [str(p) for p in files]}, index=pd.Index(ids, name="stimulus_id"))
+    ids = max((as_names(names) for names in namings), key=lambda names: len(set(wanted).intersection(names)))
+    return pd.DataFrame({"path": [str(p) for p in files]}, index=pd.Index(ids, name="stimulus_id", dtype=object))
 
 
 def _check_files(table: pd.DataFrame, problems: Problems) -> None:

@@ -13,56 +13,60 @@ from pathlib import Path
 from pydantic import Field
 
 from brainmark.core.libraries import np, pd
-from brainmark.data.packaging.description import Recordings, Texts, add_format
+from brainmark.data.packaging.description import Recordings, TablePart, Texts, add_format
+from brainmark.data.packaging.names import as_names, compose
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import NEUROID, Session
-from brainmark.data.packaging.tables import as_names, as_numbers, column_of, header, read_table
+from brainmark.data.packaging.tables import as_numbers, as_values, column_of, header, order_of, read_table
+from brainmark.data.packaging.where import Where, select_rows
+from brainmark.data.readers.text_tables import TableLayout
 
 TimeBins = tuple[tuple[float, float], ...]
 
 
 @add_format("table", ".csv", ".tsv")
-class TableSource(Recordings):
+class TableSource(Recordings, TablePart):
     """CSV or TSV. Long: one row a value; wide: one row a trial, one column a neuroid (`neuroids`)."""
 
-    stimulus: str = "stimulus_id"
-    value: str = "value"
-    neuroid: str = "neuroid_id"
-    neuroids: Texts = Field((), description="names or patterns of the columns that are neuroids")
+    stimulus: str = Field("stimulus_id", description="column: the stimulus")
+    value: str = Field("value", description="of long tables and ratings, column: the value")
+    neuroid: str = Field("neuroid_id", description="of long tables, column: the neuroid")
+    neuroids: Texts = Field((), description="of wide tables: names or patterns of the columns that are neuroids")
     repetition: str | None = Field(None, description="column that orders the trials of a stimulus")
-    start: str = "time_bin_start"
-    end: str = "time_bin_end"
-    choice: str = "choice"
-    neuroid_table: str | None = Field(None, description="CSV with a row a neuroid: neuroid_id, region, subject, ...")
+    start: str = Field("time_bin_start", description="of long tables, column: when a time bin starts")
+    end: str = Field("time_bin_end", description="of long tables, column: when a time bin ends")
+    choice: str = Field("choice", description="of choices, column: what was chosen")
+    where: Where = Field((), description='rows that count, such as where.correct = 1 or where = "rt < 2000"')
+    neuroid_table: str | None = Field(None, description="table with a row a neuroid: neuroid_id, region, subject, ...")
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of a table."""
-        table = read_table(path, problems)
+        table = select_rows(read_table(path, problems, self.layout), self.where, path, problems, self.layout)
         ids = column_of(table, self.stimulus, path, problems, '; say stimulus = "..."')
         table = table.assign(**{self.stimulus: as_names(ids)})
         table = table[~table[self.stimulus].isin(self.skip)]
         if self.repetition is not None:
-            column_of(table, self.repetition, path, problems)
-            table = table.sort_values(self.repetition, kind="stable")
+            keys = order_of(column_of(table, self.repetition, path, problems))
+            table = table.iloc[np.argsort(keys, kind="stable")]
         session = self._read_wide(table, path, problems) if self.neuroids else self._read_long(table, path, problems)
         if self.neuroid_table is not None:
-            problems.attempt(_describe_neuroids, session, base / self.neuroid_table, problems)
+            problems.attempt(_describe_neuroids, session, base / self.neuroid_table, problems, self.layout)
         return session
 
     def describes(self, path: Path) -> Iterable[str]:
         """Return the columns of the table, or of the table of neuroids."""
-        return header(path if self.neuroid_table is None else path.parent / self.neuroid_table)
+        return header(path if self.neuroid_table is None else path.parent / self.neuroid_table, self.layout)
 
     def _read_wide(self, table: pd.DataFrame, path: Path, problems: Problems) -> Session:
         chosen: dict[str, None] = {}
         for pattern in self.neuroids:
-            hits = [c for c in map(str, table.columns) if c != self.stimulus and fnmatchcase(c, pattern)]
+            hits = [c for c in map(str, table.columns) if c != self.stimulus and fnmatchcase(c, compose(pattern))]
             if not hits:
                 problems.add(f"{path}: no column fits {pattern!r}, which stands for neuroids")
             chosen |= dict.fromkeys(hits)
         if not chosen:
             raise Unusable
-        numbers = as_numbers(table[list(chosen)], path, problems)
+        numbers = as_numbers(table[list(chosen)], path, problems, self.layout)
         neuroids = pd.DataFrame({"neuroid_id": list(chosen)})
         return Session(str(path), table[self.stimulus].to_numpy(str), numbers, neuroids, units=self.units)
 
@@ -72,14 +76,14 @@ class TableSource(Recordings):
         value = problems.attempt(column_of, table, self.value, path, problems, way)
         if neuroid is None or value is None:
             raise Unusable
-        numbers = as_numbers(value.to_frame(), path, problems)
+        numbers = as_numbers(value.to_frame(), path, problems, self.layout)
         names = as_names(neuroid)
         bins, bin_of = problems.attempt(self._parse_bins, table, path, problems) or ((), np.zeros(len(table), int))
         if self.repetition is None:  # how often its cell stood before
             cell = [table[self.stimulus].to_numpy(), names, bin_of]
             trial = pd.Series(0, index=pd.MultiIndex.from_arrays(cell)).groupby(level=[0, 1, 2]).cumcount().to_numpy()
         else:
-            trial = pd.factorize(table[self.repetition], sort=True)[0]
+            trial = pd.factorize(order_of(table[self.repetition]), sort=True)[0]
         stimulus, shown = pd.factorize(table[self.stimulus])
         rows, place = np.unique(np.stack([trial, stimulus]), axis=1, return_inverse=True)
         who, units = pd.factorize(names)
@@ -108,23 +112,27 @@ class TableSource(Recordings):
         start, end = (column_of(table, c, path, problems) for c in (self.start, self.end))
         if self.time_unit is None:
             problems.fail(f'{path}: columns {self.start!r} and {self.end!r} hold times: say time_unit = "ms" or "s"')
-        edges = as_numbers(pd.concat([start, end], axis=1), path, problems)
+        edges = as_numbers(pd.concat([start, end], axis=1), path, problems, self.layout)
         if not (edges[:, 1] > edges[:, 0]).all():
             row = int(np.flatnonzero(~(edges[:, 1] > edges[:, 0]))[0])
-            problems.fail(f"{path}: row {row} has a time bin that does not end after it starts")
+            problems.fail(f"{path}: line {table.index[row]} has a time bin that does not end after it starts")
         edges = np.round(edges * (1000.0 if self.time_unit == "s" else 1.0), 6)
         unique, place = np.unique(edges, axis=0, return_inverse=True)
         return tuple((float(a), float(b)) for a, b in unique), place.reshape(-1)
 
 
-def _describe_neuroids(session: Session, path: Path, problems: Problems) -> None:
+def _describe_neuroids(session: Session, path: Path, problems: Problems, layout: TableLayout) -> None:
     """Add what a table of neuroids knows."""
-    known = read_table(path, problems)
-    ids = column_of(known, "neuroid_id", path, problems)
-    known = known.assign(neuroid_id=as_names(ids)).drop_duplicates("neuroid_id").set_index("neuroid_id")
+    known = read_table(path, problems, layout)
+    known = known.assign(neuroid_id=as_names(column_of(known, "neuroid_id", path, problems))).drop_duplicates()
+    twice = known["neuroid_id"].duplicated()
+    if twice.any():
+        problems.fail(f"{path}: neuroid_id {some(known['neuroid_id'][twice])} stands on several rows that differ")
+    known = known.set_index("neuroid_id")
     own = session.neuroids["neuroid_id"].astype(str)
     lacking = sorted(set(own) - set(known.index))
     if lacking:
         problems.fail(f"{path}: {len(lacking)} of {len(own)} neuroids have no row: {some(lacking)}")
     for column in known.columns:
-        session.neuroids[column] = known[column].reindex(own.tolist()).to_numpy()
+        of_own = known[column].reindex(own.tolist())
+        session.neuroids[column] = of_own.to_numpy() if column in NEUROID else as_values(of_own, layout)
