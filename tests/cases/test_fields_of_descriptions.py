@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from brainmark.data.packaging import Problems, Recordings
+from brainmark.data.packaging import Problems, Recordings, Session
 from brainmark.data.packaging.description import refuse_unused
 
 ARRAYS: dict[str, Any] = {
@@ -123,6 +124,9 @@ def test_a_field_of_another_packages_format_that_is_not_read_is_refused() -> Non
     class Careless(Recordings):
         gain: float = 1.0
         offset: float = 0.0
+
+        def read(self, path: Path, base: Path, problems: Problems) -> Session:
+            raise NotImplementedError
 
     source, problems = Careless(file=("a.mine",), gain=2.0, offset=3.0), Problems("test")
     assert source.gain * 1.0 == 2.0 and source.file

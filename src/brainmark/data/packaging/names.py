@@ -10,6 +10,7 @@ from typing import Any
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np, pd
+from brainmark.data.readers.text import decode
 
 _EXACT = 2**53  # the largest number up to which a float holds every integer
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad"  # characters that take no room
@@ -47,12 +48,7 @@ def _as_name(value: Any) -> str:
                 "others that are written alike; keep identifiers as text"
             )
         return str(int(value))
-    if isinstance(value, bytes):
-        try:
-            return compose(value.decode())
-        except UnicodeDecodeError:
-            raise DataError(f"the identifier {value!r} is not UTF-8 text; keep identifiers as UTF-8") from None
-    return compose(str(value))
+    return compose(decode(value, "an identifier"))
 
 
 def find_alike(name: str, known: Iterable[str]) -> str | None:
