@@ -7,6 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
@@ -17,9 +18,10 @@ from brainmark.core.wording import bytes_text
 from brainmark.models.activations import plan as planning
 from brainmark.models.activations.batches import Loader, as_arrays, bytes_of, digest_of, prefetch, shapes_of, stack
 from brainmark.models.activations.hooks import ALL, OUTPUT, all_calls, check_weights, convert_tensors
+from brainmark.models.activations.layout import CHANNELS_FIRST, find_orders, takes_channels_last
 from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, needs_gradients
 from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
-from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
+from brainmark.models.activations.reductions import Arranged, AtPositions, AveragePool, Reduction, WholeMap
 from brainmark.models.networks.seeds import draw_from
 from brainmark.models.subjects.arguments import a_module_of, check_count
 
@@ -69,19 +71,25 @@ class Extractor:
 
     def layers(self, media: Media) -> list[str]:
         """Return names of every distinct output of the network, in the order of running: what ``all`` stands for."""
-        sample = self._sample(media)[0]
+        prepared = self._prepare_first(media)
+        one, two = self._as_input(self.collate([prepared])), self._as_input(self.collate([prepared] * 2))
         try:
             with evaluation_mode(self.module, torch.no_grad), draw_from():
-                return all_calls(self.module, sample)
+                return all_calls(self.module, one, two)
         except RuntimeError as error:
             if not needs_gradients(error):
                 raise
         with evaluation_mode(self.module, torch.enable_grad), draw_from():
-            return all_calls(self.module, sample)
+            return all_calls(self.module, one, two)
 
     def probe(self, media: Media, layers: Layers) -> Probe:
-        """Run the first stimulus twice and report shapes, calls, memory and whether the module changes."""
-        sample, prepared = self._sample(media)
+        """Run the first stimulus twice and report shapes, calls, memory and whether the module changes.
+
+        What is tried once for each network and layer: whether its images may lie channels last in memory and, where
+        `layers` has a reduction of maps, which dimensions of the output are the map.
+        """
+        prepared = self._prepare_first(media)
+        sample = self._as_input(self.collate([prepared]))
         names = [layers] if isinstance(layers, str) else list(layers)
         if ALL in names:
             names = list(dict.fromkeys([*self.layers(media), *(name for name in names if name != ALL)]))
@@ -90,15 +98,26 @@ class Extractor:
             try:
                 with evaluation_mode(self.module, mode), draw_from(), keep_heap(), self._precision():
                     found = planning.probe(self.module, sample, names, mode)
+                    two = self._as_input(self.collate([prepared] * 2))
+                    last = takes_channels_last(self.module, sample, two, found.calls, _REPEATS[str(self.dtype)])
                 break
             except RuntimeError as error:
                 if mode is torch.enable_grad or not needs_gradients(error):
                     raise
         assert found is not None
         medium = found.medium + bytes_of(media[0]) + size
-        return dataclasses.replace(
-            found, medium=medium, prepared=size, key=shapes_of(prepared), digest=digest_of(media[0], 0)
-        )
+        known = {"medium": medium, "prepared": size, "key": shapes_of(prepared), "digest": digest_of(media[0], 0)}
+        return self._find_maps(layers, dataclasses.replace(found, channels_last=last, **known), sample)
+
+    def _find_maps(self, layers: Layers, probed: Probe, sample: Any) -> Probe:
+        """Return what the probe showed, with the order of the maps that are reduced."""
+        reduced = [name for name, reduce in self._complete(layers, probed).items() if getattr(reduce, "of_maps", False)]
+        shapes = {name: probed.shapes[name] for name in reduced if name not in probed.orders}
+        if not shapes:
+            return probed
+        with evaluation_mode(self.module, probed.mode), keep_heap(), self._precision():
+            orders = find_orders(self.module, sample, shapes, probed.calls)
+        return dataclasses.replace(probed, orders={**probed.orders, **orders})
 
     def plan(self, media: Media, layers: Layers, *, probed: Probe | None = None, seed: int | None = None) -> Plan:
         """Return what a call with the same arguments will do, and the memory that it will need at most.
@@ -107,7 +126,7 @@ class Extractor:
         ------
         ResourceError : there is less memory.
         """
-        probed = probed or self.probe(media, layers)
+        probed = self._complete_probe(media, layers, probed)
         reduced = {
             name: planning.reduce_shape(name, probed.shapes[name], reduce)
             for name, reduce in self._reductions(layers, probed).items()
@@ -168,12 +187,13 @@ class Extractor:
         def label(row: int) -> str:
             return f"stimulus {row}" if ids is None else f"stimulus {ids[row]!r} ({row})"
 
-        probed = probed or self.probe(media, layers)
+        probed = self._complete_probe(media, layers, probed)
         plan = self.plan(media, layers, probed=probed, seed=seed)
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
-        run = Run(self.module, self._as_input, self._reductions(layers, probed), probed, plan, seed, label)
+        as_input = partial(self._as_input, channels_last=probed.channels_last)
+        run = Run(self.module, as_input, self._reductions(layers, probed), probed, plan, seed, label)
         waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
         loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)
         done = reported = 0
@@ -197,8 +217,8 @@ class Extractor:
         first = max(min(count, most), min(most, TOGETHER))
         return [first] if self.batch else [first, *(size for size in quick if size < first)]
 
-    def _sample(self, media: Media) -> tuple[Any, Any]:
-        """Return the first stimulus as the module's input, and as it is prepared; the module is on its device then."""
+    def _prepare_first(self, media: Media) -> Any:
+        """Return the first stimulus as it is prepared; the module is on its device then."""
         if not isinstance(media, Sized):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidStimuli(f"stimuli are a {type(media).__name__}, without a length; give a list")
         if not len(media):
@@ -212,24 +232,45 @@ class Extractor:
                 f"Extractor: device = {self.device!r}: {first}; give 'cpu', or one that is here"
             ) from error
         self.module.to(self.device)
-        prepared = self.prepare(media[0])
-        return self._as_input(self.collate([prepared])), prepared
+        return self.prepare(media[0])
 
-    def _reductions(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
+    def _complete_probe(self, media: Media, layers: Layers, probed: Probe | None) -> Probe:
+        """Return what `probe` shows, or what it showed before, with the orders of all maps that are reduced."""
+        if probed is None:
+            return self.probe(media, layers)
+        reduced = [n for n, reduce in self._complete(layers, probed).items() if getattr(reduce, "of_maps", False)]
+        if not set(reduced) - set(probed.orders):
+            return probed
+        return self._find_maps(layers, probed, self._as_input(self.collate([self._prepare_first(media)])))
+
+    def _complete(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
+        """Return the reduction of each layer, those that ``all`` stands for included."""
         names = [layers] if isinstance(layers, str) else layers
         wanted = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
         if ALL in wanted:
             wanted = dict.fromkeys(probed.shapes, wanted.pop(ALL)) | wanted
         return wanted
 
-    def _as_input(self, inputs: Any) -> Any:
-        """Put inputs on the device, in the module's precision, with channels last where it has convolutions of maps."""
+    def _reductions(self, layers: Layers, probed: Probe) -> dict[str, Reduction | None]:
+        """Return the reduction of each layer; those of maps get maps with channels first, and no other outputs."""
+
+        def arrange(name: str, reduce: Reduction | None) -> Reduction | None:
+            if reduce is None or not getattr(reduce, "of_maps", False):
+                return reduce
+            order = probed.orders[name]
+            if order is None or (order == CHANNELS_FIRST and isinstance(reduce, WholeMap)):
+                return None
+            return reduce if order == CHANNELS_FIRST else Arranged(order, reduce)
+
+        return {name: arrange(name, reduce) for name, reduce in self._complete(layers, probed).items()}
+
+    def _as_input(self, inputs: Any, *, channels_last: bool = False) -> Any:
+        """Put inputs on the device, in the module's precision; contiguous, as PyTorch does, or channels last."""
         floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
-        maps = any(isinstance(m, nn.Conv2d) for m in self.module.modules())
 
         def convert(tensor: torch.Tensor) -> torch.Tensor:
             dtype = floats if floats and tensor.is_floating_point() else tensor.dtype
-            order = torch.channels_last if maps and tensor.ndim == 4 else torch.preserve_format
+            order = torch.channels_last if channels_last and tensor.ndim == 4 else torch.contiguous_format
             return tensor.to(self.device, dtype, non_blocking=True, memory_format=order)
 
         return convert_tensors(inputs, convert)

@@ -273,37 +273,68 @@ class _Event:
     value: tuple[int, int, tuple[int, ...]]
 
 
-def all_calls(module: nn.Module, sample: Any) -> list[str]:
+def all_calls(module: nn.Module, sample: Any, two: Any = None) -> list[str]:
     """Return the names of every distinct output (stimuli, ...) in one pass, in the order of running.
 
     An output that layers hand on unchanged (containers, dropout in evaluation, identities) counts once, under the
     outermost layer around the one that made it; the module's own output comes last if no layer makes it. Layers that
     run n times yield ``name@0`` ... ``name@n-1``.
+
+    Parameters
+    ----------
+    two : the input with its stimulus twice: what is as long for it as for one, such as a table of positions, is left
+        out.
     """
     events: list[_Event] = []
     kept: list[torch.Tensor] = []  # so that no later output takes the place of an earlier one in memory
     runs: dict[str, int] = {}
+    counts = _count_stimuli(module, two)
 
-    def note(name: str) -> Callable[..., None]:
-        def hook(_: nn.Module, __: Any, output: Any) -> None:
-            index = runs.get(name, 0)
-            runs[name] = index + 1
-            first = next((t for _, t in tensors_in(output)), None)
-            if first is None or not is_array(first) or not first.numel() or first.is_complex():
-                return
-            if first.ndim and first.shape[0] == 1:
-                kept.append(first)
-                version = 0 if first.is_inference() else first._version
-                events.append(_Event(name, index, (id(first), version, tuple(first.shape))))
+    def note(name: str, index: int, first: torch.Tensor) -> None:
+        runs[name] = index + 1
+        if first.numel() and first.ndim and first.shape[0] == 1 and counts.get((name, index), 2) == 2:
+            kept.append(first)
+            version = 0 if first.is_inference() else first._version
+            events.append(_Event(name, index, (id(first), version, tuple(first.shape))))
 
-        return hook
-
-    positional, named = arguments(sample)
-    with attach_hooks([(m, note(n)) for n, m in module.named_modules()]):
-        module(*positional, **named)
+    _pass_noting(module, sample, note)
     outermost: dict[tuple[int, int, tuple[int, ...]], _Event] = {}
     for event in events:
         maker = outermost.setdefault(event.value, event)
         if event.name and maker.name.startswith(f"{event.name}."):
             outermost[event.value] = event
     return [(e.name if runs[e.name] == 1 else f"{e.name}@{e.index}") if e.name else OUTPUT for e in outermost.values()]
+
+
+def _count_stimuli(module: nn.Module, inputs: Any) -> dict[tuple[str, int], int]:
+    """Return name and index of each call -> length of its output; nothing for a network that cannot take the inputs."""
+    counts: dict[tuple[str, int], int] = {}
+
+    def note(name: str, index: int, first: torch.Tensor) -> None:
+        counts[name, index] = len(first) if first.ndim else 0
+
+    if inputs is not None:
+        try:
+            _pass_noting(module, inputs, note)
+        except Exception:  # noqa: BLE001 - such as a network that takes one stimulus at a time
+            return {}
+    return counts
+
+
+def _pass_noting(module: nn.Module, inputs: Any, note: Callable[[str, int, torch.Tensor], None]) -> None:
+    """Run a pass and hand on name, index and first tensor of each call that puts out real numbers."""
+    runs: dict[str, int] = {}
+
+    def watch(name: str) -> Callable[..., None]:
+        def hook(_: nn.Module, __: Any, output: Any) -> None:
+            index = runs.get(name, 0)
+            runs[name] = index + 1
+            first = next((t for _, t in tensors_in(output)), None)
+            if first is not None and is_array(first) and not first.is_complex():
+                note(name, index, first)
+
+        return hook
+
+    positional, named = arguments(inputs)
+    with attach_hooks([(m, watch(n)) for n, m in module.named_modules()]):
+        module(*positional, **named)

@@ -58,6 +58,9 @@ class Probe:
     changed : layer -> largest difference between two passes, relative to its largest activation, where there was one.
     digest, alone, weights : hash of the stimulus, what the layers put out for it when it was shown alone, and how often
         the weights had been changed in place by then.
+    channels_last : whether images may lie channels last in memory, which is faster; see `layout`.
+    orders : layer -> dimensions of channels, rows and columns in its output, None for no map; of layers that are
+        reduced as maps.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -72,6 +75,8 @@ class Probe:
     digest: bytes = b""
     alone: Mapping[str, torch.Tensor] = field(default_factory=dict[str, Any], repr=False)
     weights: tuple[int, ...] = field(default=(), repr=False)
+    channels_last: bool = False
+    orders: Mapping[str, tuple[int, int, int] | None] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

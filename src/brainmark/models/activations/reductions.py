@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from brainmark.core.libraries import nn, np, torch
 
@@ -13,11 +14,24 @@ Reduction: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 
 
 @dataclass(frozen=True)
+class WholeMap:
+    """Maps in the order (stimuli, channels, rows, columns), whatever order their layer puts out; the rest stays."""
+
+    of_maps: ClassVar[bool] = True
+    """Reductions with this attribute get maps in that order, and outputs that are no maps stay as they are."""
+
+    def __call__(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return all of them."""
+        return maps
+
+
+@dataclass(frozen=True)
 class AveragePool:
     """Reduction of maps (stimuli, channels, rows, columns) to a coarser grid of means; smaller maps stay."""
 
     rows: int
     columns: int
+    of_maps: ClassVar[bool] = True
 
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
         """Return the means; what is no map stays as it is."""
@@ -31,9 +45,28 @@ class AveragePool:
 class SpatialMean:
     """Reduction of maps (stimuli, channels, rows, columns) to one mean per channel; what is no map stays."""
 
+    of_maps: ClassVar[bool] = True
+
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
         """Return the means (stimuli, channels)."""
         return maps.mean((2, 3)) if maps.ndim == 4 else maps
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """Reduction of maps whose channels, rows and columns are the dimensions `order`; that of stimuli is 0."""
+
+    order: tuple[int, int, int]
+    reduce: Reduction
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        """Return what the reduction leaves of the maps (stimuli, channels, rows, columns)."""
+        return self.reduce(values.permute(0, *self.order))
+
+
+def shape_of_map(shape: tuple[int, ...], order: tuple[int, int, int] | None) -> tuple[int, ...]:
+    """Return (channels, rows, columns) of an output of `shape` per stimulus; without a map, the number of its units."""
+    return (math.prod(shape),) if order is None else tuple(shape[dim - 1] for dim in order)
 
 
 @dataclass(frozen=True)
@@ -71,6 +104,7 @@ class AtPositions:
     """Reduction of maps (stimuli, channels, rows, columns) to (stimuli, channels, positions) of the flattened map."""
 
     positions: np.ndarray
+    of_maps: ClassVar[bool] = True
 
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
         """Return the units at the positions."""

@@ -14,7 +14,7 @@ from brainmark.core.libraries import nn, np, torch, xr
 from brainmark.core.stimuli import Media
 from brainmark.models.activations.extract import Extractor, Progress
 from brainmark.models.activations.hooks import digest_of_weights
-from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction
+from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction, WholeMap, shape_of_map
 from brainmark.models.readouts.answers import Similarity
 from brainmark.models.subjects.arguments import check_count, check_name, is_finite, numbers_in, refuse
 from brainmark.models.subjects.observer import Observer
@@ -172,10 +172,13 @@ class VisionSubject:
     def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
         """Return layers -> shapes of what they put out for a stimulus. Raises UnknownName.
 
-        ``all`` stands for every layer that puts out numbers of its own, in the order they run.
+        Maps are (channels, rows, columns), in whatever order the layer puts them out; anything else is one row of
+        units. ``all`` stands for every layer that puts out numbers of its own, in the order they run.
         """
         check_record(experiment, self.identifier, ())
-        return dict(self._extractor(experiment.setting.degrees).probe(experiment.stimuli.media, names).shapes)
+        wanted = dict.fromkeys(names, WholeMap())
+        probed = self._extractor(experiment.setting.degrees).probe(experiment.stimuli.media, wanted)
+        return {name: shape_of_map(shape, probed.orders[name]) for name, shape in probed.shapes.items()}
 
     def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> int | None:
         """Return rows and columns of a map of at most `most` units (but one for each channel); None: all of them."""
@@ -215,10 +218,11 @@ class VisionSubject:
         names = [name for names in calls for name in names]
         if len(set(names)) < len(names):
             raise InvalidModel(f"{self.identifier}: a layer is recorded twice among {', '.join(names)}")
-        probed = extractor.probe(media, names)
+        probed = extractor.probe(media, dict.fromkeys(names, WholeMap()))
         units, wanted = [], {}
         for readout, of_readout in zip(readouts, calls, strict=True):
-            where, reduce = self._units(readout, probed.shapes[of_readout[0]], eccentricity)
+            shape = shape_of_map(probed.shapes[of_readout[0]], probed.orders[of_readout[0]])
+            where, reduce = self._units(readout, shape, eccentricity)
             units.append(where)
             wanted |= dict.fromkeys(of_readout, reduce)
         found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress, ids=ids)
@@ -246,7 +250,8 @@ class VisionSubject:
     ) -> tuple[Units, Reduction | None]:
         """Return the units of a layer whose output has `shape`, and the reduction that yields their activations.
 
-        Units without a map see the whole field of view: their centre is fixation.
+        `shape` is (channels, rows, columns) of a map. Units without a map see the whole field of view: their centre is
+        fixation.
         """
         if len(shape) != 3:
             return Units(readout.layers[0], int(np.prod(shape)), np.zeros(1), np.zeros(1)), None
@@ -257,7 +262,7 @@ class VisionSubject:
             kept = near_fixation(x, y, eccentricity)
             return Units(readout.layers[0], channels, x[kept], y[kept]), AtPositions(kept)
         if not isinstance(readout.pool, int):
-            return Units(readout.layers[0], channels, *grid(across, down)), None
+            return Units(readout.layers[0], channels, *grid(across, down)), WholeMap()
         pool = AveragePool(readout.pool, readout.pool)
         return Units(
             readout.layers[0], channels, *grid(_pool_centres(across, pool.columns), _pool_centres(down, pool.rows))
