@@ -24,7 +24,7 @@ def plug_in(tmp_path: Path, monkeypatch, registries) -> Callable[[str, str], Non
     """plug_in(name, code) makes a module with an entry point; our rooms are empty, and nothing is discovered yet."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(registry, "_discovered", False)
-    monkeypatch.setattr(registry, "ROOMS", ())
+    monkeypatch.setattr(registry, "ROOMS", {})
 
     def add(name: str, code: str, value: str = "") -> None:
         module = f"plug_in_{name}"
@@ -122,7 +122,7 @@ def test_an_interrupt_stops_the_discovery_until_it_is_asked_again(plug_in, tmp_p
 
 
 def test_an_error_in_a_room_of_our_own_is_raised_every_time(plug_in, monkeypatch):
-    monkeypatch.setattr(registry, "ROOMS", ("brainmark.no_such_room",))
+    monkeypatch.setattr(registry, "ROOMS", {"model": ["brainmark.no_such_room"]})
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError, match="no_such_room"):
             registry.discover()
@@ -137,3 +137,29 @@ def test_several_threads_discover_once(plug_in):
     for thread in threads:
         thread.join()
     assert found == [["plugged"]] * 4
+
+
+def test_a_room_of_a_plug_in_is_imported_for_its_kind_alone(plug_in, monkeypatch, tmp_path):
+    (tmp_path / "far_room.py").write_text(GOOD.replace("plugged", "far"))
+    monkeypatch.setattr(registry, "ROOMS", {"model": [], "dataset": []})
+    plug_in("far", "from brainmark.core.registry import add_room; add_room('far_room', 'model')")
+    assert list(registry.datasets) == []
+    assert "far_room" not in sys.modules
+    assert list(registry.models) == ["far"]
+
+
+def test_a_broken_room_of_a_plug_in_is_left_out(plug_in, monkeypatch, tmp_path):
+    (tmp_path / "broken_room.py").write_text("import not_installed_library")
+    monkeypatch.setattr(registry, "ROOMS", {"model": []})
+    plug_in("good", "from brainmark.core.registry import add_room; add_room('broken_room', 'model')\n" + GOOD)
+    with pytest.warns(UserWarning, match="plug-in 'broken_room' .* No module named 'not_installed_library'"):
+        assert list(registry.models) == ["plugged"]
+
+
+def test_a_plug_in_cannot_take_a_name_of_ours(plug_in, monkeypatch, tmp_path):
+    (tmp_path / "our_room.py").write_text(GOOD)
+    monkeypatch.setattr(registry, "ROOMS", {"dataset": [], "model": ["our_room"]})
+    plug_in("thief", GOOD)
+    with pytest.warns(UserWarning, match="plug-in 'thief' .* the name is taken by our_room"):
+        assert list(registry.datasets) == []
+    assert registry.models["plugged"].module == "our_room"

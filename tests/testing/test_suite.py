@@ -155,7 +155,7 @@ import pytest
 from brainmark.core import MissingDependency, ModelCard, models, registry
 from brainmark.testing import Noise, Projection, cases
 
-registry._discovered = True
+registry._discovered, registry.ROOMS = True, {}
 card = ModelCard(summary="toy", licence="MIT", cite="@misc{a, title={T}, year={2001}}", domain="vision", family="toy",
                  regions=("V1",), degrees=8.0)
 

@@ -1,11 +1,15 @@
 """The published convention of Brain-Score: its metrics, file format, adapters, data sets and benchmarks.
 
-This room is a plug-in: the project's own entry point ``brainscore`` names it, importing it registers everything, and
-no other room imports it.
+This room is a plug-in: the project's own entry point ``brainscore`` names it, and no other room imports it. Its modules
+are imported when metrics, data sets, benchmarks or formats of recordings are asked for.
 """
 
-from brainmark.brainscore import metrics, recordings, studies
+from brainmark.core.registry import add_room
 from brainmark.core.subject import Subject, add_adapter
+
+add_room("brainmark.brainscore.metrics", "metric")
+add_room("brainmark.brainscore.studies", "dataset", "benchmark")
+add_room("brainmark.brainscore.recordings", "format")
 
 
 @add_adapter

@@ -1,6 +1,6 @@
 """Four lazy dictionaries, name -> (factory, card): models, datasets, metrics, benchmarks.
 
-Adding is one decorated function. Looking up imports the modules that register things, and calls nothing:
+Adding is one decorated function. Looking up imports the modules that register things of that kind, and calls nothing:
 no registering module may import a heavy library at its top level, so listing stays fast.
 Outside packages are found through entry points of the group ``brainmark``, whose value is a module to import.
 """
@@ -29,15 +29,19 @@ C = TypeVar("C", bound=Card)
 F = TypeVar("F", bound=Callable[..., Any])
 
 ENTRY_POINT_GROUP = "brainmark"
-ROOMS = (  # the packages and modules of our own in which things are registered
-    "brainmark.metrics",
-    "brainmark.studies",
-    "brainmark.models.zoo",
-    "brainmark.models.subjects.pixels",
-    "brainmark.models.subjects.simulated",
-    "brainmark.models.subjects.word_baselines",
-    "brainmark.models.finder",
-)
+ROOMS: dict[str, list[str]] = {  # kind -> packages and modules in which things of that kind are registered
+    "metric": ["brainmark.metrics"],
+    "dataset": ["brainmark.studies"],
+    "benchmark": ["brainmark.studies"],
+    "model": [
+        "brainmark.models.zoo",
+        "brainmark.models.subjects.pixels",
+        "brainmark.models.subjects.simulated",
+        "brainmark.models.subjects.word_baselines",
+        "brainmark.models.finder",
+    ],
+    "format": [f"brainmark.data.packaging.{name}" for name in ("arrays", "bids", "nwb", "trials")],
+}
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ class Registry(Generic[T, C]):
         """
 
         def register(factory: F) -> F:
+            if _discovered:  # a plug-in, or a program that has looked around: our own names are taken
+                _import_rooms(self.kind)
             self._check(name, factory, card)
             self._entries[name] = self._entry(name, factory, card, **more)
             return factory
@@ -175,8 +181,10 @@ class Registry(Generic[T, C]):
 
     def find(self, name: str) -> Entry[T, C] | None:
         """Return what is registered or found under this name, or None; what is nearly right raises its explanation."""
+        if name not in self._entries:  # studies that are imported need no more than our own metrics
+            _import_rooms(self.kind)
         if name not in self._entries:
-            discover()
+            discover(self.kind)
         if name in self._entries:
             return self._entries[name]
         with say_what_to_install(f"{self.kind} {name!r}"):
@@ -190,15 +198,15 @@ class Registry(Generic[T, C]):
             return None
 
     def __iter__(self) -> Iterator[str]:
-        discover()
+        discover(self.kind)
         return iter(sorted(self._entries, key=str.lower))
 
     def __len__(self) -> int:
-        discover()
+        discover(self.kind)
         return len(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        discover()
+        discover(self.kind)
         return name in self._entries
 
     def entries(self) -> list[Entry[T, C]]:
@@ -211,13 +219,6 @@ class MetricRegistry(Registry[Metric, MetricCard]):
 
     def _entry(self, name: str, factory: Callable[..., Metric], card: MetricCard, **more: Any) -> MetricEntry:
         return MetricEntry(self.kind, name, factory, card, **more)
-
-    def find(self, name: str) -> Entry[Metric, MetricCard] | None:
-        """Return what is registered under this name, or None; studies being imported need no more than our metrics."""
-        if name not in self._entries:
-            for room in ROOMS[:1]:
-                _import_room(room)
-        return super().find(name)
 
     def __getitem__(self, name: str) -> MetricEntry:
         entry = super().__getitem__(name)
@@ -260,26 +261,51 @@ def metric(
 
 broken_plugins: dict[str, str] = {}  # entry point -> why it could not be loaded; `brainmark doctor` shows it
 _lock = threading.RLock()
+_imported: set[str] = set()  # rooms
 _discovered = False
 
 
-def discover() -> None:
-    """Import, once, every module that registers something: our rooms, then the entry points of others.
+def add_room(name: str, *kinds: str) -> None:
+    """Name a package or module of a plug-in that is imported when things of these kinds are first asked for."""
+    for kind in kinds:
+        ROOMS[kind].append(name)
+
+
+def discover(kind: str | None = None) -> None:
+    """Import, once, every module that registers things of this kind, or any: our rooms, then what others bring.
 
     A plug-in that fails to import becomes a warning and an item of `broken_plugins`; it never breaks the rest.
     """
     global _discovered
     with _lock:
-        if _discovered:
-            return
-        _discovered = True  # now, because what is imported here may ask a registry
-        try:
-            for room in ROOMS:
-                _import_room(room)
-            _load_plugins(sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name))
-        except BaseException:
-            _discovered = False
-            raise
+        kinds = ROOMS if kind is None else (kind,)
+        for one in kinds:
+            _import_rooms(one)
+        if not _discovered:
+            _discovered = True  # now, because what is imported here may ask a registry
+            try:
+                _load_plugins(sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name))
+            except BaseException:
+                _discovered = False
+                raise
+            for one in kinds:
+                _import_rooms(one)
+
+
+def _import_rooms(kind: str) -> None:
+    """Import the rooms of a kind that were not imported yet. An error in one of our own is raised every time."""
+    with _lock:
+        for name in [room for room in ROOMS.get(kind, ()) if room not in _imported]:
+            _imported.add(name)  # now, because what is imported here may ask a registry
+            try:
+                room = importlib.import_module(name)
+                for module in pkgutil.walk_packages(getattr(room, "__path__", ()), f"{name}."):
+                    importlib.import_module(module.name)
+            except BaseException as error:
+                if name.startswith("brainmark.") or not isinstance(error, Exception):
+                    _imported.discard(name)
+                    raise
+                _leave_out(name, name, error)
 
 
 def _load_plugins(points: list[metadata.EntryPoint]) -> None:
@@ -293,7 +319,7 @@ def _load_plugins(points: list[metadata.EntryPoint]) -> None:
             if isinstance(error, UnknownName) and not last:
                 late.append(point)
             elif error is not None:
-                _leave_out(point, error)
+                _leave_out(point.name, point.value, error)
         waiting = late
 
 
@@ -305,15 +331,7 @@ def _load_plugin(point: metadata.EntryPoint) -> BaseException | None:
     return None
 
 
-def _leave_out(point: metadata.EntryPoint, error: BaseException) -> None:
+def _leave_out(name: str, value: str, error: BaseException) -> None:
     reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
-    broken_plugins[f"{point.name} = {point.value}"] = reason
-    warnings.warn(
-        f"plug-in {point.name!r} ({point.value}) is left out: {reason} (see 'brainmark doctor')", stacklevel=5
-    )
-
-
-def _import_room(name: str) -> None:
-    room = importlib.import_module(name)
-    for module in pkgutil.walk_packages(getattr(room, "__path__", ()), f"{name}."):
-        importlib.import_module(module.name)
+    broken_plugins[f"{name} = {value}"] = reason
+    warnings.warn(f"plug-in {name!r} ({value}) is left out: {reason} (see 'brainmark doctor')", stacklevel=5)

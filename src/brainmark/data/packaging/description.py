@@ -16,7 +16,6 @@ A format is a class with the fields that describe its files, and a method that r
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,8 +37,6 @@ Kind = Literal["recording", "dissimilarity", "choices", "ratings"]
 R = TypeVar("R", bound="type[Recordings]")
 M = TypeVar("M", bound=BaseModel)
 
-OURS = ("arrays", "bids", "nwb", "trials")
-"""The modules of our own formats, which register themselves; loaded for the first description that is parsed."""
 FORMATS: dict[str, type[Recordings]] = {}
 """The formats by name."""
 _SUFFIXES: dict[str, str] = {}  # of files -> the format they usually have
@@ -295,12 +292,9 @@ def _find_format(source: Any, place: str, problems: Problems) -> type[Recordings
     if not isinstance(source, dict):
         problems.add(f"{place} is {source!r}: give a table with the field 'file'")
         return None
-    for module in OURS:
-        importlib.import_module(f"brainmark.data.packaging.{module}")
+    discover("format")
     first = next(iter(_as_list(source.get("file")) or ()), "")
     suffix = Path(str(first)).suffix.lower()
-    if source["format"] not in FORMATS if source.get("format") else suffix not in _SUFFIXES:
-        discover()  # plug-ins may add formats
     name = source.get("format") or _SUFFIXES.get(suffix, suffix.lstrip(".") or "table")
     if name not in FORMATS:
         problems.add(f"{place}: the format is {name!r}; use one of {', '.join(sorted(FORMATS))}")

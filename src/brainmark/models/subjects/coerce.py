@@ -46,7 +46,7 @@ def as_subject(
         if not isinstance(getattr(thing, "identifier", None), str):
             raise TypeError(f"{_describe(thing)} has `perform` but no `identifier` (a string); give it a name")
         return cast(Subject, thing)
-    discover()  # plug-ins bring adapters
+    discover("model")  # plug-ins bring adapters
     if not isinstance(thing, type) and (adapted := next(filter(None, (a(thing, identifier) for a in ADAPTERS)), None)):
         return adapted
     if isinstance(thing, tuple) and len(pair := cast("tuple[Any, ...]", thing)) == 2 and isinstance(pair[0], _Network):
