@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from brainmark.core.errors import DataError, UnknownName
-from brainmark.core.libraries import pd
+from brainmark.core.libraries import np, pd
 from brainmark.core.registry import models
 from brainmark.core.score import Outcome, Score
 from brainmark.core.text import name_commands
 from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.text import read_text
+from brainmark.data.readers.text_numbers import parse_numbers
+from brainmark.data.readers.text_tables import TableLayout, read_text_table
 
 DETAIL = ":"
 """Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
 FAMILY, CATEGORY = "family", "category"
+NO_SCORE = ("NA", "NaN", "nan", "N/A", "null", "NULL", "None", "#N/A", "-")
+"""What stands in tables where there is no score, beside nothing and "n/a"."""
 
 
 def make_table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
@@ -43,7 +47,8 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
 
     A CSV file (or TSV) is wide, with a column ``model`` and one for each benchmark or task, or long, with columns
     ``model``, ``benchmark`` (or ``task``) and ``value`` (or ``score``). Both may have a column ``family``, the long one
-    a column ``category``. A JSON file is what ``brainmark score --json`` printed.
+    a column ``category``. Names are texts, whatever they look like. A JSON file is what ``brainmark score --json``
+    printed.
 
     Returns
     -------
@@ -58,24 +63,30 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     with explain_damage(path, "is not a table of scores"):
         if path.suffix.lower() == ".json":
             return _read_json(json.loads(read_text(path)), path)
-        return _read_plain(pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ","), path)
+    return _read_plain(read_text_table(path), path)
 
 
 def _read_plain(plain: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
     if "model" not in plain.columns:
-        raise DataError(f"{path}: has no column 'model' among {', '.join(map(str, plain.columns))}")
-    plain["model"] = plain["model"].astype(str).map(name_commands)
+        raise DataError(f"{path}: has no column 'model' among {', '.join(plain.columns)}")
+    nameless = plain.index[plain["model"] == ""]
+    if len(nameless):
+        raise DataError(f"{path}: line {nameless[0]} names no model")
+    plain = plain.assign(model=plain["model"].map(name_commands))
     families = _read_groups(plain, "model", FAMILY, path)
     column = next((name for name in ("benchmark", "task") if name in plain.columns), None)
     value = next((name for name in ("value", "score") if name in plain.columns), None)
     if column is None or value is None:
-        wide = plain.drop(columns=FAMILY, errors="ignore").set_index("model")
-        _refuse_twice(wide.index.tolist(), path)
-        return _check_numbers(wide, path), families, {}
+        wide = plain.drop(columns=FAMILY, errors="ignore")
+        _refuse_twice(wide["model"].tolist(), path)
+        numbers = {name_commands(str(c)): _read_numbers(wide[c], path) for c in wide.columns if c != "model"}
+        return pd.DataFrame(numbers, index=pd.Index(wide["model"].tolist(), name="model")), families, {}
     _refuse_twice(list(zip(plain["model"], plain[column], strict=True)), path)
-    long = plain.pivot(index="model", columns=column, values=value)
+    numbers = plain.assign(**{value: _read_numbers(plain[value], path)})
+    long = numbers.pivot(index="model", columns=column, values=value)
     order = list(dict.fromkeys(plain["model"])), list(dict.fromkeys(plain[column]))
-    return _check_numbers(long.loc[order[0], order[1]], path), families, _read_groups(plain, column, CATEGORY, path)
+    scores = long.loc[order[0], order[1]].rename(columns=name_commands).rename_axis(columns=None)
+    return scores, families, _read_groups(plain, column, CATEGORY, path)
 
 
 def _read_json(plain: Any, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
@@ -92,7 +103,7 @@ def _read_groups(plain: pd.DataFrame, of: str, what: str, path: Path) -> dict[st
     """Return what a column says of each thing; each must be said to be one."""
     if what not in plain.columns:
         return {}
-    known = plain[[of, what]].dropna().drop_duplicates()
+    known = plain.loc[plain[what] != "", [of, what]].drop_duplicates()
     twice = known[known[of].duplicated()]
     if len(twice):
         raise DataError(f"{path}: {of} {twice.iloc[0][of]!r} is of more than one {what}")
@@ -107,12 +118,13 @@ def _refuse_twice(cells: Sequence[Any], path: Path) -> None:
         seen.add(cell)
 
 
-def _check_numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    for column in table.columns:
-        if table[column].dtype.kind not in "fiub":
-            wrong = next(v for v in table[column] if isinstance(v, str))
-            raise DataError(f"{path}: column {column!r} holds {wrong!r}, which is not a number")
-    return table.astype(float).rename(columns=lambda name: name_commands(str(name))).rename_axis(columns=None)
+def _read_numbers(column: pd.Series, path: Path) -> np.ndarray:
+    """Return scores, NaN where there is none. Raises DataError, with the line."""
+    numbers, wrong = parse_numbers(column.to_numpy(object), TableLayout(missing=NO_SCORE))
+    if len(wrong):
+        line, held = column.index[wrong[0]], column.iloc[wrong[0]]
+        raise DataError(f"{path}: column {column.name!r} holds {held!r} in line {line}, which is not a number")
+    return numbers
 
 
 def select_columns(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:

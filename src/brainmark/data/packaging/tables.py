@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from brainmark.core.errors import suggest
 from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.names import as_names, compose
 from brainmark.data.packaging.problems import Problems, Unusable
+from brainmark.data.readers.text_numbers import ABSENT, find_texts, parse_numbers, say_way
 from brainmark.data.readers.text_tables import DEFAULT, TableLayout, read_text_table
 
 __all__ = [
@@ -19,9 +20,6 @@ NAMES = frozenset({
     "stimulus_id", "neuroid_id", "filename", "label", "region", "subject", "session", "run", "choice", "animal",
 })  # fmt: skip
 """Columns that are names, whatever stands in them."""
-_NUMBER_SIGNS = re.compile(r"[^0-9eE+\-. ]")
-_ABSENT = ("", "n/a")
-_USUAL = ("na", "nan", ".", "#n/a", "null", "none", "-", "--", "n.a.", "missing", "?")  # texts of other programs
 
 
 def read_table(path: Path, problems: Problems, layout: TableLayout = DEFAULT) -> pd.DataFrame:
@@ -30,13 +28,8 @@ def read_table(path: Path, problems: Problems, layout: TableLayout = DEFAULT) ->
     if table.empty:
         problems.fail(f"{path} has no rows")
     fields = table.to_numpy(object).copy()
-    fields[_find(fields, _ABSENT)] = None
+    fields[find_texts(fields, ABSENT)] = None
     return pd.DataFrame(fields, index=table.index, columns=table.columns, dtype=object)
-
-
-def _find(fields: np.ndarray, texts: Collection[str]) -> np.ndarray:
-    """Return where fields are one of some texts."""
-    return np.frompyfunc(frozenset(texts).__contains__, 1, 1)(fields).astype(bool)
 
 
 def header(path: Path, layout: TableLayout = DEFAULT) -> list[str]:
@@ -73,62 +66,20 @@ def as_numbers(columns: pd.DataFrame, where: object, problems: Problems, layout:
     if all(dtype.kind in "fiub" for dtype in columns.dtypes):
         return columns.to_numpy(float)
     fields = columns.to_numpy(object)
-    numbers, wrong = _parse(fields.ravel(), layout)
+    numbers, wrong = parse_numbers(fields.ravel(), layout)
     if len(wrong):
         row, column = divmod(int(wrong[0]), fields.shape[1])
         held, count = fields[row, column], f" ({len(wrong)} such fields)" if len(wrong) > 1 else ""
         problems.fail(
             f"{where}: column {str(columns.columns[column])!r} holds {held!r} in {columns.index.name or 'row'} "
-            f"{columns.index[row]}, which is no number{count}; {_find_way(str(held), layout)}"
+            f"{columns.index[row]}, which is no number{count}; {say_way(str(held), layout)}"
         )
     return numbers.reshape(fields.shape)
 
 
-def _parse(fields: np.ndarray, layout: TableLayout) -> tuple[np.ndarray, np.ndarray]:
-    """Return fields (any,) as numbers, and the places of those that are none."""
-    numbers = np.full(fields.shape, np.nan)
-    absent = pd.isna(fields) | _find(fields, [*_ABSENT, *layout.missing])
-    texts = np.array([str(field) for field in fields[~absent]], dtype=object)
-    if layout.decimal != ".":
-        texts = np.array([t.replace(".", "x").replace(layout.decimal, ".") for t in texts], dtype=object)
-    try:
-        if _NUMBER_SIGNS.search(" ".join(texts)):
-            raise ValueError
-        found = texts.astype(float)
-        bad = np.zeros(len(texts), bool)
-    except ValueError:
-        found = np.array([_number(text) for text in texts], dtype=float)
-        bad = np.isnan(found)
-    numbers[~absent] = found
-    for marker in layout.missing:
-        if (value := _number(marker)) == value:
-            numbers[numbers == value] = np.nan
-    return numbers, np.flatnonzero(~absent)[bad]
-
-
-def _number(text: str) -> float:
-    """Return the number that a text is in ASCII; NaN if it is none."""
-    try:
-        return float(text) if text.isascii() and not set(text) & set("_xXnN") else np.nan
-    except ValueError:
-        return np.nan
-
-
-def _find_way(held: str, layout: TableLayout) -> str:
-    """Return what to say of a field that is no number."""
-    text = held.strip()
-    if layout.decimal == "." and re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", text, re.IGNORECASE):
-        return 'if commas are decimal, say decimal = ","'
-    if layout.decimal == "," and re.fullmatch(r"[+-]?\d*\.\d+(e[+-]?\d+)?", text, re.IGNORECASE):
-        return 'decimal is ","; write all numbers in one way'
-    if text.lower() in _USUAL:
-        return f'if it means "not measured", say missing = ["{held}"]'
-    return "leave empty what was not measured, or name the texts that mean it: missing = [...]"
-
-
 def order_of(column: pd.Series) -> np.ndarray:
     """Return keys by which rows are sorted: numbers if all fields are numbers, else texts."""
-    numbers, wrong = _parse(column.to_numpy(object), DEFAULT)
+    numbers, wrong = parse_numbers(column.to_numpy(object), DEFAULT)
     return as_names(column) if len(wrong) else numbers
 
 
@@ -140,11 +91,11 @@ def as_values(column: pd.Series, layout: TableLayout = DEFAULT) -> np.ndarray:
     if column.dtype.kind in "fiub":
         return column.to_numpy()
     texts = sorted({str(field) for field in column.dropna()} - set(layout.missing))
-    values, wrong = _parse(np.array(texts, object), layout)
+    values, wrong = parse_numbers(np.array(texts, object), layout)
     padded = any(re.match(r"[+-]?0\d", text) for text in texts)
     if not texts or len(wrong) or padded or len(set(values.tolist())) < len(texts) or not np.isfinite(values).all():
         return as_names(column)
-    numbers, _ = _parse(column.to_numpy(object), layout)
+    numbers, _ = parse_numbers(column.to_numpy(object), layout)
     if not np.isnan(numbers).any() and all(re.fullmatch(r"[+-]?\d+", text) for text in texts):
         return numbers.astype(int) if abs(values).max() < 2**53 else as_names(column)
     return numbers
