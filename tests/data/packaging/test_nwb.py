@@ -6,9 +6,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,6 +103,78 @@ def told(lab: Any, *sources: dict[str, Any], **changes: Any) -> Any:
 def by_stimulus(session: Recorded, values: np.ndarray, ids: list[str]) -> np.ndarray:
     """Trials (trial, ...) in the order of stimuli, (stimulus, repetition, ...)."""
     return np.array([values[[k for k, s in enumerate(session.shown) if s == one]] for one in ids])
+
+
+# --- times, text and regions -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1000, "milliseconds"), (30_000, "samples")])
+def test_spikes_in_another_unit_are_refused_or_converted(lab: Any, session: Recorded, factor: int, unit: str) -> None:
+    seconds = session.spikes
+    session.spikes = [np.round(t * factor) for t in seconds]
+    session.write(lab.folder / "a.nwb")
+    assert f"look like {unit}" in one(lab.refused(SOURCE, species=None), "spike_times", "spike_clock")
+    made = told(lab, {**SOURCE, "spike_clock": factor}).measurement
+    session.spikes = [np.round(t * factor) / factor for t in seconds]
+    expected = by_stimulus(session, session.counts(0.070, 0.170), lab.ids).transpose(0, 2, 1)
+    np.testing.assert_array_equal(made.values, expected)
+
+
+def test_padding_among_spikes_is_left_out_and_noted(lab: Any, session: Recorded) -> None:
+    expected = by_stimulus(session, session.counts(0.070, 0.170), lab.ids).transpose(0, 2, 1)
+    session.spikes[1] = np.append(session.spikes[1], [np.nan, np.nan])
+    session.write(lab.folder / "a.nwb")
+    made = told(lab, SOURCE)
+    np.testing.assert_array_equal(made.measurement.values, expected)
+    assert any("2 of 502 of unit '1'" in note for note in made.notes)
+
+
+def test_what_a_file_states_is_not_called_missing(lab: Any, session: Recorded) -> None:
+    session.onsets[3] = np.nan
+    session.write(lab.folder / "a.nwb")
+    problems = lab.refused(SOURCE, species=None)
+    one(problems, "1 presentations have no 'start_time'")
+    assert not any("species" in p for p in problems)
+    (lab.folder / "a.nwb").write_bytes(b"\x89HDF\r\n\x1a\n broken")
+    assert not any("species" in p for p in lab.refused(SOURCE, species=None))
+
+
+@pytest.mark.parametrize("kind", ["fixed", "ascii"])
+def test_regions_in_bytes_are_text(lab: Any, session: Recorded, kind: str) -> None:
+    session.regions = ["V4", "IT", "V4"]
+    path = session.write(lab.folder / "a.nwb")
+    with h5py.File(path, "r+") as file:
+        name = "general/extracellular_ephys/electrodes/location"
+        attributes = dict(file[name].attrs)
+        del file[name]
+        content: Any = np.array([b"V4", b"IT"]) if kind == "fixed" else ["V4", "IT"]
+        held = file.create_dataset(name, data=content, dtype=None if kind == "fixed" else h5py.string_dtype("ascii"))
+        held.attrs.update(attributes)
+    assert told(lab, SOURCE).measurement.coords["region"].values.tolist() == ["V4", "IT", "V4"]
+
+
+def test_a_column_of_regions_that_is_not_there(lab: Any, session: Recorded) -> None:
+    session.write(lab.folder / "a.nwb")
+    one(
+        lab.refused({**SOURCE, "region_column": "qualty"}, species=None), "no column 'qualty'", "did you mean 'quality'"
+    )
+    made = told(lab, {**SOURCE, "region_column": "quality"}).measurement
+    assert made.coords["region"].values.tolist() == ["noise", "good", "good"]
+
+
+def test_regions_of_units_without_electrodes(lab: Any, session: Recorded) -> None:
+    path = session.write(lab.folder / "a.nwb")
+    with h5py.File(path, "r+") as file:
+        del file["units/electrodes"], file["units/electrodes_index"]
+        file["units"].attrs["colnames"] = [c for c in file["units"].attrs["colnames"] if c != "electrodes"]
+    assert told(lab, SOURCE).measurement.coords["region"].values.tolist() == ["V4"] * 3
+
+
+def test_touching_intervals_are_one(lab: Any, session: Recorded) -> None:
+    borders = [0, *(session.onsets[5:8] + 0.1), session.onsets[-1] + 10]
+    session.obs = [np.array(list(pairwise(borders)))] * 3
+    session.write(lab.folder / "a.nwb")
+    assert not told(lab, SOURCE).measurement.isnull().any()
 
 
 # --- the round trip --------------------------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def _take_citation(spec: Description, base: Path, problems: Problems) -> Descrip
 def _check_description(spec: Description, facts: dict[str, Any], problems: Problems) -> None:
     """Add what neither the description nor the files state."""
     for field, words in _NEEDED.items():
-        if not getattr(spec, field) and not facts.get(field):
+        if not getattr(spec, field) and not facts.get(field) and not problems.may_state(field):
             problems.add(words)
     if spec.modality != "image":
         return

@@ -7,8 +7,9 @@ not used: spike sorting is the lab's.
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,14 +17,15 @@ from pydantic import Field
 
 from brainmark.core.errors import suggest
 from brainmark.core.libraries import np, pd, pynwb
-from brainmark.data.packaging.description import Recordings, Window, add_format
+from brainmark.data.packaging.description import Positive, Recordings, Window, add_format
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, columns_of
+from brainmark.data.packaging.times import Clocks, check_spikes
 from brainmark.data.packaging.where import Where, select_rows
 from brainmark.data.readers.hdf5 import open_hdf5
+from brainmark.data.readers.text import decode, decode_array
 
-_FAR_APART = 10.0  # s between presentations, more than any experiment waits
 T = TypeVar("T")
 UNKNOWN = frozenset({"", "unknown", "none", "nan", "n/a"})
 
@@ -37,13 +39,22 @@ class NwbSource(Recordings):
     onset: str = "start_time"
     windows: tuple[Window, ...] = Field((), description="ms after onset")
     where: Where = Field((), description='units that count, such as where = "isi_violations < 0.5"')
-    region_column: str | None = None
+    region_column: str | None = Field(None, description="column of the units that says their region")
+    spike_clock: Positive | None = Field(
+        None,
+        description="how many of the spike times make a second: 1 (as NWB has it), 1000 for ms, or the sampling rate",
+    )
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return spike counts (trial, unit[, window]). Raises MissingDependency where pynwb is not installed."""
+        problems.unread[path] = ("species",)
         return _read_file(path, lambda file: self._read(file, path, problems))
 
     def _read(self, file: Any, path: Path, problems: Problems) -> Session:
+        species = decode(getattr(file.subject, "species", None) or "").strip()
+        facts = {} if species.lower() in UNKNOWN else {"species": common_name(species)}
+        problems.stated |= facts.keys()
+        del problems.unread[path]
         shown = problems.attempt(self._read_presentations, file, path, problems)
         units = problems.attempt(self._read_units, file, path, problems)
         if not self.windows:
@@ -51,19 +62,18 @@ class NwbSource(Recordings):
         if shown is None or units is None or not self.windows:
             raise Unusable
         ids, onsets = shown
-        spikes = [np.asarray(times, float) for times in units["spike_times"]]
-        self._check_clock(onsets, spikes, path, problems)
-        counts = spike_counts(spikes, onsets, self.windows)
+        spikes = self._read_spikes(units, path, problems)
+        clocks = Clocks(self.onset, self.spike_clock is not None, self.time_unit is not None)
+        check_spikes(spikes, onsets, self.windows, clocks, path, problems)
+        counts = spike_counts(list(spikes.values()), onsets, self.windows)
         _leave_unobserved_out(units, onsets, self.windows, counts, path, problems)
         table = {
             "neuroid_id": as_names(units.index),
-            "region": [_find_region(file, row, units, self.region_column) for row in units["row"]],
-            "session": [str(file.session_id or path.stem)] * len(units),
+            "region": self._find_regions(file, units, path, problems),
+            "session": [decode(file.session_id or path.stem)] * len(units),
         }
         if subject := getattr(file.subject, "subject_id", None):
-            table["subject"] = [str(subject)] * len(units)
-        species = str(getattr(file.subject, "species", None) or "").strip()
-        facts = {} if species.lower() in UNKNOWN else {"species": common_name(species)}
+            table["subject"] = [decode(subject)] * len(units)
         values = counts if len(self.windows) > 1 else counts[:, :, 0]
         return Session(str(path), ids, values, pd.DataFrame(table), self.windows, self.units or "spikes", facts)
 
@@ -77,6 +87,7 @@ class NwbSource(Recordings):
             meant = f"; did you mean {near[0]!r}?" if near else '; say presentations = "..."'
             problems.fail(f"{path}: no table of intervals {self.presentations!r}; {has}{meant if tables else ''}")
         table = tables[self.presentations].to_dataframe()
+        table = table.assign(**{str(c): decode_array(table[c], path) for c in table if table[c].dtype == object})
         where = f"{path}: {self.presentations}"
         stimuli, times = columns_of(table, {"stimulus": self.stimulus, "onset": self.onset}, where, problems)
         ids, onsets = as_names(stimuli), times.to_numpy(float)
@@ -96,34 +107,41 @@ class NwbSource(Recordings):
         if "spike_times" not in file.units.colnames:
             problems.fail(f"{path}: units have no column 'spike_times' among {', '.join(file.units.colnames)}")
         left_out = ("waveforms", "waveform_mean", "waveform_sd", "electrodes")
+        kept = [c for c in file.units.colnames if c not in left_out]
         table = pd.DataFrame(
-            {c: [file.units[c][k] for k in range(len(file.units))] for c in file.units.colnames if c not in left_out},
+            {c: [_plain(file.units[c][k]) for k in range(len(file.units))] for c in kept},
             index=pd.Index(file.units.id[:], name="id"),
         ).assign(row=np.arange(len(file.units)))
         return select_rows(table, self.where, f"{path}: units", problems)
 
-    def _check_clock(self, onsets: np.ndarray, spikes: list[np.ndarray], path: Path, problems: Problems) -> None:
-        """Refuse onsets and spikes on two clocks: most often, milliseconds in the place of seconds."""
-        times = [t for t in spikes if t.size]
-        if not times:
-            problems.add(f"{path}: no unit has a spike")
-            return
-        first, last = min(float(t.min()) for t in times), max(float(t.max()) for t in times)
-        inside = float(np.mean((onsets >= first - 60) & (onsets <= last + 60)))
-        if inside < 0.5:
-            scaled = float(np.mean((onsets / 1000 >= first - 60) & (onsets / 1000 <= last + 60)))
-            apart = float(np.median(np.diff(np.sort(onsets)))) if len(onsets) > 1 else 0.0
-            looks_like_ms = scaled > 0.5 and apart > _FAR_APART
-            way = f'{self.onset!r} looks like ms: say time_unit = "ms"' if looks_like_ms else "they are on other clocks"
-            problems.add(
-                f"{path}: presentations begin at {onsets.min():g} to {onsets.max():g} s, spikes at {first:g} to "
-                f"{last:g} s; {way}"
+    def _read_spikes(self, units: pd.DataFrame, path: Path, problems: Problems) -> dict[str, np.ndarray]:
+        """Return the spike times (s) of each unit by its name; what is no time is left out and noted."""
+        spikes: dict[str, np.ndarray] = {}
+        lost: dict[str, int] = {}
+        for name, given in zip(as_names(units.index).tolist(), units["spike_times"], strict=True):
+            times = np.asarray(given, float).ravel()
+            known = np.isfinite(times)
+            if not known.all():
+                lost[name] = int((~known).sum())
+            spikes[name] = times[known] / (self.spike_clock or 1.0)
+        if lost:
+            name, count = max(lost.items(), key=lambda one: one[1])
+            problems.note(
+                f"{path}: spike_times of {len(lost)} units hold NaN or infinity, no times, which were left out: "
+                f"{count} of {count + spikes[name].size} of unit {name!r}"
             )
-        widest = max(end for _, end in self.windows)
-        if widest < 2:
-            problems.add(
-                f"{path}: windows end {widest:g} ms after onset; they are in ms: [[70, 170]], not [[0.07, 0.17]]"
-            )
+        return spikes
+
+    def _find_regions(self, file: Any, units: pd.DataFrame, path: Path, problems: Problems) -> list[str | None]:
+        """Return the region of each unit: that of the column which the description names, else of its electrodes."""
+        if self.region_column is not None:
+            (column,) = columns_of(units.drop(columns="row"), {"region_column": self.region_column}, path, problems)
+            return [None if one.lower() in UNKNOWN else one for one in as_names(column).tolist()]
+        found = [_find_region(file, row, units) for row in units["row"]]
+        named = [c for c in units.columns if re.search("area|region|location|structure", str(c), re.IGNORECASE)]
+        if None in found and self.region is None and named:
+            problems.add(f'{path}: the region of some units is not known; say region_column = "{named[0]}"?')
+        return found
 
 
 def _read_file(path: Path, use: Callable[[Any], T]) -> T:
@@ -154,21 +172,28 @@ def spike_counts(
     return counts
 
 
-def _find_region(file: Any, row: int, units: pd.DataFrame, column: str | None) -> str | None:
-    """Return the region of a unit: that of a column, else where its electrodes (or their group) lie, if all in one."""
+def _find_region(file: Any, row: int, units: pd.DataFrame) -> str | None:
+    """Return the one region of the electrodes (or their group) of a unit; where there are none, of all of the file."""
     unit = units.iloc[int(np.flatnonzero(units["row"] == row)[0])]
-    if column is not None and column in units.columns:
-        return str(unit[column])
+    electrodes: Any = file.units["electrodes"][row] if "electrodes" in file.units.colnames else None
+    if electrodes is None and "electrode_group" not in units.columns and file.electrodes is not None:
+        electrodes = file.electrodes.to_dataframe()
     places: set[str] = set()
-    if "electrodes" in file.units.colnames:
-        electrodes = file.units["electrodes"][row]
-        places = {str(p) for p in electrodes.get("location", ())}
-        if not places - UNKNOWN and "group" in electrodes:
-            places = {str(group.location) for group in electrodes["group"]}
-    if not {p for p in places if p.lower() not in UNKNOWN} and "electrode_group" in units.columns:
-        places = {str(unit["electrode_group"].location)}
-    places = {p for p in places if p.lower() not in UNKNOWN}
+    if electrodes is not None:
+        places = _known(electrodes.get("location", ()))
+        if not places and "group" in electrodes:
+            places = _known(group.location for group in electrodes["group"])
+    if not places and "electrode_group" in units.columns:
+        places = _known([unit["electrode_group"].location])
     return next(iter(places)) if len(places) == 1 else None
+
+
+def _plain(value: Any) -> Any:
+    return decode(value) if isinstance(value, bytes) else value
+
+
+def _known(places: Iterable[Any]) -> set[str]:
+    return {name for name in map(decode, places) if name.lower() not in UNKNOWN}
 
 
 def _leave_unobserved_out(
@@ -182,7 +207,7 @@ def _leave_unobserved_out(
     end = onsets + max(w[1] for w in windows) / 1000
     lost = 0
     for unit, intervals in enumerate(units["obs_intervals"]):
-        spans = np.asarray(intervals, float).reshape(-1, 2)
+        spans = _join(np.asarray(intervals, float).reshape(-1, 2))
         if not len(spans):
             continue
         seen = ((begin[:, None] >= spans[:, 0]) & (end[:, None] <= spans[:, 1])).any(axis=1)
@@ -190,6 +215,17 @@ def _leave_unobserved_out(
         lost += int((~seen).sum())
     if lost:
         problems.note(f"{path}: {lost} of {len(onsets) * len(units)} counts lie outside of obs_intervals: not measured")
+
+
+def _join(spans: np.ndarray) -> np.ndarray:
+    """Return intervals in order, those that touch or overlap as one."""
+    joined: list[list[float]] = []
+    for begin, end in spans[np.argsort(spans[:, 0], kind="stable")].tolist():
+        if joined and begin <= joined[-1][1] + 1e-6:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([begin, end])
+    return np.array(joined).reshape(-1, 2)
 
 
 def read_images(path: Path, container: str, problems: Problems) -> dict[str, np.ndarray]:

@@ -38,6 +38,12 @@ class Problems:
         self.what = what
         self.found: dict[str, None] = {}
         self.notes: dict[str, None] = {}
+        self.stated: set[str] = set()  # fields that a file states, though it could not be used
+        self.unread: dict[object, tuple[str, ...]] = {}  # files that were not opened -> fields that such files state
+
+    def may_state(self, field: str) -> bool:
+        """Return whether a field that is not known otherwise stands, or may stand, in a file that was not used."""
+        return field in self.stated or any(field in fields for fields in self.unread.values())
 
     def add(self, problem: str) -> None:
         """Add a problem; the same one is kept once."""

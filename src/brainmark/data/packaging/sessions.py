@@ -14,6 +14,7 @@ from typing import Any
 
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.packaging.problems import Problems, some
+from brainmark.data.packaging.times import check_time_bins
 
 NEUROID = ("neuroid_id", "region", "subject", "session")
 SPECIES = {
@@ -24,7 +25,6 @@ SPECIES = {
 _TAKEN = frozenset([
     "presentation", "neuroid", "time_bin", "repetition", "stimulus_id", "time_bin_start", "time_bin_end", "measurement",
 ])  # fmt: skip
-_SHORTEST, _LONGEST = 1.0, 600_000.0  # ms: shorter bins, or later ones, are seconds and ms confused
 
 
 def common_name(species: str) -> str:
@@ -56,19 +56,6 @@ class Session:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def check_times(bins: tuple[tuple[float, float], ...], where: str, problems: Problems) -> None:
-    """Refuse time bins that no recording has: seconds that are taken for ms, or ms that are converted twice."""
-    if not bins:
-        return
-    shortest = min(end - start for start, end in bins)
-    latest = max(abs(edge) for pair in bins for edge in pair)
-    said = f"{where}: time bins from {bins[0][0]:g} to {bins[-1][1]:g} ms"
-    if shortest < _SHORTEST:
-        problems.add(f'{said}, the shortest of {shortest:g} ms: these look like seconds; give ms, or time_unit = "s"')
-    elif latest > _LONGEST:
-        problems.add(f'{said}: longer than any response; are the times in the files ms (time_unit = "ms")?')
-
-
 def check_session(session: Session, problems: Problems) -> None:
     """Add what a session lacks: regions, subjects, units, trials with a stimulus."""
     where, count = session.where, len(session.neuroids)
@@ -94,7 +81,7 @@ def check_session(session: Session, problems: Problems) -> None:
         )
     if np.isinf(session.values).any():
         problems.add(f"{where}: {int(np.isinf(session.values).sum())} values are infinite; NaN means not measured")
-    check_times(session.time_bins, where, problems)
+    check_time_bins(session.time_bins, where, problems)
 
 
 def check_together(sessions: list[Session], problems: Problems) -> None:

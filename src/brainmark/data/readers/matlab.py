@@ -79,7 +79,7 @@ def mat_variable(path: Path, name: str, *, verified: bool = False) -> np.ndarray
     """Read a variable, or a field ``struct.field``, of a MATLAB file of any version; shapes as MATLAB shows them.
 
     Numbers come as they are, texts and cell arrays of texts as arrays of text, sparse matrices as full ones. A field
-    of an array of structs has one entry for each of them; if all are rows of equal length, they are put together.
+    of an array of structs is a column with one entry for each of them; rows of equal length are put together.
     Strings, categoricals and datetimes (as text, in ISO 8601) and columns of tables are read from files of version 7.3.
 
     Parameters
@@ -263,7 +263,7 @@ def _follow(found: Any, field: str, path: Path) -> Any:
     else:
         known = found.dtype.names or ()
         if field in known:
-            return found[field].item() if found.size == 1 else found[field]
+            return found[field].item() if found.size == 1 else found[field].reshape(-1, 1, order="F")
     raise DataError(
         f"{path}: no field {field!r}{_offer(field, known)}"
         if known
