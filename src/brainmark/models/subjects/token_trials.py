@@ -83,7 +83,7 @@ def memories(options: Sequence[str], caches: Sequence[Callable[[], Any]]) -> Ite
 def try_memories(
     ways: Iterator[Memory], run: Callable[[torch.Tensor, Memory], torch.Tensor], ids: torch.Tensor, whole: torch.Tensor
 ) -> Memory | None:
-    """Return the first way in which parts of a text lead to `whole` (tokens, units), what one pass leads to; or None."""
+    """Return the first way in which parts of a text lead to `whole` (tokens, units), as one pass does, or None."""
     for way in ways:
         try:
             if agree(run(ids, way), whole):
