@@ -9,9 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Container, Iterator
-from pathlib import Path
-
-from brainmark.core.errors import DataError
 
 _ALIKE = {
     **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f", " "),
@@ -28,7 +25,6 @@ _PLAIN = {
 }
 """Signs of typography -> what is typed for them."""
 _TABLE = str.maketrans({**_ALIKE, **_PLAIN})
-_SEEN_ALIKE = re.compile(f"[{''.join(_ALIKE)}]")
 SIGNS = re.compile(f"[{''.join(_PLAIN)}]")
 """Finds signs for which there is a plain one."""
 
@@ -80,26 +76,6 @@ def replace_signs(text: str, wanted: Callable[[int], bool] | None = None) -> tup
         pieces.append(piece)
         places += [(start, end)] * len(piece)
     return "".join(pieces), places
-
-
-def is_usual(text: str) -> bool:
-    """Return whether `replace_signs` leaves a text as it is, unless signs are wanted."""
-    return text.isascii() or (unicodedata.is_normalized("NFC", text) and not _SEEN_ALIKE.search(text))
-
-
-def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """Return the text of a file, without the byte order mark that editors of some systems write.
-
-    Raises
-    ------
-    DataError : it cannot be read, or its bytes are no text in this encoding; says where.
-    """
-    try:
-        return path.read_bytes().decode(encoding).removeprefix("\ufeff").replace("\r\n", "\n")
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is no {encoding}; save the file as UTF-8") from error
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:

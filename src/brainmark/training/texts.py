@@ -13,6 +13,7 @@ from torch import Tensor
 
 from brainmark.core.errors import DataError, UnknownName
 from brainmark.data.readers import corpora
+from brainmark.data.readers.text import read_text
 
 BEGIN = "<|endoftext|>"
 """Token between paragraphs, and at the beginning of a text."""
@@ -64,11 +65,7 @@ def _read(name: str) -> list[str]:
     path = Path(name)
     if not path.is_file():
         raise UnknownName("corpus or text file", name, CORPORA, f" (corpora: {', '.join(CORPORA)})")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text (UTF-8): {error}") from None
-    return [" ".join(block.split()) for block in re.split(r"\n\s*\n", text) if block.strip()]
+    return [" ".join(block.split()) for block in re.split(r"\n\s*\n", read_text(path)) if block.strip()]
 
 
 def learn_tokenizer(paragraphs: Sequence[str], vocabulary: int) -> Tokenizer:

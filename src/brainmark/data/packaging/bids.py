@@ -7,7 +7,6 @@ the mask of each region, columns of tables those that fit its pattern. Times in 
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -16,6 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
+from brainmark.core.errors import DataError
 from brainmark.core.libraries import nibabel, np, pd
 from brainmark.data.packaging.description import Recordings, Window, add_format, find_files
 from brainmark.data.packaging.problems import Problems, Unusable, some
@@ -23,6 +23,7 @@ from brainmark.data.packaging.sessions import Session, common_name
 from brainmark.data.packaging.tables import as_names, as_numbers, column_of, read_table
 from brainmark.data.packaging.where import Where, select_rows
 from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.text import read_json
 
 _LINKED = ("sub", "ses", "task", "run")
 _ENTITY = re.compile(r"(?:^|_)([A-Za-z]+)-([A-Za-z0-9]+)")
@@ -194,10 +195,9 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except DataError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _read_facts(path: Path) -> dict[str, Any]:

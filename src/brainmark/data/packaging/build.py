@@ -33,6 +33,7 @@ from brainmark.data.packaging.problems import CannotPackage, Problems, Unusable,
 from brainmark.data.packaging.sessions import Session, check_session, check_together, join_sessions, name_neuroids
 from brainmark.data.packaging.stimuli import Found, StimuliFinder, find_stimuli, on_one_canvas, png_of
 from brainmark.data.readers.netcdf import encode_measurement
+from brainmark.data.readers.text import read_text
 from brainmark.data.writing import write_folder
 
 WIDEST = 180  # degrees: a flat screen at no distance
@@ -135,10 +136,11 @@ def _take_citation(spec: Description, base: Path, problems: Problems) -> Descrip
     if spec.cite is not None or spec.cite_file is None:
         return spec
     try:
-        cite = TypeAdapter(BibTeX).validate_python((base / spec.cite_file).read_text("utf-8").strip())
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else getattr(error, "strerror", error)
-        problems.add(f"cite_file: {base / spec.cite_file}: {reason}")
+        cite = TypeAdapter(BibTeX).validate_python(read_text(base / spec.cite_file).strip())
+    except (DataError, ValidationError) as error:
+        wrong = isinstance(error, ValidationError)
+        reason = f"{base / spec.cite_file}: {error.errors()[0]['msg']}" if wrong else str(error)
+        problems.add(f"cite_file: {reason}")
         cite = "given"  # the problem is named, the citation is not missing besides
     return spec.model_copy(update={"cite": cite})
 

@@ -15,6 +15,7 @@ words look as they do to readers in experiments.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -23,6 +24,7 @@ from typing import Literal
 from zipfile import ZipFile
 
 from brainmark.core.libraries import np
+from brainmark.core.signs import find_spelling
 from brainmark.data.fetch import GitFolder
 
 WIKITEXT = GitFolder(
@@ -75,7 +77,12 @@ BOOKS = GitFolder(
 BOOKS_LICENCE = "public domain"
 
 Part = Literal["train", "held out"]
-_AROUND = ".,;:!?\"'()[]{}-`“”‘’…"  # punctuation that is no part of a word
+_AROUND = ".,:;!?\"'()[]{}-`" + "".join(  # punctuation that is no part of a word
+    chr(c)
+    for first, last in ((0xA1, 0xBF), (0x2010, 0x205E), (0x3001, 0x301F), (0xFF01, 0xFF65))
+    for c in range(first, last + 1)
+    if unicodedata.category(chr(c)).startswith("P")
+)
 _NTH = 10  # one of so many files of the Brown corpus is held out
 
 
@@ -132,11 +139,12 @@ def log_frequency(words: Sequence[str]) -> np.ndarray:
     """Return log2 of the relative frequency of each word, (word,), in the Brown corpus that is trained on.
 
     Words count without punctuation around them and without case. One is added to every count, so that words that do
-    not occur have a frequency, too.
+    not occur have a frequency, too. What the corpus writes with plain signs is found under those of typography, too.
     """
     counts = _count_words()
     total = sum(counts.values()) + len(counts) + 1
-    return np.log2(np.array([counts[strip_word(word)] + 1 for word in words], float) / total)
+    found = (find_spelling(strip_word(word), counts) for word in words)
+    return np.log2(np.array([counts[word or ""] + 1 for word in found], float) / total)
 
 
 def strip_word(word: str) -> str:

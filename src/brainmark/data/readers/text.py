@@ -16,7 +16,7 @@ _DEEPEST = 64  # levels of tables inside tables
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, or in UTF-16 with its mark; a mark at the beginning is no text.
+    """Return the text of a file in UTF-8, or in UTF-16 with its mark, without a mark; lines end with LF.
 
     Raises
     ------
@@ -25,7 +25,8 @@ def read_text(path: Path) -> str:
     with explain_damage(path, "cannot be read"):
         raw = path.read_bytes()
     with explain_damage(path, "cannot be read as text in UTF-8"):
-        return raw.decode("utf-16" if raw[:2] in _UTF_16 else "utf-8-sig")
+        text = raw.decode("utf-16" if raw[:2] in _UTF_16 else "utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

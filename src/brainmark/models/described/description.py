@@ -138,6 +138,7 @@ class ModelDescription(BaseModel):
     window: int | None = Field(None, ge=1)
     overlap: int | None = Field(None, ge=0)
     begin: bool | None = None
+    as_shown: bool | None = None
 
     def fields(self, takes_text: bool) -> dict[str, Any]:
         """Return the description of a language subject, or sees, as fields of its class.
@@ -146,13 +147,14 @@ class ModelDescription(BaseModel):
         ------
         InvalidModel : a field is for networks of the other kind.
         """
-        seen, texts = ("degrees", "size", "mean", "std", "head", "pool"), ("window", "overlap", "begin", "layer")
+        seen = ("degrees", "size", "mean", "std", "head", "pool")
+        texts = ("window", "overlap", "begin", "as_shown", "layer")
         other = next((n for n in (seen if takes_text else texts) if getattr(self, n) is not None), None)
         if other:
             raise InvalidModel(
                 f"{other} is {getattr(self, other)!r}; a {'language' if takes_text else 'vision'} network has none"
             )
-        names = texts[:3] if takes_text else seen[:4]
+        names = texts[:4] if takes_text else seen[:4]
         fields: dict[str, Any] = {n: v for n in names if (v := getattr(self, n)) is not None}
         everywhere = dict.fromkeys(LANGUAGE_REGIONS, self.layer) if self.layer else {}
         regions = everywhere | {region: where.readout(self.pool) for region, where in self.regions.items()}

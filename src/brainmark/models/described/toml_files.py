@@ -18,9 +18,9 @@
     like = "my-resnet"                  # what is not said here stands there
     source = "timm/resnet50.a1_in1k"
 
-Language networks take ``window``, ``overlap`` and ``begin`` in place of what is seen, and name how tokens are pooled:
-``regions.language_system = { layer = "transformer.h.5", pool = "mean" }``; see `language.LanguageSubject`. It can be
-several layers, some of their units, or brought to unit length:
+Language networks take ``window``, ``overlap``, ``begin`` and ``as_shown`` in place of what is seen, and name how tokens
+are pooled: ``regions.language_system = { layer = "transformer.h.5", pool = "mean" }``; see `language.LanguageSubject`.
+It can be several layers, some of their units, or brought to unit length:
 ``{ layer = ["h.4", "h.5"], units = { "h.4" = [7, 9], "h.5" = [0] }, unit_length = true }``.
 
 Paths are relative to the file. What is left out is as the network has it under its own name. Networks with much in

@@ -79,6 +79,10 @@ class KneserNey:
         self.levels = _levels(*self._encode(texts), self.order, len(self.words))
         self._best: dict[tuple[int, int], int] = {}
 
+    def __contains__(self, word: str) -> bool:
+        """Return whether a word was counted."""
+        return word in self._ids
+
     def _encode(self, texts: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Return ids of all words, -1 for unknown ones, each text after `BEGIN`, and the place of each in its text."""
         get = self._ids.get

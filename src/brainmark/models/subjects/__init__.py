@@ -2,7 +2,7 @@
 
 ``vision``          networks that see; ``screen`` (pixels and degrees), ``units`` (which of a layer are recorded)
 ``language``        networks that take texts; ``text_runner`` runs texts of any length (in ``text_passes``),
-                    ``token_networks`` gives networks one interface (``token_layouts``, ``token_trials``: how each runs),
+                    ``token_networks`` gives networks one interface (``token_layouts``, ``token_trials``: of each),
                     ``tokens`` turns texts into tokens
 ``word_models``     subjects that say something of each word alone: ``word_baselines``, ``word_vectors``
 ``pixels``          the image itself

@@ -48,6 +48,7 @@ class LanguageSubject:
     behavior : what choices, matches, odd ones out and ratings learnt from fitting stimuli are recorded from; None: what
         stands for the language system.
     budget : tokens in a batch.
+    as_shown : whether the tokenizer is given texts sign by sign, as people saw them: see `tokens.PartTokenizer`.
 
     Raises
     ------
@@ -65,6 +66,7 @@ class LanguageSubject:
     link: tuple[float, float] = (0.0, 1.0)
     behavior: str | Readout | None = None
     budget: int = BUDGET
+    as_shown: bool = False
 
     def __post_init__(self) -> None:
         check_name("LanguageSubject", "identifier", self.identifier, "give the model a name")
@@ -104,7 +106,7 @@ class LanguageSubject:
     def tokens(self) -> PartTokenizer:
         """The tokenizer."""
         made = self.tokenizer if callable(getattr(self.tokenizer, "decode", None)) else self.tokenizer()
-        return PartTokenizer(made)
+        return PartTokenizer(made, self.as_shown)
 
     @property
     def weights_digest(self) -> str:

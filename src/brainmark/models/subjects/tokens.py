@@ -13,24 +13,27 @@ from typing import Any
 from brainmark.core.errors import ModelError
 from brainmark.core.experiment import SPACE_BEFORE, Experiment
 from brainmark.core.libraries import np
+from brainmark.core.signs import SIGNS, replace_signs
 
 Span = tuple[int, int]
 
 _CLOSES = re.compile(
     r"""[.,!?;:…)\]}”]                              # punctuation that ends something
-    |['’](?:s|re|ve|ll|d|m|t)(?![^\W_])             # clitics written apart: John 's, we 'll
-    |n['’]t(?![^\W_])""",
+    |['’ʼ](?:s|re|ve|ll|d|m|t)(?![^\W_])            # clitics written apart: John 's, we 'll
+    |n['’ʼ]t(?![^\W_])""",
     re.VERBOSE | re.IGNORECASE,
 )
 _OPENS = "([{“"
+_UNSPACED = re.compile("[\u2e80-\u30ff\u31f0-\u9fff\uf900-\ufaff\uff01-\uff65\U00020000-\U0003ffff]")
+"""Signs of Chinese and Japanese, between which no space is written."""
 
 
 def join_parts(parts: Sequence[str], space_before: Sequence[bool] | None = None) -> tuple[str, list[Span]]:
     """Return the text that the parts make, and where in it each part stands.
 
     One space comes between two parts, unless one of them brings white space along at the seam, the later one begins
-    with closing punctuation (``. , ! ? ; : … ) ] } ”``) or is a clitic (``'s``, ``n't``, ...), or the text so far
-    ends with an opening bracket or quote. Empty parts leave no trace.
+    with closing punctuation (``. , ! ? ; : … ) ] } ”``) or is a clitic (``'s``, ``n't``, ...), the text so far ends
+    with an opening bracket or quote, or signs of Chinese or Japanese meet. Empty parts leave no trace.
 
     Parameters
     ----------
@@ -48,7 +51,8 @@ def join_parts(parts: Sequence[str], space_before: Sequence[bool] | None = None)
     last, length = "", 0  # the last character so far
     for index, part in enumerate(parts):
         if part and last and not (last.isspace() or part[0].isspace()):
-            wanted = space_before[index] if space_before is not None else not (last in _OPENS or _CLOSES.match(part))
+            joined = last in _OPENS or _CLOSES.match(part) or (_UNSPACED.match(last) and _UNSPACED.match(part))
+            wanted = space_before[index] if space_before is not None else not joined
             if wanted:
                 pieces.append(" ")
                 length += 1
@@ -112,10 +116,14 @@ class PartTokenizer:
     ----------
     tokenizer : `PreTrainedTokenizerBase`. With offsets ("fast") the place of each token is known; without, it is found
         by decoding, which must give back the text.
+    as_shown : whether it is given each text sign by sign, as people saw it. Otherwise what looks the same is written
+        alike (accents composed, spaces of all widths as spaces, soft hyphens left out), and signs of typography that no
+        token stands for, so that they are unknown or cut into bytes, are written plainly: ``don’t`` as ``don't``.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, as_shown: bool = False) -> None:
         self.tokenizer = tokenizer
+        self.as_shown = as_shown
         self.fast = bool(getattr(tokenizer, "is_fast", False))
 
     def __call__(self, parts: Sequence[str], space_before: Sequence[bool] | None = None) -> Tokens:
@@ -146,6 +154,18 @@ class PartTokenizer:
 
     def encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the ids (tokens,) of a text, and the characters (tokens, 2) that each token stands for."""
+        if self.as_shown or text.isascii():
+            return self._encode(text)
+        usual, places = replace_signs(text)
+        ids, offsets = self._encode(usual)
+        covered = _count_cover(len(usual), offsets, ids == getattr(self.tokenizer, "unk_token_id", None))
+        strange = {places[m.start()][0] for m in SIGNS.finditer(usual) if covered[m.start()] != 1}
+        if strange:
+            usual, places = replace_signs(text, strange.__contains__)
+            ids, offsets = self._encode(usual)
+        return ids, _move_back(offsets, places)
+
+    def _encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         if not text:
             return np.empty(0, np.int64), np.empty((0, 2), np.int64)
         options: dict[str, Any] = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
@@ -159,6 +179,25 @@ class PartTokenizer:
 
     def _decode(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+
+def _count_cover(length: int, offsets: np.ndarray, unknown: np.ndarray | bool) -> np.ndarray:
+    """Return how many tokens (length,) stand for each character; 2 where one of them stands for what is unknown."""
+    change = np.zeros(length + 1, np.int64)
+    weight = np.broadcast_to(np.where(unknown, 2, 1), len(offsets))
+    np.add.at(change, offsets[:, 0], weight)
+    np.add.at(change, offsets[:, 1], -weight)
+    return np.cumsum(change)[:length]
+
+
+def _move_back(offsets: np.ndarray, places: Sequence[Span]) -> np.ndarray:
+    """Return offsets in the text of which each character, or its replacement, has a place."""
+    if not places:
+        return offsets
+    starts, ends = np.array(places, np.int64).T
+    first = np.minimum(offsets[:, 0], len(places) - 1)
+    last = np.maximum(offsets[:, 1] - 1, first)
+    return np.stack([starts[first], ends[last]], axis=1)
 
 
 def digest_of_tokenizer(tokenizer: Any) -> str:

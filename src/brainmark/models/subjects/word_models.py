@@ -6,6 +6,7 @@ import functools
 import hashlib
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -14,13 +15,19 @@ from brainmark.core.cards import Domain
 from brainmark.core.errors import InvalidModel, NotApplicable
 from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, Record
 from brainmark.core.libraries import np, xr
+from brainmark.core.signs import find_spelling, write_plainly
 from brainmark.models.networks.kneser_ney import KneserNey
 from brainmark.models.subjects.observer import RATED, answer_from_bits, as_answer
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import join_parts, parts_of_contexts, parts_of_tokens, restore_order
 from brainmark.models.subjects.units import as_recording
 
-WORD = re.compile(r"\w+(?:[-'’.,]\w+)*|[^\w\s]")
+_MARKS = (  # on letters, before and after which a word goes on: Latin, Cyrillic, Hebrew, Arabic, Devanagari
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
+    "\u0900-\u0903\u093a-\u094f\u0962\u0963"
+)
+_LETTERS = rf"\w[\w{_MARKS}]*"
+WORD = re.compile(rf"{_LETTERS}(?:[-'’.,]{_LETTERS})*|[^\w\s]")
 """A word with what is inside it (well-known, don't, 2.5), or one sign of punctuation."""
 SENTENCE_ENDS = frozenset(".!?")
 LETTER_BITS = math.log2(27)  # of 26 letters and the space, all equally probable
@@ -159,11 +166,17 @@ class WordSubject:
 
 
 def ngram_subject(identifier: str, make: Callable[[], KneserNey]) -> WordSubject:
-    """Return a subject that predicts words by counts; `make` is called when it is first needed. It records its bits."""
+    """Return a subject that predicts words by counts, and records its bits; `make` is called when it is first used.
+
+    A word that was not counted as it is written has the probability of its plain spelling: ``don’t`` that of ``don't``.
+    """
     made = functools.cache(make)
 
+    def known(words: Sequence[str]) -> list[str]:
+        return [find_spelling(word, made()) or write_plainly(word) for word in words]
+
     def bits(texts: Sequence[WordText]) -> list[np.ndarray]:
-        words = made().surprisals([text.words for text in texts])
+        words = made().surprisals([known(text.words) for text in texts])
         return [text.per_part(values) for text, values in zip(texts, words, strict=True)]
 
     return WordSubject(
@@ -171,14 +184,14 @@ def ngram_subject(identifier: str, make: Callable[[], KneserNey]) -> WordSubject
         lambda texts: [values[:, None] for values in bits(texts)],
         ("surprisal",),
         bits,
-        lambda words: made().best(words),
+        lambda words: made().best(known(words)),
         lambda: made().digest,
     )
 
 
 def lengths(texts: Sequence[WordText]) -> list[np.ndarray]:
-    """Return the characters of each part: (parts, 1)."""
-    return [np.array([[float(len(part.strip()))] for part in text.parts]) for text in texts]
+    """Return the characters of each part, a letter with its accents counted once: (parts, 1)."""
+    return [np.array([[float(len(unicodedata.normalize("NFC", part).strip()))] for part in t.parts]) for t in texts]
 
 
 def typing_bits(texts: Sequence[WordText]) -> list[np.ndarray]:
@@ -225,7 +238,7 @@ def random_vectors(texts: Sequence[WordText], seed: int) -> list[np.ndarray]:
 
     made: list[np.ndarray] = []
     for text in texts:
-        values = np.array([vector(word.lower()) for word in text.words]).reshape(-1, EMBEDDED)
+        values = np.array([vector(write_plainly(word).lower()) for word in text.words]).reshape(-1, EMBEDDED)
         counts = np.bincount(text.part, minlength=len(text.parts))[:, None]
         made.append(text.per_part(values) / np.maximum(counts, 1))
     return made

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import gzip
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np
+from brainmark.core.signs import spellings
 from brainmark.core.wording import bytes_text
 from brainmark.data.readers.damage import explain_damage
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
@@ -38,15 +41,20 @@ class WordVectors:
     def of(self, text: str) -> list[int]:
         """Return the rows of the known words of a text, as white space parts them.
 
-        A word is looked up as it is written, in lower case, without punctuation around it, without a possessive s.
+        A word is looked up as it is written, in lower case, without punctuation around it, without a possessive s;
+        where it is in no table like this, with plain signs for those of typography, and with accents composed or apart.
         """
         found: list[int] = []
         for word in text.split():
-            bare = _EDGES.sub("", word)
-            owner = _POSSESSIVE.sub("", bare)
-            forms = (word, word.lower(), bare, bare.lower(), owner, owner.lower())
-            found += [self.row[form] for form in forms if form in self.row][:1]
+            forms = (form for spelled in spellings(word) for form in _forms(spelled))
+            found += islice((self.row[form] for form in forms if form in self.row), 1)
         return found
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    bare = _EDGES.sub("", word)
+    owner = _POSSESSIVE.sub("", bare)
+    return word, word.lower(), bare, bare.lower(), owner, owner.lower()
 
 
 def read_vectors(path: Path, most: int | None = None) -> WordVectors:
@@ -96,7 +104,7 @@ def _table(file: BinaryIO, path: Path, most: int | None) -> WordVectors:
 
 
 def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
-    for line in iter(lambda: file.readline(LONGEST_LINE), b""):
+    for line in iter(lambda: file.readline(LONGEST_LINE).removeprefix(codecs.BOM_UTF8), b""):
         if len(line) == LONGEST_LINE:
             raise DataError(f"{path}: a line has more than {bytes_text(LONGEST_LINE)}; expected a word and its numbers")
         if text := line.decode("utf-8", "replace").rstrip(" \r\n"):
