@@ -18,6 +18,7 @@ from brainmark.data.packaging.names import as_names
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import NEUROID, Session
 from brainmark.data.packaging.tables import as_numbers, as_values, column_of, read_table
+from brainmark.data.packaging.windows import Order, take_windows
 from brainmark.data.readers.arrays import npy_of, npz_of
 from brainmark.data.readers.matlab import mat_variable
 from brainmark.data.readers.text import read_text
@@ -37,6 +38,13 @@ class ArraySource(Recordings, TablePart):
         default_factory=dict[str, str], description="arrays of what is known along them, such as coords.stimulus_id"
     )
     time_bins: tuple[Window, ...] = Field((), description="start and end of each time bin after onset")
+    windows: tuple[Window, ...] = Field(
+        (), description="ms after onset over which time bins are averaged; without bins, when the response was measured"
+    )
+    one_neuroid: bool = Field(False, description="each file holds one neuroid, which is called as the file")
+    stimuli_in_order: Order | None = Field(
+        None, description="presentation i is stimulus i, in the order of the table, the numbers or the names of stimuli"
+    )
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of an array with named dimensions."""
@@ -48,18 +56,25 @@ class ArraySource(Recordings, TablePart):
         unknown = [d for d in self.dims if d not in DIMS]
         if unknown:
             problems.add(f"{path}: dims has {unknown[0]!r}; use {', '.join(DIMS)}")
-        for dim in ("presentation", "neuroid"):
-            if self.dims and dim not in self.dims:
-                problems.add(f"{path}: dims lacks {dim!r}")
+        needed = {"presentation"} if self.one_neuroid else {"presentation", "neuroid"}
+        for dim in sorted(needed - set(self.dims)) if self.dims else ():
+            way = "; of one neuroid a file say one_neuroid = true" if dim == "neuroid" else ""
+            problems.add(f"{path}: dims lacks {dim!r}{way}")
+        if self.one_neuroid and "neuroid" in self.dims:
+            problems.add(f"{path}: one_neuroid is true, but dims has 'neuroid'; leave one out")
         coords = {
             name: array
             for name, where in self.coords.items()
             if (array := problems.attempt(read_array, where, path, base, problems, self.layout)) is not None
         }
-        if "stimulus_id" not in self.coords:
-            problems.add(f'{path}: the stimulus of each presentation is missing; say coords.stimulus_id = "FILE#NAME"')
-        whole = len(coords) == len(self.coords) and {"presentation", "neuroid"} <= set(self.dims) <= set(DIMS)
-        if values is None or not whole or "stimulus_id" not in coords:
+        in_order = self.stimuli_in_order is not None
+        if in_order == ("stimulus_id" in self.coords):
+            problems.add(
+                f"{path}: the stimulus of each presentation is {'said twice' if in_order else 'missing'}; say "
+                'coords.stimulus_id = "FILE#NAME", or stimuli_in_order = "number" if presentation i is image i'
+            )
+        whole = len(coords) == len(self.coords) and needed <= set(self.dims) <= set(DIMS)
+        if values is None or not whole or in_order == ("stimulus_id" in coords):
             raise Unusable
         if values.dtype.kind == "O":  # a column of a table
             values = as_numbers(pd.DataFrame(values), path, problems, self.layout)[:, 0]
@@ -67,7 +82,8 @@ class ArraySource(Recordings, TablePart):
             problems.fail(
                 f"{path}: {self.values} is {values.dtype} {values.shape}; expected numbers along {', '.join(self.dims)}"
             )
-        return self._arrange(values, coords, path, problems)
+        session = self._arrange(values, coords, path, problems)
+        return take_windows(session, self.windows, problems)
 
     def describes(self, path: Path) -> Iterable[str]:
         """Return the names of the coordinates that the description states."""
@@ -79,7 +95,12 @@ class ArraySource(Recordings, TablePart):
         order = [d for d in ("presentation", "repetition", "neuroid", "time_bin") if d in sizes]
         kind = values.dtype if values.dtype.str[1:] in ("f4", "f8") else np.dtype(float)
         array = values.transpose([self.dims.index(d) for d in order]).astype(kind)
-        ids = as_names(coords.pop("stimulus_id").ravel())
+        if self.one_neuroid:
+            place = order.index("repetition") + 1 if "repetition" in sizes else 1
+            array, sizes["neuroid"] = np.expand_dims(array, place), 1
+            coords.setdefault("neuroid_id", np.array([path.stem]))
+        given = np.arange(sizes["presentation"]) if self.stimuli_in_order else coords.pop("stimulus_id")
+        ids = as_names(given.ravel())
         if len(ids) != sizes["presentation"]:
             problems.add(f"{path}: {len(ids)} values of stimulus_id for {sizes['presentation']} presentations")
         neuroids = _list_neuroids(coords, sizes["neuroid"], path, problems, self.layout)
@@ -96,7 +117,9 @@ class ArraySource(Recordings, TablePart):
             made = ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
             ids, array = ids[made], array[made]
         shown = ~np.isin(ids, self.skip)
-        return Session(str(path), ids[shown], array[shown], neuroids, self._bins_in_ms(), self.units)
+        in_order = (self.stimuli_in_order, sizes["presentation"]) if self.stimuli_in_order else None
+        bins = self._bins_in_ms()
+        return Session(str(path), ids[shown], array[shown], neuroids, bins, self.units, in_order=in_order)
 
     def _bins_in_ms(self) -> tuple[Window, ...]:
         if not self.time_bins:

@@ -29,9 +29,10 @@ from brainmark.data.packaging.folder import (
     list_sums,
     write_stimuli,
 )
-from brainmark.data.packaging.problems import CannotPackage, Problems, Unusable, some
+from brainmark.data.packaging.problems import CannotPackage, Problems, Unusable, group_by_file, some
 from brainmark.data.packaging.sessions import Session, check_session, check_together, join_sessions, name_neuroids
 from brainmark.data.packaging.stimuli import Found, StimuliFinder, find_stimuli, on_one_canvas, png_of
+from brainmark.data.packaging.windows import place_in_order
 from brainmark.data.readers.netcdf import encode_measurement
 from brainmark.data.readers.text import read_text
 from brainmark.data.writing import write_folder
@@ -186,7 +187,10 @@ def _read_recording(
     across = {source.across_sessions for source in spec.recording} - {None}
     if len(across) > 1:
         problems.add(f"across_sessions is {some(sorted(map(str, across)))}; say one of them for all recordings")
-    found = find(list(dict.fromkeys(str(one) for s in sessions for one in s.stimulus_ids)))
+    named = [s for s in sessions if s.in_order is None]
+    found = find(list(dict.fromkeys(str(one) for s in named for one in s.stimulus_ids)))
+    for session in sessions:
+        place_in_order(session, found, problems)
     if not sessions or any("subject" not in s.neuroids for s in sessions):
         raise Unusable
     names = name_neuroids(sessions, min(across, default=None), problems)
@@ -271,7 +275,7 @@ def _put_together(
     problems.check()
     files[CARD] = card.as_toml()
     files[SUMS] = list_sums(files)
-    return Prepared(card, measurement, files, tuple(problems.notes))
+    return Prepared(card, measurement, files, tuple(group_by_file(problems.notes)))
 
 
 def _check_all_used(spec: Description, problems: Problems) -> None:
@@ -351,7 +355,7 @@ def _make_card(
         duration=None if spec.duration in (None, "unknown") else float(spec.duration),
         question=spec.question if kind == "ratings" else None,
         scale=spec.scale if kind == "ratings" else None,
-        notes=tuple(_hide_places(note, spec, base) for note in problems.notes),
+        notes=tuple(_hide_places(note, spec, base) for note in group_by_file(problems.notes)),
         sources={_name_from(path, base): file_digest(path) for path in spec.files(base) if path.is_file()},
     )
 

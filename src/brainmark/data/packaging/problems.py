@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from brainmark.core.errors import BrainmarkError, DataError
@@ -69,9 +71,26 @@ class Problems:
         self.notes[text] = None
 
     def check(self) -> None:
-        """Raise CannotPackage if there is any problem."""
+        """Raise CannotPackage if there is any problem; those that many files share are told once."""
         if self.found:
-            raise CannotPackage(self.what, list(self.found))
+            raise CannotPackage(self.what, group_by_file(self.found))
+
+
+def group_by_file(lines: Iterable[str], most: int = 2) -> list[str]:
+    """Return lines ``FILE: what`` so that what holds for more than `most` files (but for numbers) stands once."""
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        place, colon, what = line.partition(": ")
+        is_file = bool(colon) and "." in Path(place).name and not place.startswith(("recording", "stimuli"))
+        groups.setdefault(re.sub(r"\d+", "#", what) if is_file else line, []).append(line)
+    told: list[str] = []
+    for alike in groups.values():
+        names = [Path(line.partition(": ")[0]).name for line in alike]
+        if len(alike) <= most:
+            told += alike
+        else:
+            told.append(f"{alike[0]} (likewise in {len(alike) - 1} more files: {some(names[1:], 3)})")
+    return told
 
 
 def some(names: Iterable[object], most: int = 5) -> str:

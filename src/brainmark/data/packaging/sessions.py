@@ -45,6 +45,7 @@ class Session:
     time_bins : (start, end) in ms after onset.
     units : of the values.
     facts : what the file states beside: species, licence, cite ...
+    in_order : how the stimuli are ordered and how many presentations there are, where `stimulus_ids` are places.
     """
 
     where: str
@@ -54,6 +55,7 @@ class Session:
     time_bins: tuple[tuple[float, float], ...] = ()
     units: str | None = None
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    in_order: tuple[str, int] | None = None
 
 
 def check_session(session: Session, problems: Problems) -> None:

@@ -38,10 +38,12 @@ class Found:
     ----------
     table : index ``stimulus_id``; metadata, and ``path`` (images) or ``text``.
     merged : identifiers that are another one's, where stimuli were merged.
+    listed : identifiers in the order of the table, or of the names of the files, as often as they stand there.
     """
 
     table: pd.DataFrame
     merged: dict[str, str]
+    listed: tuple[str, ...] = ()
 
     def rename(self, ids: Iterable[str]) -> np.ndarray:
         """Return identifiers as they stand in the table: merged ones as the one they are kept under."""
@@ -203,6 +205,7 @@ def _tell_apart(table: pd.DataFrame, content: pd.Series, merge_same_files: bool,
             f"{len(torn)} stimulus_id stand for several different stimuli: {some(torn)}; "
             f"{torn[0]!r} is {some(shown)}; give each its own, in the table and in the recordings"
         )
+    listed = tuple(map(str, table.index))
     first = ~table.index.duplicated()
     if not first.all():
         again = int((~first).sum())
@@ -210,18 +213,18 @@ def _tell_apart(table: pd.DataFrame, content: pd.Series, merge_same_files: bool,
     table, content = table[first], content[first]
     alike = content.duplicated()
     if not alike.any():
-        return Found(table, {})
+        return Found(table, {}, listed)
     kept = {str(c): str(i) for i, c in reversed(list(content.items()))}
     same = {str(i): kept[str(c)] for i, c in content[alike].items()}
     one, other = next(iter(same.items()))
     if merge_same_files:
         problems.note(f"{len(same)} stimuli are the same as another and were merged, e.g. {one!r} into {other!r}")
-        return Found(table[~alike.to_numpy()], same)
+        return Found(table[~alike.to_numpy()], same, tuple(same.get(one, one) for one in listed))
     problems.note(
         f"{len(same)} stimuli have the same content as another, e.g. {one!r} and {other!r}; they are kept "
         "apart (stimuli.merge_same_files = true makes them repetitions of one)"
     )
-    return Found(table, {})
+    return Found(table, {}, listed)
 
 
 def _check_images(paths: Sequence[str], spec: StimulusPart, problems: Problems) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from pydantic import Field
 
 from brainmark.core.libraries import np, pd
-from brainmark.data.packaging.description import Recordings, TablePart, Texts, add_format
+from brainmark.data.packaging.description import Recordings, TablePart, Texts, Window, add_format
 from brainmark.data.packaging.names import as_names, compose
 from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.sessions import NEUROID, Session
 from brainmark.data.packaging.tables import as_numbers, as_values, column_of, header, order_of, read_table
 from brainmark.data.packaging.where import Where, select_rows
+from brainmark.data.packaging.windows import Order, take_windows
 from brainmark.data.readers.text_tables import TableLayout
 
 TimeBins = tuple[tuple[float, float], ...]
@@ -37,18 +38,33 @@ class TableSource(Recordings, TablePart):
     end: str = Field("time_bin_end", description="of long tables, column: when a time bin ends")
     choice: str = Field("choice", description="of choices, column: what was chosen")
     where: Where = Field((), description='rows that count, such as where.correct = 1 or where = "rt < 2000"')
+    windows: tuple[Window, ...] = Field(
+        (), description="ms after onset over which time bins are averaged; without bins, when the response was measured"
+    )
+    one_neuroid: bool = Field(False, description="of long tables: each file holds one neuroid, called as the file")
+    stimuli_in_order: Order | None = Field(
+        None, description="row i is stimulus i, in the order of the table, the numbers or the names of stimuli"
+    )
     neuroid_table: str | None = Field(None, description="table with a row a neuroid: neuroid_id, region, subject, ...")
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of a table."""
         table = select_rows(read_table(path, problems, self.layout), self.where, path, problems, self.layout)
-        ids = column_of(table, self.stimulus, path, problems, '; say stimulus = "..."')
+        in_order = (self.stimuli_in_order, len(table)) if self.stimuli_in_order else None
+        if in_order and not (self.neuroids or self.one_neuroid):
+            problems.fail(
+                f"{path}: stimuli_in_order needs a row for each presentation; this table has one for each value"
+            )
+        way = '; say stimulus = "...", or stimuli_in_order = "number" if row i is stimulus i'
+        ids = range(len(table)) if in_order else column_of(table, self.stimulus, path, problems, way)
         table = table.assign(**{self.stimulus: as_names(ids)})
         table = table[~table[self.stimulus].isin(self.skip)]
         if self.repetition is not None:
             keys = order_of(column_of(table, self.repetition, path, problems))
             table = table.iloc[np.argsort(keys, kind="stable")]
         session = self._read_wide(table, path, problems) if self.neuroids else self._read_long(table, path, problems)
+        session.in_order = in_order
+        take_windows(session, self.windows, problems)
         if self.neuroid_table is not None:
             problems.attempt(_describe_neuroids, session, base / self.neuroid_table, problems, self.layout)
         return session
@@ -72,7 +88,11 @@ class TableSource(Recordings, TablePart):
 
     def _read_long(self, table: pd.DataFrame, path: Path, problems: Problems) -> Session:
         way = '; a table with a column for each neuroid says neuroids = "unit_*"'
-        neuroid = problems.attempt(column_of, table, self.neuroid, path, problems, way)
+        if self.one_neuroid:
+            neuroid = pd.Series(path.stem, index=table.index, dtype=object)
+        else:
+            hint = f"{way}, one with one neuroid a file one_neuroid = true"
+            neuroid = problems.attempt(column_of, table, self.neuroid, path, problems, hint)
         value = problems.attempt(column_of, table, self.value, path, problems, way)
         if neuroid is None or value is None:
             raise Unusable
@@ -91,7 +111,7 @@ class TableSource(Recordings, TablePart):
             row = table.loc[twice].iloc[0]
             problems.fail(
                 f"{path}: {int(twice.sum())} values stand for one neuroid in one trial, e.g. of stimulus "
-                f"{row[self.stimulus]!r}, neuroid {row[self.neuroid]!r}, {self.repetition} {row[self.repetition]!r}"
+                f"{row[self.stimulus]!r}, neuroid {names[twice][0]!r}, {self.repetition} {row[self.repetition]!r}"
             )
         values = np.full((rows.shape[1], len(units), max(len(bins), 1)), np.nan)
         values[place.reshape(-1), who, bin_of] = numbers[:, 0]
