@@ -200,8 +200,24 @@ def content_digest(medium: Any, new: Callable[[], Any] = hashlib.sha256) -> byte
     return whole.digest()
 
 
+def check_mask(medium: Any) -> None:
+    """Refuse an array of NumPy whose mask hides values: a model would be shown what is under the mask.
+
+    Raises
+    ------
+    InvalidStimuli : says how many values are hidden.
+    """
+    if isinstance(medium, np.ndarray) and np.ma.is_masked(medium):
+        hidden = int(np.ma.count_masked(medium))
+        raise InvalidStimuli(
+            f"a stimulus of shape {medium.shape} has a mask that hides {hidden} of {medium.size} values: fill them "
+            "(numpy.ma.filled) with what was shown there"
+        )
+
+
 def _pieces(medium: Any, new: Callable[[], Any]) -> Iterator[Any]:
     """Yield the bytes that make up a medium; of one with parts their hashes, so that none runs into the next."""
+    check_mask(medium)
     if isinstance(medium, str):
         yield medium.encode("utf-8", "surrogatepass")
     elif isinstance(medium, bytes):

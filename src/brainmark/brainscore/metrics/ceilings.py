@@ -14,6 +14,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.metrics._arrays.backend import all_finite
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers
+from brainmark.metrics._arrays.scale import rescale
 from brainmark.metrics._arrays.shapes import Shaped
 from brainmark.metrics.statistics.correlation import pearson
 
@@ -35,7 +36,7 @@ def internal_consistency(target: xr.DataArray, splits: int = 10, seed: int = 1) 
     """
     check_filled(target, "target")
     check_numbers(target.values, "target", missing=True)
-    trials = _arrange_trials(target)
+    trials = rescale(_arrange_trials(target))[0]
     if len(trials) < 2:
         raise InvalidMeasurement("a split-half ceiling needs at least two repetitions")
     halves = [half for fold in shuffle_splits(len(trials), splits, 0.5, seed) for half in fold]

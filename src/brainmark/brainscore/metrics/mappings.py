@@ -8,6 +8,7 @@ from typing import TypeAlias
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy
 from brainmark.metrics._arrays.backend import block_width
+from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.pls import pls_predictions
@@ -135,11 +136,11 @@ def _units(x: np.ndarray | Features) -> np.ndarray:
 
 def _least_squares(x: np.ndarray | Features, y: np.ndarray, fold: Fold, cutoff: float | None) -> np.ndarray:
 
-    x = _units(x)
+    x, (y, power) = rescale(_units(x))[0], rescale(y)
     train, target = x[fold.train], y[fold.train].astype(x.dtype)
     mean, offset = train.mean(axis=0), target.mean(axis=0)
     weights: np.ndarray = scipy.linalg.lstsq(train - mean, target - offset, cond=cutoff)[0]  # pyright: ignore
-    return x[fold.test] @ weights + (offset - mean @ weights)
+    return times_power(x[fold.test] @ weights + (offset - mean @ weights), power)
 
 
 def single_mapping(

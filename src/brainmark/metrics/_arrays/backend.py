@@ -48,14 +48,23 @@ def _working(x: Shaped[Array, " ..."]) -> Any:
 
 
 def detach(x: Shaped[Array, "*axes"]) -> Shaped[Array, "*axes"]:
-    """Return `x` without its gradient."""
-    return x.detach() if is_torch_array(x) else x
+    """Return `x` without its gradient or its mask, see `unmask`."""
+    return x.detach() if is_torch_array(x) else unmask(x)
+
+
+def unmask(x: Shaped[Array, "*axes"]) -> Shaped[Array, "*axes"]:
+    """Return an array of NumPy with NaN in the place of what its mask hides; anything else as it is."""
+    if not isinstance(x, np.ma.MaskedArray):
+        return x
+    if not np.ma.is_masked(x):
+        return x.data
+    return x.astype(x.dtype if x.dtype.kind == "f" else np.float64).filled(np.nan)
 
 
 def as_numpy(x: Shaped[Array, "*axes"]) -> Shaped[np.ndarray, "*axes"]:
     """Return `x` as a NumPy array; torch's bfloat16, which NumPy lacks, becomes float32."""
     if not is_torch_array(x):
-        return np.asarray(x)
+        return np.asarray(unmask(x))
     x = x.detach().cpu()
     return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
 

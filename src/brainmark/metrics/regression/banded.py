@@ -17,6 +17,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, like, namespace
 from brainmark.metrics._arrays.inputs import Recording, recordings, unit_coordinates
+from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.predictivity import RELATIVE_ALPHAS, TEN_FOLDS, labels_of, note_edges, pair
@@ -78,11 +79,11 @@ def banded_ridge(
         raise InvalidMeasurement("banded ridge needs at least one feature space")
     kernels = [_kernel(name, x, len(y)) for name, x in spaces.items()]
     grid = simplex(len(kernels), candidates, seed) if shares is None else np.asarray(shares, float)
-    y = as_float64(y)
+    y, power = rescale(as_float64(y))
     xp = namespace(y)
     fits = [_fold(kernels, y, fold, grid, np.sort(np.asarray(alphas, float))[::-1]) for fold in folds]
-    bands = {name: xp.concat([f[0][s] for f in fits], axis=0) for s, name in enumerate(spaces)}
-    means = xp.concat([f[1] for f in fits], axis=0)
+    bands = {name: times_power(xp.concat([f[0][s] for f in fits], axis=0), power) for s, name in enumerate(spaces)}
+    means = times_power(xp.concat([f[1] for f in fits], axis=0), power)
     return BandedFit(sum(bands.values()) + means, bands, xp.stack([f[2] for f in fits]), xp.stack([f[3] for f in fits]))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from array_api_compat import device
+
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import (
@@ -14,9 +16,14 @@ from brainmark.metrics._arrays.backend import (
     detach,
     gram,
     namespace,
+    plain,
 )  # fmt: skip
 from brainmark.metrics._arrays.inputs import check_kind, check_numbers
+from brainmark.metrics._arrays.scale import rescale
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
+
+_DIRECTIONS = 8  # that may hold nearly all variance
+_NEARLY_NOTHING = 1e-3  # of the variance: single precision is then off by 1e-4 of the rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +37,14 @@ class Features:
     kernel : (n, n) float64, products of presentations over features.
     x : (n, p) float64.
     n, p : presentations, features.
+    power : features were divided by 2**power, their products by its square (`rescale`).
     """
 
     kernel: Float[Array, "n n"] | None
     x: Float[Array, "n p"] | None
     n: int
     p: int
+    power: int = 0
 
     @property
     def dual(self) -> bool:
@@ -50,8 +59,8 @@ class Features:
     def take(self, rows: Bool[Array, " row"] | Integer[Array, " row"]) -> Features:
         """Return the features of some presentations, centred anew, in the form in which they are held."""
         if self.kernel is not None:
-            return Features(centre_products(self.kernel[rows][:, rows]), None, len(rows), self.p)
-        return Features(None, centre(self.array[rows]), len(rows), self.p)
+            return Features(centre_products(self.kernel[rows][:, rows]), None, len(rows), self.p, self.power)
+        return Features(None, centre(self.array[rows]), len(rows), self.p, self.power)
 
 
 def prepare(
@@ -89,11 +98,35 @@ def _prepare(x: Array, dual: bool | None, wide: bool) -> Features:
     if dual is None:
         dual = p >= n
     check_memory(memory_needed(n, p, 0, dual=dual), x, f"regression on features ({n}, {p})")
+    x, power = rescale(plain(x))
     if dual:
-        return Features(gram(x, wide), None, n, p)
+        kernel = gram(x, wide)
+        if not wide and x.dtype == namespace(x).float32 and _few_directions(kernel):
+            kernel = gram(x, wide=True)
+        return Features(kernel, None, n, p, power)
     wide_x = namespace(x).astype(x, namespace(x).float64, copy=True)
     wide_x -= namespace(x).mean(wide_x, axis=0)
-    return Features(None, wide_x, n, p)
+    return Features(None, wide_x, n, p, power)
+
+
+def _few_directions(kernel: Float[Array, "n n"]) -> bool:
+    """Return whether a few directions hold nearly all variance, next to which single precision loses the others.
+
+    Such are a unit of a scale of its own, or an offset of each presentation: as many steps of a pivoted Cholesky
+    factorisation leave next to nothing.
+    """
+    xp = namespace(kernel)
+    left = xp.linalg.diagonal(kernel) + 0.0
+    total, rows = float(xp.sum(left)), xp.zeros((0, left.shape[0]), dtype=left.dtype, device=device(left))
+    for _ in range(min(_DIRECTIONS, left.shape[0] // 2)):
+        pivot = int(xp.argmax(left))
+        row = kernel[pivot] - rows[:, pivot] @ rows
+        if not float(row[pivot]) > 0:
+            break
+        row = row / row[pivot] ** 0.5
+        rows = xp.concat([rows, row[None]], axis=0)
+        left = xp.clip(left - row * row, min=0.0)
+    return float(xp.sum(left)) < _NEARLY_NOTHING * total
 
 
 def centre_products(products: Float[Array, "n n"]) -> Float[Array, "n n"]:

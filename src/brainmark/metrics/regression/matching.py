@@ -15,8 +15,9 @@ from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ResourceError
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.backend import as_float64, as_numpy, check_memory, like, namespace, plain, transpose
+from brainmark.metrics._arrays.backend import as_float64, as_numpy, check_memory, like, namespace, transpose
 from brainmark.metrics._arrays.inputs import Recording, check_numbers, recordings, unit_coordinates
+from brainmark.metrics._arrays.scale import times_power
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.predictivity import (
@@ -82,7 +83,8 @@ def match_units(
         chosen = _best(x, y, trains)
     else:
         chosen = [like(_assign(as_numpy(cross_correlation(x[rows], y[rows]))), x) for rows in trains]
-    return xp.concat([x[like(f.test, x)][:, units] for f, units in zip(folds, chosen, strict=True)], axis=0)
+    found = xp.concat([x[like(f.test, x)][:, units] for f, units in zip(folds, chosen, strict=True)], axis=0)
+    return times_power(found, features.power)
 
 
 def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
@@ -116,7 +118,7 @@ def cross_correlation(
 
     -1 is what a partner without any variation is worth when partners are chosen: never taken if there is another.
     """
-    x, y = plain(x), plain(y)
+    x, y = as_float64(x), as_float64(y)
     p, q = int(x.shape[1]), int(y.shape[1])
     check_memory(8 * (3 * p * q + 2 * len(x) * (p + q)), x, f"a correlation of {p} units with {q} neuroids")
     (units, varies), (neuroids, known) = _standardize(x), _standardize(y)

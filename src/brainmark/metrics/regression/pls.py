@@ -18,6 +18,7 @@ from array_api_compat import device
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import as_float64, like, namespace, transpose
+from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
 from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.statistics.splits import Fold
@@ -58,7 +59,7 @@ def pls_predictions(
         raise InvalidMeasurement(f"PLS needs at least one component, not {components}")
     features = prepare(features)
     xp = namespace(features.array)
-    y = as_float64(y)
+    y, power = rescale(as_float64(y))
     mean = xp.mean(y, axis=0)
     y = y - mean
     most = min(components, features.p, *(len(f.train) - 1 for f in folds))
@@ -71,7 +72,7 @@ def pls_predictions(
         fit = (_dual if features.dual else _primal)(features.array, targets, batch, most, search)
         used = min(used, fit.used)
         predictions.extend(fit.predict(y, batch))
-    return xp.concat(predictions, axis=0) + mean, used
+    return times_power(xp.concat(predictions, axis=0) + mean, power), used
 
 
 def _batches(folds: Sequence[Fold], size: int) -> Iterator[Sequence[Fold]]:

@@ -21,6 +21,7 @@ from brainmark.metrics._arrays.backend import (
     times_upper,
     transpose,
 )  # fmt: skip
+from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.features import Features, centre_products, prepare
 from brainmark.metrics.regression.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, sum_loo_errors
@@ -35,7 +36,7 @@ def relative_alphas(features: Features, alphas: Sequence[float]) -> Float[np.nda
     """Return penalties in units of the mean squared length of the centred features, so that scale does not matter."""
     array, xp = features.array, namespace(features.array)
     trace = float(xp.sum(xp.linalg.diagonal(array) if features.dual else array * array))
-    return np.asarray(alphas, float) * trace / features.n
+    return np.asarray(alphas, float) * trace / features.n * 4.0**features.power
 
 
 def ridge_predictions(
@@ -69,8 +70,18 @@ def ridge_predictions(
     if penalties.size == 0 or not (np.isfinite(penalties) & (penalties >= 0)).all():
         raise InvalidMeasurement("ridge needs finite penalties that are not negative")
     features = prepare(features)
+    y, power = rescale(_single_or_double(y))
+    unit = 4.0**features.power  # of the products of features
+    found, chosen = _predict(features, y, folds, penalties / unit, per_target, selection)
+    return times_power(found, power), chosen * unit
+
+
+def _predict(
+    features: Features, y: Array, folds: Sequence[Fold], penalties: np.ndarray, per_target: bool, selection: Selection
+) -> tuple[Array, Array]:
+    """Predict with penalties that descend, in the units in which features are held."""
     many = y.shape[1] > features.n
-    y = _single_or_double(y) if many else as_float64(y)
+    y = y if many else as_float64(y)
     if selection == "loo" and not per_target and len(penalties) > 1:
         shared = _one_for_all(features, y, folds, penalties) if _worth_sharing(features, folds, penalties) else None
         if shared is None and many:
@@ -95,9 +106,11 @@ def ols_predictions(
     -------
     predictions (m, q) float64, rows in the order of the folds' test rows.
     """
-    features, y = _varying(prepare(features)), as_float64(y)
-    quick = predict_left_out(features, y, folds, scaled=True)
-    return _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0] if quick is None else quick
+    features, (y, power) = _varying(prepare(features)), rescale(as_float64(y))
+    found = predict_left_out(features, y, folds, scaled=True)
+    if found is None:
+        found = _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0]
+    return times_power(found, power)
 
 
 def _varying(features: Features) -> Features:
@@ -108,7 +121,7 @@ def _varying(features: Features) -> Features:
     mean = column_means(x)  # as large as what is left of a constant, far smaller for what varies
     varies = n * mean * mean < 1e-4 * xp.vecdot(x, x, axis=0)
     kept = int(xp.sum(xp.astype(varies, xp.int64)))
-    return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept)
+    return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept, features.power)
 
 
 def predict_left_out(

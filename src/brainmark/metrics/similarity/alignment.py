@@ -8,6 +8,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
+from brainmark.metrics._arrays.backend import centre
 from brainmark.metrics._arrays.inputs import (
     Recording,
     check_filled,
@@ -17,6 +18,7 @@ from brainmark.metrics._arrays.inputs import (
     recordings,
     take_complete,
 )
+from brainmark.metrics._arrays.scale import rescale
 from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
 from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
@@ -223,7 +225,7 @@ def _pair(
     check_same_stimuli(prediction, target)
     if len(x) < fewest:
         raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(x)}")
-    return (x - x.mean(axis=0), y - y.mean(axis=0)), left_out + also
+    return (centre(rescale(x)[0]), centre(rescale(y)[0])), left_out + also
 
 
 def _kernel(x: np.ndarray) -> np.ndarray:

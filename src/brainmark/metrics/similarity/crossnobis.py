@@ -9,7 +9,7 @@ NeuroImage).
 from __future__ import annotations
 
 from brainmark.core.libraries import np
-from brainmark.metrics._arrays.backend import as_numpy, check_memory, plain
+from brainmark.metrics._arrays.backend import as_float64, as_numpy, check_memory
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Real
 from brainmark.metrics.statistics.averages import divide
 
@@ -29,7 +29,7 @@ def noise_precision(repeats: Real[Array, "repetition condition neuroid"]) -> Flo
     ------
     ValueError : no condition has two repetitions, or nothing varies between repetitions.
     """
-    repeats = plain(as_numpy(repeats))
+    repeats = as_float64(as_numpy(repeats))
     present = _present(repeats)
     number = present.sum(axis=0)
     if not (number > 1).any():
@@ -45,7 +45,7 @@ def noise_precision(repeats: Real[Array, "repetition condition neuroid"]) -> Flo
 
 def ledoit_wolf(residuals: Real[Array, "sample neuroid"]) -> Float[np.ndarray, "neuroid neuroid"]:
     """Return covariance (neuroid, neuroid) of (sample, neuroid) with mean 0, shrunk (Ledoit & Wolf 2004, eq. 14)."""
-    residuals = plain(as_numpy(residuals))
+    residuals = as_float64(as_numpy(residuals))
     level, share = shrinkage(residuals)
     if not level > 0:
         raise ValueError("nothing varies between repetitions: the noise covariance is zero")
@@ -58,7 +58,7 @@ def shrinkage(residuals: Real[Array, "sample neuroid"]) -> tuple[float, float]:
 
     Works on whichever of the two sizes is smaller.
     """
-    residuals = plain(as_numpy(residuals))
+    residuals = as_float64(as_numpy(residuals))
     samples, size = residuals.shape
     lengths = (residuals**2).sum(axis=1)
     product = residuals.T @ residuals if size <= samples else residuals @ residuals.T
@@ -91,8 +91,8 @@ def crossnobis_rdm(
     """
     if repeats.ndim != 3:
         raise ValueError(f"repeats have {repeats.ndim} dimensions; expected (repetition, condition, neuroid)")
-    repeats = plain(as_numpy(repeats))
-    precision = None if precision is None else plain(as_numpy(precision))
+    repeats = as_float64(as_numpy(repeats))
+    precision = None if precision is None else as_float64(as_numpy(precision))
     conditions, copies = repeats.shape[1], 2 if precision is None else 3
     needed = 8 * (6 * conditions**2 + copies * repeats.size)
     check_memory(needed, np.empty(0), f"an RDM of {conditions} conditions")

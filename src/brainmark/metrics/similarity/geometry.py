@@ -15,9 +15,11 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import check_memory, plain
 from brainmark.metrics._arrays.products import cross, gram, sum_of_squares
+from brainmark.metrics._arrays.scale import rescale
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real
 from brainmark.metrics.similarity.rdm import rdm_matrix
 
+_OFF_CENTRE = 1e-5  # rounding of a mean beside the spread of patterns, above which it shows
 _EVEN = 20  # stimuli of equal length that weigh as much as theirs: below, single precision is not enough
 
 
@@ -55,12 +57,10 @@ def linear_ckas(
     subsets : different rows of `x` and `y`, in any order; None: all.
     """
     fewest = 4 if unbiased else 2
-    x, y = _pair(x, y, fewest)
+    x, y = _pair(x, y, fewest, narrow=True)
     small = next((rows for rows in subsets if rows is not None and len(rows) < fewest), None)
     if small is not None:
         raise InvalidMeasurement(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
-    if y.dtype != x.dtype:  # products are as precise as the less precise side
-        x, y = (a.astype(np.float32) if isinstance(a, np.ndarray) else a.float() for a in (x, y))
     xp = array_namespace(x, y)
     if unbiased and (_uneven(x) or _uneven(y)):
         x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
@@ -235,9 +235,12 @@ def _compact(x: Float[Array, "stimulus _"]) -> Float[Array, "stimulus _"]:
 
 
 def _pair(
-    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus other"], fewest: int
+    x: Real[Array, "stimulus neuroid"], y: Real[Array, "stimulus other"], fewest: int, narrow: bool = False
 ) -> tuple[Float[Array, "stimulus neuroid"], Float[Array, "stimulus other"]]:
-    """Check and centre two sets of patterns; whole numbers become float64."""
+    """Check, rescale and centre two sets of patterns; whole numbers become float64.
+
+    Both get the precision of the more precise side, or with `narrow` of the other one.
+    """
     if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0]:
         shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
         raise InvalidMeasurement(
@@ -247,17 +250,24 @@ def _pair(
         raise InvalidMeasurement(f"{x.shape[0]} stimuli; at least {fewest} are needed")
     same = x is y
     xp = array_namespace(x, y)
-    x = _centre(xp, plain(x))
-    return x, x if same else _centre(xp, plain(y))
+    x = _centre(xp, rescale(plain(x))[0])
+    y = x if same else _centre(xp, rescale(plain(y))[0])
+    if x.dtype != y.dtype:
+        x, y = (xp.astype(a, xp.float32 if narrow else xp.float64, copy=False) for a in (x, y))
+    return x, y
 
 
 def _centre(xp: Any, x: Any) -> Any:
     """Subtract the mean of each neuroid; neuroids that vary by less than the rounding of that mean become zero."""
     mean = xp.astype(xp.sum(x, axis=0, keepdims=True, dtype=xp.float64) / x.shape[0], x.dtype)
+    if not bool(xp.all(xp.isfinite(mean))):
+        raise InvalidMeasurement("patterns hold NaN or infinite values: leave out neuroids that lack a stimulus")
     rest = x - mean
     floor = 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean[0])
     flat = xp.abs(rest[0]) <= floor
     if bool(xp.any(flat)):  # a neuroid that is constant is so at the first stimulus
         within = rest[:, flat]
         rest[:, flat] = xp.where(xp.max(xp.abs(within), axis=0) <= floor[flat], 0.0, within)
+    if float(xp.max(floor)) > _OFF_CENTRE * float(xp.sum(rest[0] * rest[0]) / rest.shape[1]) ** 0.5:
+        rest -= xp.astype(xp.mean(xp.astype(rest, xp.float64), axis=0), rest.dtype)  # what rounding left of large means
     return rest

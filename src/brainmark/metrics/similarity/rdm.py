@@ -16,12 +16,15 @@ from array_api_compat import array_namespace, device
 from brainmark.core.libraries import np, scipy
 from brainmark.metrics._arrays.backend import as_numpy, check_memory, plain
 from brainmark.metrics._arrays.products import gram
+from brainmark.metrics._arrays.scale import rescale, rescale_rows, times_power_wide
 from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real, Shaped
 from brainmark.metrics.similarity.rdm_whitened import whiten_rdms
 from brainmark.metrics.statistics.ranks import rank_products, rank_products_among
 
 Distance = Literal["correlation", "euclidean", "squared_euclidean", "cosine"]
 
+_ALIKE = 1e-2  # dissimilarities that are all below hold too few digits in single precision
+_SHOWS = 1e-9  # share of a pattern's square above which the rounding of its mean is taken off
 _CACHED = 2**16  # numbers of which several arrays stay in the cache
 
 
@@ -79,27 +82,46 @@ def pattern_cosines(features: Real[Array, "condition neuroid"], centred: bool) -
     pattern has no length (no variance, if `centred`). Rounding may exceed 1. Raises `ResourceError` where the matrix
     would not fit into memory.
     """
-    features = plain(features)
+    features = rescale_rows(plain(features))
     xp = array_namespace(features)
     _check_room(features)
-    offset = xp.mean(features, axis=1, keepdims=True) if centred else None
+    offset, left, width = None, None, features.shape[1]
+    if centred:
+        mean = xp.sum(features, axis=1, keepdims=True, dtype=xp.float64) / width
+        offset = xp.astype(mean, features.dtype)
+        left = xp.astype(mean - xp.astype(offset, xp.float64), features.dtype)  # what rounding leaves of the means
     products = gram(features, offset)
-    square = xp.linalg.diagonal(products)
-    # Rounding leaves a constant pattern with a residue of the order of eps times its own length.
+    square = xp.linalg.diagonal(products) + 0
+    if left is not None and bool(xp.any(width * left[:, 0] ** 2 > _SHOWS * square)):
+        products -= width * left * left.T
+        square = xp.linalg.diagonal(products) + 0
+    # Values of a pattern that differ by no more than their rounding are the same.
     floor = 0.0
     if offset is not None:
-        floor = features.shape[1] * (xp.abs(offset[:, 0]) * 4 * float(xp.finfo(features.dtype).eps)) ** 2
+        floor = width * (xp.abs(offset[:, 0]) * float(xp.finfo(features.dtype).eps)) ** 2
     scale = 1 / xp.sqrt(xp.where(square > floor, square, xp.nan))
+    least = 1.0
     for rows in _rows(products):
         part = products[rows]
         part *= scale[rows, None]
         part *= scale[None, :]
+        least = min(least, _least_known(part))
+    if least > 1 - _ALIKE and features.dtype == xp.float32:  # what tells the patterns apart is then rounding
+        return pattern_cosines(xp.astype(features, xp.float64), centred)
     return products
+
+
+def _least_known(matrix: Float[Array, "row column"]) -> float:
+    """Return the least entry that is not NaN; 1 if there is none."""
+    xp = array_namespace(matrix)
+    least = float(xp.min(matrix))
+    return least if least == least else float(xp.min(xp.where(xp.isnan(matrix), 1.0, matrix)))
 
 
 def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
     """Return the squared Euclidean distance of every two patterns, or its root."""
     _check_room(features)
+    features, power = rescale(features)
     # Subtracting the mean pattern, or almost that, changes no distance and keeps the cancellation below small.
     equal = xp.full(features.shape[0], 1 / features.shape[0], dtype=features.dtype, device=device(features))
     products = gram(features, (equal @ features)[None, :])
@@ -107,7 +129,7 @@ def _squared_distances(xp: Any, features: Any, root: bool) -> Any:
     for rows in _rows(products):
         squared = xp.clip(square[rows, None] + square[None, :] - 2 * products[rows], min=0)
         products[rows] = xp.sqrt(squared) if root else squared
-    return products
+    return times_power_wide(products, power if root else 2 * power)
 
 
 def _rows(matrix: Any) -> Iterator[slice]:

@@ -9,6 +9,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.metrics._arrays.backend import all_finite, as_numpy
 from brainmark.metrics._arrays.inputs import check_filled, check_numbers, group_columns, unit_coordinates
+from brainmark.metrics._arrays.scale import rescale
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
 from brainmark.metrics.statistics.correlation import pearson_of_blocks, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
@@ -128,7 +129,7 @@ def correlate_halves(
     """
     trials = as_numpy(trials)
     n, q = trials.shape[:2]
-    trials = trials if trials.dtype.str[1:] in ("f4", "f8") else trials.astype(np.float64)
+    trials = rescale(trials if trials.dtype.str[1:] in ("f4", "f8") else trials.astype(np.float64))[0]
     counts = np.empty((0, n)) if counts is None else counts
     r, replicates = np.full(q, np.nan), np.full((len(counts), q), np.nan)
     parts, wholes = np.ones((2, 1 + len(counts), q))

@@ -11,7 +11,7 @@ from brainmark.core.comparison import Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.backend import as_numpy, plain
+from brainmark.metrics._arrays.backend import as_float64, as_numpy
 from brainmark.metrics._arrays.inputs import as_labelled, check_numbers, check_same_stimuli, take_complete
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.matching import transport
@@ -38,7 +38,7 @@ def fit_dynamics(
     ------
     ValueError : fewer than `delays` + 1 times, or states that do not vary.
     """
-    states = _states(plain(as_numpy(trajectories)), delays)
+    states = _states(as_float64(as_numpy(trajectories)), delays)
     flat = states.reshape(-1, states.shape[2])
     basis = _basis(flat, rank)
     return _map(states @ basis, np.ones(len(states)), ridge)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, scipy, xr
-from brainmark.metrics._arrays.backend import as_numpy, plain
+from brainmark.metrics._arrays.backend import as_float64, as_numpy
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.statistics.averages import divide
 
@@ -237,7 +237,7 @@ def sparseness(responses: Real[Array, "stimulus neuroid"]) -> Float[np.ndarray, 
 
     (1 - mean(r)^2 / mean(r^2)) / (1 - 1/n), Vinje & Gallant 2000 (Science); NaN if there is no response.
     """
-    responses = plain(as_numpy(responses))
+    responses = as_float64(as_numpy(responses))
     count = responses.shape[0]
     if count < 2:
         raise ValueError("sparseness needs at least two stimuli")
@@ -249,7 +249,7 @@ def circular_variance(
     curve: Real[Array, "orientation neuroid"], orientations: Real[Array, " orientation"]
 ) -> Float[np.ndarray, " neuroid"]:
     """Return 1 - |sum r exp(2 i theta)| / sum r over (orientation, neuroid); NaN if there is no response."""
-    curve, angle = plain(as_numpy(curve)), np.exp(2j * np.deg2rad(plain(as_numpy(orientations))))
+    curve, angle = as_float64(as_numpy(curve)), np.exp(2j * np.deg2rad(as_float64(as_numpy(orientations))))
     return 1 - divide(np.abs(np.einsum("on,o->n", curve, angle)), curve.sum(axis=0))
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from brainmark.core.errors import InvalidStimuli
 from brainmark.core.libraries import np, torch
-from brainmark.core.stimuli import Media, content_digest
+from brainmark.core.stimuli import Media, check_mask, content_digest
 
 _MOST_WORKERS = 4
 _AHEAD = 2  # stimuli that each worker may be ahead
@@ -150,6 +150,7 @@ def as_arrays(medium: Any) -> Any:
         return {key: as_arrays(value) for key, value in cast("Mapping[Any, Any]", medium).items()}
     if isinstance(medium, tuple) and any(isinstance(part, np.ndarray | torch.Tensor) for part in medium):
         return tuple(as_arrays(part) for part in cast("tuple[Any, ...]", medium))
+    check_mask(medium)
     return np.asarray(medium)
 
 
