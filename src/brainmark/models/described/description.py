@@ -12,7 +12,7 @@ from brainmark.core.cards import ModelCard
 from brainmark.core.errors import InvalidModel
 from brainmark.models.described.weights import PublishedWeights
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Pool, Readout
-from brainmark.models.subjects.vision import Head, Steps
+from brainmark.models.subjects.vision import ChannelOrder, Head, Steps
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
@@ -130,6 +130,7 @@ class ModelDescription(BaseModel):
     size: int | None = Field(None, ge=1)
     mean: Channels | None = None
     std: Channels | None = None
+    channels: ChannelOrder | None = None
     regions: dict[str, Where] = Field(default_factory=dict[str, Where])
     pool: int | None = Field(None, ge=1)
     layer: str | None = None
@@ -147,14 +148,14 @@ class ModelDescription(BaseModel):
         ------
         InvalidModel : a field is for networks of the other kind.
         """
-        seen = ("degrees", "size", "mean", "std", "head", "pool")
+        seen = ("degrees", "size", "mean", "std", "channels", "head", "pool")
         texts = ("window", "overlap", "begin", "as_shown", "layer")
         other = next((n for n in (seen if takes_text else texts) if getattr(self, n) is not None), None)
         if other:
             raise InvalidModel(
                 f"{other} is {getattr(self, other)!r}; a {'language' if takes_text else 'vision'} network has none"
             )
-        names = texts[:4] if takes_text else seen[:4]
+        names = texts[:4] if takes_text else seen[:5]
         fields: dict[str, Any] = {n: v for n in names if (v := getattr(self, n)) is not None}
         everywhere = dict.fromkeys(LANGUAGE_REGIONS, self.layer) if self.layer else {}
         regions = everywhere | {region: where.readout(self.pool) for region, where in self.regions.items()}

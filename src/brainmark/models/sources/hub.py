@@ -6,7 +6,7 @@ import importlib
 import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from brainmark.core.errors import DataError, MissingDependency
 from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources import torch_libraries
+from brainmark.models.sources.image_processor import measure_processor
 from brainmark.models.sources.source import TrainableSource, configuration, digest_over, fetching, missing_weights
 from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import digest_of_tokenizer
@@ -115,17 +116,21 @@ class Hub(TrainableSource):
         return self._load("AutoTokenizer", "tokenizer")
 
     def preprocessing(self) -> dict[str, Any]:
-        """Return width and channels as its image processor has them, and the labels of a classifier."""
-        found = self._load("AutoImageProcessor", "preprocessing")
-        size: Any = (found.crop_size if getattr(found, "do_center_crop", False) else None) or found.size
-        sides = [size.get(n) for n in ("height", "shortest_edge", "longest_edge") if size.get(n)]
-        plain = not getattr(found, "do_normalize", True)
-        mean, std = ((0.0,) * 3, (1.0,) * 3) if plain else (tuple(found.image_mean), tuple(found.image_std))
+        """Return size, colours and order of channels as its image processor makes them, and the labels of a classifier.
+
+        How a processor crops and resamples is not taken over: stimuli keep their visual angle.
+        """
         config = self._load("AutoConfig", "configuration")
+        side: Any = getattr(getattr(config, "vision_config", config), "image_size", None)
+        scale = measure_processor(
+            self._load("AutoImageProcessor", "preprocessing"),
+            self.repository,
+            side if isinstance(side, int) and side > 0 else 224,
+        )
         labels: Mapping[int, str] = getattr(config, "id2label", None) or {}
         words = tuple(labels[i] for i in sorted(labels))
         names = self._classifies(config) and len(set(words)) == len(words) > 1
-        return {"size": int(sides[0]), "mean": mean, "std": std, "head": Head(classes=words) if names else None}
+        return {**asdict(scale), "head": Head(classes=words) if names else None}
 
     def takes_text(self) -> bool:
         """Return whether it is a language network; False where its configuration cannot be had."""
@@ -165,7 +170,7 @@ class Hub(TrainableSource):
             rest: tuple[Any, ...] = (digest_of_tokenizer(self.tokenizer()), self.pooling())
         else:
             seen = self.preprocessing()
-            rest = ((seen["size"], seen["mean"], seen["std"]),)
+            rest = ((seen["size"], seen["mean"], seen["std"], seen["channels"]),)
         return digest_over(digest_of_weights(made), configuration(made), *rest)
 
     def facts(self) -> dict[str, Any]:

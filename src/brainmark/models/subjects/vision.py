@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from brainmark.core.errors import InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
@@ -22,6 +22,7 @@ from brainmark.models.subjects.readout import REGIONS, Head, Readout, Steps, as_
 from brainmark.models.subjects.screen import Screen
 from brainmark.models.subjects.units import Units, grid, near_fixation, recording
 
+ChannelOrder = Literal["rgb", "bgr"]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -53,7 +54,8 @@ class VisionSubject:
     network : the module, or a function that makes it when it is first needed.
     regions : region -> layer or `Readout`.
     degrees, size : field of view in degrees of visual angle and in pixels; stimuli keep their visual angle.
-    mean, std : of the input channels (0-1), subtracted and divided by.
+    mean, std : of red, green and blue (0-1), subtracted and divided by.
+    channels : "rgb" or "bgr", the order in which the network takes them.
     stochastic : the network draws random numbers; each stimulus and trial has draws of its own, from the setting's
         seed and the content of the stimulus. A deterministic network answers once, whatever trials are asked for.
     head : logits, and what they stand for; None: it chooses among no words.
@@ -74,6 +76,7 @@ class VisionSubject:
     size: int = 224
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    channels: ChannelOrder = "rgb"
     stochastic: bool = False
     head: Head | None = None
     behavior: str | Readout | None = None
@@ -96,6 +99,8 @@ class VisionSubject:
             raise refuse(
                 owner, "std", self.std, "inputs are divided by it: give positive numbers, e.g. (1.0, 1.0, 1.0)"
             )
+        if self.channels not in get_args(ChannelOrder):
+            raise refuse(owner, "channels", self.channels, "give 'rgb' or 'bgr'")
         if self.head is not None and not isinstance(self.head, Head):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise refuse(owner, "head", self.head, "give Head(layer, classes), or None for a network without logits")
         if self.behavior is not None:
@@ -240,7 +245,8 @@ class VisionSubject:
             pixels = torch.from_numpy(np.stack(frames))
             rows = pixels.flatten(2).float().div_(255)
             rows = rows if plain else rows.sub_(mean).div_(std)
-            return rows.view(pixels.shape).permute(0, 3, 1, 2)  # stays channels-last in memory
+            seen = rows.view(pixels.shape).permute(0, 3, 1, 2)  # stays channels-last in memory
+            return seen if self.channels == "rgb" else seen.flip(1)
 
         screen = self.screen
         return Extractor(self.module, lambda m: screen.show(m, degrees), collate, self.device, self.batch)
