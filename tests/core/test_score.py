@@ -88,7 +88,7 @@ def test_a_ceiling_that_is_not_above_zero_is_refused(top):
 
 
 def test_no_unit_with_both_a_value_and_a_ceiling_is_an_error():
-    with pytest.raises(ModelError, match="undefined for all 2 units"):
+    with pytest.raises(InvalidMeasurement, match="1 units have a value, and none of them a ceiling"):
         scored(comparison(0.5, NAN), comparison(NAN, 0.5))
 
 

@@ -88,6 +88,23 @@ def unseeded(prediction, target):
     return replace(found, values=found.values + 1e-9 * np.random.default_rng().uniform(1, 2, found.values.size))
 
 
+def by_chance(prediction, target):
+    """Draws that move further than the ceiling."""
+    found = best_match(prediction, target)
+    return replace(found, replicates=np.random.default_rng(0).normal(0, 3, (40, 1)) + found.array)
+
+
+def halves(target):
+    """A ceiling where one trial correlates with another, which happens by chance."""
+    first, second = target.isel(repetition=0).values, target.isel(repetition=1).values
+    r = [np.corrcoef(a, b)[0, 1] for a, b in zip(first.T, second.T, strict=True)]
+    values = xr.DataArray(np.where(np.array(r) > 0, 0.9, np.nan), dims="neuroid")
+    return Comparison(values, replicates=np.full((20, len(r)), np.nan))
+
+
+noise = xr.concat([EXAMPLE.target] * 2, "repetition").transpose("presentation", "neuroid", "repetition")
+noise = noise.copy(data=np.random.default_rng(5).standard_normal(noise.shape))
+
 floor = Control("floor", lambda benchmark, answer: replace(c := ceiling(benchmark.target), values=c.values * 0))
 
 BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # changes of the benchmark, changes of its card
@@ -98,8 +115,10 @@ BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # changes of the b
     "card_is_the_registered_one": ({"card": "other"}, {}),
     "has_controls": ({"controls": ()}, {}),
     "ceiling_is_plausible": ({"ceiling": lambda target: ceiling(target, 1.5)}, {}),
+    "ceiling_is_above_chance": ({"target": noise, "ceiling": halves}, {}),
     "scores_random_answers": ({"metric": fails}, {}),
     "random_answers_score_low": ({"metric": high, "controls": (floor,)}, {}),
+    "data_can_tell": ({"metric": by_chance}, {}),
     "score_survives_json": ({"metric": no_number}, {}),
     "same_score_twice": ({"metric": unseeded}, {}),
     "same_content_twice": ({"target": "fresh noise"}, {}),
@@ -174,7 +193,12 @@ def test_missing_data_skip_what_needs_them(entry, registries, make_card, monkeyp
         ({}, {"superseded_by": "nope"}, "names_on_the_card_exist", "superseded_by names 'nope'"),
         ({}, {"simulated": False}, "names_on_the_card_exist", "simulated=False, its datasets say True"),
         ({"target": EXAMPLE.target[1:]}, {}, "loads", "95 presentations do not match 96 stimuli"),
-        ({"ceiling": lambda t: ceiling(t, np.nan)}, {}, "ceiling_is_plausible", "the ceiling is nan"),
+        (
+            {"ceiling": lambda t: ceiling(t, np.nan)},
+            {},
+            "ceiling_is_plausible",
+            "these data have no ceiling: it is undefined for all units",
+        ),
         ({"ceiling": lambda t: 1 / 0}, {}, "ceiling_is_plausible", "the ceiling raises ZeroDivisionError"),
         ({"controls": (floor, floor)}, {}, "has_controls", "two controls have one name: floor, floor"),
         ({"metric": fails}, {}, "scores_random_answers", "random answers raise MethodError"),

@@ -22,7 +22,7 @@ from brainmark.core.errors import (
     ResourceError,
 )
 from brainmark.core.experiment import Experiment
-from brainmark.core.libraries import xr
+from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import average_trials, check_answer, check_measurement, with_stimulus_columns
 from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject
@@ -145,6 +145,8 @@ class Benchmark:
         self.prepare()
         with _explain_method_errors(f"{where}: the metric {self.card.metric!r} failed"):
             raw = self._check_result(self.metric(answer, self.mean_target))
+        if not np.isfinite(raw.array).any():
+            self._check_that_something_is_defined(answer, raw)
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
@@ -152,6 +154,27 @@ class Benchmark:
                     controls[control.name] = self._check_result(control.compare(self, answer), control.name)
         top, names = self.ceiling_comparison, (self.identifier, name)
         return make_score(*names, raw, top, controls, self.seed, self.convention)
+
+    def _check_that_something_is_defined(self, answer: xr.DataArray, raw: Comparison) -> None:
+        """Blame the data for a comparison without a value where random numbers in place of the answer get none either.
+
+        Raises
+        ------
+        InvalidMeasurement : says how many presentations there are, and what the metric notes.
+        """
+        if answer.dtype.kind not in "fiub":
+            return
+        noise = answer.copy(data=np.random.default_rng(self.seed).random(answer.shape))
+        try:
+            found = self.metric(noise, self.mean_target)
+        except BrainmarkError:  # no answer to this question
+            return
+        if not np.isfinite(found.array).any():
+            why = "; ".join(found.notes)
+            raise InvalidMeasurement(
+                f"{self.identifier}: the metric {self.card.metric!r} is undefined for any answer to these data, which "
+                f"have {answer.sizes.get('presentation', 1)} presentations and {raw.values.size} units: {why}"
+            )
 
     def prepare(self) -> None:
         """Compute what all subjects share, once: the ceiling, and the controls that do not depend on the subject."""

@@ -111,8 +111,14 @@ def _draw_centres(values: np.ndarray, units: np.ndarray, how: Literal["median", 
     known = int(np.isfinite(values).sum())
     if how == "median" or known < 2:
         return centres
-    middle = center(values[None], how)
-    return middle + student_stretch(known) * (centres - middle)
+    return stretch_draws(centres, known, center(values[None], how))
+
+
+def stretch_draws(draws: np.ndarray, count: int, middle: np.ndarray | None = None) -> np.ndarray:
+    """Return draws of `count` things, spread about `middle` (None: their mean) by `student_stretch`."""
+    known = np.isfinite(draws)
+    mean = np.where(known, draws, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1) if middle is None else middle
+    return mean + student_stretch(count) * (draws - mean)
 
 
 def student_stretch(units: int) -> float:

@@ -217,19 +217,20 @@ def make_score(
     Raises
     ------
     ModelError : no unit has a defined value.
-    InvalidMeasurement : the ceiling is not above 0.
+    InvalidMeasurement : the ceiling is not above 0, or undefined for all units (with a value).
     """
     aligned, top = convention.align(raw, ceiling)
     raw_value = convention.center(aligned)
     if not math.isfinite(raw_value):
-        why = "; ".join(_keep_other_notes(raw.notes)) or "constant predictions?"
-        raise ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
+        raise _explain_undefined(benchmark, subject, raw, ceiling)
     top_value = None if top is None else convention.center(top)
     if top_value is not None and not top_value > 0:
         raise InvalidMeasurement(
             f"{benchmark}: the ceiling is {top_value:.3g}, so these data have no reliable signal to compare models with"
         )
     value = convention.normalize(aligned, top)
+    if not math.isfinite(value):
+        raise InvalidMeasurement(f"{benchmark}: raw {raw_value:.3g} and ceiling {top_value} give no value")
     raw_draws, top_draws = convention.draw(aligned, top, seed)
     draws = raw_draws
     if top_value is not None:  # a draw without any signal is left out of the interval
@@ -255,6 +256,22 @@ def make_score(
         notes=_gather_notes(raw, ceiling, aligned, interval is not None, [n for n in scores if n not in scored]),
         draws=draws - np.nanmedian(draws) + value if interval else None,
     )
+
+
+def _explain_undefined(
+    benchmark: str, subject: str, raw: Comparison, ceiling: Comparison | None
+) -> ModelError | InvalidMeasurement:
+    """Return the error of a score without a value: the model's, or that of the data where these have no ceiling."""
+    valued = int(np.isfinite(raw.array).sum())
+    if ceiling is not None and valued:
+        known, count = int(np.isfinite(ceiling.array).sum()), ceiling.values.size
+        both = f"; {valued} units have a value, and none of them a ceiling" if known else ""
+        why = "; ".join(_keep_other_notes(ceiling.notes)) or "too few trials, or no reliable signal"
+        return InvalidMeasurement(
+            f"{benchmark}: the ceiling is undefined for {count - known} of {count} units of these data: {why}{both}"
+        )
+    why = "; ".join(_keep_other_notes(raw.notes)) or "constant predictions?"
+    return ModelError(f"{subject} on {benchmark}: the metric is undefined for all {raw.values.size} units: {why}")
 
 
 def _gather_notes(

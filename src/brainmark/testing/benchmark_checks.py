@@ -9,8 +9,9 @@ from typing import Any
 
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.cards import BenchmarkCard
+from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ModelError
-from brainmark.core.libraries import np
+from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry, benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete
@@ -19,6 +20,8 @@ from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, descri
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
 _SCATTER = 3.0  # correlations of unrelated things over n stimuli scatter by 1 / sqrt(n)
+_BEYOND_DOUBT = 0.95  # share of draws of stimuli under which units have a ceiling: there is a signal
+_MIXED = 8  # times that stimuli are mixed up to see what ceiling there is without a signal
 _HIGHEST_CEILING = 1.2  # a ceiling is estimated, and may exceed 1 by its error
 
 
@@ -118,7 +121,43 @@ def ceiling_is_plausible(benchmark: BenchmarkUnderTest) -> None:
     except Exception as error:
         raise CheckFailed(f"the ceiling raises {describe(error)}") from error
     top = np.nan if comparison is None else comparison.aggregate()
+    why = "" if comparison is None else "; ".join(comparison.notes)
+    fail_if(np.isnan(top), f"these data have no ceiling: it is undefined for all units ({why})")
     fail_if(not 0.0 < top <= _HIGHEST_CEILING, f"the ceiling is {top:.3g}; it should lie above 0 and at most at 1.2")
+
+
+def ceiling_is_above_chance(benchmark: BenchmarkUnderTest) -> None:
+    """The ceiling is higher than that of trials (or people) whose stimuli are mixed up: these data have a signal."""
+    loaded = benchmark.benchmark
+    top = attempt(lambda: loaded.ceiling_comparison)
+    if not isinstance(top, Comparison) or loaded.ceiling is None:
+        return
+    drawn = top.replicates
+    if np.isfinite(top.array).all() and (drawn is None or np.isfinite(drawn).mean() > _BEYOND_DOUBT):
+        return
+    over = next((dim for dim in ("repetition", "subject") if loaded.target.sizes.get(dim, 1) > 1), None)
+    if over is None or "presentation" not in loaded.target.dims or "other" in loaded.target.dims:
+        return
+    mixed = [_add_up(loaded.ceiling(_mix_stimuli(loaded.target, over, seed))) for seed in range(_MIXED)]
+    found, by_chance = _add_up(top), float(np.mean(mixed) + 2 * np.std(mixed))
+    fail_if(
+        found <= by_chance,
+        f"the mean ceiling is {found:.2f} (0 for units without one), and up to {by_chance:.2f} where stimuli are mixed "
+        "up: these data have no reliable signal, and cannot tell anything; record more trials or stimuli",
+    )
+
+
+def _add_up(ceiling: Comparison) -> float:
+    """Return the mean over units, 0 for those without a ceiling."""
+    return float(np.nan_to_num(ceiling.array).mean())
+
+
+def _mix_stimuli(target: xr.DataArray, over: str, seed: int) -> xr.DataArray:
+    """Give each trial (or person) the stimuli in an order of its own."""
+    generator = np.random.default_rng(seed)
+    values = target.transpose(over, "presentation", ...).values
+    mixed = np.stack([one[generator.permutation(len(one))] for one in values])
+    return target.transpose(over, "presentation", ...).copy(data=mixed).transpose(*target.dims)
 
 
 def scores_random_answers(benchmark: BenchmarkUnderTest) -> None:
@@ -140,6 +179,22 @@ def random_answers_score_low(benchmark: BenchmarkUnderTest) -> None:
     by_chance = _SCATTER / np.sqrt(len(benchmark.benchmark.experiment.stimuli))
     allowed = highest + max(0.25 * (top - highest), by_chance)
     fail_if(score.raw > allowed, f"random answers score {score.raw:.3f}, the best control {highest:.3f} of {top:.3f}")
+
+
+def data_can_tell(benchmark: BenchmarkUnderTest) -> None:
+    """Chance alone does not reach the ceiling: a model can be told from random answers."""
+    score = benchmark.score
+    card = metrics[benchmark.card.metric].card if benchmark.card.metric in metrics else None
+    if card is None or card.chance is None or score.raw_interval is None:
+        return
+    top = 1.0 if score.ceiling is None else score.ceiling
+    reach = card.chance + (score.raw_interval[1] - score.raw_interval[0]) / 2
+    stimuli = len(benchmark.benchmark.experiment.answered_ids)
+    fail_if(
+        reach >= top,
+        f"chance alone reaches {reach:.2f} with these {stimuli} presentations (half of the 95 % interval of random "
+        f"answers), and the ceiling is {top:.2f}: no model can be told from chance; record more stimuli or trials",
+    )
 
 
 def score_survives_json(benchmark: BenchmarkUnderTest) -> None:
@@ -190,8 +245,10 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     card_is_the_registered_one,
     has_controls,
     ceiling_is_plausible,
+    ceiling_is_above_chance,
     scores_random_answers,
     random_answers_score_low,
+    data_can_tell,
     score_survives_json,
     same_score_twice,
     same_content_twice,

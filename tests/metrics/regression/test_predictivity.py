@@ -152,8 +152,8 @@ def test_too_few_components_and_too_few_presentations_are_said() -> None:
     comparison = ols(splits=Shuffled(2), resamples=3)(features, target)
     assert np.isnan(comparison.values.values).tolist() == [False, True, True, True, False, False]
     assert comparison.notes == (
-        "r is undefined for 2 of 6 neuroids (measured on too few presentations)",
-        "r is undefined for 1 of 6 neuroids (constant target or prediction)",
+        "r is undefined for 2 of 6 neuroids (measured on 2 presentations at most, too few for folds that test 3)",
+        "r is undefined for 1 of 6 neuroids (constant responses)",
     )
 
 
@@ -207,8 +207,8 @@ def test_what_does_not_fit_is_refused() -> None:
         ols()(features.isel(presentation=slice(1, None)), target)
     with pytest.raises(InvalidMeasurement, match=r"presentation 0 is stimulus_id 's0049'"):
         ols()(features.isel(presentation=slice(None, None, -1)), target)
-    with pytest.raises(InvalidMeasurement, match="10 folds need"):
-        ols()(features.isel(presentation=slice(8)), target.isel(presentation=slice(8)))
+    with pytest.raises(InvalidMeasurement, match="5 presentations are too few"):
+        ols()(features.isel(presentation=slice(5)), target.isel(presentation=slice(5)))
     with pytest.raises(InvalidMeasurement, match=r"features: .* NaN, infinite"):
         ols()(features.where(features > -2), target)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from brainmark.core.comparison import Comparison
+from brainmark.core.convention import stretch_draws
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, torch, xr
 from brainmark.core.registry import metric
@@ -25,14 +27,17 @@ from brainmark.metrics.regression.features import Features, prepare
 from brainmark.metrics.regression.pls import Stop, pls_predictions
 from brainmark.metrics.regression.ridge import Selection, ols_predictions, relative_alphas, ridge_predictions
 from brainmark.metrics.statistics.ceilings import split_half
-from brainmark.metrics.statistics.correlation import fold_pearson, pearson, resample_pearson
+from brainmark.metrics.statistics.correlation import FEWEST_ROWS, fold_pearson, pearson, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Shuffled, Splitter
 
 Predict = Callable[[Features, Array, Sequence[Fold]], tuple[Array, tuple[str, ...]]]
 """features, targets (n, q) without NaN, folds -> predictions of the test rows in the order of the folds, notes."""
 
-TEN_FOLDS = Shuffled(10, seed=0)
+TEN_FOLDS = Shuffled(10, seed=0, fewest=FEWEST_ROWS)
+"""Ten folds; of less than thirty presentations fewer, so that r can be taken in each."""
+FEW_STIMULI = 30
+"""Of fewer presentations, resampled ones scatter too little, and intervals are widened by Student's t."""
 RELATIVE_ALPHAS = tuple(10.0 ** (-5 + i / 2) for i in range(21))
 """Default penalties, in units of the mean squared length of the centred features."""
 
@@ -90,16 +95,18 @@ class Predictivity:
         target: xr.DataArray,
     ) -> Comparison:
         """Compare prepared features with values `y` (presentation, neuroid) in the place of those of `target`."""
-        folds = self.splits(len(y), labels_of(prediction, target))
+        labels = labels_of(prediction, target)
+        folds = self.splits(len(y), labels)
         counts = draws(len(y), self.resamples, self.seed, self.block)
         values, per_fold = np.full(y.shape[1], np.nan), np.full((len(folds), y.shape[1]), np.nan)
         replicates = np.full((self.resamples, y.shape[1]), np.nan)
         notes: dict[str, None] = {}
-        few = np.zeros(y.shape[1], bool)
+        used, still = np.zeros(y.shape[1], int), np.zeros(y.shape[1], bool)
         for rows, columns in group_columns(y):
-            subset, tested = _restrict(folds, rows, len(y))
-            if len(subset) < 2 or min(len(f.train) for f in subset) < 3:
-                few[columns] = True
+            subset, tested = self._split_among(rows, len(y), folds, labels)
+            used[columns] = sum(len(f.test) >= FEWEST_ROWS for f in subset)
+            if used[columns[0]] < 1 or len(subset) < 2 or min(len(f.train) for f in subset) < FEWEST_ROWS:
+                used[columns] = 0
                 continue
             part = features if len(rows) == len(y) else features.take(like(rows, features.array))
             targets = like(y[rows[:, None], columns], features.array)
@@ -109,14 +116,30 @@ class Predictivity:
             sizes, truth = [len(f.test) for f in subset], targets[like(test, targets)]
             values[columns] = as_numpy(fold_pearson(predicted, truth, sizes))
             per_fold[np.array(tested)[:, None], columns] = _by_fold(predicted, truth, sizes)
-            replicates[:, columns] = resample_pearson(predicted, truth, sizes, counts[:, rows[test]])
+            drawn = resample_pearson(predicted, truth, sizes, counts[:, rows[test]])
+            replicates[:, columns] = _widen(drawn, len(rows))
+            still[columns] = np.isnan(as_numpy(fold_pearson(truth, truth, sizes)))
         units = unit_coordinates(target)
         return Comparison(
             values=xr.DataArray(values, dims="neuroid", coords=units),
             splits=xr.DataArray(per_fold, dims=("split", "neuroid"), coords=units),
             replicates=replicates if self.resamples else None,
-            notes=(*notes, *_note_undefined(np.isnan(values), few)),
+            notes=(*notes, *_note_few(y, used, len(folds)), *_note_undefined(y, np.isnan(values), used, still)),
         )
+
+    def _split_among(
+        self, rows: np.ndarray, n: int, folds: Sequence[Fold], labels: dict[str, np.ndarray]
+    ) -> tuple[list[Fold], list[int]]:
+        """Return the folds of the measured `rows`, as positions in them, and at which of the folds of all they stand.
+
+        They are those of all `n` presentations; where r could not be taken in each, these rows get folds of their own.
+        """
+        subset, tested = _restrict(folds, rows, n)
+        if len(rows) < n and any(len(fold.test) < FEWEST_ROWS for fold in subset):
+            with suppress(InvalidMeasurement):  # too few for that
+                subset = list(self.splits(len(rows), {name: values[rows] for name, values in labels.items()}))
+                tested = list(range(len(subset)))
+        return subset[: len(folds)], tested[: len(folds)]
 
 
 @metric(
@@ -188,9 +211,24 @@ def ols(
     return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
 
 
-def _note_undefined(lost: np.ndarray, few: np.ndarray) -> Iterator[str]:
-    """Return a note on how many neuroids have no r, and why: measured on too `few` presentations, or constant."""
-    reasons = {"measured on too few presentations": few, "constant target or prediction": lost & ~few}
+def _note_few(y: np.ndarray, used: np.ndarray, folds: int) -> Iterator[str]:
+    """Return notes on folds that do not count, and on presentations that are few."""
+    counted = used[used > 0]
+    if counted.size and counted.min() < folds:
+        yield f"r is taken in {counted.min()} of {folds} folds: the others test fewer than {FEWEST_ROWS} presentations"
+    if len(y) < FEW_STIMULI:
+        yield f"few stimuli: r rests on {len(y)} presentations in {folds} folds, so that chance alone moves it far"
+
+
+def _note_undefined(y: np.ndarray, lost: np.ndarray, used: np.ndarray, still: np.ndarray) -> Iterator[str]:
+    """Return notes on how many neuroids have no r, and why; `used` folds count, `still`: the target is constant."""
+    few = lost & (used == 0)
+    most = int(np.isfinite(y).sum(axis=0)[few].max(initial=0))
+    reasons = {
+        f"measured on {most} presentations at most, too few for folds that test {FEWEST_ROWS}": few,
+        "constant responses": lost & still,
+        "constant predictions": lost & ~few & ~still,
+    }
     for why, which in reasons.items():
         if which.any():
             yield f"r is undefined for {int(which.sum())} of {len(which)} neuroids ({why})"
@@ -238,6 +276,11 @@ def _restrict(folds: Sequence[Fold], rows: np.ndarray, n: int) -> tuple[list[Fol
     kept = [Fold(*(place[part][place[part] >= 0] for part in fold)) for fold in folds]
     tested = [k for k, fold in enumerate(kept) if len(fold.test)]
     return [kept[k] for k in tested], tested
+
+
+def _widen(drawn: np.ndarray, presentations: int) -> np.ndarray:
+    """Return draws (draw, neuroid), spread as far as few presentations need it."""
+    return drawn if presentations >= FEW_STIMULI else np.clip(stretch_draws(drawn, presentations), -1, 1)
 
 
 def _by_fold(predicted: Array, truth: Array, sizes: Sequence[int]) -> np.ndarray:

@@ -10,6 +10,8 @@ from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, like, namespace
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 
+FEWEST_ROWS = 3
+"""Of fewer rows, r is 1, -1 or undefined."""
 _FLAT = 1e-24  # a sum of squares about the mean below this share of that about 0 is rounding error of a constant
 _FLAT_RESAMPLED = 1e-12  # the same against the largest resample, where weighted means are taken off in one pass
 
@@ -86,10 +88,10 @@ def fold_pearson(
     (q,) float64; folds in which `x` or `y` is constant do not count, NaN where none does.
     """
     xp = namespace(x, y)
-    parts = [correct_attenuation(pearson(x[a:b], y[a:b]), b - a) for a, b in _segments(sizes) if b - a > 2]
+    parts = [correct_attenuation(pearson(x[a:b], y[a:b]), b - a) for a, b in _segments(sizes) if b - a >= FEWEST_ROWS]
     if not parts:
         return xp.full((x.shape[1],), float("nan"), dtype=xp.float64, device=device(x))
-    return _average(xp.stack(parts), like(np.array([s for s in sizes if s > 2], float)[:, None], x))
+    return _average(xp.stack(parts), like(np.array([s for s in sizes if s >= FEWEST_ROWS], float)[:, None], x))
 
 
 def resample_pearson(
@@ -159,7 +161,7 @@ def _weighted_pearson(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
     xx = w @ (xc * xc) - sx * sx * share
     yy = w @ (yc * yc) - sy * sy * share
     flat = (xx <= _FLAT_RESAMPLED * xp.max(xx, axis=0)) | (yy <= _FLAT_RESAMPLED * xp.max(yy, axis=0))
-    return _ratio(w @ (xc * yc) - sx * sy * share, xx, yy, flat | (size < 3)), size
+    return _ratio(w @ (xc * yc) - sx * sy * share, xx, yy, flat | (size < FEWEST_ROWS)), size
 
 
 def _ratio(cross: Array, xx: Array, yy: Array, flat: Array) -> Array:

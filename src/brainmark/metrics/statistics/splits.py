@@ -34,16 +34,26 @@ class Splitter(Protocol):
 
 @dataclass(frozen=True)
 class Shuffled:
-    """K folds of presentations in random order; each presentation is tested once."""
+    """K folds of presentations in random order; each presentation is tested once.
+
+    Each fold tests `fewest` presentations at least: there are fewer folds where `n` allows no more.
+    """
 
     folds: int = 10
     seed: int = 0
+    fewest: int = 1
 
     def __call__(self, n: int, labels: Labels | None = None) -> tuple[Fold, ...]:
         """Return the folds; sizes differ by one at most."""
-        _enough(n, self.folds, "presentations")
+        folds = self.folds if self.fewest == 1 else min(self.folds, max(n // self.fewest, 2))
+        if n < folds * self.fewest and self.fewest > 1:
+            raise InvalidMeasurement(
+                f"{n} presentations are too few for cross-validation: two folds that test {self.fewest} each "
+                f"need {2 * self.fewest}"
+            )
+        _enough(n, folds, "presentations")
         order = np.random.default_rng(self.seed).permutation(n)
-        return _complements(n, np.array_split(order, self.folds))
+        return _complements(n, np.array_split(order, folds))
 
 
 @dataclass(frozen=True)
