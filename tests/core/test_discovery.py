@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import warnings
@@ -163,3 +164,12 @@ def test_a_plug_in_cannot_take_a_name_of_ours(plug_in, monkeypatch, tmp_path):
     with pytest.warns(UserWarning, match="plug-in 'thief' .* the name is taken by our_room"):
         assert list(registry.datasets) == []
     assert registry.models["plugged"].module == "our_room"
+
+
+def test_our_own_things_are_found_after_plug_ins_were_looked_for():
+    """Once a description had been read, the first data set that was asked for ended in a circular import."""
+    code = (
+        "from brainmark.core import datasets, registry; registry.discover('format'); print('Brennan2016' in datasets)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -144,7 +144,8 @@ class Registry(Generic[T, C]):
         """
 
         def register(factory: F) -> F:
-            if _discovered:  # a plug-in, or a program that has looked around: our own names are taken
+            ours = factory.__module__.startswith("brainmark.")  # in the middle of an import of our own, maybe
+            if _discovered and not ours:  # a plug-in, or a program that has looked around: our own names are taken
                 _import_rooms(self.kind)
             self._check(name, factory, card)
             self._entries[name] = self._entry(name, factory, card, **more)
