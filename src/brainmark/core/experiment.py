@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from brainmark.core.errors import InvalidMeasurement, InvalidStimuli, NotApplicable
 from brainmark.core.libraries import np, xr
+from brainmark.core.ranges import COUNT, DEGREES, MILLISECONDS, MOMENT, SEED, check_number
 from brainmark.core.stimuli import Stimuli
 
 TimeBin = tuple[float, float]
@@ -60,6 +61,14 @@ class Record(Ask):
     region: str
     time_bins: tuple[TimeBin, ...] = ()
     eccentricity: float | None = None
+
+    def __post_init__(self) -> None:
+        for number, (start, end) in enumerate(self.time_bins):
+            check_number("Record", f"the start of time bin {number}", start, MOMENT, "ms")
+            check_number("Record", f"the end of time bin {number}", end, MOMENT, "ms")
+            if not start < end:
+                raise InvalidStimuli(f"Record: time bin {number} ends at {end} ms, not after its start at {start} ms")
+        check_number("Record", "eccentricity", self.eccentricity, (0.0, DEGREES[1]), "degrees", optional=True)
 
     @property
     def dims(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -122,6 +131,9 @@ class Match(Ask):
 
     group: int = 3
 
+    def __post_init__(self) -> None:
+        check_number("Match", "group", self.group, (2, COUNT[1]), "a sample and its alternatives", whole=True)
+
     def choices(self) -> np.ndarray:
         """Return the positions of the alternatives."""
         return np.arange(self.group - 1)
@@ -137,6 +149,9 @@ class Prefer(Ask):
     dims = ("presentation", "choice")
 
     group: int = 2
+
+    def __post_init__(self) -> None:
+        check_number("Prefer", "group", self.group, (2, COUNT[1]), "alternatives", whole=True)
 
     def choices(self) -> np.ndarray:
         """Return the positions of the alternatives."""
@@ -179,6 +194,13 @@ class Rate(Ask):
     fitting: Stimuli | None = None
     group: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            check_number("Rate", name, getattr(self, name), (-1e12, 1e12))
+        if not self.low < self.high:
+            raise InvalidStimuli(f"Rate: the scale ends at {self.high}, not above its start at {self.low}")
+        check_number("Rate", "group", self.group, (1, 2), "stimuli that are rated together", whole=True)
+
 
 @dataclass(frozen=True)
 class Move(Ask):
@@ -200,6 +222,9 @@ class Decide(Ask):
     alternatives: tuple[str, ...]
     limit: float | None = None
 
+    def __post_init__(self) -> None:
+        check_number("Decide", "limit", self.limit, MILLISECONDS, "ms", optional=True)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -213,6 +238,10 @@ class Setting:
     context : column of the stimuli; presentations with the same value are one text (sound, film), taken in the order
         of the table, each with all that came before it. None: every presentation stands alone.
     seed : for subjects that draw random numbers.
+
+    Raises
+    ------
+    InvalidStimuli : a number that is not finite, or outside of its range (`brainmark.core.ranges`).
     """
 
     degrees: float | None = None
@@ -220,6 +249,14 @@ class Setting:
     duration: float | None = None
     seed: int = 0
     context: str | None = None
+
+    def __post_init__(self) -> None:
+        check_number("setting", "degrees", self.degrees, DEGREES, "degrees of visual angle", optional=True)
+        check_number("setting", "trials", self.trials, COUNT, "presentations of each stimulus", whole=True)
+        check_number("setting", "duration", self.duration, MILLISECONDS, "ms", optional=True)
+        check_number("setting", "seed", self.seed, SEED, whole=True)
+        if self.context is not None and not isinstance(self.context, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidStimuli(f"setting: context is {self.context!r}; give the name of a column of the stimuli")
 
 
 @dataclass(frozen=True, eq=False)

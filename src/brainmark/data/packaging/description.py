@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -25,6 +26,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from brainmark.core.cards import BibTeX, Domain, Line
 from brainmark.core.errors import DataError, suggest
+from brainmark.core.ranges import DEGREES, MILLISECONDS, Range, describe_range, is_within
 from brainmark.core.registry import discover
 from brainmark.data.packaging.names import find_paths
 from brainmark.data.packaging.problems import CannotPackage, Problems
@@ -63,15 +65,15 @@ def _check_window(window: tuple[float, float]) -> tuple[float, float]:
     return window
 
 
-def _check_known(value: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value == "unknown" or (number and 0 < value < float("inf")):
+def _check_known(value: Any, within: Range) -> Any:
+    if value == "unknown" or is_within(value, within):
         return value
-    raise ValueError('give a positive number, or "unknown"')
+    raise ValueError(f'give {describe_range(within)}, or "unknown"')
 
 
-Known = Annotated[Any, AfterValidator(_check_known)]
-"""A positive number, or "unknown" where the lab does not know it: an absence that is meant."""
+Degrees = Annotated[Any, AfterValidator(partial(_check_known, within=DEGREES))]
+Duration = Annotated[Any, AfterValidator(partial(_check_known, within=MILLISECONDS))]
+"""A number, or "unknown" where the lab does not know it: an absence that is meant."""
 
 
 def _check_separator(separator: str) -> str:
@@ -220,8 +222,8 @@ class Description(Part):
     domain: Domain = Field("vision", description="what the data are about")
     species: Texts = Field((), description='species of the subjects, such as ["macaque"]')
     modality: Literal["image", "text"] = Field("image", description="what the stimuli are")
-    degrees: Known = Field(None, description='width of an image in degrees of visual angle, or "unknown"')
-    duration: Known = Field(None, description='duration of a presentation in ms, or "unknown"')
+    degrees: Degrees = Field(None, description='width of an image in degrees of visual angle, or "unknown"')
+    duration: Duration = Field(None, description='duration of a presentation in ms, or "unknown"')
     question: Line | None = Field(None, description="of ratings: what was asked")
     scale: Window | None = Field(None, description="of ratings: the lowest and the highest answer, such as [1, 7]")
     stimuli: StimulusPart = StimulusPart()

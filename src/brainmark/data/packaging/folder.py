@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brainmark.core.cards import BibTeX, DatasetCard, Domain, Line, Source
 from brainmark.core.dataset import Dataset
-from brainmark.core.errors import DataError
+from brainmark.core.errors import DataError, InvalidStimuli
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
@@ -193,7 +193,10 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
     verify_package(path)
     card = read_card(path)
     identifier = name or card.identifier
-    setting = Setting(degrees=card.degrees, duration=card.duration)
+    try:
+        setting = Setting(degrees=card.degrees, duration=card.duration)
+    except InvalidStimuli as error:
+        raise DataError(f"{path / 'card.toml'}: {error}; package the data again") from None
     stimuli = read_stimuli(path, STIMULI, card.identifier, card.modality)
     return Dataset(
         identifier, dataset_card(path), read_measurement(path / MEASUREMENT, verified=True), stimuli, setting
