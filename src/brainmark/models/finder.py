@@ -25,7 +25,8 @@ from brainmark.core.errors import DataError, InvalidModel
 from brainmark.core.registry import Entry, models
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
-from brainmark.models.described.subject import DEGREES, DescribedModel, build, factory
+from brainmark.models import described
+from brainmark.models.described.model import DEGREES, DescribedModel, factory
 from brainmark.models.described.toml_files import ZOO_FILE, beside_program, describe, describe_like
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.checkpoint import ImageCheckpoint, TextCheckpoint
@@ -75,7 +76,7 @@ def _find(name: str) -> ModelEntry:
         spec = {n: options[n] for n in ours if n not in source.options and options[n] is not None}
         given = {n: v for n, v in options.items() if n not in ours or n in source.options}
         identifier = twin(name, str(given.get("weights", "published")), int(given.get("seed", 0)))
-        return build(identifier, maker.make(given), source, spec)
+        return described.build(identifier, maker.make(given), source, spec)
 
     content = source.content or (None if source.named else maker.content)
     make = factory(load, {**ours, **source.options}, source.code)

@@ -11,14 +11,13 @@ from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.core.registry import models
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
+from brainmark.models import described
 from brainmark.models.described.description import ModelDescription
-from brainmark.models.described.subject import DEGREES, DescribedModel, factory
-from brainmark.models.described.toml_files import ZOO_FILE, card_of_registered, check_layers, read_models
+from brainmark.models.described.model import DescribedModel, factory
+from brainmark.models.described.toml_files import ZOO_FILE, card_of_registered, read_models
 from brainmark.models.sources.function import Function
 from brainmark.models.sources.names import find_source
 from brainmark.models.sources.source import USUAL, digest_over
-from brainmark.models.subjects.language import LanguageSubject
-from brainmark.models.subjects.vision import VisionSubject
 
 
 def register(path: Path | str, module: str | None = None) -> dict[str, DescribedModel]:
@@ -68,24 +67,15 @@ def _describe(path: Path, name: str, spec: ModelDescription, module: str) -> Des
 
 def _loader(path: Path, model: DescribedModel, module: str) -> Callable[[Mapping[str, Any]], Subject]:
     """Return what loads a model, and refuses a subject that is not as its card says."""
-    spec = model.spec
 
     def load(options: Mapping[str, Any]) -> Subject:
         try:
             subject = model.load(options)
         except InvalidModel as error:
             raise InvalidModel(f"{path} [{model.name}]: {error}") from None
-        if isinstance(subject, LanguageSubject) and spec.domain != "language":
-            raise InvalidModel(
-                f'{path} [{model.name}]: domain is {spec.domain!r}; this is a language network: domain = "language"'
-            )
-        degrees = spec.degrees or DEGREES
-        if isinstance(subject, VisionSubject) and subject.degrees != degrees:
-            raise InvalidModel(
-                f"{path} [{model.name}]: degrees is {spec.degrees!r}; the network's is {subject.degrees}"
-            )
+        described.check_kind(path, model, subject)
         if not _is_own(module):
-            check_layers(path, model.name, subject)
+            described.check_layers(path, model.name, subject)
         return subject
 
     return load

@@ -11,8 +11,8 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from brainmark.core.cards import ModelCard
 from brainmark.core.errors import InvalidModel
 from brainmark.models.described.weights import PublishedWeights
-from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Pool, Readout
-from brainmark.models.subjects.vision import ChannelOrder, Head, Steps
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Head, Pool, Readout, Steps
+from brainmark.models.subjects.screen import ChannelOrder
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 

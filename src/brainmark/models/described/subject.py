@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.errors import InvalidModel
+from brainmark.core.errors import InvalidModel, UnknownName
 from brainmark.core.libraries import nn
 from brainmark.core.subject import Subject
 from brainmark.models.described.depth import guess_layers
-from brainmark.models.described.description import ModelDescription
+from brainmark.models.described.model import DEGREES, DescribedModel
 from brainmark.models.networks.seeds import twin
 from brainmark.models.sources.function import as_language_pair, performs
 from brainmark.models.sources.hub import Hub
-from brainmark.models.sources.source import USUAL, Maker, NetworkSource
+from brainmark.models.sources.source import NetworkSource
 from brainmark.models.sources.torch_libraries import need_torch
 from brainmark.models.subjects.arguments import lacks_tokenizer
 from brainmark.models.subjects.coerce import as_subject
@@ -28,93 +25,49 @@ from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Readout
 from brainmark.models.subjects.token_networks import as_token_network
 from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, VisionSubject
 
-DEGREES = 8.0
 POOL = 14
 """Maps larger than this many rows and columns are averaged to them: early layers have millions of units."""
 SEEN: Mapping[str, Any] = {"degrees": DEGREES, "size": 224, "mean": IMAGENET_MEAN, "std": IMAGENET_STD, "head": None}
 """How a network sees if nothing is known of it."""
 
 
-def factory(load: Callable[[Mapping[str, Any]], Subject], options: Mapping[str, Any], module: str) -> Any:
-    """Return a function for the registry with these options, that calls `load` with all of them."""
+def load(model: DescribedModel, options: Mapping[str, Any]) -> Subject:
+    """Return the subject.
 
-    def make(**given: Any) -> Subject:
-        return load({**options, **given})
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [inspect.Parameter(name, keyword, default=value) for name, value in options.items()]
-    make.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
-    make.__module__ = module
-    return make
-
-
-@dataclass(frozen=True)
-class DescribedModel:
-    """A network of a source, with its description.
-
-    Attributes
-    ----------
-    name : of the model.
-    source : of the network.
-    spec : the description.
-    folder : of the description; its files lie there.
+    A description that states its domain is complete: nothing is asked of the source, and a network without
+    trained weights is made when it is first needed. Any other is completed by what the source knows.
     """
+    need_torch()
+    spec, identifier = model.spec, model.name
+    if "weights" in options:
+        identifier = twin(model.name, options["weights"], options.get("seed", 0), str(model.options["weights"]))
+    network: Any = _make(model, options) if options.get("weights") == "published" else lambda: _make(model, options)
+    if spec.domain == "vision" and spec.regions:
+        return VisionSubject(identifier, network, **spec.fields(False), stochastic=options.get("noise", False))
+    if spec.domain == "language" and spec.layer:
+        return LanguageSubject(identifier, network, model.source.tokenizer, **spec.fields(True))
+    made = network if options.get("weights") == "published" else network()
+    fields = spec.fields(
+        model.source.takes_text() or as_language_pair(made) is not None or isinstance(made, LanguageSubject)
+    )
+    subject = build(identifier, made, model.source, fields)
+    if not isinstance(subject, VisionSubject | LanguageSubject):
+        raise InvalidModel(f"source is {spec.source!r}: it has no layers that can be recorded")
+    return dataclasses.replace(subject, identifier=identifier)
 
-    name: str
-    source: NetworkSource
-    spec: ModelDescription
-    folder: Path
 
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """What can be chosen when the model is loaded, with the usual values."""
-        if self.spec.options is not None:
-            return self.spec.options
-        return USUAL if self.spec.domain or "weights" in self.source.options else {}
-
-    @cached_property
-    def maker(self) -> Maker:
-        """Makes the network of the source."""
-        return Maker(self.source)
-
-    def load(self, options: Mapping[str, Any]) -> Subject:
-        """Return the subject.
-
-        A description that states its domain is complete: nothing is asked of the source, and a network without
-        trained weights is made when it is first needed. Any other is completed by what the source knows.
-        """
-        need_torch()
-        spec, identifier = self.spec, self.name
-        if "weights" in options:
-            identifier = twin(self.name, options["weights"], options.get("seed", 0), str(self.options["weights"]))
-        network: Any = self.make(options) if options.get("weights") == "published" else lambda: self.make(options)
-        if spec.domain == "vision" and spec.regions:
-            return VisionSubject(identifier, network, **spec.fields(False), stochastic=options.get("noise", False))
-        if spec.domain == "language" and spec.layer:
-            return LanguageSubject(identifier, network, self.source.tokenizer, **spec.fields(True))
-        made = network if options.get("weights") == "published" else network()
-        fields = spec.fields(
-            self.source.takes_text() or as_language_pair(made) is not None or isinstance(made, LanguageSubject)
-        )
-        subject = build(identifier, made, self.source, fields)
-        if not isinstance(subject, VisionSubject | LanguageSubject):
-            raise InvalidModel(f"source is {spec.source!r}: it has no layers that can be recorded")
-        return dataclasses.replace(subject, identifier=identifier)
-
-    def make(self, options: Mapping[str, Any]) -> Any:
-        """Return what the source makes, with the weights that the description names."""
-        spec, own = self.spec, self.spec.weights and options.get("weights", "published") == "published"
-        made = self.maker.make({**options, "weights": "random"} if own and "weights" in options else options)
-        if isinstance(made, VisionSubject | LanguageSubject):  # its network is made now, to be changed
-            made = dataclasses.replace(
-                made, network=made.module if isinstance(made, VisionSubject) else made.token_network
-            )
-        module: Any = made.module if performs(made) else (as_language_pair(made) or (made,))[0]
-        for layer in spec.without:
-            module.set_submodule(layer, nn.Identity())
-        if own and spec.weights:
-            spec.weights.locate(self.folder).put_into(module)
-        return made
+def _make(model: DescribedModel, options: Mapping[str, Any]) -> Any:
+    """Return what the source makes, with the weights that the description names."""
+    spec, own = model.spec, model.spec.weights and options.get("weights", "published") == "published"
+    made = model.maker.make({**options, "weights": "random"} if own and "weights" in options else options)
+    if isinstance(made, VisionSubject | LanguageSubject):  # its network is made now, to be changed
+        made = dataclasses.replace(made, network=made.module if isinstance(made, VisionSubject) else made.token_network)
+    module: Any = made.module if performs(made) else (as_language_pair(made) or (made,))[0]
+    for layer in spec.without:
+        module.set_submodule(layer, nn.Identity())
+    if own and spec.weights:
+        spec.weights.locate(model.folder).put_into(module)
+    return made
 
 
 def build(identifier: str, made: Any, source: NetworkSource, spec: Mapping[str, Any]) -> Subject:
@@ -172,3 +125,29 @@ def _build_language(
         encoder = Readout(("output",), pooling["pool"], unit_length=pooling["unit"]) if pooling else None
         fields["regions"] = dict.fromkeys(LANGUAGE_REGIONS, encoder or block_at(module.blocks()))
     return LanguageSubject(identifier, module, tokenizer, **fields)
+
+
+def check_layers(path: Path, member: str, subject: Subject) -> None:
+    """Refuse layers that the network does not have, before anything is computed."""
+    assert isinstance(subject, VisionSubject | LanguageSubject)
+    named = {f"regions.{region}": where for region, where in subject.regions.items()}
+    named |= {"behavior": subject.behavior} if subject.behavior else {}
+    named |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
+    known = [*(name for name, _ in subject.module.named_modules() if name), "output"]
+    for field, where in named.items():
+        names = where.layers if isinstance(where, Readout) else [getattr(where, "layer", where)]
+        for layer in (str(name).partition("@")[0] for name in names):
+            if layer not in known:
+                raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)
+
+
+def check_kind(path: Path, model: DescribedModel, subject: Subject) -> None:
+    """Refuse a subject of another domain, or another field of view, than the card of its file says."""
+    spec = model.spec
+    if isinstance(subject, LanguageSubject) and spec.domain != "language":
+        raise InvalidModel(
+            f'{path} [{model.name}]: domain is {spec.domain!r}; this is a language network: domain = "language"'
+        )
+    degrees = spec.degrees or DEGREES
+    if isinstance(subject, VisionSubject) and subject.degrees != degrees:
+        raise InvalidModel(f"{path} [{model.name}]: degrees is {spec.degrees!r}; the network's is {subject.degrees}")

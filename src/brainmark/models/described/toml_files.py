@@ -45,12 +45,11 @@ from brainmark.core.registry import Entry
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
 from brainmark.data.readers.text import parse_toml, read_text
+from brainmark.models import described
 from brainmark.models.described.description import HeadTable, ModelDescription, ReadoutTable, WeightsTable
-from brainmark.models.described.subject import DEGREES, DescribedModel, factory
+from brainmark.models.described.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
-from brainmark.models.subjects.language import LanguageSubject
-from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Readout
-from brainmark.models.subjects.vision import VisionSubject
+from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 
 ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
 FAMILY, LIKE = "family", "like"
@@ -192,7 +191,7 @@ def _entry(name: str, path: Path, member: str, spec: ModelDescription) -> ModelE
             subject = model.load(options)
         except InvalidModel as error:
             raise InvalidModel(f"{path} [{member}]: {error}") from None
-        check_layers(path, member, subject)
+        described.check_layers(path, member, subject)
         return subject
 
     def content() -> str | None:
@@ -244,17 +243,3 @@ def card_of_registered(path: Path, name: str, spec: ModelDescription) -> ModelCa
     spec = spec.model_copy(update={"regions": {}}) if takes_text else spec
     card = _card(path.stem, path, name, spec, {**facts, "regions": LANGUAGE_REGIONS})
     return card.model_copy(update={"tags": spec.tags})
-
-
-def check_layers(path: Path, member: str, subject: Subject) -> None:
-    """Refuse layers that the network does not have, before anything is computed."""
-    assert isinstance(subject, VisionSubject | LanguageSubject)
-    named = {f"regions.{region}": where for region, where in subject.regions.items()}
-    named |= {"behavior": subject.behavior} if subject.behavior else {}
-    named |= {"head": subject.head.layer} if isinstance(subject, VisionSubject) and subject.head else {}
-    known = [*(name for name, _ in subject.module.named_modules() if name), "output"]
-    for field, where in named.items():
-        names = where.layers if isinstance(where, Readout) else [getattr(where, "layer", where)]
-        for layer in (str(name).partition("@")[0] for name in names):
-            if layer not in known:
-                raise UnknownName(f"layer in {path} [{member}] {field}", layer, known)

@@ -16,9 +16,8 @@ from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.sources import torch_libraries
 from brainmark.models.sources.image_processor import measure_processor
 from brainmark.models.sources.source import TrainableSource, configuration, digest_over, fetching, missing_weights
-from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS
+from brainmark.models.subjects.readout import DEPTH, LANGUAGE_REGIONS, Head
 from brainmark.models.subjects.tokens import digest_of_tokenizer
-from brainmark.models.subjects.vision import Head
 
 _FOLDER = "give a folder of it: hf/./FOLDER"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from brainmark.core.errors import InvalidModel
 from brainmark.core.libraries import Image, np
-from brainmark.models.subjects.vision import ChannelOrder
+from brainmark.models.subjects.screen import ChannelOrder
 
 _SIDE = 512  # pixels of the pictures whose size a processor changes
 _COLOURS = ((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255))

@@ -10,7 +10,7 @@ from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import nn
 from brainmark.models.sources import torch_libraries
 from brainmark.models.sources.source import TrainableSource, fetching, missing_weights
-from brainmark.models.subjects.vision import Head
+from brainmark.models.subjects.readout import Head
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 ``vision``          networks that see; ``screen`` (pixels and degrees), ``units`` (which of a layer are recorded)
 ``language``        networks that take texts; ``text_runner`` runs texts of any length (in ``text_passes``),
-                    ``token_networks`` gives networks one interface (``token_layouts``, ``token_trials``: of each),
+                    ``token_networks`` gives networks one interface (``token_layouts``, ``token_trials``),
                     ``tokens`` turns texts into tokens
 ``word_models``     subjects that say something of each word alone: ``word_baselines``, ``word_vectors``
 ``pixels``          the image itself
@@ -12,3 +12,9 @@
 ``coerce``          turns a network, or another package's subject, into one of these
 ``arguments``       checks of what a subject is given
 """
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # names and their homes: __init__.pyi

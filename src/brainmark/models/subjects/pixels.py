@@ -8,11 +8,10 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.registry import models
 from brainmark.core.stimuli import Media
 from brainmark.core.subject import Subject
-from brainmark.models.subjects.observer import Observer
+from brainmark.models import subjects
 from brainmark.models.subjects.readout import REGIONS, Readout
 from brainmark.models.subjects.screen import Screen
 from brainmark.models.subjects.units import Units, grid, near_fixation, recording, tiles
-from brainmark.models.subjects.vision import check_record
 
 DEGREES = 8.0
 SIZE = 32  # 3072 values: enough to see layout and colour, few enough for a regression on hundreds of stimuli
@@ -28,8 +27,8 @@ class Pixels:
         degrees = experiment.setting.degrees
         if experiment.stimuli.modality == "image" and not isinstance(experiment.ask, Record):
             record, everything = (lambda media, _: self._see(media, degrees)), Readout("pixels")
-            return Observer(self.identifier, record, behavior=everything).answer(experiment)
-        ask = check_record(experiment, self.identifier, REGIONS)
+            return subjects.Observer(self.identifier, record, behavior=everything).answer(experiment)
+        ask = subjects.check_record(experiment, self.identifier, REGIONS)
         x, y = grid(tiles(SIZE, DEGREES), -tiles(SIZE, DEGREES))
         kept = slice(None) if ask.eccentricity is None else near_fixation(x, y, ask.eccentricity)
         values = self._see(experiment.stimuli.media, degrees, kept)

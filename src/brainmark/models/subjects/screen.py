@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from os import PathLike
+from typing import Literal
 
 from brainmark.core.errors import InvalidStimuli
 from brainmark.core.libraries import Image, np
 
 MID_GREY = 128  # 127.5 rounded: the level of the screen where no stimulus is
 _ALMOST_A_PIXEL_EDGE = 1e-3  # stimulus edges closer to a pixel edge than this (pixels) are taken to lie on it
+
+ChannelOrder = Literal["rgb", "bgr"]
+"""Order of the colours in a pixel that enters a network."""
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from brainmark.core.errors import InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
@@ -19,10 +19,9 @@ from brainmark.models.readouts.answers import Similarity
 from brainmark.models.subjects.arguments import check_count, check_name, is_finite, numbers_in, refuse
 from brainmark.models.subjects.observer import Observer
 from brainmark.models.subjects.readout import REGIONS, Head, Readout, Steps, as_readout, check_readout, check_regions
-from brainmark.models.subjects.screen import Screen
+from brainmark.models.subjects.screen import ChannelOrder, Screen
 from brainmark.models.subjects.units import Units, grid, near_fixation, recording
 
-ChannelOrder = Literal["rgb", "bgr"]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -16,8 +16,8 @@ from brainmark.core.errors import InvalidModel, NotApplicable
 from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, Record
 from brainmark.core.libraries import np, xr
 from brainmark.core.signs import find_spelling, write_plainly
+from brainmark.models import subjects
 from brainmark.models.networks.kneser_ney import KneserNey
-from brainmark.models.subjects.observer import RATED, answer_from_bits, as_answer
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 from brainmark.models.subjects.tokens import join_parts, parts_of_contexts, parts_of_tokens, restore_order
 from brainmark.models.subjects.units import as_recording
@@ -125,11 +125,11 @@ class WordSubject:
                 values = self._of_parts(experiment, self.features).astype(np.float32)
                 return as_recording(values, {"unit": np.array(self.units)} if self.units else {}, experiment)
             case NextWord():
-                return as_answer(experiment, self._of_parts(experiment, self._next_words).astype(str))
+                return subjects.as_answer(experiment, self._of_parts(experiment, self._next_words).astype(str))
             case Read() | Prefer():
-                return answer_from_bits(experiment, self._of_parts(experiment, self._predict))
-            case Rate(fitting=None, group=1) if ask.question in RATED:
-                return answer_from_bits(experiment, self._of_parts(experiment, self._predict))
+                return subjects.answer_from_bits(experiment, self._of_parts(experiment, self._predict))
+            case Rate(fitting=None, group=1) if ask.question in subjects.RATED:
+                return subjects.answer_from_bits(experiment, self._of_parts(experiment, self._predict))
             case _:
                 raise NotApplicable(f"{self.identifier} uses single words only; it cannot answer {type(ask).__name__}")
 

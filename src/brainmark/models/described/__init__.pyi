@@ -1,0 +1,3 @@
+from .subject import build, check_kind, check_layers, load
+
+__all__ = ["build", "check_kind", "check_layers", "load"]
