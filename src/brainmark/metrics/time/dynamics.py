@@ -78,6 +78,17 @@ def _map(
     return np.linalg.solve(own.T, cross.T).T
 
 
+def _check_steps(target: xr.DataArray) -> None:
+    """Refuse time bins that are not evenly spaced: one step of a map would be several."""
+    start = target.coords.get("time_bin_start")
+    steps = np.diff([] if start is None else start.values.astype(float))
+    if len(steps) and not np.allclose(steps, steps[0], rtol=1e-3):
+        raise InvalidMeasurement(
+            f"time bins are {steps.min():g} to {steps.max():g} ms apart; dynamics need bins at equal distances, so "
+            "give all bins of the recording, or some that follow one another"
+        )
+
+
 def eigenvalue_distance(one: Float[np.ndarray, "a a"], other: Float[np.ndarray, "b b"]) -> float:
     """Return the mean distance between the eigenvalues of two maps under the best matching (Wasserstein-1).
 
@@ -117,6 +128,7 @@ def dynamic_similarity(
                 f"{sides[0].shape[:2]} predicted presentations and time bins for {sides[1].shape[:2]} measured ones"
             )
         check_same_stimuli(prediction, target)
+        _check_steps(target)
         try:
             states = [_states(side, delays) for side in sides]
             bases = [_basis(s.reshape(-1, s.shape[2]), rank) for s in states]

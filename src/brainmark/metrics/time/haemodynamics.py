@@ -7,6 +7,9 @@ for each delay, so that the shape is fitted as well. Volumes then take the place
 
 Neighbouring volumes resemble each other. Folds are blocks in time, with a gap of the length of the response between
 training and test; the draws for the interval are of blocks, too.
+
+Several runs follow one another along time_bin. A coordinate ``run`` (and ``session``) along time_bin, and along
+presentation, says what belongs together: words act on volumes of their own run only. Volumes may be left out.
 """
 
 from __future__ import annotations
@@ -25,11 +28,12 @@ from brainmark.metrics.regression.banded import UniqueVariance
 from brainmark.metrics.regression.predictivity import Predictivity, ridge
 from brainmark.metrics.statistics.ceilings import split_half
 from brainmark.metrics.statistics.resampling import resample
-from brainmark.metrics.statistics.splits import Contiguous, Shuffled, Splitter
+from brainmark.metrics.statistics.splits import Shuffled, Splitter
+from brainmark.metrics.time.runs import BlocksInTime, assign_words
 
 BLOCK = 16
 """Volumes of 2 s in a canonical response: the gap between training and test, and what is drawn together."""
-FIVE_BLOCKS = Contiguous(5, gap=BLOCK)
+FIVE_BLOCKS = BlocksInTime(5, gap=BLOCK)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Delays:
 
     Attributes
     ----------
-    bins : delays in volumes (Huth et al. 2016, Nature 532:453, take 1 to 4 volumes of 2 s).
+    bins : delays in volumes (Huth et al. 2016, Nature 532:453, take 1 to 4 volumes of 2 s): so many times the length of
+        a volume, whether or not the volumes between were measured.
     """
 
     bins: tuple[int, ...] = (1, 2, 3, 4)
@@ -90,9 +95,10 @@ class Delays:
         """Return the regressors (time_bin, p x delays): sums over the words of each volume; times in ms."""
         if min(self.bins) < 0:
             raise InvalidMeasurement(f"a response cannot come before the word: delays {self.bins}")
-        heard = ((onsets >= start[:, None]) & (onsets < end[:, None])).astype(float) @ values
-        padded = np.concatenate([np.zeros((max(self.bins), heard.shape[1])), heard])
-        return np.concatenate([padded[max(self.bins) - d :][: len(heard)] for d in self.bins], axis=1)
+        after = onsets[None, :] - start[:, None]  # of the beginning of the volume
+        length = (end - start)[:, None]
+        acts = [(after >= -d * length) & (after < (1 - d) * length) for d in self.bins]
+        return np.concatenate([one.astype(float) @ values for one in acts], axis=1)
 
 
 Response = Canonical | Delays
@@ -279,7 +285,7 @@ def delay(
 
     Raises
     ------
-    InvalidMeasurement : the prediction has no onsets, or the target is no run.
+    InvalidMeasurement : the prediction has no onsets, the target is no run, or what `runs.assign_words` refuses.
     """
     if onset not in prediction.coords or prediction.coords[onset].dims != ("presentation",):
         raise InvalidMeasurement(
@@ -298,7 +304,24 @@ def delay(
         known = np.where(silent, 0, values).sum(axis=0) / np.maximum((~silent).sum(axis=0), 1)
         values = np.where(silent, known, values)
     start, end = (np.asarray(target.coords[f"time_bin_{side}"].values, float) for side in ("start", "end"))
-    return response.series(values, np.asarray(prediction.coords[onset].values, float), start, end)
+    onsets = np.asarray(prediction.coords[onset].values, float)
+    if not np.isfinite(onsets).all():
+        word = int(np.flatnonzero(~np.isfinite(onsets))[0])
+        raise InvalidMeasurement(f"prediction: {onset!r} of word {word} is {onsets[word]}; give its time in ms")
+    of_words, of_volumes = assign_words(onsets, _along(prediction, "presentation"), start, _along(target, "time_bin"))
+    runs = np.unique(of_volumes)
+    if len(runs) == 1 and (of_words == runs[0]).all():
+        return response.series(values, onsets, start, end)
+    parts = [(np.flatnonzero(of_volumes == run), of_words == run) for run in runs]
+    series = [response.series(values[heard], onsets[heard], start[rows], end[rows]) for rows, heard in parts]
+    made = np.empty((len(start), series[0].shape[1]))
+    for (rows, _), part in zip(parts, series, strict=True):
+        made[rows] = part
+    return made
+
+
+def _along(array: xr.DataArray, dim: str) -> dict[str, np.ndarray]:
+    return {str(name): coord.values for name, coord in array.coords.items() if coord.dims == (dim,)}
 
 
 def as_presentations(target: xr.DataArray) -> xr.DataArray:
