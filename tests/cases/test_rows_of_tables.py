@@ -243,3 +243,34 @@ def test_texts_are_loaded_as_they_were_packaged(lab: Any, texts: list[str]) -> N
     loaded = brainmark.load_dataset(str(lab.folder / "out"))
     assert loaded.stimuli is not None and loaded.stimuli.table["text"].tolist() == texts
     assert made.files["stimuli.csv"] == write_stimuli(loaded.stimuli.table.reset_index())
+
+
+# --- what is no table of text ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04\x14\x00", "an Excel file or another ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel file"),
+        (b"PAR1\x15\x04", "a Parquet file"),
+        (b"\x89HDF\r\n", "an HDF5 file"),
+        (gzip.compress(b"id,u1\na,1\n"), "a packed file"),
+    ],
+)
+def test_files_of_other_formats_are_named(tmp_path: Path, content: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=f"is {words}, and no table of text; save the table as CSV in UTF-8"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", ["rates.xlsx", "rates.parquet", "rates.json"])
+def test_recordings_in_formats_that_are_not_read_are_told_the_way_out(lab: Any, name: str) -> None:
+    (lab.folder / name).write_bytes(b"PK\x03\x04")
+    (problem,) = lab.refused({"file": name, **SAID})
+    assert "use one of" in problem and "CSV" in problem
+
+
+def test_packed_recordings_are_read(lab: Any) -> None:
+    rows = "\n".join(["stimulus_id\tu1", *(f"{one}\t{k}" for k, one in enumerate(lab.ids))])
+    (lab.folder / "r.tsv.gz").write_bytes(gzip.compress(rows.encode()))
+    assert lab.prepared({"file": "r.tsv.gz", **SAID}).measurement.values.ravel().tolist() == list(range(12))

@@ -97,3 +97,18 @@ def test_fields_on_one_line_get_their_words_as_description() -> None:
 
 def test_magnitudes_keep_their_bars() -> None:
     assert one_line_fields.plain_bars("1 - |a - h| / c, ``x | y``") == r"1 - \|a - h\| / c, ``x | y``"
+
+
+def test_the_page_of_descriptions_holds_every_field_as_the_command_prints_it() -> None:
+    """Write it anew: brainmark package --fields, below the first paragraph of the page."""
+    from brainmark.data.packaging.description import FORMATS, Description, StimulusPart
+    from brainmark.data.packaging.fields import list_fields
+
+    page = (ROOT / "docs" / "reference" / "descriptions.md").read_text("utf-8")
+    assert page.endswith(f"\n\n{list_fields()}"), "the page is older than the fields"
+    for part in (Description, StimulusPart, *FORMATS.values()):
+        for name, field in part.model_fields.items():
+            if name in ("stimuli", "recording"):
+                continue
+            assert field.description, f"{part.__name__}.{name} has no description"
+            assert f"| `{name}` |" in page

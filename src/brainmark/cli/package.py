@@ -17,6 +17,7 @@ from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain
 from brainmark.core.errors import UnknownName
 from brainmark.data import packaging
 from brainmark.data.packaging.description import read_toml
+from brainmark.data.packaging.fields import list_fields
 from brainmark.data.packaging.problems import CannotPackage
 from brainmark.studies.packaged import names_at
 
@@ -51,6 +52,9 @@ def package(
     template: Annotated[
         str | None, typer.Option(help="Print a description: table, arrays, nwb, bids, choices.")
     ] = None,
+    fields: Annotated[
+        bool, typer.Option("--fields", help="Print all fields of descriptions, with their meaning.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Package a lab's own recordings: one folder that is checked, shown and scored by its path.
@@ -65,6 +69,9 @@ def package(
             raise UnknownName("template", template, TEMPLATES, f" (templates: {', '.join(TEMPLATES)})")
         sys.stdout.write(read_template(template))
         return
+    if fields:
+        sys.stdout.write(list_fields())
+        return
     flags: dict[str, Any] = {
         "identifier": identifier, "summary": summary, "licence": licence, "species": species or None,
         "degrees": _parse_number(degrees), "duration": _parse_number(duration), "region": region, "subject": subject,
@@ -74,8 +81,8 @@ def package(
         flags["cite" if cite.lstrip().startswith("@") else "cite_file"] = cite
     if stimuli is not None:
         flags[f"stimuli.{STIMULI.get(stimuli.suffix.lower(), 'folder')}"] = str(stimuli)
-    fields, base = merge_fields(given or [], flags, setting or [])
-    description = packaging.parse_description(fields, str(fields.get("identifier", "the data set")))
+    told, base = merge_fields(given or [], flags, setting or [])
+    description = packaging.parse_description(told, str(told.get("identifier", "the data set")))
     place = None if dry_run else folder or Path(description.identifier or "packaged")
     if place is None:
         with tempfile.TemporaryDirectory() as scratch:

@@ -34,7 +34,7 @@ class BidsSource(Recordings):
     """Derivatives of a BIDS data set: betas (NIfTI or TSV, one a trial) or time series, with their events."""
 
     events: str = Field("**/*_events.tsv", description="pattern of the files of events")
-    stimulus: str = "stim_file"
+    stimulus: str = Field("stim_file", description="column of the events: the stimulus")
     regions: dict[str, str] = Field(default_factory=dict[str, str], description="pattern of the mask of each region")
     windows: tuple[Window, ...] = Field((), description="ms after onset; of time series")
     where: Where = Field((), description='events that count, such as where.trial_type = "image"')

@@ -22,7 +22,16 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from brainmark.core.cards import BibTeX, Domain, Line
 from brainmark.core.errors import DataError, suggest
@@ -71,8 +80,9 @@ def _check_known(value: Any, within: Range) -> Any:
     raise ValueError(f'give {describe_range(within)}, or "unknown"')
 
 
-Degrees = Annotated[Any, AfterValidator(partial(_check_known, within=DEGREES))]
-Duration = Annotated[Any, AfterValidator(partial(_check_known, within=MILLISECONDS))]
+_KNOWN = WithJsonSchema({"type": "known"})
+Degrees = Annotated[Any, AfterValidator(partial(_check_known, within=DEGREES)), _KNOWN]
+Duration = Annotated[Any, AfterValidator(partial(_check_known, within=MILLISECONDS)), _KNOWN]
 """A number, or "unknown" where the lab does not know it: an absence that is meant."""
 
 
@@ -296,11 +306,20 @@ def _find_format(source: Any, place: str, problems: Problems) -> type[Recordings
         return None
     discover("format")
     first = next(iter(_as_list(source.get("file")) or ()), "")
-    suffix = Path(str(first)).suffix.lower()
+    suffix = Path(str(first).lower().removesuffix(".gz")).suffix
     name = source.get("format") or _SUFFIXES.get(suffix, suffix.lstrip(".") or "table")
     if name not in FORMATS:
-        problems.add(f"{place}: the format is {name!r}; use one of {', '.join(sorted(FORMATS))}")
+        problems.add(f"{place}: the format is {name!r}; use one of {', '.join(sorted(FORMATS))}{_way_of(name)}")
     return FORMATS.get(name)
+
+
+def _way_of(name: str) -> str:
+    """Return how data of a program become a file that can be read, where its format is known to be none."""
+    if name in ("xlsx", "xls", "ods", "numbers"):
+        return " (save each sheet as CSV in UTF-8, and see that names such as 001 are still there)"
+    if name in ("parquet", "feather", "json", "jsonl", "rds", "rda", "rdata", "sav", "dta", "pkl", "pickle", "xml"):
+        return " (write the table as CSV, or arrays as .npz)"
+    return ""
 
 
 def _validate(kind: type[M], given: dict[str, Any], prefix: str, problems: Problems) -> list[M]:

@@ -35,9 +35,9 @@ class NwbSource(Recordings):
     """Neurodata Without Borders: spikes of the units, counted in windows after the onset of each presentation."""
 
     presentations: str = Field("trials", description="name of the table of intervals")
-    stimulus: str = "stimulus_id"
-    onset: str = "start_time"
-    windows: tuple[Window, ...] = Field((), description="ms after onset")
+    stimulus: str = Field("stimulus_id", description="column of the presentations: the stimulus")
+    onset: str = Field("start_time", description="column of the presentations: when it came on")
+    windows: tuple[Window, ...] = Field((), description="ms after onset in which spikes are counted")
     where: Where = Field((), description='units that count, such as where = "isi_violations < 0.5"')
     region_column: str | None = Field(None, description="column of the units that says their region")
     spike_clock: Positive | None = Field(

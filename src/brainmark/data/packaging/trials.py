@@ -25,7 +25,7 @@ from brainmark.data.readers.text_tables import TableLayout
 TimeBins = tuple[tuple[float, float], ...]
 
 
-@add_format("table", ".csv", ".tsv")
+@add_format("table", ".csv", ".tsv", ".tab", ".txt")
 class TableSource(Recordings, TablePart):
     """CSV or TSV. Long: one row a value; wide: one row a trial, one column a neuroid (`neuroids`)."""
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from brainmark.core.libraries import np, pd
 from brainmark.data.packaging.names import as_names, compose
@@ -97,7 +97,12 @@ def _check_value(value: Any) -> str | bool | int | float:
     raise ValueError(f"{value!r} is neither text, number nor true or false")
 
 
-Where = Annotated[tuple[Condition, ...], BeforeValidator(_parse), PlainSerializer(lambda all_: [str(c) for c in all_])]
+Where = Annotated[
+    tuple[Condition, ...],
+    BeforeValidator(_parse),
+    PlainSerializer(lambda conditions: [str(condition) for condition in conditions]),
+    WithJsonSchema({"type": "conditions"}),
+]
 """A field of a description: conditions, all of which hold."""
 
 

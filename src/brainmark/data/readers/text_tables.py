@@ -25,6 +25,12 @@ _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
+_NO_TEXT = {
+    b"PK\x03\x04": "an Excel file or another ZIP archive", b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"PAR1": "a Parquet file", b"\x89HDF": "an HDF5 file", b"\x93NUMPY": "a NumPy file", b"\x1f\x8b": "a packed file",
+    b"%PDF": "a PDF file", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
+}  # fmt: skip
+"""How files begin that are taken for tables -> what they are."""
 _SEPARATORS = (";", "\t", ",", "|")
 _LARGEST = 1 << 33  # bytes that a packed table may have when it is unpacked
 
@@ -92,6 +98,9 @@ def _decode(path: Path, layout: TableLayout) -> str:
             raw = path.read_bytes()
     if len(raw) > _LARGEST:
         raise DataError(f"{path}: is larger than {_LARGEST >> 30} GiB; keep arrays of that size as .npy")
+    known = next((what for mark, what in _NO_TEXT.items() if raw.startswith(mark)), None)
+    if known is not None:
+        raise DataError(f"{path}: is {known}, and no table of text; save the table as CSV in UTF-8")
     own = next((name for mark, name in _BOMS if raw.startswith(mark)), "utf-8")
     try:
         text = raw.decode(layout.encoding or own).removeprefix("\ufeff")
