@@ -34,6 +34,8 @@ class BrainioSource(Recordings):
             columns["subject"] = columns.pop("animal")
         bins: tuple[tuple[float, float], ...] = ()
         if "time_bin" in assembly.dims:
+            if not {"time_bin_start", "time_bin_end"} <= set(map(str, assembly.coords)):
+                problems.fail(f"{path}: its time bins have no time_bin_start and time_bin_end")
             scale = 1000.0 if self.time_unit == "s" else 1.0
             edges = (
                 (scale * assembly.coords[f"time_bin_{edge}"].values.astype(float)).tolist() for edge in ("start", "end")

@@ -1,126 +1,210 @@
-"""Derivatives of BIDS data sets: one beta a trial (NIfTI or TSV), or time series (TSV), with the events they follow.
+"""Derivatives of BIDS data sets: one beta a trial, or time series, with the events they follow.
 
-A file of data and its file of events have the same subject, session, task and run in their names. Voxels are those in
-the mask of each region, columns of tables those that fit its pattern. Times in BIDS are seconds.
+Values are in images (NIfTI, GIFTI, CIFTI) or in tables (TSV). A file of data and its file of events have the same
+subject, session, task and run in their names. Places are those in the mask, or in the labels of the atlas, of each
+region; columns of tables those that fit its pattern. Times in BIDS are seconds.
 """
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from brainmark.core.errors import DataError
-from brainmark.core.libraries import nibabel, np, pd
-from brainmark.data.packaging.description import Recordings, Window, add_format, find_files
+from brainmark.core.libraries import np, pd
+from brainmark.data.packaging.bids_files import (
+    check_choices,
+    entities,
+    fill,
+    find_events,
+    labels_beside,
+    read_facts,
+    read_sidecar,
+    refuse_twins,
+    simplify,
+)
+from brainmark.data.packaging.description import Positive, Recordings, TablePart, Window, add_format, find_files
 from brainmark.data.packaging.problems import Problems, Unusable, some
-from brainmark.data.packaging.sessions import Session, common_name
+from brainmark.data.packaging.sessions import Session
 from brainmark.data.packaging.tables import as_names, as_numbers, column_of, read_table
+from brainmark.data.packaging.times import check_events, check_step, check_windows
 from brainmark.data.packaging.where import Where, select_rows
+from brainmark.data.readers.brain_images import BrainImage, Parcels, bring_to, choose_inside, read_image
 from brainmark.data.readers.damage import explain_damage
-from brainmark.data.readers.text import read_json
 
-_LINKED = ("sub", "ses", "task", "run")
-_ENTITY = re.compile(r"(?:^|_)([A-Za-z]+)-([A-Za-z0-9]+)")
+_TABLES = (".tsv", ".tsv.gz")
+_RUN = ("sub", "ses", "task", "run")
+_BETAS = re.compile("_[a-z]*(beta|cope|statmap|contrast)s?$", re.IGNORECASE)
+
+
+class Measured(NamedTuple):
+    """What a file of data holds: values (sample, neuroid), neuroids, and times of samples where the file has them."""
+
+    values: np.ndarray
+    neuroids: pd.DataFrame
+    step: float | None = None
+    start: float = 0.0
 
 
 @add_format("bids")
-class BidsSource(Recordings):
-    """Derivatives of a BIDS data set: betas (NIfTI or TSV, one a trial) or time series, with their events."""
+class BidsSource(Recordings, TablePart):
+    """Derivatives of a BIDS data set: betas (one a trial) or time series, with their events."""
 
     events: str = Field("**/*_events.tsv", description="pattern of the files of events")
-    stimulus: str = Field("stim_file", description="column of the events: the stimulus")
-    regions: dict[str, str] = Field(default_factory=dict[str, str], description="pattern of the mask of each region")
+    stimulus: str = Field("stim_file", description="column of the events: the identifier of the stimulus")
+    regions: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description="pattern of the mask of each region, of an atlas with labels (FILE#12 or FILE#V1), or of columns",
+    )
     windows: tuple[Window, ...] = Field((), description="ms after onset; of time series")
     where: Where = Field((), description='events that count, such as where.trial_type = "image"')
+    entities: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description='parts of the names of files that are read, such as entities.space = "T1w"',
+    )
+    repetition_time: Positive | None = Field(
+        None, description="time between two samples of a time series in s, where no file states it"
+    )
+
+    def files(self, base: Path, problems: Problems) -> list[Path]:
+        """Return the files of data; several of one run are a problem."""
+        paths = [p for p in super().files(base, problems) if p.suffix != ".json"]
+        paths = check_choices(self.entities, paths, problems)
+        groups: dict[Any, list[Path]] = {}
+        for path in paths:
+            own = entities(path)
+            run = tuple(simplify(name, own.get(name)) for name in _RUN)
+            groups.setdefault((run, *self._find_events(path, base)), []).append(path)
+        refuse_twins(groups, problems)
+        return paths
 
     def read(self, path: Path, base: Path, problems: Problems) -> Session:
         """Return the trials of one file of derivatives. Raises MissingDependency where nibabel is not installed."""
-        table = path.suffix == ".tsv"
+        facts = read_facts(path, problems)
+        problems.stated |= facts.keys()
         events = problems.attempt(self._read_events, path, base, problems)
-        read = problems.attempt(self._read_columns if table else self._read_voxels, path, base, problems)
-        if events is None or read is None:
+        read = self._read_columns if path.name.endswith(_TABLES) else self._read_places
+        measured = problems.attempt(read, path, base, problems)
+        if events is None or measured is None:
             raise Unusable
         ids, onsets = events
-        values, neuroids = read
-        if self.windows and not table:
-            problems.fail(f"{path}: windows are for time series in TSV; a NIfTI holds one beta a trial")
-        if self.windows:
-            values = self._average_windows(values, onsets, path, problems)
+        values, neuroids = measured.values, measured.neuroids
+        if onsets is not None and _BETAS.search(path.name.partition(".")[0]):
+            problems.fail(f"{path}: windows are for time series; by its name, this file holds one beta a trial")
+        if onsets is not None:
+            values = self._average_windows(measured, onsets, path, problems)
         elif len(values) != len(ids):
-            what = "; of a time series say windows = [[4000, 8000]] (ms after onset)" if table else ""
-            problems.fail(f"{path}: {len(values)} values of each neuroid for {len(ids)} events{what}")
+            problems.fail(
+                f"{path}: {len(values)} values of each neuroid for {len(ids)} events; of a time series say "
+                "windows = [[4000, 8000]] (ms after onset)"
+            )
         kept = ~np.isin(ids, self.skip)
         found = entities(path)
         for column, entity in (("subject", "sub"), ("session", "ses")):
             if entity in found:
                 neuroids = neuroids.assign(**{column: f"{entity}-{found[entity]}"})
-        return Session(str(path), ids[kept], values[kept], neuroids, self.windows, self.units, _read_facts(path))
+        return Session(str(path), ids[kept], values[kept], neuroids, self.windows, self.units, facts)
 
-    def _read_events(self, path: Path, base: Path, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-        """Return stimulus and onset (s) of each event that belongs to a file of data."""
-        own = entities(path)
-        found = [
-            p
-            for p in find_files([_fill(self.events, own)], base)
-            if all(own.get(k) == v for k, v in entities(p).items() if k in _LINKED)
-        ]
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    def _find_events(self, path: Path, base: Path) -> list[Path]:
+        return find_events(path, find_files(fill(self.events, entities(path)), base))
+
+    def _read_events(self, path: Path, base: Path, problems: Problems) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the stimulus of each event that belongs to a file of data and, if they are needed, onsets in s."""
+        found = self._find_events(path, base)
         if len(found) != 1:
             which = f"{len(found)} files of events fit: {some(found, 3)}" if found else f"no file fits {self.events!r}"
             problems.fail(
                 f'{path}: its events are not found: {which}; say events = "..." (a pattern; {{sub}}, {{run}} ...)'
             )
-        table = select_rows(read_table(found[0], problems), self.where, found[0], problems)
-        ids = column_of(table, self.stimulus, found[0], problems, '; say stimulus = "..."')
-        onsets = column_of(table, "onset", found[0], problems).to_frame()
-        return as_names(ids), as_numbers(onsets, found[0], problems)[:, 0]
+        table = select_rows(read_table(found[0], problems, self.layout), self.where, found[0], problems)
+        ids = as_names(column_of(table, self.stimulus, found[0], problems, '; say stimulus = "..."'))
+        if not self.windows:
+            return ids, None
+        check_windows(self.windows, str(path), problems)
+        column = column_of(table, "onset", found[0], problems).to_frame()
+        onsets = as_numbers(column, found[0], problems, self.layout)[:, 0]
+        if np.isnan(onsets).any():
+            problems.fail(f"{found[0]}: {int(np.isnan(onsets).sum())} of {len(onsets)} events have no onset")
+        return ids, onsets / (1000.0 if self.time_unit == "ms" else 1.0)
 
-    def _read_voxels(self, path: Path, base: Path, problems: Problems) -> tuple[np.ndarray, pd.DataFrame]:
-        """Return betas (trial, voxel) inside the masks, and where each voxel lies."""
+    # --- data --------------------------------------------------------------------------------------------------------
+
+    def _read_places(self, path: Path, base: Path, problems: Problems) -> Measured:
+        """Return values inside the masks, and where each place lies."""
+        image = read_image(path)
+        if isinstance(image.places, Parcels):
+            return self._take_columns(pd.DataFrame(image.values.T, columns=image.places.labels), path, problems, image)
         if not self.regions:
             problems.fail(
                 f'{path}: which voxels belong to which region is missing; say regions.V1 = "pattern of its mask"'
             )
-        image = _read_nifti(path)
-        if image.ndim != 4:
-            problems.fail(f"{path}: is {image.shape}; expected a volume for each trial, (x, y, z, trial)")
         parts: list[np.ndarray] = []
         tables: list[pd.DataFrame] = []
         for region, pattern in self.regions.items():
-            files = find_files([_fill(pattern, entities(path))], base)
-            if len(files) != 1:
-                problems.fail(
-                    f"{path}: {len(files)} masks of {region} fit {pattern!r}; name one ({{sub}} is the subject)"
-                )
-            mask = _read_nifti(files[0])
-            if mask.shape != image.shape[:3]:
-                problems.fail(
-                    f"{files[0]}: is {mask.shape}, but the betas are {image.shape[:3]}; put both into one space"
-                )
-            inside = np.nan_to_num(mask) > 0.5
-            if not inside.any():
-                problems.fail(f"{files[0]}: no voxel is in the mask")
-            parts.append(image[inside].T)
-            names = [f"{region}/{x}-{y}-{z}" for x, y, z in np.argwhere(inside).tolist()]
+            inside = self._read_mask(region, pattern, path, base, image, problems)
+            parts.append(image.values[inside].T)
+            hemisphere = entities(path).get("hemi", "")
+            prefix = f"{hemisphere}-" if hemisphere and not getattr(image.places, "hemisphere", "x") else ""
+            names = [f"{region}/{prefix}{name}" for name in image.places.names(inside)]
             tables.append(pd.DataFrame({"neuroid_id": names, "region": region}))
         values, neuroids = np.concatenate(parts, axis=1), pd.concat(tables, ignore_index=True)
         constant = (values == values[:1]).all(axis=0) | np.isnan(values).all(axis=0)
-        if constant.any():
+        if constant.any() and len(values) > 1:
             problems.note(f"{path}: {int(constant.sum())} of {len(constant)} voxels have no signal and were left out")
-        return values[:, ~constant], neuroids[~constant].reset_index(drop=True)
+            values, neuroids = values[:, ~constant], neuroids[~constant].reset_index(drop=True)
+        return Measured(values, neuroids, image.step, image.start)
 
-    def _read_columns(self, path: Path, base: Path, problems: Problems) -> tuple[np.ndarray, pd.DataFrame]:
-        """Return values (row, column) of a table, and the region of each column."""
-        table = read_table(path, problems)
-        numbers = table.apply(pd.to_numeric, errors="coerce")
-        text = [str(c) for c in table.columns if numbers[c].isna().sum() > table[c].isna().sum()]
-        if text:
-            problems.fail(f"{path}: columns {some(text)} hold text; a table of derivatives holds numbers")
+    def _read_mask(
+        self, region: str, pattern: str, path: Path, base: Path, image: BrainImage, problems: Problems
+    ) -> np.ndarray:
+        """Return which places of the data belong to a region."""
+        own = entities(path)
+        where, _, chosen = pattern.partition("#")
+        files = find_files(fill(where, own), base)
+        if len(files) != 1:
+            which = f": {some(files, 3)}" if files else ""
+            problems.fail(
+                f"{path}: {len(files)} masks of {region} fit {where!r}{which}; name one ({{sub}} is the subject)"
+            )
+        mask_path, said = files[0], entities(files[0])
+        for name in ("sub", "space", "hemi"):
+            if name in own and name in said and own[name] != said[name]:
+                problems.fail(f"{mask_path}: is of {name} {said[name]!r}, but {path.name} is of {name} {own[name]!r}")
+        mask = read_image(mask_path)
+        labels = mask.labels or (labels_beside(mask_path) if chosen else {})
+        try:
+            values, moved = bring_to(mask, image.places)
+            inside, remark = choose_inside(values, _split_labels(chosen, labels), labels)
+        except DataError as error:
+            problems.fail(f"{mask_path}: {error}")
+        if not inside.any():
+            problems.fail(f"{mask_path}: no place of {path.name} is in the mask")
+        for text in filter(None, (moved, remark)):
+            problems.note(f"{mask_path}: {text}")
+        return inside
+
+    def _read_columns(self, path: Path, base: Path, problems: Problems) -> Measured:
+        """Return values of a table, and the region of each column."""
+        columns = read_sidecar(path).get("Columns") if path.name.endswith(".gz") else None
+        if columns is None:
+            table = read_table(path, problems, self.layout)
+        else:  # such tables have no header
+            with explain_damage(path, "cannot be read as a table"):
+                table = pd.read_csv(
+                    path, sep="\t", header=None, dtype=str, keep_default_na=False, na_values=["", "n/a"]
+                )
+                table.columns = [str(column) for column in columns]
+        return self._take_columns(table, path, problems)
+
+    def _take_columns(
+        self, table: pd.DataFrame, path: Path, problems: Problems, image: BrainImage | None = None
+    ) -> Measured:
         neuroids = pd.DataFrame({"neuroid_id": [str(c) for c in table.columns]})
         if self.regions:
             fits = [
@@ -131,19 +215,20 @@ class BidsSource(Recordings):
             if not kept:
                 problems.fail(f"{path}: no column fits a pattern of regions, {some(self.regions.values())}")
             neuroids = neuroids.assign(region=np.array(fits, object)).iloc[kept].reset_index(drop=True)
-            numbers = numbers.iloc[:, kept]
-        return numbers.to_numpy(float), neuroids
+            table = table.iloc[:, kept]
+        step, start = (None, 0.0) if image is None else (image.step, image.start)
+        return Measured(as_numbers(table, path, problems, self.layout), neuroids, step, start)
 
-    def _average_windows(self, series: np.ndarray, onsets: np.ndarray, path: Path, problems: Problems) -> np.ndarray:
+    # --- time series -------------------------------------------------------------------------------------------------
+
+    def _average_windows(self, measured: Measured, onsets: np.ndarray, path: Path, problems: Problems) -> np.ndarray:
         """Return the mean of the samples in each window after each onset, (event, neuroid[, window])."""
-        described = _read_sidecar(path)
-        step = described.get("RepetitionTime") or (1 / f if (f := described.get("SamplingFrequency")) else None)
-        if not step:
-            problems.fail(
-                f"{path}: {path.with_suffix('.json').name} beside it states neither RepetitionTime nor "
-                "SamplingFrequency"
-            )
-        times = float(described.get("StartTime", 0.0)) + float(step) * np.arange(len(series))
+        series = measured.values
+        times = self._find_times(measured, path, problems)
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        check_events(
+            onsets, (float(times[0]), float(times[-1]) + step), str(path), self.time_unit is not None, problems
+        )
         values = np.full((len(onsets), series.shape[1], len(self.windows)), np.nan)
         for k, (start, end) in enumerate(self.windows):
             for row, onset in enumerate(onsets):
@@ -152,68 +237,62 @@ class BidsSource(Recordings):
                     values[row, :, k] = series[inside].mean(axis=0)
         empty = int(np.isnan(values).all(axis=(1, 2)).sum())
         if empty == len(onsets):
-            problems.fail(
-                f"{path}: no sample (every {float(step):g} s) lies in a window after an onset; windows are in ms"
-            )
+            problems.fail(f"{path}: no sample (every {step:g} s) lies in a window after an onset; windows are in ms")
         if empty:
             problems.note(f"{path}: {empty} of {len(onsets)} events have no sample in their windows: not measured")
         return values if len(self.windows) > 1 else values[:, :, 0]
 
-
-def entities(path: Path) -> dict[str, str]:
-    """Return the entities in the name of a file: ``sub-01_task-x_bold.nii`` -> {"sub": "01", "task": "x"}."""
-    return dict(_ENTITY.findall(path.name.partition(".")[0]))
-
-
-def _fill(pattern: str, own: Mapping[str, str]) -> str:
-    """Return a pattern with the entities of a file in it."""
-    for name, value in own.items():
-        pattern = pattern.replace(f"{{{name}}}", value)
-    return pattern
-
-
-def _read_nifti(path: Path) -> np.ndarray:
-    """Return the scaled values of an image."""
-    with explain_damage(path, "cannot be read as NIfTI"):
-        image: Any = nibabel.load(path)
-        return np.asarray(image.get_fdata(dtype=np.float32))
-
-
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    """Read the JSON beside a file, or above it under the inheritance principle; nearest first."""
-    own = entities(path)
-    suffix = path.name.partition(".")[0].rpartition("_")[2]
-    found: dict[str, Any] = {}
-    for folder in (path.parent, *path.parents[1:6]):
-        for candidate in sorted(folder.glob(f"*{suffix}.json"), key=lambda p: -len(p.name)):
-            if entities(candidate).items() <= own.items():
-                found = _read_json(candidate) | found
-        if (folder / "dataset_description.json").is_file():
-            break
-    return found
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except DataError:
-        return {}
+    def _find_times(self, measured: Measured, path: Path, problems: Problems) -> np.ndarray:
+        """Return the time of each sample in s: as the sidecar, the description or the file itself states it."""
+        described, count = read_sidecar(path), len(measured.values)
+        volumes = described.get("VolumeTiming")
+        if volumes is not None:
+            times = _numbers_of(volumes)
+            if times is None or len(times) != count or not (np.diff(times) > 0).all():
+                problems.fail(f"{path}: VolumeTiming in its sidecar is not one time, later each, for {count} samples")
+            return times
+        stated = {name: _number_of(described, name, path, problems) for name in ("RepetitionTime", "SamplingFrequency")}
+        steps = {"RepetitionTime": stated["RepetitionTime"], "repetition_time": self.repetition_time}
+        if stated["SamplingFrequency"]:
+            steps["SamplingFrequency"] = 1 / stated["SamplingFrequency"]
+        known = {name: float(step) for name, step in steps.items() if step is not None}
+        if not known and measured.step is not None:
+            known = {"the header of the file": measured.step}
+        if not known:
+            problems.fail(
+                f"{path}: its sidecar (JSON) states neither RepetitionTime nor SamplingFrequency; say "
+                "repetition_time = ... (s between two samples)"
+            )
+        field, step = next(iter(known.items()))
+        check_step(step, str(path), field, problems)
+        if max(known.values()) > 1.01 * min(known.values()):
+            told = ", ".join(f"{k} {v:g} s" for k, v in known.items())
+            problems.fail(f"{path}: times between samples differ: {told}")
+        if measured.step is not None and not 0.99 < measured.step / step < 1.01:
+            problems.note(
+                f"{path}: its header has {measured.step:g} s between samples, {field} {step:g} s, which counts"
+            )
+        start = _number_of(described, "StartTime", path, problems)
+        return (measured.start if start is None else start) + step * np.arange(count)
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
-    """Return what the data set states of itself: licence, species."""
-    facts: dict[str, Any] = {}
-    person = f"sub-{entities(path).get('sub')}"
-    for folder in path.parents[:8]:
-        described = _read_json(folder / "dataset_description.json")
-        if described.get("License"):
-            facts.setdefault("licence", str(described["License"]))
-        people = folder / "participants.tsv"
-        if people.is_file() and "species" not in facts:
-            text = people.read_bytes().decode("utf-8-sig", errors="replace")  # names may be in any encoding
-            with explain_damage(people, "cannot be read as a table"):
-                table = pd.read_csv(io.StringIO(text), sep="\t", dtype=str)
-            if {"participant_id", "species"} <= set(table.columns):
-                species = table[table["participant_id"] == person]["species"].dropna()
-                facts |= {"species": common_name(species.iloc[0])} if len(species) else {}
-    return facts
+def _split_labels(chosen: str, labels: dict[int, str] | Any) -> list[str]:
+    """Return labels that are listed with commas; a name may hold commas itself."""
+    if not chosen or chosen in labels.values():
+        return [chosen] if chosen else []
+    return [part.strip() for part in chosen.split(",") if part.strip()]
+
+
+def _numbers_of(value: Any) -> np.ndarray | None:
+    plain = isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+    return np.array(value, float) if plain and value else None
+
+
+def _number_of(described: dict[str, Any], name: str, path: Path, problems: Problems) -> float | None:
+    """Return a number of a sidecar; None where it has none, or null."""
+    value = described.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        problems.fail(f"{path}: {name} in its sidecar is {value!r}; expected a number")
+    return float(value)

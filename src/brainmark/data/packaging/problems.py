@@ -39,7 +39,7 @@ class Problems:
     def __init__(self, what: str) -> None:
         self.what = what
         self.found: dict[str, None] = {}
-        self.notes: dict[str, None] = {}
+        self._notes: dict[str, None] = {}
         self.stated: set[str] = set()  # fields that a file states, though it could not be used
         self.unread: dict[object, tuple[str, ...]] = {}  # files that were not opened -> fields that such files state
 
@@ -68,7 +68,12 @@ class Problems:
 
     def note(self, text: str) -> None:
         """Add a note on a decision."""
-        self.notes[text] = None
+        self._notes[text] = None
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes; those that say the same of many files are one."""
+        return group_by_file(self._notes)
 
     def check(self) -> None:
         """Raise CannotPackage if there is any problem; those that many files share are told once."""
