@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_the_subject_gets_the_experiment_once_and_a_score_is_repeatable(build):
             return Noise().perform(experiment)
 
     first, second = build()(Asked()), build()(Asked())
-    assert Asked.got == [EXPERIMENT, EXPERIMENT]
+    assert [experiment.key for experiment in Asked.got] == [EXPERIMENT.key, EXPERIMENT.key]
     assert first.to_dict() == second.to_dict()
 
 
@@ -180,10 +181,13 @@ def test_a_failure_is_typed_and_says_who_where_and_why(subject, error, message, 
         build()(subject)
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(1)])
-def test_stopping_is_not_a_failure_of_the_model(stop, build):
-    with pytest.raises(type(stop)):
-        build()(Failing(stop))
+def test_the_user_who_stops_is_not_a_failure_of_the_model(build):
+    class Interrupted(Failing):
+        def perform(self, experiment):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        build()(Interrupted(None))
 
 
 def test_what_was_raised_stays_as_the_cause(build):

@@ -12,20 +12,21 @@ from functools import cached_property
 
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.comparison import Ceiling, Comparison, Metric, check_comparison
+from brainmark.core.containment import contain
 from brainmark.core.convention import DEFAULT, Convention
 from brainmark.core.errors import (
     BrainmarkError,
     InvalidMeasurement,
     MethodError,
-    ModelError,
     NotApplicable,
-    ResourceError,
+    tell,
 )
 from brainmark.core.experiment import Experiment
+from brainmark.core.handout import take
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import average_trials, check_answer, check_measurement, with_stimulus_columns
 from brainmark.core.score import Score, make_score
-from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject, name_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +112,10 @@ class Benchmark:
         ------
         NotApplicable, InvalidMeasurement, ModelError, ResourceError
         """
-        with explain_model_errors(f"{subject.identifier} on {self.identifier}"):
-            answer = subject.perform(self.experiment)
-        return self.accept(answer, subject.identifier)
+        name = name_of(subject)
+        with contain(f"{name} on {self.identifier}"):
+            answer = take(subject, self.experiment)
+        return self.accept(answer, name)
 
     def accept(self, answer: xr.DataArray, name: str) -> xr.DataArray:
         """Check the answer of the subject called `name`, and average its trials.
@@ -183,24 +185,6 @@ class Benchmark:
 
 
 @contextmanager
-def explain_model_errors(what: str) -> Generator[None]:
-    """Turn errors of a model's own code into a `ModelError` that names the place; errors of the package pass unchanged.
-
-    Raises
-    ------
-    ResourceError : memory (of a device as well) or disk ran out.
-    ModelError : it failed otherwise.
-    """
-    try:
-        yield
-    except BrainmarkError:
-        raise
-    except Exception as error:
-        short = isinstance(error, MemoryError | OSError) or type(error).__name__ == "OutOfMemoryError"  # of torch
-        raise (ResourceError if short else ModelError)(f"{what}: {_one_line(error)}") from error
-
-
-@contextmanager
 def _explain_method_errors(what: str) -> Generator[None]:
     """Turn unexpected errors into a `MethodError` that names the place; errors of the package pass unchanged."""
     try:
@@ -208,14 +192,4 @@ def _explain_method_errors(what: str) -> Generator[None]:
     except (BrainmarkError, MemoryError):
         raise
     except Exception as error:
-        raise MethodError(f"{what}: {_one_line(error)}") from error
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(" ".join(part.split()) for part in (str(error), *_notes(error)) if part)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _notes(error: BaseException) -> list[str]:
-    """Return the notes of an error: which stimuli were prepared, or passed the network."""
-    return [f"({note})" for note in getattr(error, "__notes__", ())]
+        raise MethodError(f"{what}: {tell(error)}") from error

@@ -133,6 +133,16 @@ class ModelError(BrainmarkError):
     kind = "model"
 
 
+def tell(error: BaseException) -> str:
+    """Return type and message of an error in one line, with its notes; also of one whose message cannot be had."""
+    try:
+        parts = (str(error), *(f"({note})" for note in getattr(error, "__notes__", ())))
+        text = " ".join(" ".join(part.split()) for part in parts if part)
+    except BaseException:  # noqa: BLE001 - code of others
+        text = "its message cannot be read"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def suggest(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
     """Return the known names nearest to `name`, best first; case does not count."""
     by_lower: dict[str, str] = {k.lower(): k for k in known}

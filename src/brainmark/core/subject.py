@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,6 +26,21 @@ class Subject(Protocol):
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return the measurement that the experiment asks for."""
         ...
+
+
+def name_of(subject: Any) -> str:
+    """Return the name of a subject; its type where it has none, or cannot say it."""
+    try:
+        name = getattr(subject, "identifier", None)
+        return str(name) if name else type(subject).__name__
+    except (Exception, SystemExit):  # noqa: BLE001 - code of others
+        return type(subject).__name__
+
+
+def is_ours(subject: Any) -> bool:
+    """Return whether the code of a subject is that of this package."""
+    kind = type(subject)
+    return kind.__module__.startswith("brainmark.") and vars(sys.modules[kind.__module__]).get(kind.__name__) is kind
 
 
 Adapter = Callable[[Any, str | None], Subject | None]

@@ -11,10 +11,12 @@ from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from brainmark.core import registry
-from brainmark.core.benchmark import Benchmark, explain_model_errors
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.containment import contain
 from brainmark.core.controls import UNTRAINED_TWIN
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record
+from brainmark.core.handout import hand_out
 from brainmark.core.libraries import np, xr
 from brainmark.core.memory import available_memory
 from brainmark.core.score import Interval, Score
@@ -135,7 +137,7 @@ def choose_layers(
     whole = _load_benchmark(benchmark)
     public, test, split = _part(whole, None if held_out is None else _load_benchmark(held_out), share, seed)
     region = cast(Record, public.experiment.ask).region
-    with explain_model_errors(f"{subject.identifier} on {public.identifier}"):
+    with contain(f"{subject.identifier} on {public.identifier}"):
         shapes = subject.layers(public.experiment, [layers] if isinstance(layers, str) else layers)
     candidates = _try_layers(subject, public, shapes, most_units, progress)
     scored = [c for c in candidates if c.value is not None]
@@ -296,8 +298,8 @@ def _count_units(pool: int | Pool | None, shape: tuple[int, ...]) -> int:
 
 
 def _record(subject: LayeredSubject, benchmark: Benchmark, readouts: Sequence[Any]) -> list[xr.DataArray]:
-    with explain_model_errors(f"{subject.identifier} on {benchmark.identifier}"):
-        return subject.record_from(benchmark.experiment, readouts)
+    with contain(f"{subject.identifier} on {benchmark.identifier}"):
+        return subject.record_from(hand_out(benchmark.experiment), readouts)
 
 
 def _compare(subject: LayeredSubject, benchmark: Benchmark, answer: xr.DataArray) -> Score:

@@ -10,15 +10,17 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from brainmark.core import registry
-from brainmark.core.benchmark import Benchmark, explain_model_errors
-from brainmark.core.errors import BrainmarkError, DataError, InvalidRegistration, ModelError
+from brainmark.core.benchmark import Benchmark
+from brainmark.core.containment import contain
+from brainmark.core.errors import BrainmarkError, DataError, FailureKind, InvalidRegistration, ModelError, tell
+from brainmark.core.handout import checksum, take
 from brainmark.core.libraries import xr
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
-from brainmark.core.subject import Subject
+from brainmark.core.subject import Subject, is_ours, name_of
 from brainmark.core.wording import plural
 from brainmark.data.fetch.places import home
 from brainmark.models.subjects.coerce import as_subject
@@ -79,10 +81,19 @@ def _score_all(
             started(model.name, benchmark.name)
         try:
             yield _score(model, benchmark, cache, answers)
-        except BrainmarkError as error:
-            yield Failure(benchmark.name, model.name, error.kind, str(error))
         except MemoryError as error:
             yield Failure(benchmark.name, model.name, "resource", f"out of memory: {error}")
+        except Exception as error:  # noqa: BLE001 - the others are still scored
+            yield _as_failure(model.name, benchmark.name, error)
+
+
+def _as_failure(model: str, benchmark: str, error: Exception) -> Failure:
+    """Return the failure that an error stands for; plug-ins may derive errors of their own, and make them odd."""
+    kind = getattr(error, "kind", "contract")
+    reason = tell(error)
+    if isinstance(error, BrainmarkError):
+        reason = reason.removeprefix(f"{type(error).__name__}: ")
+    return Failure(benchmark, model, kind if kind in get_args(FailureKind) else "model", reason)
 
 
 def _recall_all(pairs: Sequence[tuple[_Model, _Benchmark]]) -> Iterator[Score]:
@@ -116,13 +127,16 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
     asked = (id(subject), *task.experiment.key)
     answer = answers.get(asked)
     if answer is None:
-        with explain_model_errors(f"{model.name} on {task.identifier}"):
-            answer = answers.keep(asked, subject.perform(task.experiment))
+        with contain(f"{model.name} on {task.identifier}"):
+            answer = take(subject, task.experiment)
+        benchmark.check_unchanged(model.name)
+        answers.keep(asked, answer)
     result = task.score_answer(task.accept(answer, model.name))
     seconds = time.perf_counter() - begun
     if model.layers == "chosen" and (note := note_on(model.name, task)):
         result = replace(result, notes=(*result.notes, note))
-    result = replace(result, stamp=make_stamp(task, subject, model.fingerprint, seconds, benchmark.origin))
+    weights = _read_weights(subject, model.name)
+    result = replace(result, stamp=make_stamp(task, weights, model.fingerprint, seconds, benchmark.origin))
     if depends_on:
         unused = versions().keys() - versions(loaded=True).keys()
         try:
@@ -130,6 +144,15 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
         except DataError as error:  # the score itself is fine, and is returned
             warnings.warn(f"the score is not remembered: {error}", stacklevel=2)
     return result
+
+
+def _read_weights(subject: Subject, name: str) -> str | None:
+    """Return the digest of the weights of a subject that has some."""
+    if is_ours(subject):
+        return getattr(subject, "weights_digest", None)
+    with contain(f"{name}: its weights_digest"):
+        digest = getattr(subject, "weights_digest", None)
+        return None if digest is None else str(digest)
 
 
 class Answers:
@@ -165,8 +188,7 @@ class _Model:
     def __init__(self, given: Any, layers: Layers = "committed") -> None:
         self.given, self.layers = given, layers
         self.entry = registry.models[given] if isinstance(given, str) else None
-        known = given if isinstance(given, str) else getattr(self._own, "identifier", None)
-        self.name = str(known or type(self._own).__name__)
+        self.name = given if isinstance(given, str) else name_of(self._own)
 
     @cached_property
     def subject(self) -> Subject:
@@ -175,7 +197,8 @@ class _Model:
     @cached_property
     def _own(self) -> Subject:
         if self.entry:
-            return _make(self.entry, ModelError)
+            with contain(f"{self.entry.name} cannot be made"):
+                return self.entry.load()
         if hasattr(self.given, "perform") and not isinstance(self.given, type):
             return self.given
         return as_subject(self.given)
@@ -210,6 +233,7 @@ class _Benchmark:
         self.name = given if isinstance(given, str) else given.identifier
         self._loaded: Benchmark | BrainmarkError | None = None if isinstance(given, str) else given
         self.origin = "given" if self.entry is None else ""
+        self._checksum: int | None = None
 
     @cached_property
     def fingerprints(self) -> dict[str, str] | None:
@@ -219,7 +243,7 @@ class _Benchmark:
     def load(self) -> Benchmark:
         if self._loaded is None and self.entry is not None:
             try:
-                self._loaded = _make(self.entry, InvalidRegistration)
+                self._loaded = _make(self.entry)
                 self.origin = data_origin(self.entry.card.datasets)
             except BrainmarkError as error:
                 self._loaded = error
@@ -228,17 +252,29 @@ class _Benchmark:
         if not isinstance(self._loaded, Benchmark):
             kind = type(self._loaded).__name__
             raise InvalidRegistration(f"{self.name}: its factory makes a {kind}, not a Benchmark")
+        found = checksum(self._loaded.experiment, self._loaded.target)
+        self._checksum = found if self._checksum is None else self._checksum
+        if found != self._checksum:
+            raise DataError(f"{self.name}: its stimuli or its target were changed in memory; start the program anew")
         return self._loaded
 
+    def check_unchanged(self, model: str) -> None:
+        """Raise ModelError: stimuli or target are not what they were; what can be loaded again is dropped."""
+        made = self._loaded
+        if isinstance(made, Benchmark) and checksum(made.experiment, made.target) != self._checksum:
+            if self.entry is not None:
+                self._loaded = None
+            raise ModelError(f"{model} changed the stimuli or the target of {self.name}")
 
-def _make(entry: Entry[Any, Any], kind: type[BrainmarkError]) -> Any:
-    """Load an entry; any error of its code becomes one of this kind, so that others can still be scored."""
+
+def _make(entry: Entry[Any, Any]) -> Any:
+    """Load a benchmark; any error of its code becomes one of its registration, so that others can still be scored."""
     try:
         return entry.load()
     except (BrainmarkError, MemoryError):
         raise
-    except Exception as error:
-        raise kind(f"{entry.name} cannot be made: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise InvalidRegistration(f"{entry.name} cannot be made: {tell(error)}") from error
 
 
 def find_key(model: _Model, benchmark: _Benchmark) -> str:

@@ -18,12 +18,11 @@ from typing import Any
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
-from brainmark.core.errors import BrainmarkError, ModelError
+from brainmark.core.errors import BrainmarkError, ModelError, tell
 from brainmark.core.libraries import np
 from brainmark.core.memory import peak_memory, total_memory
 from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
-from brainmark.core.subject import Subject
 from brainmark.core.wording import bytes_text
 from brainmark.data.fetch import where
 
@@ -38,7 +37,7 @@ ABOVE = {"__main__", "cli", "web", "analysis", "control", "training", "testing"}
 """Rooms that scoring cannot import: they use scores, and cannot change them."""
 
 
-def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: float, origin: str) -> Stamp:
+def make_stamp(benchmark: Benchmark, weights: str | None, model: str, seconds: float, origin: str) -> Stamp:
     """Return the stamp of a score that took `seconds`; `model` is the fingerprint of its registration."""
     return Stamp(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -56,7 +55,7 @@ def make_stamp(benchmark: Benchmark, subject: Subject, model: str, seconds: floa
         peak_memory=peak_memory(),
         data=origin,
         sources=source_digests(benchmark.card.datasets),
-        weights=getattr(subject, "weights_digest", None),
+        weights=weights,
     )
 
 
@@ -212,8 +211,8 @@ def _read_content(content: Callable[[], str | None], name: str) -> str | None:
         return content()
     except (BrainmarkError, MemoryError):
         raise
-    except Exception as error:
-        raise ModelError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"{name} cannot be read: {tell(error)}") from error
 
 
 def _follow_imports(path: Path) -> list[Path]:
