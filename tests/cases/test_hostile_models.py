@@ -8,23 +8,17 @@ what others answer; what one prints is taken for the scores.
 from __future__ import annotations
 
 import gc
-import io
-import os
-import random
 import signal
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from PIL import Image
 
 from brainmark.core import (
     Benchmark,
@@ -38,9 +32,6 @@ from brainmark.core import (
     Stimuli,
     registry,
 )
-from brainmark.core.containment import contain
-from brainmark.core.experiment import Choose
-from brainmark.core.handout import hand_out
 from brainmark.metrics.similarity import rdm
 from brainmark.run.scoring import score, score_all
 
@@ -131,48 +122,6 @@ def test_a_model_that_edits_what_it_is_handed_changes_nothing_for_others(bench, 
 def test_a_model_that_breaks_the_experiment_breaks_its_own(bench):
     hostile, _ = run(bench, edit_object)
     assert isinstance(hostile, Failure)
-
-
-@pytest.mark.parametrize(
-    "medium",
-    [
-        np.zeros((4, 4, 3), np.uint8),
-        Image.new("RGB", (4, 4)),
-        [np.zeros(3), {"a": [np.zeros(2)]}],
-        {"picture": np.zeros((2, 2)), "words": ["a", "b"]},
-        np.array([[1, 2], "x"], dtype=object),
-        pd.DataFrame({"x": [1.0, 2.0]}),
-        bytearray(b"abc"),
-        (np.zeros(2), np.zeros(2)),
-    ],
-    ids=lambda m: type(m).__name__,
-)
-def test_media_of_every_type_are_handed_out_as_copies(medium):
-    table = pd.DataFrame({"stimulus_id": ["a"], "list": [[1, 2]]})
-    whole = Experiment(Stimuli("one", "other", table, (medium,)), Record("V4"))
-    handed = hand_out(whole)
-    given = handed.stimuli.media[0]
-    assert given is not medium
-    if isinstance(given, np.ndarray) and not given.dtype.hasobject:
-        assert not np.shares_memory(given, medium)
-    if isinstance(given, list | tuple):
-        assert not np.shares_memory(given[0], medium[0])
-    handed.stimuli.table["list"].iloc[0].append(3)
-    assert whole.stimuli.table["list"].iloc[0] == [1, 2]
-
-
-def test_tensors_and_stimuli_to_learn_from_are_handed_out_as_copies():
-    torch = pytest.importorskip("torch")
-    tensor = torch.zeros(3)
-    learnt = Stimuli("learnt", "other", pd.DataFrame({"stimulus_id": ["a"], "label": ["x"]}), (tensor,))
-    whole = Experiment(learnt, Choose(fitting=learnt))
-    handed = hand_out(whole)
-    handed.stimuli.media[0].fill_(1)
-    handed.ask.fitting.media[0].fill_(1)
-    handed.ask.fitting.table["label"] = "y"
-    assert tensor.sum() == 0
-    assert learnt.table["label"].tolist() == ["x"]
-    assert hand_out(whole).key == whole.key
 
 
 def test_one_that_finds_the_originals_is_told_and_others_get_no_score_from_them(bench):
@@ -403,56 +352,6 @@ def test_a_thread_that_is_left_running_is_a_failure(bench):
 
 
 # --- the process -----------------------------------------------------------------------------------------------------
-
-
-def state_of_process() -> dict[str, Any]:
-    torch = pytest.importorskip("torch")
-    return {
-        "folder": Path.cwd(), "environment": dict(os.environ), "filters": list(warnings.filters),
-        "random": random.getstate(), "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002
-        "errors": np.geterr(),
-        "torch": torch.get_rng_state().tolist(), "type": torch.get_default_dtype(), "grad": torch.is_grad_enabled(),
-        "threads": torch.get_num_threads(), "alarm": signal.getsignal(signal.SIGALRM), "out": sys.stdout,
-        "err": sys.stderr, "limit": sys.getrecursionlimit(), "hook": sys.excepthook, "shown": warnings.showwarning,
-        "interrupt": signal.getsignal(signal.SIGINT), "exact": torch.are_deterministic_algorithms_enabled(),
-    }  # fmt: skip
-
-
-def upset(tmp_path: Any) -> None:
-    torch = pytest.importorskip("torch")
-    os.chdir(tmp_path)
-    os.environ["OMP_NUM_THREADS"] = "7"
-    os.environ.pop("PATH", None)
-    warnings.simplefilter("ignore")
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002
-    np.seterr(all="ignore")
-    torch.manual_seed(1)
-    torch.set_default_dtype(torch.float64)
-    torch.set_grad_enabled(False)
-    torch.set_num_threads(torch.get_num_threads() + 1)
-    torch.use_deterministic_algorithms(True)
-    signal.signal(signal.SIGALRM, _alarm)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.setitimer(signal.ITIMER_REAL, 30)
-    sys.stdout = sys.stderr = io.StringIO()
-    sys.setrecursionlimit(50_000)
-    sys.excepthook = warnings.showwarning = lambda *_: None
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_what_a_model_changes_of_the_process_is_put_back(tmp_path, fails):
-    before = state_of_process()
-    try:
-        with contain("me"):
-            upset(tmp_path)
-            if fails:
-                raise ValueError
-    except BrainmarkError:
-        assert fails
-    after = state_of_process()
-    assert {name for name in before if before[name] != after[name]} == set()
-    assert not any(signal.getitimer(signal.ITIMER_REAL))
 
 
 def patch(holder: Any, name: str, value: Any) -> Callable[[Experiment], None]:

@@ -25,7 +25,7 @@ from brainmark.analysis.table import make_csv, make_markdown
 from brainmark.cli.tables import make_leaderboard
 from brainmark.cli.terminal import Terminal
 from brainmark.core import BrainmarkError, ControlScore, DataError, Failure, InvalidRegistration, Score
-from brainmark.core.text import hide_secrets, show_url
+from brainmark.core.text import show_url
 from brainmark.data.fetch.places import mirrors
 
 ESCAPE, TITLE = "\x1b[2J\x1b]0;mine\x07", "\x9b31m"
@@ -154,14 +154,3 @@ def test_a_mirror_is_shown_without_its_password(monkeypatch, given):
     monkeypatch.setenv("BRAINMARK_MIRROR", given)
     for mirror in mirrors():
         assert SECRET not in mirror.given + mirror.problem
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://osf.io/download/abc12/?view=1&version=2", "http://localhost:8080/a@b", "https://host/name@2x.png",
-        "file:///tmp/a@b:c", "https://github.com/a/b@main", "me@lab.org", "a=b", "x ? y=1 : z",
-    ],
-)  # fmt: skip
-def test_addresses_without_secrets_are_shown_as_they_are(address):
-    assert hide_secrets(address) == address

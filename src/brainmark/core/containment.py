@@ -249,7 +249,7 @@ def _list_torch() -> list[Setting]:
 def _read_names() -> list[tuple[str, Any, dict[str, Any]]]:
     """Return, for modules and classes whose functions a model could replace for others, what they hold."""
     held = [(name, holder, dict(vars(holder))) for name, holder in _list_holders(len(sys.modules))]
-    return held + [("the registry", entries, dict(entries)) for entries in _registered()]
+    return held + [("the registry", entries, dict(entries)) for entries in _list_registrations()]
 
 
 @functools.lru_cache(1)
@@ -266,7 +266,7 @@ def _list_holders(modules: int) -> list[tuple[str, Any]]:
     return found
 
 
-def _registered() -> list[dict[str, Any]]:
+def _list_registrations() -> list[dict[str, Any]]:
     registry: Any = sys.modules.get("brainmark.core.registry")
     names = ("models", "datasets", "metrics", "benchmarks")
     return [getattr(registry, name)._entries for name in names if hasattr(registry, name)]
