@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from brainmark.core.errors import InvalidStimuli
+from brainmark.core.images import check_mask, decode_image
 from brainmark.core.libraries import Image, np, pd
 
 
@@ -46,43 +47,6 @@ class ImageFiles:
             raise InvalidStimuli(f"image {index}: no file {path}") from None
         except InvalidStimuli as error:
             raise InvalidStimuli(f"image {index}: cannot decode {path}: {error}") from error
-
-
-def decode_image(source: Path | BinaryIO) -> np.ndarray:
-    """Return the pixels of an image file, uint8 (height, width, 3), sRGB, as they lie in the file.
-
-    Grey, palette, 1-bit and CMYK images are converted, 16 bits are scaled (Pillow would cut them), transparency shows
-    the mid-grey screen, and of several frames the first counts. A note on how the camera was held (EXIF orientation)
-    and colour profiles are not applied, as by the programs that show stimuli in experiments.
-
-    Raises
-    ------
-    FileNotFoundError : no such file.
-    InvalidStimuli : it is damaged, cut short or no image.
-    """
-    try:
-        with Image.open(source) as image:
-            return _rgb(image)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many types: OSError, SyntaxError, ValueError, struct.error ...
-        raise InvalidStimuli(f"{type(error).__name__}: {error}") from error
-
-
-def _rgb(image: Image.Image) -> np.ndarray:
-
-    if image.mode == "F":
-        raise ValueError("pixels are real numbers of no known scale; save them as 8 or 16 bits")
-    if image.mode == "I" and image.format not in ("PNG", "PPM"):  # which are read as such, and have 16 bits
-        raise ValueError("pixels are 32-bit integers of no known scale; save them as 8 or 16 bits")
-    if image.mode.startswith("I"):
-        grey = (np.clip(np.asarray(image, np.int64), 0, 65535) + 128) // 257
-        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    if image.has_transparency_data:
-        screen = Image.new("RGBA", image.size, (128, 128, 128, 255))
-        screen.alpha_composite(image.convert("RGBA"))
-        return np.asarray(screen.convert("RGB"))
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -200,21 +164,6 @@ def content_digest(medium: Any, new: Callable[[], Any] = hashlib.sha256) -> byte
     return whole.digest()
 
 
-def check_mask(medium: Any) -> None:
-    """Refuse an array of NumPy whose mask hides values: a model would be shown what is under the mask.
-
-    Raises
-    ------
-    InvalidStimuli : says how many values are hidden.
-    """
-    if isinstance(medium, np.ndarray) and np.ma.is_masked(medium):
-        hidden = int(np.ma.count_masked(medium))
-        raise InvalidStimuli(
-            f"a stimulus of shape {medium.shape} has a mask that hides {hidden} of {medium.size} values: fill them "
-            "(numpy.ma.filled) with what was shown there"
-        )
-
-
 def _pieces(medium: Any, new: Callable[[], Any]) -> Iterator[Any]:
     """Yield the bytes that make up a medium; of one with parts their hashes, so that none runs into the next."""
     check_mask(medium)
@@ -235,12 +184,21 @@ def _pieces(medium: Any, new: Callable[[], Any]) -> Iterator[Any]:
 
 
 def _bits_of_tensor(medium: Any) -> np.ndarray | None:
-    """Return the values of a torch tensor; in a type that NumPy lacks (bfloat16), their bits. None for other media."""
+    """Return the values of a torch tensor; in a type that NumPy lacks (bfloat16, float8), their bits.
+
+    None for other media, and for tensors whose values do not lie side by side (sparse, nested, quantised).
+    """
     library = sys.modules.get("torch")
     if library is None or not isinstance(medium, library.Tensor):
         return None
-    values = medium.detach().cpu().contiguous()
-    return values.view(library.int16).numpy() if values.dtype == library.bfloat16 else values.numpy()
+    if medium.layout != library.strided or medium.is_nested or medium.is_quantized:
+        return None
+    values = medium.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    try:
+        return values.numpy()
+    except TypeError:
+        bits = values.flatten().view(library.uint8).numpy()
+        return np.frombuffer(f"{values.dtype}{tuple(values.shape)}".encode() + bits.tobytes(), np.uint8)
 
 
 def _parts(medium: Any) -> tuple[str, Sequence[Any]]:
@@ -257,7 +215,7 @@ def _parts(medium: Any) -> tuple[str, Sequence[Any]]:
     if is_dataclass(medium) and not isinstance(medium, type):
         return kind, [part for f in fields(medium) for part in (f.name, getattr(medium, f.name))]
     if isinstance(medium, Image.Image):
-        colours = medium.getpalette() if medium.mode in ("P", "PA") else None
+        colours = medium.getpalette("RGBA") if medium.mode in ("P", "PA") else None
         return "picture", [medium.mode, medium.size, medium.tobytes(), colours, medium.info.get("transparency")]
     raise InvalidStimuli(
         f"cannot hash a stimulus of type {kind}: use an array, a picture, a string, bytes, or a tuple, mapping or "

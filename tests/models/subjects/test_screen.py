@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from brainmark.core.errors import InvalidStimuli
-from brainmark.models.subjects.screen import MID_GREY, Screen, as_rgb
+from brainmark.core.images import MID_GREY, as_rgb
+from brainmark.models.subjects.screen import Screen
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from brainmark.core.cards import BibTeX
 from brainmark.core.errors import DataError, InvalidMeasurement
+from brainmark.core.images import decode_image
 from brainmark.core.libraries import pd, xr
 from brainmark.core.measurement import check_measurement
-from brainmark.core.stimuli import decode_image
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.answers import read_answers, read_dissimilarities
 from brainmark.data.packaging.description import Description, Recordings, refuse_unused

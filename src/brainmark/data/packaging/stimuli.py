@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from brainmark.core.errors import InvalidStimuli, suggest
+from brainmark.core.images import decode_image
 from brainmark.core.libraries import Image, np, pd
-from brainmark.core.stimuli import decode_image
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.description import StimulusPart
 from brainmark.data.packaging.names import as_names, compose, find_alike, find_paths

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from brainmark.core import DataError
+from brainmark.core.images import decode_image
 from brainmark.core.libraries import np
-from brainmark.core.stimuli import decode_image
 from brainmark.core.wording import bytes_text
 from brainmark.data.readers.damage import explain_damage
 

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, cast
 
 from brainmark.core.errors import InvalidStimuli
+from brainmark.core.images import check_mask
 from brainmark.core.libraries import np, torch
-from brainmark.core.stimuli import Media, check_mask, content_digest
+from brainmark.core.stimuli import Media, content_digest
 
 _MOST_WORKERS = 4
 _AHEAD = 2  # stimuli that each worker may be ahead
@@ -184,6 +185,8 @@ def bytes_of(prepared: Any) -> int:
         return sum(bytes_of(value) for value in cast("Sequence[Any]", prepared))
     if isinstance(prepared, str):
         return len(prepared)
+    if isinstance(prepared, torch.Tensor):
+        return prepared.numel() * prepared.element_size()
     return int(getattr(prepared, "nbytes", 8))
 
 

@@ -4,47 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from os import PathLike
 from typing import Literal
 
 from brainmark.core.errors import InvalidStimuli
+from brainmark.core.images import MID_GREY, as_rgb
 from brainmark.core.libraries import Image, np
 
-MID_GREY = 128  # 127.5 rounded: the level of the screen where no stimulus is
 _ALMOST_A_PIXEL_EDGE = 1e-3  # stimulus edges closer to a pixel edge than this (pixels) are taken to lie on it
 
 ChannelOrder = Literal["rgb", "bgr"]
 """Order of the colours in a pixel that enters a network."""
-
-
-def as_rgb(image: np.ndarray) -> np.ndarray:
-    """Return an image as uint8 (height, width, 3).
-
-    Accepts grey (H, W) or (H, W, 1), grey with alpha (H, W, 2), RGB and RGBA, in uint8, uint16 (scaled by 1/257) or
-    bool. Transparency is composed onto the mid-grey screen.
-
-    Raises
-    ------
-    InvalidStimuli : a path, another shape or dtype (for floats the scale, 0-1 or 0-255, would be a guess).
-    """
-    if isinstance(image, str | bytes | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidStimuli(f"an image is an array, not a {type(image).__name__}; give files as ImageFiles(paths)")
-    image = np.asarray(image)
-    if image.dtype == np.uint16:
-        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    elif image.dtype == np.bool_:
-        image = image.astype(np.uint8) * np.uint8(255)
-    elif image.dtype != np.uint8:
-        raise InvalidStimuli(f"an image is uint8 (or uint16, bool), not {image.dtype}; convert it to 0-255 first")
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
-        raise InvalidStimuli(f"an image has shape (height, width[, 1 to 4 channels]), not {image.shape}")
-    colours, alpha = (image[..., :-1], image[..., -1:]) if image.shape[2] in (2, 4) else (image, None)
-    if alpha is not None and (alpha != 255).any():
-        opaque = alpha.astype(np.float32) / 255
-        colours = np.rint(colours * opaque + MID_GREY * (1 - opaque)).astype(np.uint8)
-    return np.broadcast_to(colours, (*image.shape[:2], 3))
 
 
 @dataclass(frozen=True)

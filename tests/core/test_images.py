@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from brainmark.core.errors import InvalidStimuli
-from brainmark.core.stimuli import ImageFiles, decode_image
-from brainmark.models.subjects.screen import as_rgb
+from brainmark.core.images import as_rgb, decode_image
+from brainmark.core.stimuli import ImageFiles
 
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 
