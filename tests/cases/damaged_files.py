@@ -6,6 +6,7 @@ seed. The tests run it briefly.
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 import tempfile
@@ -127,6 +128,13 @@ def make_mat73(folder: Path) -> tuple[Path, Read]:
     return folder / "a.mat", _read_recording(ARRAYS, folder)
 
 
+def make_hdf5(folder: Path) -> tuple[Path, Read]:
+    with h5py.File(folder / "a.h5", "w") as file:
+        file["values"] = np.ones((2, 3))
+        file["ids"] = ["a", "b"]
+    return folder / "a.h5", _read_recording(ARRAYS, folder)
+
+
 def make_nwb(folder: Path) -> tuple[Path, Read]:
     file = pynwb.NWBFile("s", "s", datetime(2026, 1, 1, tzinfo=UTC), session_id="1")
     file.subject = pynwb.file.Subject(subject_id="m", species="Macaca mulatta")
@@ -208,6 +216,39 @@ def make_participants(folder: Path) -> tuple[Path, Read]:
 
 def make_bids_description(folder: Path) -> tuple[Path, Read]:
     return _beside(_save_series(folder), "dataset_description.json")
+
+
+def _save_gifti(path: Path, arrays: np.ndarray) -> None:
+    held = [nibabel.gifti.GiftiDataArray(a.astype(np.float32)) for a in arrays]
+    nibabel.save(nibabel.gifti.GiftiImage(darrays=held), path)
+
+
+def make_gifti(folder: Path) -> tuple[Path, Read]:
+    _save_gifti(folder / "sub-01_task-x_hemi-L_bold.func.gii", np.random.default_rng(0).normal(size=(12, 30)))
+    _save_gifti(folder / "V1.shape.gii", np.ones((1, 30)))
+    return _make_bids(folder, "sub-01_task-x_hemi-L_bold.func.gii", {**SERIES, "regions": {"V1": "V1.shape.gii"}})
+
+
+def make_cifti(folder: Path) -> tuple[Path, Read]:
+    axis = nibabel.cifti2.BrainModelAxis.from_mask(np.ones(30), name="CortexLeft")
+    times = nibabel.cifti2.SeriesAxis(0, 2, 12)
+    series = np.random.default_rng(0).normal(size=(12, 30)).astype(np.float32)
+    nibabel.save(nibabel.cifti2.Cifti2Image(series, (times, axis)), folder / "sub-01_task-x_bold.dtseries.nii")
+    labels = nibabel.cifti2.LabelAxis(["areas"], [{0: ("???", (0, 0, 0, 0)), 1: ("V1", (1, 0, 0, 1))}])
+    numbers = np.ones((1, 30), np.float32)
+    nibabel.save(nibabel.cifti2.Cifti2Image(numbers, (labels, axis)), folder / "a.dlabel.nii")
+    return _make_bids(folder, "sub-01_task-x_bold.dtseries.nii", {**SERIES, "regions": {"V1": "a.dlabel.nii#V1"}})
+
+
+def make_cifti_labels(folder: Path) -> tuple[Path, Read]:
+    return _beside(make_cifti(folder), "a.dlabel.nii")
+
+
+def make_packed_series(folder: Path) -> tuple[Path, Read]:
+    (folder / "sub-01_task-x_timeseries.tsv.gz").write_bytes(gzip.compress(b"1.5\t2\n" * 12))
+    made = _make_bids(folder, "sub-01_task-x_timeseries.tsv.gz", SERIES)
+    (folder / "sub-01_task-x_timeseries.json").write_text('{"RepetitionTime": 2.0, "Columns": ["V1a", "V1b"]}')
+    return made
 
 
 def _assembly() -> xr.DataArray:

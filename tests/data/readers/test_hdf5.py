@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from brainmark.core.errors import DataError
-from brainmark.data.readers.hdf5 import is_hdf5, open_hdf5
+from brainmark.data.readers.hdf5 import hdf5_of, is_hdf5, open_hdf5
 
 
 def external(file: Any) -> None:
@@ -46,3 +46,21 @@ def test_links_inside_a_file_are_followed(tmp_path: Path) -> None:
     with open_hdf5(tmp_path / "a.h5") as file:
         assert file["again"][:].tolist() == [0, 1, 2]
     assert is_hdf5(tmp_path / "a.h5")
+
+
+def test_arrays_by_name_and_text_in_bytes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data/rates"] = np.arange(6.0).reshape(2, 3)
+        file["data/ids"] = np.array([b"a", b"b"])
+        file["data/names"] = ["Caf\u00e9", "b"]
+        file["data/pairs"] = np.zeros(2, [("x", "f4"), ("y", "f4")])
+    assert hdf5_of(tmp_path / "a.h5", "data/rates").tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert hdf5_of(tmp_path / "a.h5", "data/ids").tolist() == ["a", "b"]
+    assert hdf5_of(tmp_path / "a.h5", "/data/names").tolist() == ["Caf\u00e9", "b"]
+    for name, words in (
+        ("data/rate", "did you mean 'data/rates'"),
+        ("data", "no data set"),
+        ("data/pairs", "expected numbers"),
+    ):
+        with pytest.raises(DataError, match=words):
+            hdf5_of(tmp_path / "a.h5", name)

@@ -24,7 +24,9 @@ def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: P
         if not isinstance(source, TableSource):
             problems.add(f"recording: {source.kind} are read from tables (CSV, TSV), not from {source.file[0]}")
             continue
-        read = [problems.attempt(_read_answers_of, path, source, problems) for path in source.files(base, problems)]
+        read = [
+            problems.attempt_file(_read_answers_of, path, source, problems) for path in source.files(base, problems)
+        ]
         parts += [part for part in read if part is not None]
     rated = spec.recording[0].kind == "ratings"
     if rated:
@@ -141,7 +143,7 @@ def read_dissimilarities(
     if source.region is None:
         problems.add('recording: region is missing: "IT", ..., or "behavior" where people judged')
     files = source.files(base, problems)
-    read = problems.attempt(source.read_dissimilarities, files[0], base, problems) if files else None
+    read = problems.attempt_file(source.read_dissimilarities, files[0], base, problems) if files else None
     found = find([] if read is None else read[1])
     if read is None:
         raise Unusable

@@ -1,4 +1,4 @@
-"""Recordings and dissimilarities in NumPy and MATLAB files: arrays, and beside them what lies along each dimension.
+"""Recordings and dissimilarities in NumPy, MATLAB and HDF5 files: arrays, and what lies along each dimension.
 
 An array is named ``FILE#NAME`` (``responses.mat#data.rates``, ``ids.csv#image``), by a file that holds one array
 (``rates.npy``), or by a name in the file of the source. MATLAB files of all versions are read.
@@ -20,17 +20,18 @@ from brainmark.data.packaging.sessions import NEUROID, Session
 from brainmark.data.packaging.tables import as_numbers, as_values, column_of, read_table
 from brainmark.data.packaging.windows import Order, take_windows
 from brainmark.data.readers.arrays import npy_of, npz_of
+from brainmark.data.readers.hdf5 import hdf5_of
 from brainmark.data.readers.matlab import mat_variable
 from brainmark.data.readers.text import read_text
 from brainmark.data.readers.text_tables import DEFAULT, TableLayout
 
 DIMS = ("presentation", "neuroid", "time_bin", "repetition")
-_HOLDERS = frozenset({".npz", ".mat", ".csv", ".tsv"})
+_HOLDERS = frozenset({".npz", ".mat", ".h5", ".hdf5", ".csv", ".tsv"})
 
 
-@add_format("arrays", ".npy", ".npz", ".mat")
+@add_format("arrays", ".npy", ".npz", ".mat", ".h5", ".hdf5")
 class ArraySource(Recordings, TablePart):
-    """NumPy and MATLAB files: arrays by name, ``FILE#NAME`` or a name in `file`."""
+    """NumPy, MATLAB and HDF5 files: arrays by name, ``FILE#NAME`` or a name in `file`."""
 
     values: str = Field("values", description="array of what was measured")
     dims: tuple[str, ...] = Field((), description="what lies along each of its dimensions")
@@ -192,4 +193,5 @@ def read_array(where: str, own: Path, base: Path, problems: Problems, layout: Ta
         return npy_of(path)
     if name is None:
         problems.fail(f"{path}: say which array is meant: {path.name}#NAME")
-    return (mat_variable if suffix == ".mat" else npz_of)(path, name)
+    read = {".mat": mat_variable, ".h5": hdf5_of, ".hdf5": hdf5_of}.get(suffix, npz_of)
+    return read(path, name)

@@ -172,7 +172,7 @@ def _read_recording(
     sessions: list[Session] = []
     for source in spec.recording:
         for path in source.files(base, problems):
-            session = problems.attempt(source.read, path, base, problems)
+            session = problems.attempt_file(source.read, path, base, problems)
             if session is None:
                 _say_missing(path, source, problems)
                 continue

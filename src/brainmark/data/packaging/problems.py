@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 
 from brainmark.core.errors import BrainmarkError, DataError
 from brainmark.core.wording import plural
+from brainmark.data.readers.damage import explain_damage
 
 T = TypeVar("T")
 
@@ -65,6 +66,15 @@ class Problems:
         except DataError as error:
             self.add(str(error))
             return None
+
+    def attempt_file(self, read: Callable[..., T], path: Path, *arguments: object) -> T | None:
+        """Do as `attempt` with a function that reads a file: any error, also of a plug-in, is a problem of the file."""
+
+        def explain() -> T:
+            with explain_damage(path, "cannot be read"):
+                return read(path, *arguments)
+
+        return self.attempt(explain)
 
     def note(self, text: str) -> None:
         """Add a note on a decision."""

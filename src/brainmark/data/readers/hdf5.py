@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.errors import DataError
-from brainmark.core.libraries import h5py
+from brainmark.core.errors import DataError, suggest
+from brainmark.core.libraries import h5py, np
 from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.text import decode_array
 from brainmark.data.readers.trial import try_reading
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -38,6 +39,25 @@ def open_hdf5(path: Path, what: str = "HDF5", *, verified: bool = False) -> Gene
         for item in _walk(file):
             _refuse_outside(item, f"{path}: ")
         yield file
+
+
+def hdf5_of(path: Path, name: str) -> np.ndarray:
+    """Read a data set of an HDF5 file by its name, ``group/name``; bytes become text.
+
+    Raises
+    ------
+    DataError : it cannot be read, or holds no such data set, or one of something else than numbers and texts.
+    """
+    with open_hdf5(path) as file:
+        if not isinstance(file.get(name), h5py.Dataset):
+            known = [str(item.name).lstrip("/") for item in _walk(file) if isinstance(item, h5py.Dataset)]
+            near = suggest(name, known)
+            hint = f"; did you mean {near[0]!r}?" if near else f" among {', '.join(known[:12])}"
+            raise DataError(f"{path}: has no data set {name!r}{hint}")
+        values = decode_array(file[name][()], path)
+    if values.dtype.kind not in "fiubU":
+        raise DataError(f"{path}: {name!r} holds {values.dtype}; expected numbers or texts")
+    return values
 
 
 def is_hdf5(path: Path) -> bool:
