@@ -113,7 +113,7 @@ def test_trials_are_ordered_by_number_not_by_letter(lab: Any) -> None:
 
 @pytest.mark.parametrize("value", [1.1, np.float32(0.5), 2.0**53 + 2, 1e300])
 def test_a_name_that_was_kept_as_a_fraction_is_refused(value: float) -> None:
-    with pytest.raises(DataError, match="keep identifiers as text"):
+    with pytest.raises(DataError, match="keep names as text"):
         as_names([value])
 
 
@@ -154,6 +154,7 @@ def test_one_name_in_two_forms_of_unicode_is_one(lab: Any, on_disk: str, in_tabl
         ("7", "007", "zeros before the number"),
         ("7.0", "7", "the decimals of a whole number"),
         ("im00.jpg", "im00.png", "the ending of the file"),
+        ("set\\im00", "set/im00", "the sign between folders"),
         ("set\\im00", "im00", "the folder"),
         ("C:\\set\\im00.PNG", "im00", "the folder and the ending of the file"),
     ],
@@ -181,3 +182,28 @@ def test_two_files_whose_names_differ_only_in_form_are_not_one_stimulus(lab: Any
 def test_files_of_recordings_are_found_in_either_form(lab: Any, wide: dict[str, Any]) -> None:
     lab.trials(unicodedata.normalize("NFD", "café.csv"))
     assert lab.prepared({**wide, "file": "café.csv"}).measurement.sizes["presentation"] == 12
+
+
+@pytest.mark.parametrize("column", ["subject", "session", "region"])
+def test_rows_of_several_subjects_are_not_trials_of_one(lab: Any, wide: dict[str, Any], column: str) -> None:
+    """Trials of two animals in one wide table became repetitions of one, whatever their column said."""
+    table = lab.trials(repetitions=2)
+    lab.table("rates.csv", table.assign(**{column: ["one", "two"] * 12}))
+    said = {key: value for key, value in wide.items() if key != column}
+    assert any(f"rows are of 2 {column}s, 'one', 'two'" in p for p in lab.refused(said))
+    chosen = lab.prepared({**said, "where": {column: "two"}}).measurement
+    assert chosen.sizes["presentation"] == 12 and "repetition" not in chosen.dims
+    assert set(chosen.coords[column].values.tolist()) == {"two"}
+
+
+def test_what_a_file_says_of_its_session_is_not_overruled(lab: Any, wide: dict[str, Any]) -> None:
+    lab.table("rates.csv", lab.trials().assign(session="monday"))
+    (problem,) = lab.refused({**wide, "session": "tuesday"})
+    assert "session = 'tuesday' in the description, but the file says ['monday']" in problem
+
+
+def test_paths_of_windows_are_told_of(lab: Any, wide: dict[str, Any]) -> None:
+    lab.trials()
+    lab.table("s.csv", {"stimulus_id": lab.ids, "filename": [f"images\\{i}.png" for i in lab.ids]})
+    (problem,) = lab.refused(wide, stimuli={"table": "s.csv"})
+    assert "12 of 12 files of stimuli are not there" in problem and "write / for" in problem

@@ -101,7 +101,7 @@ class ArraySource(Recordings, TablePart):
             array, sizes["neuroid"] = np.expand_dims(array, place), 1
             coords.setdefault("neuroid_id", np.array([path.stem]))
         given = np.arange(sizes["presentation"]) if self.stimuli_in_order else coords.pop("stimulus_id")
-        ids = as_names(given.ravel())
+        ids = as_names(given.ravel(), f"{path}: coords.stimulus_id")
         if len(ids) != sizes["presentation"]:
             problems.add(f"{path}: {len(ids)} values of stimulus_id for {sizes['presentation']} presentations")
         neuroids = _list_neuroids(coords, sizes["neuroid"], path, problems, self.layout)
@@ -167,7 +167,11 @@ def _list_neuroids(
     for name, array in coords.items():
         if array.size != count:
             problems.fail(f"{path}: {array.size} values of {name} for {count} neuroids")
-        table[name] = as_names(array.ravel()) if name in NEUROID else as_values(pd.Series(array.ravel()), layout)
+        table[name] = (
+            as_names(array.ravel(), f"{path}: coords.{name}")
+            if name in NEUROID
+            else as_values(pd.Series(array.ravel()), layout)
+        )
     return pd.DataFrame(table)
 
 

@@ -211,7 +211,7 @@ def _describe_all(session: Session, source: Recordings, problems: Problems) -> N
             continue
         own = neuroids.get(column, pd.Series([None] * len(neuroids), dtype=object))
         stated = sorted(set(own.astype(str)))
-        if own.notna().all() and stated != [said] and column != "session":
+        if own.notna().all() and stated != [said]:
             problems.add(f"{session.where}: {column} = {said!r} in the description, but the file says {stated[:3]}")
         neuroids[column] = own.where(own.notna(), said)
 

@@ -21,17 +21,17 @@ def compose(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def as_names(values: Iterable[Any]) -> np.ndarray:
+def as_names(values: Iterable[Any], where: object = "identifiers") -> np.ndarray:
     """Return identifiers as text, composed; "" for what is missing. Whole numbers have no decimal point.
 
     Raises
     ------
     DataError : an identifier is a number that does not say how it was written, such as the float 1.1 (or 1.10).
     """
-    return np.array([_as_name(v) for v in values], dtype=str)
+    return np.array([_as_name(v, where) for v in values], dtype=str)
 
 
-def _as_name(value: Any) -> str:
+def _as_name(value: Any, where: object) -> str:
     if isinstance(value, str):
         return compose(value)
     if (
@@ -44,11 +44,11 @@ def _as_name(value: Any) -> str:
     if isinstance(value, float | np.floating):
         if not float(value).is_integer() or abs(value) > _EXACT:
             raise DataError(
-                f"the identifier {value} is kept as a floating-point number, which does not tell {value} from "
-                "others that are written alike; keep identifiers as text"
+                f"{where}: the name {value} is kept as a floating-point number, which does not say how it was "
+                "written (1.1 or 1.10); keep names as text"
             )
         return str(int(value))
-    return compose(decode(value, "an identifier"))
+    return compose(decode(value, where))
 
 
 def find_alike(name: str, known: Iterable[str]) -> str | None:
@@ -76,6 +76,7 @@ _FOLDS: dict[str, Callable[[str], str]] = {
     "the width or the style of characters": _simplify,
     "the decimals of a whole number": lambda name: re.sub(r"^([+-]?\d+)\.0+$", r"\1", _simplify(name)),
     "zeros before the number": lambda name: _simplify(name).lstrip("0"),
+    "the sign between folders": lambda name: _simplify(name).replace("\\", "/"),
     "the ending of the file": lambda name: PureWindowsPath(_simplify(name)).with_suffix("").as_posix(),
     "the folder": lambda name: PureWindowsPath(_simplify(name)).name,
     "the folder and the ending of the file": lambda name: PureWindowsPath(_simplify(name)).stem,

@@ -191,6 +191,11 @@ def _check_files(table: pd.DataFrame, problems: Problems) -> None:
         first = Path(lost[0])
         beside = [p.name for p in first.parent.iterdir()] if first.parent.is_dir() else []
         near = suggest(first.name, beside)
+        slashed = Path(lost[0].replace("\\", "/"))
+        if slashed != first and slashed.is_file():
+            problems.fail(
+                f"{len(lost)} of {len(table)} files of stimuli are not there: {some(lost)}; write / for \\ in paths"
+            )
         hint = f"; beside it lies {near[0]!r}" if near else "" if beside else f"; there is no folder {first.parent}"
         problems.fail(f"{len(lost)} of {len(table)} files of stimuli are not there: {some(lost)}{hint}")
 

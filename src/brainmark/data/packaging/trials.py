@@ -84,6 +84,16 @@ class TableSource(Recordings, TablePart):
             raise Unusable
         numbers = as_numbers(table[list(chosen)], path, problems, self.layout)
         neuroids = pd.DataFrame({"neuroid_id": list(chosen)})
+        for column in (c for c in NEUROID[1:] if c in table.columns and c not in chosen):
+            stated = table[column].dropna().unique()
+            if len(stated) > 1 and not (column == "session" and self.across_sessions == "same"):
+                way = ', or across_sessions = "same" if its neuroids are the same' if column == "session" else ""
+                problems.fail(
+                    f"{path}: rows are of {len(stated)} {column}s, {some(stated)}; write a table for each, choose one "
+                    f'with where.{column} = "{stated[0]}"{way}'
+                )
+            if len(stated) == 1:
+                neuroids[column] = str(stated[0])
         return Session(str(path), table[self.stimulus].to_numpy(str), numbers, neuroids, units=self.units)
 
     def _read_long(self, table: pd.DataFrame, path: Path, problems: Problems) -> Session:
@@ -120,7 +130,7 @@ class TableSource(Recordings, TablePart):
             each = pd.Series(table[column].to_numpy(), index=who).groupby(level=0)
             if each.nunique().max() > 1:
                 torn = units[int(each.nunique().to_numpy().argmax())]
-                problems.fail(f"{path}: neuroid {str(torn)!r} has several values of {column!r}")
+                problems.fail(f"{path}: neuroid {str(torn)!r} has several values of {column!r}; give each its own name")
             neuroids[column] = each.first().reindex(range(len(units))).to_numpy()
         cube = values if bins else values[:, :, 0]
         return Session(str(path), np.asarray(shown, str)[rows[1]], cube, neuroids, bins, self.units)
