@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,12 +30,15 @@ from brainmark.data.fetch import file_digest
 from brainmark.models import described
 from brainmark.models.described.model import DEGREES, DescribedModel, factory
 from brainmark.models.described.toml_files import ZOO_FILE, beside_program, describe, describe_like
-from brainmark.models.networks.seeds import twin
+from brainmark.models.networks.seeds import draw_weights, twin
 from brainmark.models.sources.checkpoint import ImageCheckpoint, TextCheckpoint
 from brainmark.models.sources.names import CHECKPOINT, FUNCTION, LIBRARIES, ModelEntry, card_for, find_source
 from brainmark.models.sources.source import Maker
 from brainmark.models.sources.torch_libraries import need_torch
+from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
+from brainmark.models.subjects.token_networks import as_token_network
+from brainmark.models.subjects.vision import VisionSubject
 from brainmark.models.subjects.word_vectors import read_vectors, vector_subject
 
 TWIN = re.compile(r"(?P<base>.+):random(?:=(?P<seed>\d+))?")
@@ -107,11 +112,22 @@ def _vectors(name: str, path: Path) -> ModelEntry:
 
 
 def _twin(base: str, seed: int) -> ModelEntry:
-    """Return the untrained twin of a model whose factory can leave its weights random."""
+    """Return the untrained twin of a model, whose weights its source draws; or, of one that was found, we do.
+
+    Raises
+    ------
+    InvalidModel : a registered model says that none of its weights were trained.
+    """
     entry = models[base]
-    if not {"weights", "seed"} <= set(entry.options):
+    name = f"{base}:random" if seed == 0 else f"{base}:random={seed}"
+    drawn = {"weights", "seed"} <= set(entry.options)
+    if not drawn and base in models:
         raise InvalidModel(f"{base!r} has no weights that were trained, and so no untrained twin {base + ':random'!r}")
-    make = factory(lambda _: entry.load(weights="random", seed=seed), {}, entry.module)
+
+    def load(_: Mapping[str, Any]) -> Subject:
+        return entry.load(weights="random", seed=seed) if drawn else _make_untrained(name, entry.load(), seed)
+
+    make = factory(load, {}, entry.module)
     make.__qualname__ = f"{entry.factory.__qualname__}:random"
     card = entry.card.model_copy(
         update={
@@ -119,5 +135,19 @@ def _twin(base: str, seed: int) -> ModelEntry:
             "tags": (*dict.fromkeys((*entry.card.tags, "untrained", "control")),),
         }
     )
-    name = f"{base}:random" if seed == 0 else f"{base}:random={seed}"
     return Entry("model", name, make, card, entry.content)
+
+
+def _make_untrained(name: str, subject: Subject, seed: int) -> Subject:
+    """Return a subject whose network is a copy with random weights. Raises InvalidModel."""
+    if isinstance(subject, VisionSubject):
+        module = network = copy.deepcopy(subject.module)
+    elif isinstance(subject, LanguageSubject):
+        module = copy.deepcopy(subject.module)
+        network = as_token_network(module, subject.token_network.window)
+    else:
+        raise InvalidModel(
+            f"{name}: a {type(subject).__name__} is no torch network, and has no weights that could be drawn"
+        )
+    draw_weights(module, seed)
+    return dataclasses.replace(subject, identifier=name, network=network)

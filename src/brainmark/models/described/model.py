@@ -53,7 +53,7 @@ class DescribedModel:
         """What can be chosen when the model is loaded, with the usual values."""
         if self.spec.options is not None:
             return self.spec.options
-        return USUAL if self.spec.domain or "weights" in self.source.options else {}
+        return USUAL if self.spec.domain or self.spec.weights or "weights" in self.source.options else {}
 
     @cached_property
     def maker(self) -> Maker:

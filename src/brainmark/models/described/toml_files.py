@@ -96,9 +96,9 @@ def describe(name: str, path: Path, member: str) -> ModelEntry:
 
 
 def in_file(path: Path, names: list[str]) -> list[str]:
-    """Return the names, those of models of the file as ``file#name``."""
+    """Return the names, those of models of the file and of their twins (``name:random``) as ``file#name``."""
     known = read_models(path)
-    return [f"{path}#{name}" if name in known else name for name in names]
+    return [f"{path}#{name}" if name in known or name.partition(":random")[0] in known else name for name in names]
 
 
 def beside_program(name: str, path: Path) -> ModelEntry:

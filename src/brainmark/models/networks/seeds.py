@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Generator
-from contextlib import contextmanager
 
-from brainmark.core.libraries import np, torch
+from brainmark.core.libraries import nn, np, torch
 
 
-@contextmanager
+@contextlib.contextmanager
 def draw_from(seed: int | None = None) -> Generator[None]:
     """Let what uses the generators of torch, NumPy and Python draw from `seed`; afterwards they are where they were."""
     python, numbers = random.getstate(), np.random.get_state()
@@ -32,3 +32,27 @@ def twin(name: str, weights: str, seed: int, usual: str = "published") -> str:
     if weights == usual and (weights != "random" or seed == 0):
         return name
     return f"{name}:random" if seed == 0 else f"{name}:random={seed}"
+
+
+def draw_weights(network: nn.Module, seed: int) -> None:
+    """Replace the weights of a network, in place, by random ones that depend on `seed` alone.
+
+    Layers are drawn as PyTorch does when they are made (`reset_parameters`), networks of transformers as their class
+    does. Parameters that no layer draws, such as class tokens, keep their values, which then stand in random places.
+    """
+    with draw_from(seed), torch.no_grad():
+        before = [parameter.clone() for parameter in network.parameters()]
+        config = getattr(network, "config", None)
+        if callable(getattr(config, "to_dict", None)):
+            drawn = type(network)(config)
+            network.load_state_dict(drawn.state_dict())
+        else:
+            for layer in network.modules():
+                reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
+                if callable(reset):
+                    with contextlib.suppress(TypeError):  # one that takes arguments
+                        reset()
+        for parameter, was in zip(network.parameters(), before, strict=True):
+            if torch.equal(parameter, was):
+                places = torch.randperm(parameter.numel()).to(parameter.device)
+                parameter.copy_(was.flatten()[places].view_as(was))
