@@ -53,7 +53,7 @@ def test_layers_are_chosen_shown_drawn_and_written(tmp_path: Path):
     [
         (["gabo", "-b", BENCHMARK], UnknownName, "did you mean 'gabor'"),
         (["gabor", "-b", "Simulated.IT-rigde"], UnknownName, BENCHMARK),
-        (["gabor", "-r", "V3"], UnknownName, "without --benchmark: V4, IT, language_system"),
+        (["gabor", "-r", "V3"], UnknownName, "chosen by themselves for V4, IT, language_system"),
         (["gabor", "-r", "V4", "-b", BENCHMARK], NotApplicable, "records from V4"),
         (["gabor", "--held-out", BENCHMARK], NotApplicable, "give one --benchmark with it"),
         (["gabor", "-b", BENCHMARK, "--figure", "map.txt"], ResourceError, "must end in one of .png"),

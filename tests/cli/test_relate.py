@@ -110,8 +110,8 @@ def test_models_are_scored_and_related(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "error", "reason"),
     [
-        (["-b", "y", "--with", "x"], InvalidModel, "give models to score"),
-        (["m", "--table", "TABLE", "-b", "y", "--with", "x"], InvalidModel, "not both"),
+        (["-b", "y", "--with", "x"], InvalidModel, "name the models whose scores are related"),
+        (["m", "--table", "TABLE", "-b", "y", "--with", "x"], InvalidModel, "give one of the two"),
         (["--table", "TABLE", "-b", "y"], InvalidModel, "related to"),
         (["--table", "TABLE", "--with", "x"], InvalidModel, "name the benchmarks to relate"),
         (["--table", "TABLE", "-b", "y", "--with", "w"], UnknownName, "unknown column 'w'"),

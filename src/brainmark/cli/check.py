@@ -13,10 +13,16 @@ MARKS = {"passed": "[green]passed [/]", "failed": "[red]failed [/]", "skipped": 
 
 
 def check(
-    names: Annotated[list[str], typer.Argument(help="An importable package, names, or paths of packaged data sets.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Models, data sets, metrics, benchmarks; a package that registers some; or packaged data."),
+    ],
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the conformance suite on all that a package registers, or on single names.
+    """Test whether models, data sets, metrics and benchmarks keep the rules that scoring relies on.
+
+    A line is printed for each rule: passed, failed with the reason, or skipped where something is missing. The exit
+    status is 1 if a rule is broken.
 
     Examples: [bold]brainmark check my_package[/], [bold]brainmark check gabor Cowley2023.V4-pls[/]
     """

@@ -111,10 +111,21 @@ def pair_benchmarks(
         return [(name, held_out) for name in wanted]
     for region in regions:
         if region not in PUBLIC:
-            raise UnknownName("region", region, PUBLIC, f" (without --benchmark: {', '.join(PUBLIC)})")
+            raise _refuse_region(region)
     of_domain = [region for region, (name, _) in PUBLIC.items() if registry.benchmarks[name].card.domain == card.domain]
     wanted = regions or [region for region in of_domain if region in card.regions] or of_domain
     return [PUBLIC[region] for region in wanted]
+
+
+def _refuse_region(region: str) -> UnknownName | NotApplicable:
+    """Return the error that no public recordings choose a layer for a region, with the benchmarks that could."""
+    cards = {entry.name: entry.card for entry in registry.benchmarks.entries()}
+    recorded = [name for name, card in cards.items() if card.region == region]
+    chosen = f"layers are chosen by themselves for {', '.join(PUBLIC)}"
+    if not recorded:
+        return UnknownName("region", region, {card.region for card in cards.values()}, f" ({chosen})")
+    few = ", ".join(recorded[:5]) + (", ..." if len(recorded) > 5 else "")
+    return NotApplicable(f"{chosen}; for {region!r} name the benchmark that chooses, with --benchmark: {few}")
 
 
 def make_table(choices: Mapping[str, Choice]) -> RenderableType:

@@ -60,8 +60,12 @@ def relate(
     [bold]brainmark relate --table scores.csv -b 'Pereira2018*' --tasks tasks.csv --by-family[/]
     """
     check_options(method, correction)
-    if bool(models) == (table is not None):
-        raise InvalidModel("give models to score, or the scores in a file with --table; not both")
+    if not models and table is None:
+        raise InvalidModel(
+            "name the models whose scores are related, e.g. 'ngram-*', or give their scores: --table FILE"
+        )
+    if models and table is not None:
+        raise InvalidModel("models are scored, or their scores are read from --table FILE; give one of the two")
     if not benchmark:
         raise InvalidModel("name the benchmarks to relate: --benchmark, -b")
     if bool(to) == (tasks is not None):

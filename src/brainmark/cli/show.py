@@ -54,7 +54,7 @@ def show(
         if as_json:
             print_json([describe_node(node) for node in nodes])
         else:
-            out.print(*(sketch_node(node, benchmark_cards()) for node in nodes))
+            out.print(*(sketch_node(node, benchmark_cards(), len(nodes) > 1) for node in nodes))
         return
     if not found and (packaged := registry.datasets.find(name) or registry.benchmarks.find(name)):
         found = [packaged]
@@ -63,7 +63,8 @@ def show(
     if not found:
         check_folder(name)
         known = [n for r in REGISTRIES.values() for n in r]
-        raise UnknownName("name", name, known, " ('brainmark list benchmarks' shows all benchmarks)")
+        hint = f" ('brainmark list' with one of {', '.join(REGISTRIES)} shows all names)"
+        raise UnknownName("name", name, known, hint)
 
     first = found[0]
     if html is not None:
@@ -87,13 +88,14 @@ def show(
         err.print(f"page: {page}", soft_wrap=True)
 
 
-def sketch_node(node: Node, cards: Mapping[str, BenchmarkCard]) -> RenderableType:
-    """Return a node with all that stands below, a line each."""
+def sketch_node(node: Node, cards: Mapping[str, BenchmarkCard], placed: bool = False) -> RenderableType:
+    """Return a node with all that stands below, a line each; `placed`: with the nodes that it stands under."""
     lines: list[RenderableType] = []
     for each in node.walk():
         indent = "  " * (len(each.path) - len(node.path))
         count = len(each.leaves())
-        size = f"  {count} {plural('benchmark', count)}"
+        under = f" under {' / '.join(node.path[:-1])}" if placed and each is node else ""
+        size = f"  {count} {plural('benchmark', count)}{under}"
         lines.append(Text.assemble(f"{indent}{each.name}", (size, "dim"), style="bold"))
         for name in each.benchmarks:
             private = "  private" if cards[name].visibility == "private" else ""

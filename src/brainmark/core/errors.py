@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType
 from typing import Any, ClassVar, Literal
 
 from brainmark.core.text import hide_secrets
@@ -141,6 +145,19 @@ def tell(error: BaseException) -> str:
     except BaseException:  # noqa: BLE001 - code of others
         text = "its message cannot be read"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def warn(message: str) -> None:
+    """Warn of something; the line that the warning names is the first one outside of this package."""
+    inside, frame, level = str(Path(__file__).parents[1]), sys._getframe(1), 2  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and (frame.f_code.co_filename.startswith(inside) or _imports(frame.f_code)):
+        level += not _imports(frame.f_code)  # which Python does not count either
+        frame = frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
+def _imports(code: CodeType) -> bool:
+    return "importlib" in code.co_filename and "_bootstrap" in code.co_filename
 
 
 def suggest(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:

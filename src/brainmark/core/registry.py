@@ -11,7 +11,6 @@ import importlib
 import inspect
 import pkgutil
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,7 +19,7 @@ from typing import Any, Generic, Literal, TypeVar
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.cards import BenchmarkCard, Card, Compared, DatasetCard, Domain, MetricCard, ModelCard
 from brainmark.core.comparison import Ceiling, Metric
-from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, say_what_to_install
+from brainmark.core.errors import BrainmarkError, InvalidRegistration, UnknownName, say_what_to_install, warn
 from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
 
@@ -335,4 +334,4 @@ def _load_plugin(point: metadata.EntryPoint) -> BaseException | None:
 def _leave_out(name: str, value: str, error: BaseException) -> None:
     reason = str(error) if isinstance(error, BrainmarkError) else f"{type(error).__name__}: {error}"
     broken_plugins[f"{name} = {value}"] = reason
-    warnings.warn(f"plug-in {name!r} ({value}) is left out: {reason} (see 'brainmark doctor')", stacklevel=5)
+    warn(f"plug-in {name!r} ({value}) is left out: {reason} (see 'brainmark doctor')")

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
-from brainmark.core.errors import InvalidStimuli
+from brainmark.core.errors import InvalidStimuli, suggest
 from brainmark.core.images import check_mask, decode_image
 from brainmark.core.libraries import Image, np, pd
 
@@ -47,6 +47,12 @@ class ImageFiles:
             raise InvalidStimuli(f"image {index}: no file {path}") from None
         except InvalidStimuli as error:
             raise InvalidStimuli(f"image {index}: cannot decode {path}: {error}") from error
+
+
+MODALITIES: dict[str, Callable[[int], Stimuli] | None] = dict.fromkeys(
+    ("image", "text", "audio", "kinematics", "dots", "video")
+)
+"""Modality -> a maker of so many small stimuli, for the conformance suite (`brainmark.testing` has our own)."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,13 @@ class Stimuli:
     media: Media = field(default=())  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        if self.modality not in MODALITIES:
+            near = suggest(self.modality, MODALITIES)
+            offer = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(MODALITIES)}"
+            raise InvalidStimuli(
+                f"stimuli {self.identifier!r}: modality is {self.modality!r}; {offer} (a package adds its own: "
+                "brainmark.core.add_modality)"
+            )
         table = self.table
         if table.index.name != "stimulus_id":
             if "stimulus_id" not in table.columns:

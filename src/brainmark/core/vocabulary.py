@@ -22,7 +22,7 @@ from pydantic import AfterValidator
 
 from brainmark.core.errors import InvalidRegistration, suggest
 from brainmark.core.libraries import np, xr
-from brainmark.core.stimuli import Stimuli
+from brainmark.core.stimuli import MODALITIES, Stimuli
 
 
 def add_noise(prediction: xr.DataArray, level: float, generator: np.random.Generator) -> xr.DataArray:
@@ -58,11 +58,6 @@ DOMAINS: dict[str, str] = {
     "vision": "image", "language": "text", "audition": "audio", "body": "kinematics", "cognition": "dots",
 }  # fmt: skip
 """Domain -> the modality of its usual stimuli."""
-
-MODALITIES: dict[str, Callable[[int], Stimuli] | None] = dict.fromkeys(
-    ("image", "text", "audio", "kinematics", "dots", "video")
-)
-"""Modality -> a maker of so many small stimuli, for the conformance suite (`brainmark.testing` has our own)."""
 
 REGIONS = [
     "retina", "LGN", "V1", "V2", "V3", "V4", "MT", "IT",

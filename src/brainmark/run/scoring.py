@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any, Literal, get_args
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.containment import contain
-from brainmark.core.errors import BrainmarkError, DataError, FailureKind, InvalidRegistration, ModelError, tell
+from brainmark.core.errors import BrainmarkError, DataError, FailureKind, InvalidRegistration, ModelError, tell, warn
 from brainmark.core.handout import checksum, take
 from brainmark.core.libraries import xr
 from brainmark.core.registry import Entry
@@ -110,7 +109,7 @@ def _recall_all(pairs: Sequence[tuple[_Model, _Benchmark]]) -> Iterator[Score]:
             changed.update(store.find_changes(key, depends_on))
     if changed:
         told = "; ".join(f"{change} ({count} {plural('score', count)})" for change, count in changed.most_common(5))
-        warnings.warn(f"scores are kept that no longer hold: {told}", stacklevel=2)
+        warn(f"scores are kept that no longer hold: {told}")
 
 
 def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) -> Score:
@@ -120,7 +119,7 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
         if known := store.get(key, depends_on):
             return known
         for change in store.find_changes(key, depends_on):
-            warnings.warn(f"scores that are kept no longer hold, and are computed anew: {change}", stacklevel=2)
+            warn(f"scores that are kept no longer hold, and are computed anew: {change}")
     task, subject = benchmark.load(), model.subject
     task.prepare()  # shared by all models: not in the time of the first
     begun = time.perf_counter()
@@ -142,7 +141,7 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
         try:
             store.put(key, {name: was for name, was in depends_on.items() if name not in unused}, result)
         except DataError as error:  # the score itself is fine, and is returned
-            warnings.warn(f"the score is not remembered: {error}", stacklevel=2)
+            warn(f"the score is not remembered: {error}")
     return result
 
 

@@ -13,14 +13,13 @@ import hashlib
 import io
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.errors import DataError
+from brainmark.core.errors import DataError, warn
 from brainmark.core.libraries import np, xr
 from brainmark.core.score import Score
 from brainmark.data.writing import write_whole
@@ -72,7 +71,7 @@ class ResultStore:
 
     def find_changes(self, key: str, depends_on: Mapping[str, str]) -> tuple[str, ...]:
         """Return what has changed since the score of this key was kept that differs least; () where there is none."""
-        kept = [parsed for record in self._records(key) if (parsed := _parse(record, key, warn=False))]
+        kept = [parsed for record in self._records(key) if (parsed := _parse(record, key, silent=True))]
         return min((_differences(depended, depends_on) for _, depended in kept), key=len, default=())
 
     def put(self, key: str, depends_on: Mapping[str, str], score: Score) -> Path:
@@ -129,7 +128,7 @@ def _read(record: str, digest: str = "") -> tuple[str, list[bytes]]:
     return found, body.split(b"\n", 2)
 
 
-def _parse(record: str, key: str, warn: bool = True) -> tuple[Score, dict[str, str]] | None:
+def _parse(record: str, key: str, silent: bool = False) -> tuple[Score, dict[str, str]] | None:
     """Return the score of a record and what it depends on; None, and a warning, where it is damaged."""
     try:
         digest, (head, plain, content) = _read(record)
@@ -139,9 +138,9 @@ def _parse(record: str, key: str, warn: bool = True) -> tuple[Score, dict[str, s
         score = StoredScore.from_dict(plain)
         depends_on = {str(name): str(version) for name, version in found["depends_on"].items()}
     except (DataError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        if warn:
+        if not silent:
             told = str(error) if isinstance(error, DataError) else f"{record}: {type(error).__name__}: {error}"
-            warnings.warn(f"a score that was kept is left out: {told}", stacklevel=4)
+            warn(f"a score that was kept is left out: {told}")
         return None
     if content:
         for name in ("units", "draws"):

@@ -162,5 +162,5 @@ def test_what_ships_is_verified(tmp_path: Path) -> None:
         TextCheckpoint(copy, shipped.sha256).load_trained,
         TextCheckpoint(copy, shipped.sha256).build_untrained,
     ):
-        with pytest.raises(DataError, match="has other bytes; reinstall"):
+        with pytest.raises(DataError, match="has other bytes than its sha256 says; give the file that is described"):
             make()

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import warnings
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -26,6 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from brainmark.core import DataError
+from brainmark.core.errors import warn
 from brainmark.core.libraries import platformdirs
 from brainmark.core.text import show_url
 
@@ -132,7 +132,7 @@ def mirror_folders() -> list[Path]:
     given = mirrors()
     for mirror in given:
         if mirror.problem:
-            warnings.warn(f"{MIRROR}: {mirror.given!r} is left out: {mirror.problem}", stacklevel=4)
+            warn(f"{MIRROR}: {mirror.given!r} is left out: {mirror.problem}")
     return [mirror.folder for mirror in given if mirror.folder and not mirror.problem]
 
 

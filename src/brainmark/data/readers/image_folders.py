@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 
 from brainmark.core import DataError
+from brainmark.core.errors import warn
 from brainmark.core.libraries import Image, np
 from brainmark.data.fetch.download import explain_write_error, show_bar
 from brainmark.data.fetch.folders import NumberedFiles
@@ -47,7 +47,7 @@ def decode_folders(name: str, folders: Sequence[NumberedFiles], shape: tuple[int
     try:
         write_whole(kept, content)
     except OSError as error:  # the images themselves are there
-        warnings.warn(f"the images of {name} are not kept at {kept}: {explain_write_error(error)}", stacklevel=2)
+        warn(f"the images of {name} are not kept at {kept}: {explain_write_error(error)}")
     return pixels
 
 

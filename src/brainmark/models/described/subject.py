@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.errors import InvalidModel, UnknownName
+from brainmark.core.errors import InvalidModel, UnknownName, warn
 from brainmark.core.libraries import nn
 from brainmark.core.subject import Subject
 from brainmark.models.described.depth import guess_layers
@@ -102,10 +101,9 @@ def _build_vision(identifier: str, network: nn.Module, source: NetworkSource, sp
         fields["regions"] = {region: Readout(layer, POOL) for region, layer in guess.regions.items()}
         fields["behavior"] = guess.last if fields["head"] else "output"
         chosen = ", ".join(f"{region} {layer}" for region, layer in guess.regions.items())
-        warnings.warn(
+        warn(
             f"{identifier}: layers chosen by their depth alone ({chosen}); to choose others, say regions in a "
-            "models.toml",
-            stacklevel=2,
+            "models.toml"
         )
     return VisionSubject(identifier, network, **{**fields, **spec})
 

@@ -11,6 +11,7 @@ import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -138,6 +139,14 @@ def configuration(network: object) -> dict[str, Any]:
     config: Any = getattr(network, "config", None)
     fields: dict[str, Any] = config.to_dict() if callable(getattr(config, "to_dict", None)) else {}
     return {k: v for k, v in fields.items() if k not in ("_name_or_path", "transformers_version")}
+
+
+def changed_file(what: str, path: Path) -> DataError:
+    """Return the error that a file is missing, or is not the one whose sha256 is known."""
+    state = "has other bytes than its sha256 says" if path.exists() else "is missing"
+    ours = path.resolve().is_relative_to(Path(__file__).resolve().parents[2])
+    way_out = "reinstall brainmark" if ours else "give the file that is described, or state its own sha256"
+    return DataError(f"{what} {path}: {state}; {way_out}")
 
 
 def missing_weights(what: str) -> DataError:

@@ -36,7 +36,7 @@ class Timm(TrainableSource):
         library = torch_libraries.timm()
         architecture, _, tag = self.name.partition(".")
         if not library.is_model(architecture):
-            raise UnknownName("model of timm", self.name, library.list_models())
+            raise UnknownName("model of timm", self.name, library.list_models(), " (timm.list_models() names all)")
         tags = library.list_pretrained(f"{architecture}.*")
         if tag and self.name not in tags:
             raise UnknownName("weights of timm", self.name, tags, f" ({architecture} has: {', '.join(tags) or 'none'})")

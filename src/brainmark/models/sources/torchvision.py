@@ -42,7 +42,8 @@ class Torchvision(TrainableSource):
         library = torch_libraries.torchvision().models
         known = library.list_models(module=library)
         if self.architecture not in known:
-            raise UnknownName("model of torchvision", self.name, known)
+            hint = " (torchvision.models.list_models() names all)"
+            raise UnknownName("model of torchvision", self.name, known, hint)
         tags = [tag for tag in library.get_model_weights(self.architecture).__members__ if tag != "DEFAULT"]
         if (tag := self.name.partition(".")[2]) and tag not in tags:
             names = [f"{self.architecture}.{t}" for t in tags]
