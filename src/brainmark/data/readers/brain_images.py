@@ -105,12 +105,13 @@ def read_image(path: Path) -> BrainImage:
     ------
     DataError : it cannot be read, or holds no values at places.
     """
+    library: Any = nibabel
     with explain_damage(path, "cannot be read as an image of the brain"):
         image: Any = nibabel.load(path)
-        if isinstance(image, nibabel.GiftiImage):
-            return _read_surface(image, path)
-        if isinstance(image, nibabel.Cifti2Image):
-            return _read_grayordinates(image)
+        if isinstance(image, library.GiftiImage):
+            return _read_surface(image, library.nifti1.intent_codes.niistring, path)
+        if isinstance(image, library.Cifti2Image):
+            return _read_grayordinates(image, library.cifti2)
         return _read_volume(image)
 
 
@@ -129,9 +130,9 @@ def _read_volume(image: Any) -> BrainImage:
     return BrainImage(values, Grid(values.shape[:3], np.asarray(image.affine, float), stated), {}, step or None)
 
 
-def _read_surface(image: Any, path: Path) -> BrainImage:
+def _read_surface(image: Any, intents: Mapping[int, str], path: Path) -> BrainImage:
     arrays = [np.asarray(array.data, np.float32) for array in image.darrays]
-    kinds = {nibabel.nifti1.intent_codes.niistring[array.intent] for array in image.darrays}
+    kinds = {intents[array.intent] for array in image.darrays}
     if kinds & {"NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE"}:
         raise ValueError("it holds the shape of a surface, no values")
     if not arrays or len({a.shape[:1] for a in arrays}) > 1 or any(a.ndim not in (1, 2) for a in arrays):
@@ -145,20 +146,20 @@ def _read_surface(image: Any, path: Path) -> BrainImage:
     return BrainImage(values, Surface(values.shape[:1], hemisphere), {int(k): str(v) for k, v in labels.items()})
 
 
-def _read_grayordinates(image: Any) -> BrainImage:
+def _read_grayordinates(image: Any, axes: Any) -> BrainImage:
     samples, places = (image.header.get_axis(k) for k in range(2))
     values = np.asarray(image.get_fdata(dtype=np.float32)).T
     labels: dict[int, str] = {}
     step, start = None, 0.0
-    if isinstance(samples, nibabel.cifti2.LabelAxis):
+    if isinstance(samples, axes.LabelAxis):
         if len(samples) > 1:
             raise ValueError(f"it holds {len(samples)} maps of labels; keep one")
         labels = {int(k): str(v[0]) for k, v in samples.label[0].items()}
-    elif isinstance(samples, nibabel.cifti2.SeriesAxis) and str(samples.unit).upper() == "SECOND":
+    elif isinstance(samples, axes.SeriesAxis) and str(samples.unit).upper() == "SECOND":
         step, start = float(samples.step), float(samples.start)
-    if isinstance(places, nibabel.cifti2.ParcelsAxis):
+    if isinstance(places, axes.ParcelsAxis):
         return BrainImage(values, Parcels(tuple(map(str, places.name))), labels, step, start)
-    if not isinstance(places, nibabel.cifti2.BrainModelAxis):
+    if not isinstance(places, axes.BrainModelAxis):
         raise ValueError("its columns are no places of the brain")
     keys = tuple(
         (_shorten(name), int(vertex)) if vertex >= 0 else (_shorten(name), *map(int, voxel))
@@ -197,8 +198,8 @@ def bring_to(mask: BrainImage, places: Places) -> tuple[np.ndarray, str]:
             raise DataError(f"is of hemisphere {own.hemisphere}, the data of {places.hemisphere}")
         return values, ""
     if isinstance(own, Grayordinates) and isinstance(places, Grayordinates):
-        voxels = own.affine is not None and places.affine is not None
-        if voxels and not np.allclose(own.affine, places.affine, atol=1e-3):  # pyright: ignore[reportArgumentType]
+        affines = [affine for affine in (own.affine, places.affine) if affine is not None]
+        if len(affines) == 2 and not np.allclose(*affines, atol=1e-3):
             raise DataError(f"has voxels at {_write(own.affine)}, the data at {_write(places.affine)}")
         held = dict(zip(own.keys, values.tolist(), strict=True))
         return np.array([held.get(key, 0.0) for key in places.keys], np.float32), ""

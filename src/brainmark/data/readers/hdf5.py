@@ -86,11 +86,12 @@ def read_everything(path: str) -> None:
 
 def _walk(file: Any) -> Generator[Any]:
     """Yield all groups and data sets, each once, the file itself first."""
+    library: Any = h5py
     seen: set[Any] = set()
     todo = [file]
     while todo:
         item = todo.pop()
-        address = h5py.h5o.get_info(item.id).addr
+        address = library.h5o.get_info(item.id).addr
         if address in seen:
             continue
         seen.add(address)

@@ -130,7 +130,7 @@ def _plain_old(value: Any) -> Any:
         return MatlabObject(_class_of(value))
     if scipy.sparse.issparse(value):
         return value.toarray()
-    array = np.asarray(value if value is not None else np.empty((0, 0)))
+    array: Any = np.asarray(value if value is not None else np.empty((0, 0)))
     if array.dtype.kind == "U":
         return _strip(array) if array.size else np.array([""])
     if array.dtype.names or array.dtype.kind == "O":

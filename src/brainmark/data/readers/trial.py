@@ -25,7 +25,7 @@ from brainmark.data.readers.damage import explain_damage
 
 SECONDS = 60.0
 """The longest trial of a small file; large ones get a second more for every 10 MB."""
-_COMMAND = "from brainmark.data.readers.trial import _serve; _serve()"
+_COMMAND = "from brainmark.data.readers.trial import serve; serve()"
 
 
 def try_reading(path: Path, read: Callable[[str], object], what: str) -> None:
@@ -124,7 +124,7 @@ _helper = _Helper()
 atexit.register(_helper.stop)
 
 
-def _serve() -> None:
+def serve() -> None:
     """Answer questions, a line each, until there are no more."""
     for line in sys.stdin:
         reader, path = json.loads(line)
