@@ -59,7 +59,8 @@ def test_without_a_terminal_lines_tell_how_far_it_is(monkeypatch, quiet, lines):
 def test_finished_scores_alone_are_shown_and_the_others_are_told():
     words = ["score", "pixels", "-b", "Simulated.IT-ridge"]
     before = runner.invoke(cli.app, [*words, "--finished"])
-    assert (before.exit_code, before.stdout) == (0, "")
+    assert before.exit_code == 3
+    assert "not run" in before.stdout
     assert "1 of 1 scores are not remembered" in before.stderr
     runner.invoke(cli.app, words)
     after = runner.invoke(cli.app, [*words, "--finished"])
@@ -76,9 +77,9 @@ def test_score_table_shows_score_interval_ceiling_control_and_time():
     assert "data simulated" in result.stdout
 
 
-def test_a_model_that_does_not_apply_is_no_failure():
+def test_a_model_that_does_not_apply_is_neither_a_failure_nor_a_success():
     result = runner.invoke(cli.app, ["score", "simulated-truth", "-b", "DeValois1982.V1-orientation", "--json"])
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     (row,) = json.loads(result.stdout)
     assert row["failure"] == "not_applicable"
     assert "IT" in row["reason"]

@@ -108,7 +108,7 @@ def why_missing(outcome: Outcome | None, raw: bool) -> str:
     if outcome is None:
         return "not run"
     if not isinstance(outcome, Score):
-        mild = {"not_applicable": "not applicable", "no_data": "no data"}
+        mild = {"not_applicable": "not applicable", "no_data": "no data", "not_run": "not run"}
         return mild.get(outcome.kind, f"failed ({outcome.kind})")
     if not math.isfinite(outcome.value):
         return "undefined"
@@ -158,6 +158,10 @@ def _add_draws(errors: Sequence[np.ndarray]) -> np.ndarray:
     return np.sum([e[:count] for e in errors], axis=0)
 
 
+def _datasets_of(name: str, cards: Mapping[str, BenchmarkCard]) -> tuple[str, ...]:
+    return cards[name].datasets if name in cards else ()
+
+
 def _group_by_source(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) -> dict[str, str]:
     """Map each benchmark to a name that it shares with all that have a study or a dataset in common with it."""
     first: dict[str, str] = {}
@@ -168,6 +172,6 @@ def _group_by_source(leaves: Sequence[str], cards: Mapping[str, BenchmarkCard]) 
         return name
 
     for leaf in leaves:
-        for shared in (f"study {study(leaf)}", *(f"dataset {d}" for d in cards[leaf].datasets)):
+        for shared in (f"study {study(leaf)}", *(f"dataset {d}" for d in _datasets_of(leaf, cards))):
             first[root(shared)] = root(leaf)
     return {leaf: root(leaf) for leaf in leaves}

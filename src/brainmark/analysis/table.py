@@ -17,6 +17,8 @@ from brainmark.core.tree import Node, tree
 from brainmark.core.wording import number
 
 FORMATS = (".md", ".csv")
+OTHER = "other"
+"""Name of the node of benchmarks that have no place in the tree."""
 COLUMNS: tuple[str, ...] = (
     "place", "model", "value", "low", "high", "raw", "ceiling", "ceiling_low", "ceiling_high", "control",
     "control_name", "known", "total", "missing", "reason", "data", "seconds", "brainmark", "commit",
@@ -138,10 +140,16 @@ def make_csv(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[
 
 
 def _add_roots(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[str, BenchmarkCard]) -> list[Node]:
-    """Return the nodes, and the tree of those benchmarks that have an outcome but stand below none of them."""
+    """Return the nodes, and the tree of those benchmarks that have an outcome but stand below none of them.
+
+    Benchmarks without a card, and superseded ones, come last: no outcome is left out.
+    """
     below = {leaf for node in nodes for leaf in node.leaves()}
-    alone = dict.fromkeys(o.benchmark for o in outcomes if o.benchmark not in below and o.benchmark in cards)
-    return [*nodes, *tree({name: cards[name] for name in alone})]
+    alone = dict.fromkeys(o.benchmark for o in outcomes if o.benchmark not in below)
+    roots = tree({name: cards[name] for name in alone if name in cards})
+    reached = {leaf for root in roots for leaf in root.leaves()}
+    other = tuple(name for name in alone if name not in reached)
+    return [*nodes, *roots, *([Node((OTHER,), benchmarks=other)] if other else [])]
 
 
 def _list_columns(cell: NodeScore | Outcome | None) -> dict[str, Any]:

@@ -27,6 +27,9 @@ from brainmark.models.described.toml_files import in_file
 from brainmark.run.scoring import Layers, Outcome, score_all
 from brainmark.run.stamp import data_origin
 
+NOT_REMEMBERED = "no score is remembered for this version of code and data"
+INCOMPLETE = 3
+"""Exit code where no score failed, but some are missing."""
 QUIET = 20.0
 """Seconds, at least, between two lines on progress where there is no terminal."""
 
@@ -83,7 +86,8 @@ def score(
     A node of the tree (see [bold]brainmark show average_vision[/]) stands for all benchmarks below it; then the table
     is the tree, with means at its nodes.
 
-    Exit code: 0 if every score could be computed or does not apply, 1 if one failed, 2 for unknown names.
+    Exit code: 0 if all that was asked for was scored; 1 if a score failed; 3 if none failed, but some do not apply to a
+    model, or with --finished are not remembered; 2 for unknown names and wrong options.
     """
     if verbose:
         print_log()
@@ -100,21 +104,28 @@ def score(
     outcomes = score_and_show(
         chosen, names, nodes=nodes, console=console, cache=cache, layers=layers, finished=finished
     )
-    if finished and (left := len(chosen) * len(names) - len(outcomes)):
+    if left := sum(isinstance(o, Failure) and o.kind == "not_run" for o in outcomes):
         err.print(
             f"{left} of {len(chosen) * len(names)} scores are not remembered for this version of code and data; "
             "without --finished they are computed",
             soft_wrap=True,
         )
     if as_json:
-        means = node_scores(nodes, outcomes, benchmark_cards()) if nodes else {}
+        means = node_scores(nodes, outcomes, benchmark_cards(names)) if nodes else {}
         print_json([one.to_dict() for one in (*outcomes, *means.values())])
     if html is not None:
         err.print(f"report: {write_outcomes(outcomes, html)}", soft_wrap=True)
     if table is not None:
-        err.print(f"table: {write_table(table, nodes, outcomes, benchmark_cards())}", soft_wrap=True)
-    if any(isinstance(o, Failure) and o.kind != "not_applicable" for o in outcomes):
-        raise typer.Exit(1)
+        err.print(f"table: {write_table(table, nodes, outcomes, benchmark_cards(names))}", soft_wrap=True)
+    raise typer.Exit(find_exit_code(outcomes))
+
+
+def find_exit_code(outcomes: Sequence[Outcome]) -> int:
+    """Return 0 if all outcomes are scores, 1 if one failed, 3 if the others do not apply or were not run."""
+    missing = {o.kind for o in outcomes if isinstance(o, Failure)}
+    if not missing:
+        return 0
+    return INCOMPLETE if missing <= {"not_applicable", "not_run"} else 1
 
 
 def score_and_show(
@@ -127,7 +138,7 @@ def score_and_show(
     layers: str = "committed",
     finished: bool = False,
 ) -> list[Outcome]:
-    """Score all, print the leaderboard, and return the outcomes.
+    """Score all, print the leaderboard, and return the outcomes; with `finished`, also of what was not run.
 
     What stands below one of `nodes` is printed as their tree, with means; the rest benchmark by benchmark.
     Where there is no terminal for a bar, a line tells at times how far it is. Interrupted, it prints what is finished
@@ -151,13 +162,22 @@ def score_and_show(
 
             options: dict[str, Any] = {"cache": cache, "layers": layers, "started": announce, "finished": finished}
             outcomes.extend(score_all(models, benchmarks, **options))
+        if finished:
+            outcomes = _add_missing(models, benchmarks, outcomes)
     finally:
         below = {leaf for node in nodes for leaf in node.leaves()}
         if alone := [o for o in outcomes if o.benchmark not in below]:
             console.print(make_leaderboard(alone, console.width))
         if len(alone) < len(outcomes):
-            console.print(make_tree_table(nodes, outcomes, benchmark_cards(), console.width))
+            console.print(make_tree_table(nodes, outcomes, benchmark_cards(benchmarks), console.width))
     return outcomes
+
+
+def _add_missing(models: Sequence[str], benchmarks: Sequence[str], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes of all models on all benchmarks in their order, failures where none is remembered."""
+    known = {(o.subject, o.benchmark): o for o in outcomes}
+    pairs = [(model, name) for name in benchmarks for model in models]
+    return [known.get(pair) or Failure(pair[1], pair[0], "not_run", NOT_REMEMBERED) for pair in pairs]
 
 
 def write_outcomes(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -59,9 +59,11 @@ def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[
     return list(chosen), outermost
 
 
-def benchmark_cards() -> dict[str, BenchmarkCard]:
-    """Return the cards of all registered benchmarks, by name."""
-    return {e.name: e.card for e in registry.benchmarks.entries()}
+def benchmark_cards(more: Iterable[str] = ()) -> dict[str, BenchmarkCard]:
+    """Return the cards of all registered benchmarks, and of `more` such as those on packaged data, by name."""
+    registered = {e.name: e.card for e in registry.benchmarks.entries()}
+    found = {name: entry for name in more if name not in registered and (entry := registry.benchmarks.get(name))}
+    return registered | {name: entry.card for name, entry in found.items()}
 
 
 def find_nodes(name: str, split: Visibility | None = None) -> list[Node]:

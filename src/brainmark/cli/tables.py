@@ -14,7 +14,7 @@ from rich.text import Text
 from brainmark.analysis.hierarchy import NodeScore, best_control
 from brainmark.analysis.table import Line, describe_ceiling, describe_cell, find_control, tree_lines
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.score import Outcome, Score
+from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.tree import Node
 from brainmark.core.wording import duration, number, plural
 from brainmark.run.layer_choice import LAYER_NOTE
@@ -36,6 +36,8 @@ DIM = {"not run": "not run", "no data": "no data", "not applicable": "n/a"}
 def make_leaderboard(outcomes: Iterable[Outcome], terminal: int = NARROW) -> RenderableType:
     """Return a table for each benchmark, best model first; chosen layers and reasons of failures at the end.
 
+    One model on several benchmarks is one table, with a line for each benchmark.
+
     Where a `terminal` has too few columns for one of them, ceilings, which stand above each as well, and then times
     are left out of all.
     """
@@ -48,10 +50,13 @@ def make_leaderboard(outcomes: Iterable[Outcome], terminal: int = NARROW) -> Ren
             reasons.setdefault(f"{outcome.subject}: {note.removeprefix(f'{outcome.subject}: ')}", []).append(
                 outcome.benchmark
             )
-    omitted = _omit_columns(list(boards.values()), terminal)
     parts: list[RenderableType] = []
-    for benchmark, rows in boards.items():
-        parts += [_make_headline(benchmark, rows), _make_board(rows, omitted)]
+    if len(boards) > 1 and len({o.subject for rows in boards.values() for o in rows}) == 1:
+        parts.append(_make_list([o for rows in boards.values() for o in rows], terminal))
+    else:
+        omitted = _omit_columns(list(boards.values()), terminal)
+        for benchmark, rows in boards.items():
+            parts += [_make_headline(benchmark, rows), _make_board(rows, omitted)]
     how = Text(
         "score = raw / ceiling: 1 is what a perfect model could reach with these data. Controls should do badly: "
         "a score is worth what it has above them.",
@@ -71,20 +76,50 @@ def _make_board(rows: Sequence[Outcome], omitted: Collection[str] = ()) -> Table
         if column not in omitted:
             table.add_column(column, justify=justify, no_wrap=column not in FOLDING, overflow="fold", min_width=width)
     for score in sorted((o for o in rows if isinstance(o, Score)), key=lambda s: -s.value):
-        control = best_control(score)
-        cells = {
-            "model": escape(score.subject),
-            "score": number(score.value),
-            "95 % interval": "" if score.interval is None else " – ".join(map(number, score.interval)),
-            "ceiling": number(score.ceiling),
-            "highest control": escape(f"{control[1]} {number(control[0])}") if control else "",
-            "time": "" if score.stamp is None else duration(score.stamp.seconds),
-        }
-        table.add_row(*(cell for column, cell in cells.items() if column not in omitted))
+        table.add_row(*(cell for column, cell in _list_cells(score).items() if column not in omitted))
     for failure in (o for o in rows if not isinstance(o, Score)):
-        mild = {"not_applicable": ("n/a", ""), "no_data": ("no data", "")}
-        table.add_row(escape(failure.subject), *mild.get(failure.kind, ("[red]failed[/]", escape(failure.kind))))
+        table.add_row(escape(failure.subject), *_describe_failure(failure))
     return table
+
+
+def _describe_failure(failure: Failure) -> tuple[str, str]:
+    """Return what stands in the columns of value and interval of what has no score."""
+    mild = {"not_applicable": "n/a", "no_data": "no data", "not_run": "not run"}
+    return (mild[failure.kind], "") if failure.kind in mild else ("[red]failed[/]", escape(failure.kind))
+
+
+def _make_list(outcomes: Sequence[Outcome], terminal: int) -> Table:
+    """Return the table of one model: a line for each benchmark, in the order in which they were scored.
+
+    Times are left out where a terminal is narrow.
+    """
+    omitted = ("model",) if terminal >= NARROW else ("model", "time")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column(escape(outcomes[0].subject), overflow="fold", min_width=20)
+    for column, (justify, width) in BOARD.items():
+        if column not in omitted:
+            folds = column in FOLDING
+            table.add_column(column, justify=justify, no_wrap=not folds, overflow="fold", min_width=width)
+    for outcome in outcomes:
+        if isinstance(outcome, Score):
+            cells = [cell for column, cell in _list_cells(outcome).items() if column not in omitted]
+        else:
+            cells = list(_describe_failure(outcome))
+        table.add_row(escape(outcome.benchmark), *cells)
+    return table
+
+
+def _list_cells(score: Score) -> dict[str, str]:
+    """Return the cells of a score by column."""
+    control = best_control(score)
+    return {
+        "model": escape(score.subject),
+        "score": number(score.value),
+        "95 % interval": "" if score.interval is None else " – ".join(map(number, score.interval)),
+        "ceiling": number(score.ceiling),
+        "highest control": escape(f"{control[1]} {number(control[0])}") if control else "",
+        "time": "" if score.stamp is None else duration(score.stamp.seconds),
+    }
 
 
 def _omit_columns(boards: Sequence[Sequence[Outcome]], terminal: int) -> tuple[str, ...]:

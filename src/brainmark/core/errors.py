@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from brainmark.core.text import hide_secrets
 
-FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable", "no_data"]
+FailureKind = Literal["environment", "resource", "contract", "model", "not_applicable", "no_data", "not_run"]
 EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are imported under -> extras that bring them
     **dict.fromkeys(("torch", "transformers", "safetensors", "sklearn"), ("vision", "language")),
     **dict.fromkeys(("torchvision", "timm"), ("vision",)),

@@ -84,9 +84,13 @@ def place(name: str, card: BenchmarkCard) -> tuple[str, ...]:
 def study(name: str) -> str:
     """Return the study in a benchmark's name: author and year, or what stands before the first dot or hyphen.
 
+    Of a benchmark on packaged data (``PATH:V4-ridge``) it is the path.
+
     >>> study("MajajHong2015public.IT-pls"), study("CIFAR10C.fog-top1")
     ('MajajHong2015', 'CIFAR10C')
     """
+    if ":" in name:
+        return name.rpartition(":")[0]
     dated = re.match(r"\D+(?:19|20)\d\d(?:[a-z](?![a-z]))?(?!\d)", name)
     if dated:
         return dated.group()
