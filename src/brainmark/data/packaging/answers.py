@@ -40,6 +40,8 @@ def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: P
     if rated:
         return _average_ratings(table, order, spec, problems), found
     counted = "label" not in found.table.columns
+    if not counted and (unlabelled := found.table["label"].isna()).any():
+        problems.fail(f"stimuli.table: {some(found.table.index[unlabelled])} have no label; give each the right answer")
     if counted:
         problems.note("stimuli have no column 'label' with the right answer: choices are counted over subjects")
     return arrange_choices(table, order, problems, counted), found

@@ -127,18 +127,17 @@ def verify_package(path: Path) -> str:
     DataError : a file is missing, was changed, or is not in the list.
     """
     listed = _read_sums(path)
-    wrong: list[str] = []
-    for name, sha in listed.items():
-        file = path / name
-        if not file.is_file():
-            wrong.append(f"{name} is missing")
-        elif file_digest(file) != sha:
-            wrong.append(f"{name} was changed")
+    lost = [name for name in listed if not (path / name).is_file()]
+    changed = [name for name, sha in listed.items() if name not in set(lost) and file_digest(path / name) != sha]
     there = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")}
-    wrong += [f"{name} is not in {SUMS}" for name in sorted(there - set(listed) - {SUMS})]
+    added = sorted(there - set(listed) - {SUMS})
+    wrong = [
+        f"{names[0]} {what}{f' (and {len(names) - 1} more)' if len(names) > 1 else ''}"
+        for what, names in (("is missing", lost), ("was changed", changed), (f"is not in {SUMS}", added))
+        if names
+    ]
     if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise DataError(f"{path}: {wrong[0]}{more} since it was packaged; package the data again")
+        raise DataError(f"{path}: {'; '.join(wrong)} since it was packaged; package the data again")
     return file_digest(path / SUMS)
 
 

@@ -155,7 +155,7 @@ def _list_from_table(spec: StimulusPart, base: Path, modality: str, problems: Pr
     if any(empty.any() for empty in lacking.values()):
         raise Unusable
     known = {
-        compose(str(c)): as_names(table[c]) if c in NAMES else as_values(table[c], spec.layout)
+        compose(str(c)): _names_of(table[c]) if c in NAMES else as_values(table[c], spec.layout)
         for c in table.columns
         if c not in (ids.name, content.name, "path", "stimulus_id", "text")
     }
@@ -166,6 +166,13 @@ def _list_from_table(spec: StimulusPart, base: Path, modality: str, problems: Pr
     suffix = ".png" if spec.images is not None else ""  # images in NWB have names, and no files
     files = [folder / f"{file.removesuffix(suffix)}{suffix}" for file in content]
     return rest.assign(path=[str(file) for file in find_paths(files)])
+
+
+def _names_of(column: pd.Series) -> np.ndarray:
+    """Return names as text, None where there is none."""
+    names = as_names(column).astype(object)
+    names[column.isna()] = None
+    return names
 
 
 def _list_from_folder(folder: Path, wanted: Sequence[str], problems: Problems) -> pd.DataFrame:

@@ -10,10 +10,11 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brainmark.core.errors import DataError
@@ -73,6 +74,9 @@ def read_text_table(path: Path, layout: TableLayout = DEFAULT) -> pd.DataFrame:
     DataError : it cannot be read, a row does not fit the header, columns have one name or none; names the line.
     """
     lines = list(io.StringIO(_decode(path, layout), newline=""))[layout.header_line - 1 :]
+    if lines and (stated := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):  # the first line of a table by Excel
+        rest = replace(layout, separator=layout.separator or stated[1], header_line=layout.header_line + 1)
+        return read_text_table(path, rest)
     records = _split(lines, path, layout)
     if not records:
         raise DataError(f"{path}: is empty; a table has a header, and a row below it for each thing that it tells of")
