@@ -207,3 +207,11 @@ def test_paths_of_windows_are_told_of(lab: Any, wide: dict[str, Any]) -> None:
     lab.table("s.csv", {"stimulus_id": lab.ids, "filename": [f"images\\{i}.png" for i in lab.ids]})
     (problem,) = lab.refused(wide, stimuli={"table": "s.csv"})
     assert "12 of 12 files of stimuli are not there" in problem and "write / for" in problem
+
+
+def test_stimuli_without_a_label_are_told_of(lab: Any) -> None:
+    rows = [f"{one},{one}.png,{'' if k == 3 else 'NA'}" for k, one in enumerate(lab.ids)]
+    (lab.folder / "s.csv").write_text("\n".join(["stimulus_id,filename,label", *rows]))
+    lab.table("a.csv", {"stimulus_id": lab.ids, "subject": "Ann", "choice": "NA"})
+    stimuli = {"table": "s.csv", "folder": "images", "fitting": "s.csv"}
+    assert any("'im03' have no label" in p for p in lab.refused({"file": "a.csv", "kind": "choices"}, stimuli=stimuli))

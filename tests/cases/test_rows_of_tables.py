@@ -274,3 +274,7 @@ def test_packed_recordings_are_read(lab: Any) -> None:
     rows = "\n".join(["stimulus_id\tu1", *(f"{one}\t{k}" for k, one in enumerate(lab.ids))])
     (lab.folder / "r.tsv.gz").write_bytes(gzip.compress(rows.encode()))
     assert lab.prepared({"file": "r.tsv.gz", **SAID}).measurement.values.ravel().tolist() == list(range(12))
+
+
+def test_the_first_line_of_a_table_by_excel_names_its_separator(tmp_path: Path) -> None:
+    assert read(tmp_path, "sep=;\r\nid;u1\r\na;1,5\r\n") == [["id", "u1"], ["a", "1,5"]]
