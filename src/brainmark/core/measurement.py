@@ -15,7 +15,8 @@ histogram      bin (counts of cells)                             bin_start, bin_
 ============== ================================================= =======================================
 
 NaN means "not measured". It may stand in single cells of a target, never for a whole neuroid or presentation
-(but in behavior: a word may be read for its context alone), and never in what a model answers, but for the first part
+(but in behavior, and where the coordinate ``context_only`` is true: a word may be read for its context alone), and
+never in what a model answers, but for the first part
 of a text that is read (no surprisal without a context).
 """
 
@@ -49,6 +50,8 @@ _COORDS: dict[str, tuple[str, ...]] = {
 }
 FEWEST_TRIALS = "fewest_trials"
 """Coordinate of the neuroids of a mean over trials, see `average_trials`."""
+CONTEXT_ONLY = "context_only"
+"""Coordinate of presentations that were not measured, and are there because others follow them in one text."""
 _LARGEST = 1e100  # beyond it, squares overflow
 _UNIQUE = {
     "neuroid": "neuroid_id",
@@ -154,6 +157,8 @@ def _check_values(measurement: xr.DataArray, name: str) -> None:
         if dim in measurement.dims and not (dim == "presentation" and kind_of(measurement) == "behavior"):
             axis = measurement.dims.index(dim)
             gone = missing.all(axis=tuple(a for a in range(values.ndim) if a != axis))
+            if dim == "presentation" and CONTEXT_ONLY in measurement.coords:
+                gone &= ~measurement.coords[CONTEXT_ONLY].values.astype(bool)
             if gone.any():
                 i = int(np.flatnonzero(gone)[0])
                 coordinate = _COORDS[dim][0]

@@ -5,11 +5,12 @@ Long, rare and late words take long and are surprising, too: `NUISANCE` holds th
 
 from __future__ import annotations
 
+import unicodedata
 from functools import partial
 from typing import Literal
 
 from brainmark.core import Benchmark, Comparison, Control, Dataset, Read, register_benchmark, shuffled, untrained_twin
-from brainmark.core.libraries import xr
+from brainmark.core.libraries import np, xr
 from brainmark.core.study import calling_module
 from brainmark.data.readers.corpora import log_frequency
 
@@ -65,13 +66,18 @@ def register_surprisal(
 def with_word_costs(study: Dataset, leave_out: str | None = None) -> xr.DataArray:
     """Return the measurement of a data set with length, frequency and position of each word as coordinates.
 
+    Lengths and positions that are no columns of the stimuli are counted: characters, and words in the text so far.
     Words for which the column `leave_out` of the stimuli is true are not measured (NaN).
     """
     table = study.shown.table
+    words, context = table["text"].astype(str), study.setting.context
+    length = table["length"] if "length" in table else [len(unicodedata.normalize("NFC", word)) for word in words]
+    text = np.zeros(len(table)) if context is None else table[context].to_numpy()
+    position = table["position"] if "position" in table else words.groupby(text).cumcount()
     columns = {
-        "length": table["length"].to_numpy(float),
-        "log_frequency": log_frequency(table["text"].astype(str).tolist()),
-        "position": table["position"].to_numpy(float),
+        "length": np.asarray(length, float),
+        "log_frequency": log_frequency(words.tolist()),
+        "position": np.asarray(position, float),
     }
     measured = study.measurement.assign_coords({name: ("presentation", values) for name, values in columns.items()})
     return measured if leave_out is None else measured.where(~table[leave_out].to_numpy(bool))

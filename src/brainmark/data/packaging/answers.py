@@ -16,6 +16,9 @@ from brainmark.data.packaging.tables import as_numbers, columns_of, read_table
 from brainmark.data.packaging.trials import TableSource
 from brainmark.data.packaging.where import select_rows
 
+SHORTEST, LONGEST = 20.0, 20_000.0
+"""Between these, in ms, lies the median of reading times of words or regions."""
+
 
 def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: Problems) -> tuple[xr.DataArray, Found]:
     """Return choices or ratings, and their stimuli. Raises Unusable."""
@@ -28,7 +31,8 @@ def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: P
             problems.attempt_file(_read_answers_of, path, source, problems) for path in source.files(base, problems)
         ]
         parts += [part for part in read if part is not None]
-    rated = spec.recording[0].kind == "ratings"
+    kind = spec.recording[0].kind
+    rated = kind == "ratings"
     if rated:
         _check_rating(spec, problems)
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"stimulus_id": []})
@@ -39,6 +43,8 @@ def read_answers(spec: Description, base: Path, find: StimuliFinder, problems: P
     order = found.order(table["stimulus_id"].tolist(), problems)
     if rated:
         return _average_ratings(table, order, spec, problems), found
+    if kind == "reading_times":
+        return _average_times(table, order, problems), found
     counted = "label" not in found.table.columns
     if not counted and (unlabelled := found.table["label"].isna()).any():
         problems.fail(f"stimuli.table: {some(found.table.index[unlabelled])} have no label; give each the right answer")
@@ -67,10 +73,12 @@ def _read_answers_of(path: Path, spec: TableSource, problems: Problems) -> pd.Da
     if made["subject"].isna().any():
         problems.fail(f'{path}: who answered is missing; add a column "subject", or say subject = "..."')
     made["subject"] = as_names(made["subject"])
-    if spec.kind == "ratings":
+    if spec.kind in ("ratings", "reading_times"):
         made["answer"] = as_numbers(answers.to_frame(), path, problems, spec.layout)[:, 0]
     else:
         made["answer"] = np.array([None if _is_missing(a, spec.missing) else compose(a) for a in answers], object)
+    if spec.kind == "reading_times":
+        made["answer"] *= 1000.0 if spec.time_unit == "s" else 1.0
     return made[~made["stimulus_id"].isin(spec.skip)]
 
 
@@ -112,6 +120,18 @@ def arrange_choices(
     return xr.DataArray(values, dims=("presentation", "choice", "subject"), coords=coords, attrs={"units": "choice"})
 
 
+def _average_times(table: pd.DataFrame, order: Sequence[str], problems: Problems) -> xr.DataArray:
+    """Return reading times (presentation, subject) in ms; NaN where someone did not read a word."""
+    times = table["answer"].dropna()
+    if len(times) and times.min() < 0:
+        problems.add(f"reading times are negative: {some(times[times < 0])}; leave out or mend what is no time")
+    if len(times) and not SHORTEST <= times.median() <= LONGEST:
+        unit = 'seconds; say time_unit = "s"' if times.median() < SHORTEST else "microseconds; divide by 1000"
+        problems.add(f"half of the reading times are below {times.median():g} ms: they look like {unit}")
+    mean = _mean_answers(table, order, problems, "reading times")
+    return mean.assign_attrs(units="ms")
+
+
 def _average_ratings(table: pd.DataFrame, order: Sequence[str], spec: Description, problems: Problems) -> xr.DataArray:
     if spec.scale is not None:
         outside = table[(table["answer"] < spec.scale[0]) | (table["answer"] > spec.scale[1])]
@@ -120,10 +140,15 @@ def _average_ratings(table: pd.DataFrame, order: Sequence[str], spec: Descriptio
             problems.add(
                 f"{len(outside)} ratings lie outside of the scale {low:g} to {high:g}: {some(outside['answer'])}"
             )
+    return _mean_answers(table, order, problems, "ratings").assign_attrs(units="rating")
+
+
+def _mean_answers(table: pd.DataFrame, order: Sequence[str], problems: Problems, what: str) -> xr.DataArray:
+    """Return the mean answer (presentation, subject) of each subject to each stimulus; NaN where there is none."""
     repeated = int(table.duplicated(["stimulus_id", "subject"]).sum())
     if repeated:
-        problems.note(f"{repeated} ratings repeat one of the same subject and stimulus; they were averaged")
-    mean = table.groupby(["stimulus_id", "subject"])["answer"].mean().unstack("subject").loc[list(order)]
+        problems.note(f"{repeated} {what} repeat one of the same subject and stimulus; they were averaged")
+    mean = table.groupby(["stimulus_id", "subject"])["answer"].mean().unstack("subject").reindex(list(order))
     return xr.DataArray(
         mean.to_numpy(float),
         dims=("presentation", "subject"),
@@ -131,7 +156,6 @@ def _average_ratings(table: pd.DataFrame, order: Sequence[str], spec: Descriptio
             "stimulus_id": ("presentation", np.array(order, str)),
             "subject": ("subject", np.array(mean.columns, str)),
         },
-        attrs={"units": "rating"},
     )
 
 

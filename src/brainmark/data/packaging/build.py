@@ -15,7 +15,7 @@ from brainmark.core.cards import BibTeX
 from brainmark.core.errors import DataError, InvalidMeasurement
 from brainmark.core.images import decode_image
 from brainmark.core.libraries import pd, xr
-from brainmark.core.measurement import check_measurement
+from brainmark.core.measurement import CONTEXT_ONLY, check_measurement
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.answers import read_answers, read_dissimilarities
 from brainmark.data.packaging.description import Description, Recordings, refuse_unused
@@ -120,7 +120,7 @@ def prepare(description: Description, base: Path, scratch: Path) -> Prepared:
         problems.add(f"recording: kinds {some(sorted(kinds))} cannot be one data set; package them apart")
     elif "dissimilarity" in kinds:
         made = problems.attempt(read_dissimilarities, spec, base, find, problems)
-    elif kinds & {"choices", "ratings"}:
+    elif kinds & {"choices", "ratings", "reading_times"}:
         made = problems.attempt(read_answers, spec, base, find, problems)
     else:
         if not kinds:
@@ -199,7 +199,11 @@ def _read_recording(
     order = found.order([str(one) for s in sessions for one in s.stimulus_ids], problems)
     if problems.found:
         raise Unusable
-    return _leave_empty_out(join_sessions(sessions, names, order), problems), found
+    joined = _leave_empty_out(join_sessions(sessions, names, order), problems, found.context is not None)
+    if found.context is not None:
+        empty = joined.isnull().all([d for d in joined.dims if d != "presentation"])
+        joined = joined.assign_coords({CONTEXT_ONLY: ("presentation", empty.values)})
+    return joined, found
 
 
 def _describe_all(session: Session, source: Recordings, problems: Problems) -> None:
@@ -228,12 +232,12 @@ def _say_missing(path: Path, source: Recordings, problems: Problems) -> None:
             problems.add(f'{path}: neuroids have no {column}; say {column} = "{example}" for all, or one for each')
 
 
-def _leave_empty_out(measurement: xr.DataArray, problems: Problems) -> xr.DataArray:
-    """Leave out neuroids and presentations without a single value, and say so."""
+def _leave_empty_out(measurement: xr.DataArray, problems: Problems, running: bool = False) -> xr.DataArray:
+    """Leave out neuroids and presentations without a single value, and say so; of a `running` text no presentation."""
     for dim, coordinate in (("neuroid", "neuroid_id"), ("presentation", "stimulus_id")):
         others = [d for d in measurement.dims if d != dim]
         empty = measurement.isnull().all(others).values
-        if empty.any() and not empty.all():
+        if empty.any() and not empty.all() and not (running and dim == "presentation"):
             names = measurement.coords[coordinate].values[empty].tolist()
             problems.note(f"{len(names)} along {dim} have no value and were left out: {some(names, 3)}")
             measurement = measurement.isel({dim: ~empty})
@@ -352,6 +356,7 @@ def _make_card(
         modality=spec.modality,
         kind="counts" if kind == "choices" and "subject" not in measurement.dims else kind,
         degrees=degrees,
+        context=spec.stimuli.context,
         duration=None if spec.duration in (None, "unknown") else float(spec.duration),
         question=spec.question if kind == "ratings" else None,
         scale=spec.scale if kind == "ratings" else None,

@@ -44,7 +44,7 @@ from brainmark.data.readers import text
 from brainmark.data.readers.text_tables import TableLayout
 
 _EXACT = ConfigDict(extra="forbid", frozen=True)
-Kind = Literal["recording", "dissimilarity", "choices", "ratings"]
+Kind = Literal["recording", "dissimilarity", "choices", "ratings", "reading_times"]
 R = TypeVar("R", bound="type[Recordings]")
 M = TypeVar("M", bound=BaseModel)
 
@@ -163,6 +163,11 @@ class StimulusPart(TablePart):
     id: str = Field("stimulus_id", description="column of `table`: the identifier")
     file: str = Field("filename", description="column of `table`: the name of the file in `folder`")
     text: str = Field("text", description="column of `table`: the text itself")
+    context: str | None = Field(
+        None,
+        description="column of `table`: words with the same value are one running text, in the order of the table; "
+        "models take each with all that came before it",
+    )
     images: str | None = Field(None, description="images inside an NWB file, FILE#CONTAINER, in the place of `folder`")
     archive: str | None = Field(None, description="ZIP file that holds the files, in the place of `folder`")
     same_width: bool = Field(False, description="images of several sizes in pixels were all shown `degrees` wide")

@@ -46,6 +46,7 @@ class PackageCard(BaseModel):
 
     Attributes
     ----------
+    context : column of the stimuli; those with the same value are one running text.
     kind : what was measured; choices are "counts" where they are not one of each person to each stimulus.
     sources : name and sha256 of the files that it was made of.
     notes : what was decided on the way.
@@ -61,9 +62,10 @@ class PackageCard(BaseModel):
     species: tuple[str, ...]
     regions: tuple[str, ...]
     modality: Literal["image", "text"]
-    kind: Literal["recording", "dissimilarity", "choices", "counts", "ratings"]
+    kind: Literal["recording", "dissimilarity", "choices", "counts", "ratings", "reading_times"]
     degrees: float | None = None
     duration: float | None = None
+    context: str | None = None
     question: str | None = None
     scale: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
@@ -193,7 +195,7 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
     card = read_card(path)
     identifier = name or card.identifier
     try:
-        setting = Setting(degrees=card.degrees, duration=card.duration)
+        setting = Setting(degrees=card.degrees, duration=card.duration, context=card.context)
     except InvalidStimuli as error:
         raise DataError(f"{path / 'card.toml'}: {error}; package the data again") from None
     stimuli = read_stimuli(path, STIMULI, card.identifier, card.modality)

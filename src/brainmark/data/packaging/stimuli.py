@@ -39,18 +39,23 @@ class Found:
     table : index ``stimulus_id``; metadata, and ``path`` (images) or ``text``.
     merged : identifiers that are another one's, where stimuli were merged.
     listed : identifiers in the order of the table, or of the names of the files, as often as they stand there.
+    context : column of the table; rows with the same value are one running text.
     """
 
     table: pd.DataFrame
     merged: dict[str, str]
     listed: tuple[str, ...] = ()
+    context: str | None = None
 
     def rename(self, ids: Iterable[str]) -> np.ndarray:
         """Return identifiers as they stand in the table: merged ones as the one they are kept under."""
         return np.array([self.merged.get(one, one) for one in ids], dtype=str)
 
     def order(self, measured: Sequence[str], problems: Problems) -> list[str]:
-        """Return the stimuli that were measured, in the order of the table. Raises Unusable where one is unknown."""
+        """Return the stimuli that were measured, in the order of the table. Raises Unusable where one is unknown.
+
+        Words of a running text in which something was measured are returned, too: people read or heard them.
+        """
         known, shown = set(self.table.index), dict.fromkeys(measured)
         unknown = [one for one in shown if one not in known and one]
         if unknown:
@@ -61,10 +66,18 @@ class Found:
                 f"{len(unknown)} of {len(shown)} stimuli of the recordings are not among those described: "
                 f"{some(unknown)}{hint}; add them, or name what is no stimulus in skip = [...]"
             )
-        unseen = [one for one in self.table.index if one not in shown]
+        measured_here = self.table.index.isin(list(shown))
+        kept = measured_here
+        if self.context is not None:
+            texts = self.table[self.context]
+            kept = texts.isin(texts[measured_here]).to_numpy()
+            if (kept > measured_here).any():
+                words = self.table.index[kept > measured_here].tolist()
+                problems.note(f"{len(words)} words were not measured and are context only: {some(words, 3)}")
+        unseen = self.table.index[~kept].tolist()
         if unseen:
             problems.note(f"{len(unseen)} stimuli were not measured and were left out: {some(unseen, 3)}")
-        return [str(one) for one in self.table.index if one in shown]
+        return [str(one) for one in self.table.index[kept]]
 
 
 StimuliFinder = Callable[[Sequence[str]], Found]
@@ -104,6 +117,8 @@ def find_stimuli(
         table = _list_from_table(spec, base, modality, problems)
     else:
         table = _list_from_folder(base / str(spec.folder), wanted, problems)
+    if spec.context is not None:
+        return _keep_running_text(table, spec.context, modality, problems)
     if modality == "text":
         return _tell_apart(table, table["text"], spec.merge_same_files, problems)
     _check_files(table, problems)
@@ -237,6 +252,23 @@ def _tell_apart(table: pd.DataFrame, content: pd.Series, merge_same_files: bool,
         "apart (stimuli.merge_same_files = true makes them repetitions of one)"
     )
     return Found(table, {}, listed)
+
+
+def _keep_running_text(table: pd.DataFrame, context: str, modality: str, problems: Problems) -> Found:
+    """Return words in the order of the table; a word that comes again is another stimulus, with its own context."""
+    if modality != "text":
+        problems.fail(f'stimuli.context is {context!r}, but modality is {modality!r}; say modality = "text"')
+    texts = column_of(table, context, Path("stimuli.table"), problems, "; say stimuli.context")
+    lacking = table.index[texts.isna() | (texts.astype(str).str.strip() == "")].tolist()
+    if lacking:
+        problems.fail(f"{len(lacking)} words are in no text: nothing stands in column {context!r} of {some(lacking)}")
+    again = table.index[table.index.duplicated()].unique().tolist()
+    if again:
+        problems.fail(
+            f"{len(again)} stimulus_id stand for several words: {some(again)}; give each word of a running text its "
+            "own, also where a word comes again"
+        )
+    return Found(table, {}, tuple(map(str, table.index)), context)
 
 
 def _check_images(paths: Sequence[str], spec: StimulusPart, problems: Problems) -> None:
