@@ -236,7 +236,9 @@ def average_trials(measurement: xr.DataArray) -> xr.DataArray:
     """
     if "repetition" not in measurement.dims:
         return measurement
-    mean = measurement.mean("repetition", skipna=True, keep_attrs=True)
+    # in double precision: the mean of equal numbers is then that number, however many they are
+    mean = measurement.mean("repetition", skipna=True, keep_attrs=True, dtype=np.float64)
+    mean = mean.astype(measurement.dtype, copy=False) if measurement.dtype.kind == "f" else mean
     if "neuroid" not in measurement.dims or measurement.values.dtype.kind != "f":
         return mean
     fewest = count_fewest_trials(measurement)

@@ -10,10 +10,11 @@ from brainmark.core.libraries import np, scipy
 from brainmark.metrics._arrays.backend import block_width
 from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Real
-from brainmark.metrics.regression.features import Features, prepare
+from brainmark.metrics.regression.features import Features, prepare, settle_constants
 from brainmark.metrics.regression.pls import pls_predictions
 from brainmark.metrics.regression.ridge import predict_left_out, ridge_predictions
 from brainmark.metrics.regression.spectrum import Spectrum
+from brainmark.metrics.statistics.correlation import never_varies
 from brainmark.metrics.statistics.splits import Fold
 
 
@@ -106,11 +107,11 @@ def ols_mapping(
     features are a hundred times as many), and the same steps on the same rows bring it back.
     """
     if not isinstance(x, Features) and _rounding_shows(x, min(len(f.train) for f in folds), cutoff):
-        return [_least_squares(x, y, fold, cutoff) for fold in folds], ()
+        return _settle([_least_squares(x, y, fold, cutoff) for fold in folds], y, folds)
     features = x if isinstance(x, Features) else prepare(x, wide=True)
     quick = predict_left_out(features, y, folds)
     if quick is not None:
-        return _split_by_fold(quick, folds), ()
+        return _settle(_split_by_fold(quick, folds), y, folds)
     predictions: list[np.ndarray] = []
     for fold in folds:
         mean = y[fold.train].mean(axis=0, dtype=float)
@@ -119,7 +120,12 @@ def ols_mapping(
             predictions.append(_least_squares(x, y, fold, cutoff))
         else:
             predictions.append(spectrum.predict(features, *fold, np.zeros(1)) + mean)
-    return predictions, ()
+    return _settle(predictions, y, folds)
+
+
+def _settle(predictions: list[np.ndarray], y: np.ndarray, folds: Sequence[Fold]) -> Predicted:
+    """Return predictions whose constants are free of rounding (`settle_constants`), without a note."""
+    return [settle_constants(part, y, [fold]) for part, fold in zip(predictions, folds, strict=True)], ()
 
 
 def _rounding_shows(x: np.ndarray, rows: int, cutoff: float | None) -> bool:
@@ -136,11 +142,12 @@ def _units(x: np.ndarray | Features) -> np.ndarray:
 
 def _least_squares(x: np.ndarray | Features, y: np.ndarray, fold: Fold, cutoff: float | None) -> np.ndarray:
 
-    x, (y, power) = rescale(_units(x))[0], rescale(y)
-    train, target = x[fold.train], y[fold.train].astype(x.dtype)
+    units, _ = rescale(_units(x))
+    y, power = rescale(y)
+    train, target = units[fold.train], y[fold.train].astype(units.dtype)
     mean, offset = train.mean(axis=0), target.mean(axis=0)
     weights: np.ndarray = scipy.linalg.lstsq(train - mean, target - offset, cond=cutoff)[0]  # pyright: ignore
-    return times_power(x[fold.test] @ weights + (offset - mean @ weights), power)
+    return times_power(units[fold.test] @ weights + (offset - mean @ weights), power)
 
 
 def single_mapping(
@@ -148,7 +155,10 @@ def single_mapping(
     y: Real[np.ndarray, "presentation neuroid"],
     folds: Sequence[Fold],
 ) -> Predicted:
-    """Predict each neuroid by the unit that correlates best with it on the training rows; constant units never."""
+    """Predict each neuroid by the unit that correlates best with it on the training rows; constant units never.
+
+    Predictions of a neuroid that holds one value in all training rows are NaN.
+    """
     x, y = _units(x), np.asarray(y, float) - y.mean(axis=0, dtype=float)
     shape = (len(folds), y.shape[1])
     best, where = np.full(shape, -np.inf), np.zeros(shape, int)
@@ -175,4 +185,5 @@ def single_mapping(
             best[f], where[f] = np.where(better, top, best[f]), np.where(better, first + start, where[f])
     if not np.isfinite(best).all():
         raise InvalidMeasurement("no unit varies over the training presentations")
-    return [x[f.test][:, where[k]] for k, f in enumerate(folds)], ()
+    untrained = [never_varies(y[f.train]) for f in folds]
+    return [np.where(untrained[k], np.nan, x[f.test][:, where[k]]) for k, f in enumerate(folds)], ()

@@ -58,7 +58,7 @@ def unmask(x: Shaped[Array, "*axes"]) -> Shaped[Array, "*axes"]:
         return x
     if not np.ma.is_masked(x):
         return x.data
-    return x.astype(x.dtype if x.dtype.kind == "f" else np.float64).filled(np.nan)
+    return np.ma.filled(x.astype(x.dtype if x.dtype.kind == "f" else np.float64), np.nan)
 
 
 def as_numpy(x: Shaped[Array, "*axes"]) -> Shaped[np.ndarray, "*axes"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from array_api_compat import device
@@ -13,15 +14,20 @@ from brainmark.metrics._arrays.backend import (
     block_width,
     centre,
     check_memory,
+    column_means,
     detach,
     gram,
+    like,
     namespace,
     plain,
 )  # fmt: skip
 from brainmark.metrics._arrays.inputs import check_kind, check_numbers
 from brainmark.metrics._arrays.scale import rescale
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
+from brainmark.metrics.statistics.correlation import column_products, never_varies
+from brainmark.metrics.statistics.splits import Fold
 
+_RESIDUE = 1e-13  # share of a target's magnitude below which differences of its predictions are rounding
 _DIRECTIONS = 8  # that may hold nearly all variance
 _NEARLY_NOTHING = 1e-3  # of the variance: single precision is then off by 1e-4 of the rest
 
@@ -127,6 +133,58 @@ def _few_directions(kernel: Float[Array, "n n"]) -> bool:
         rows = xp.concat([rows, row[None]], axis=0)
         left = xp.clip(left - row * row, min=0.0)
     return float(xp.sum(left)) < _NEARLY_NOTHING * total
+
+
+def settle_constants(
+    predicted: Float[Array, "test neuroid"], y: Real[Array, "presentation neuroid"], folds: Sequence[Fold]
+) -> Float[Array, "test neuroid"]:
+    """Return predictions (m, q) in which what is one value in the test rows of a fold, but for rounding, is one value.
+
+    So it is where the training rows hold one value, which is then predicted, and where nothing that was fitted tells
+    the test rows apart. Correlations with the rounding that is left would be anything between -1 and 1.
+
+    Parameters
+    ----------
+    predicted : rows in the order of the test rows of the folds.
+    y : (n, q) targets.
+    """
+    xp, start, settled = namespace(y), 0, False
+    share = max(_RESIDUE, 4 * float(xp.finfo(predicted.dtype).eps)) ** 2
+    least = share * column_products(y, y) / y.shape[0]
+    for fold in folds:
+        part = predicted[start : start + len(fold.test)]
+        untrained = _hold_one_value(y, fold)
+        constant = untrained | _differ_by_rounding(part, len(part) * least)
+        if bool(xp.any(constant)):
+            predicted = predicted if settled else xp.asarray(predicted, copy=True)
+            settled = True
+            value = xp.where(untrained, column_means(y[like(fold.train, y)]), column_means(part))
+            predicted[start : start + len(part)] = xp.where(constant, xp.astype(value, part.dtype), part)
+        start += len(part)
+    return predicted
+
+
+def _hold_one_value(y: Real[Array, "presentation neuroid"], fold: Fold) -> Bool[Array, " neuroid"]:
+    """Return which targets hold one value in all training rows, but for rounding; few are looked at in all rows."""
+    xp, few = namespace(y), np.unique(fold.train[[0, len(fold.train) // 2, -1]])
+    found = never_varies(y[like(few, y)])
+    if bool(xp.any(found)):
+        columns = xp.nonzero(found)[0]
+        found[columns] = never_varies(y[like(fold.train, y)][:, columns])
+    return found
+
+
+def _differ_by_rounding(part: Float[Array, "row neuroid"], limit: Float[Array, " neuroid"]) -> Bool[Array, " neuroid"]:
+    """Return where sums of squares about the mean are within a `limit`; few columns are looked at in all rows."""
+    xp, few = namespace(part), part[like(np.array([0, len(part) // 2, len(part) - 1]), part)]
+    spread = xp.max(few, axis=0) - xp.min(few, axis=0)
+    found = spread * spread <= 4 * limit
+    if bool(xp.any(found)):
+        columns = xp.nonzero(found)[0]
+        rest = part[:, columns]
+        rest = rest - xp.mean(rest, axis=0)
+        found[columns] = column_products(rest, rest) <= limit[columns]
+    return found
 
 
 def centre_products(products: Float[Array, "n n"]) -> Float[Array, "n n"]:

@@ -27,7 +27,7 @@ from brainmark.metrics.regression.predictivity import (
     pair,
 )  # fmt: skip
 from brainmark.metrics.statistics.ceilings import split_half
-from brainmark.metrics.statistics.correlation import fold_pearson, resample_pearson
+from brainmark.metrics.statistics.correlation import fold_pearson, never_varies, resample_pearson
 from brainmark.metrics.statistics.resampling import draws
 from brainmark.metrics.statistics.splits import Fold, Splitter
 
@@ -65,6 +65,8 @@ def match_units(
 ) -> Float[Array, "_ neuroid"]:
     """Return, for each fold's test rows, the answer of each neuroid's partner: (m, q) in the order of the folds.
 
+    It is NaN where a neuroid holds one value in all training rows, which no unit correlates with.
+
     Features (n, p) are used in primal form; one-to-one needs p >= q.
 
     Raises
@@ -83,8 +85,11 @@ def match_units(
         chosen = _best(x, y, trains)
     else:
         chosen = [like(_assign(as_numpy(cross_correlation(x[rows], y[rows]))), x) for rows in trains]
-    found = xp.concat([x[like(f.test, x)][:, units] for f, units in zip(folds, chosen, strict=True)], axis=0)
-    return times_power(found, features.power)
+    found = [
+        xp.where(never_varies(y[rows]), float("nan"), x[like(f.test, x)][:, units])
+        for f, rows, units in zip(folds, trains, chosen, strict=True)
+    ]
+    return times_power(xp.concat(found, axis=0), features.power)
 
 
 def _best(x: Array, y: Array, trains: Sequence[Array]) -> list[Array]:
@@ -197,6 +202,7 @@ class SoftMatching:
             units, neuroids = np.nonzero(plan)
             share = np.zeros((len(units), q))
             share[np.arange(len(units)), neuroids] = q * plan[units, neuroids]
+            share[:, never_varies(y[fold.train])] = 0  # all units suit them alike
             pairs = x[np.ix_(fold.test, units)], y[np.ix_(fold.test, neuroids)]
             r = fold_pearson(*pairs, [len(fold.test)])
             per_fold[k] = np.where(np.isfinite(r) @ share > 0, np.nan_to_num(r) @ share, np.nan)

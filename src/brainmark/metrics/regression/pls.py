@@ -20,7 +20,7 @@ from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import as_float64, like, namespace, transpose
 from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Array, Bool, Float, Integer, Real
-from brainmark.metrics.regression.features import Features, prepare
+from brainmark.metrics.regression.features import Features, prepare, settle_constants
 from brainmark.metrics.statistics.splits import Fold
 
 Stop = Literal["exact", "nipals"]
@@ -59,9 +59,9 @@ def pls_predictions(
         raise InvalidMeasurement(f"PLS needs at least one component, not {components}")
     features = prepare(features)
     xp = namespace(features.array)
-    y, power = rescale(as_float64(y))
-    mean = xp.mean(y, axis=0)
-    y = y - mean
+    given, power = rescale(as_float64(y))
+    mean = xp.mean(given, axis=0)
+    y = given - mean
     most = min(components, features.p, *(len(f.train) - 1 for f in folds))
     targets, start = _compact(y)
     width = targets.shape[1] ** 2 if features.dual else max(targets.shape[1] ** 2, features.p**2)
@@ -72,7 +72,8 @@ def pls_predictions(
         fit = (_dual if features.dual else _primal)(features.array, targets, batch, most, search)
         used = min(used, fit.used)
         predictions.extend(fit.predict(y, batch))
-    return times_power(xp.concat(predictions, axis=0) + mean, power), used
+    settled = settle_constants(xp.concat(predictions, axis=0) + mean, given, folds)
+    return times_power(settled, power), used
 
 
 def _batches(folds: Sequence[Fold], size: int) -> Iterator[Sequence[Fold]]:

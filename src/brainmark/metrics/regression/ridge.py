@@ -23,7 +23,7 @@ from brainmark.metrics._arrays.backend import (
 )  # fmt: skip
 from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Array, Float, Real
-from brainmark.metrics.regression.features import Features, centre_products, prepare
+from brainmark.metrics.regression.features import Features, centre_products, prepare, settle_constants
 from brainmark.metrics.regression.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, sum_loo_errors
 from brainmark.metrics.statistics.splits import Fold
 
@@ -73,7 +73,7 @@ def ridge_predictions(
     y, power = rescale(_single_or_double(y))
     unit = 4.0**features.power  # of the products of features
     found, chosen = _predict(features, y, folds, penalties / unit, per_target, selection)
-    return times_power(found, power), chosen * unit
+    return times_power(settle_constants(found, y, folds), power), chosen * unit
 
 
 def _predict(
@@ -110,7 +110,7 @@ def ols_predictions(
     found = predict_left_out(features, y, folds, scaled=True)
     if found is None:
         found = _each_fold(features, y, folds, np.zeros(1), True, "gcv")[0]
-    return times_power(found, power)
+    return times_power(settle_constants(found, y, folds), power)
 
 
 def _varying(features: Features) -> Features:

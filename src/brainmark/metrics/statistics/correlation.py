@@ -8,7 +8,7 @@ from array_api_compat import device
 
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, like, namespace
-from brainmark.metrics._arrays.shapes import Array, Float, Real
+from brainmark.metrics._arrays.shapes import Array, Bool, Float, Real
 
 FEWEST_ROWS = 3
 """Of fewer rows, r is 1, -1 or undefined."""
@@ -22,9 +22,22 @@ def pearson(x: Real[Array, "presentation neuroid"], y: Real[Array, "presentation
     xp = namespace(x, y)
     x_mean, y_mean = xp.mean(x, axis=0), xp.mean(y, axis=0)
     xc, yc = x - x_mean, y - y_mean
-    xx, yy, n = _column_products(xc, xc), _column_products(yc, yc), x.shape[0]
-    flat = (xx <= _FLAT * (xx + n * x_mean**2)) | (yy <= _FLAT * (yy + n * y_mean**2))
-    return _ratio(_column_products(xc, yc), xx, yy, flat)
+    xx, yy, n = column_products(xc, xc), column_products(yc, yc), x.shape[0]
+    flat = _is_flat(xx, n, x_mean) | _is_flat(yy, n, y_mean)
+    return _ratio(column_products(xc, yc), xx, yy, flat)
+
+
+def _is_flat(squares: Array, n: Array | int, mean: Array) -> Array:
+    """Return where `n` values with sums of `squares` about their `mean` are one value, but for its rounding."""
+    return squares <= _FLAT * (squares + n * mean**2)
+
+
+def never_varies(x: Real[Array, "row neuroid"]) -> Bool[Array, " neuroid"]:
+    """Return which columns of `x` (n, q) hold one value alone, but for its rounding: there is no r with them."""
+    x = as_float64(x)
+    mean = namespace(x).mean(x, axis=0)
+    x = x - mean
+    return _is_flat(column_products(x, x), x.shape[0], mean)
 
 
 def pearson_of_blocks(
@@ -47,13 +60,11 @@ def pearson_of_blocks(
     if shift is None:
         raise ValueError("no block of rows")
     xx, yy, xy = (t - sums[i] * sums[j] / n for t, (i, j) in zip(products, ((0, 0), (1, 1), (0, 1)), strict=True))
-    flat = (xx <= _FLAT * (xx + n * (shift[0] + sums[0] / n) ** 2)) | (
-        yy <= _FLAT * (yy + n * (shift[1] + sums[1] / n) ** 2)
-    )
+    flat = _is_flat(xx, n, shift[0] + sums[0] / n) | _is_flat(yy, n, shift[1] + sums[1] / n)
     return _ratio(xy, xx, yy, flat)
 
 
-def _column_products(x: Array, y: Array) -> Array:
+def column_products(x: Real[Array, "row column"], y: Real[Array, "row column"]) -> Real[Array, " column"]:
     """Return the sum of the products of two arrays (n, q) along the first axis."""
     if isinstance(x, np.ndarray):
         return np.einsum("nq,nq->q", x, y)  # makes no array of products
@@ -154,13 +165,15 @@ def _weighted_pearson(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
     """Return correlations (resamples, q) of one fold under weights (resamples, n), and their sums (resamples, 1)."""
     xp = namespace(x, y)
     # the unweighted means are taken off first: the products below then keep their digits
-    xc, yc = x - xp.mean(x, axis=0), y - xp.mean(y, axis=0)
+    x_mean, y_mean = xp.mean(x, axis=0), xp.mean(y, axis=0)
+    xc, yc = x - x_mean, y - y_mean
     size = xp.sum(w, axis=1)[:, None]
     share = 1 / xp.where(size > 0, size, 1.0)
     sx, sy = w @ xc, w @ yc
     xx = w @ (xc * xc) - sx * sx * share
     yy = w @ (yc * yc) - sy * sy * share
     flat = (xx <= _FLAT_RESAMPLED * xp.max(xx, axis=0)) | (yy <= _FLAT_RESAMPLED * xp.max(yy, axis=0))
+    flat = flat | _is_flat(xx, size, x_mean) | _is_flat(yy, size, y_mean)
     return _ratio(w @ (xc * yc) - sx * sy * share, xx, yy, flat | (size < FEWEST_ROWS)), size
 
 
