@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from brainmark.data import writing
 from brainmark.data.writing import beside, write_folder, write_whole
@@ -35,3 +38,17 @@ def test_what_running_processes_and_other_machines_write_stays(tmp_path: Path) -
     write_folder(tmp_path / "set", {"a.txt": b"1"})
     left = {p.name for p in tmp_path.iterdir()}
     assert left == {running.name, away.name, users.name, "set"}, f"written by process {os.getpid()}"
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    write_whole(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_bytes() == b"old"

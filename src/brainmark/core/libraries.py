@@ -76,6 +76,9 @@ with _promise_imports():
     import torch
     import urllib3
     import xarray as xr
+    from alembic import command as alembic_command
+    from alembic import config as alembic_config
+    from alembic import util as alembic_util
     from matplotlib import axes as mpl_axes
     from matplotlib import figure as mpl_figure
     from matplotlib import lines as mpl_lines
@@ -87,7 +90,7 @@ with _promise_imports():
     from torch import nn
 
 __all__ = [
-    "Image", "filelock", "h5netcdf", "h5py", "jinja2", "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines",
-    "mpl_patches", "mpl_ticker", "nibabel", "nn", "np", "pd", "platformdirs", "pynwb", "requests", "rich_console",
-    "rich_progress", "scipy", "torch", "urllib3", "xr",
+    "Image", "alembic_command", "alembic_config", "alembic_util", "filelock", "h5netcdf", "h5py", "jinja2",
+    "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker", "nibabel", "nn", "np",
+    "pd", "platformdirs", "pynwb", "requests", "rich_console", "rich_progress", "scipy", "torch", "urllib3", "xr",
 ]  # fmt: skip

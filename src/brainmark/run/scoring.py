@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -21,11 +19,10 @@ from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
 from brainmark.core.wording import plural
-from brainmark.data.fetch.places import home
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
 from brainmark.run.stamp import code_digest, data_origin, fingerprints, make_stamp, versions
-from brainmark.store.results import ResultStore
+from brainmark.store.results import KeptCard, ResultStore, key_of
 
 Layers = Literal["committed", "chosen"]
 """Which layers stand for regions: those that the model commits to, or those that were chosen for it."""
@@ -39,7 +36,7 @@ def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers:
     ----------
     model : a registered name, a `torch.nn.Module`, or any object with ``perform(experiment)``.
     benchmark : a registered name or a `Benchmark`.
-    cache : look up and remember scores of registered names (in ``BRAINMARK_HOME/results``).
+    cache : look up and remember scores of registered names (see `brainmark.store.database`).
     layers : "chosen" records regions from the layers that `brainmark layers` chose for the model and kept.
 
     Raises
@@ -96,14 +93,14 @@ def _as_failure(model: str, benchmark: str, error: Exception) -> Failure:
 
 
 def _recall_all(pairs: Sequence[tuple[_Model, _Benchmark]]) -> Iterator[Score]:
-    store, changed = ResultStore(home() / "results"), Counter[str]()
+    store, changed = ResultStore.open(), Counter[str]()
     for model, benchmark in pairs:
         try:
             depends_on = depend_on(model, benchmark)
         except BrainmarkError:  # a model that cannot be made has no scores
             continue
-        key = find_key(model, benchmark)
-        if depends_on and (known := store.get(key, depends_on)):
+        key = key_of(model.name, benchmark.name, model.layers)
+        if depends_on and isinstance(known := store.get(key, depends_on), Score):
             yield known
         elif depends_on:
             changed.update(store.find_changes(key, depends_on))
@@ -113,36 +110,66 @@ def _recall_all(pairs: Sequence[tuple[_Model, _Benchmark]]) -> Iterator[Score]:
 
 
 def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) -> Score:
-    key, store = find_key(model, benchmark), ResultStore(home() / "results")
     depends_on = depend_on(model, benchmark) if cache else None
-    if depends_on:
-        if known := store.get(key, depends_on):
-            return known
-        for change in store.find_changes(key, depends_on):
-            warn(f"scores that are kept no longer hold, and are computed anew: {change}")
-    task, subject = benchmark.load(), model.subject
-    task.prepare()  # shared by all models: not in the time of the first
-    begun = time.perf_counter()
-    asked = (id(subject), *task.experiment.key)
-    answer = answers.get(asked)
-    if answer is None:
-        with contain(f"{model.name} on {task.identifier}"):
-            answer = take(subject, task.experiment)
-        benchmark.check_unchanged(model.name)
-        answers.keep(asked, answer)
-    result = task.score_answer(task.accept(answer, model.name))
-    seconds = time.perf_counter() - begun
+    if depends_on and (known := _recall(model, benchmark, depends_on)):
+        return known
+    try:
+        task, subject = benchmark.load(), model.subject
+        task.prepare()  # shared by all models: not in the time of the first
+        begun = time.perf_counter()
+        asked = (id(subject), *task.experiment.key)
+        answer = answers.get(asked)
+        if answer is None:
+            with contain(f"{model.name} on {task.identifier}"):
+                answer = take(subject, task.experiment)
+            benchmark.check_unchanged(model.name)
+            answers.keep(asked, answer)
+        result = task.score_answer(task.accept(answer, model.name))
+        seconds = time.perf_counter() - begun
+        weights = _read_weights(subject, model.name)
+    except BrainmarkError as error:
+        _remember(model, benchmark, depends_on, Failure(benchmark.name, model.name, error.kind, str(error)))
+        raise
     if model.layers == "chosen" and (note := note_on(model.name, task)):
         result = replace(result, notes=(*result.notes, note))
-    weights = _read_weights(subject, model.name)
     result = replace(result, stamp=make_stamp(task, weights, model.fingerprint, seconds, benchmark.origin))
-    if depends_on:
-        unused = versions().keys() - versions(loaded=True).keys()
-        try:
-            store.put(key, {name: was for name, was in depends_on.items() if name not in unused}, result)
-        except DataError as error:  # the score itself is fine, and is returned
-            warn(f"the score is not remembered: {error}")
+    _remember(model, benchmark, depends_on, result)
     return result
+
+
+def _recall(model: _Model, benchmark: _Benchmark, depends_on: Mapping[str, str]) -> Score | None:
+    """Return the score that was kept and still holds; None, and a warning of what changed, where there is none."""
+    key = key_of(model.name, benchmark.name, model.layers)
+    try:
+        store = ResultStore.open()
+        if isinstance(known := store.get(key, depends_on), Score):
+            return known
+        changes = store.find_changes(key, depends_on)
+    except DataError:  # which is told when the score cannot be remembered
+        changes = ()
+    for change in changes:
+        warn(f"scores that are kept no longer hold, and are computed anew: {change}")
+    return None
+
+
+def _remember(model: _Model, benchmark: _Benchmark, depends_on: Mapping[str, str] | None, outcome: Outcome) -> None:
+    """Keep an outcome if it is known what it depends on; where that fails, a warning says so."""
+    if depends_on is None:
+        return
+    unused = versions().keys() - versions(loaded=True).keys()
+    used = {name: was for name, was in depends_on.items() if name not in unused}
+    one, other = model.entry, benchmark.entry
+    try:
+        ResultStore.open().put(
+            used,
+            outcome,
+            layers=model.layers,
+            convention=other.card.tree if other else "",
+            model_card=KeptCard("model", one.name, one.card.model_dump_json()) if one else None,
+            benchmark_card=KeptCard("benchmark", other.name, other.card.model_dump_json()) if other else None,
+        )
+    except DataError as error:
+        warn(f"the score is not remembered: {error}")
 
 
 def _read_weights(subject: Subject, name: str) -> str | None:
@@ -274,12 +301,6 @@ def _make(entry: Entry[Any, Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise InvalidRegistration(f"{entry.name} cannot be made: {tell(error)}") from error
-
-
-def find_key(model: _Model, benchmark: _Benchmark) -> str:
-    """Return the key under which the score of this pair is kept."""
-    parts = ["score", model.name, benchmark.name, model.layers]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def depend_on(model: _Model, benchmark: _Benchmark) -> dict[str, str] | None:

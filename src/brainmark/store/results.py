@@ -1,10 +1,9 @@
-"""Scores on disk: one file for each score, with a checksum over all of it, written completely.
+"""Keeps every outcome of a model on a benchmark, so that none is computed twice.
 
-The first line of a record is its format and the sha256 of all that follows. Then come, as lines of JSON, the key with
-all that the score depends on, and the score; the rest is a netCDF file of units and draws. Nothing is parsed before the
-checksum is right: a file that was cut, edited or renamed, or in which a bit was flipped, is not there, and a warning
-says so.
-Scores that earlier versions kept (a JSON file without a checksum) are not read; they are computed anew.
+An outcome is found by its key, which says what was compared with what, and holds as long as all is as it was that it
+depends on: `depends_on` names each such thing with its version or digest. Rows are added and never changed. A checksum
+over the whole row is verified before anything of it is parsed: a row that was edited, or in which a bit was flipped, is
+not there, and a warning says so.
 """
 
 from __future__ import annotations
@@ -12,32 +11,159 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Table, insert, select
 
 from brainmark.core.errors import DataError, warn
 from brainmark.core.libraries import np, xr
-from brainmark.core.score import Score
-from brainmark.data.writing import write_whole
+from brainmark.core.score import Failure, Outcome, Score
+from brainmark.store.database import begin_reading, begin_writing, open_database, show_url
+from brainmark.store.schema import MEASURED, arrays, cards, scores
 
-FORMAT = b"brainmark-score-2"
-ENDING = ".score"
 DRAWS = "draws"
+CHECKED = tuple(column.name for column in scores.columns if column.name not in ("id", "record", "checksum"))
+"""The columns that the checksum of a row covers, in order; the record has a digest among them."""
 
 
-@dataclass(frozen=True, eq=False)
-class StoredScore(Score):
+@dataclass(frozen=True)
+class KeptCard:
+    """What was known of a model or a benchmark when it was scored: JSON, see `brainmark.core.cards`."""
+
+    kind: str
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """The sha256 that names it."""
+        return digest_of(f"{self.kind}\n{self.name}\n{self.text}".encode())
+
+
+@dataclass(frozen=True)
+class ResultStore:
+    """The outcomes in a database, see `store.database`."""
+
+    engine: Engine
+
+    @classmethod
+    def open(cls, url: str | None = None) -> ResultStore:
+        """Return the store at a URL, or that of ``BRAINMARK_STORE`` and ``BRAINMARK_HOME``. Raises DataError."""
+        return cls(open_database(url))
+
+    def get(self, key: str, depends_on: Mapping[str, str]) -> Outcome | None:
+        """Return the newest outcome of a key for which all is as `depends_on` says, or None. Raises DataError."""
+        for row in self._rows(key):
+            plain = read_record(row)
+            if plain and not list_differences(plain["depends_on"], depends_on):
+                return self._make_outcome(row, plain["outcome"])
+        return None
+
+    def find_changes(self, key: str, depends_on: Mapping[str, str]) -> tuple[str, ...]:
+        """Return what has changed since the outcome of this key that differs least; () where none is kept."""
+        kept = [plain for row in self._rows(key) if (plain := read_record(row, silent=True))]
+        return min((list_differences(plain["depends_on"], depends_on) for plain in kept), key=len, default=())
+
+    def put(
+        self,
+        depends_on: Mapping[str, str],
+        outcome: Outcome,
+        *,
+        layers: str = "committed",
+        convention: str = "",
+        source: str = MEASURED,
+        model_card: KeptCard | None = None,
+        benchmark_card: KeptCard | None = None,
+    ) -> None:
+        """Add an outcome with what it depends on; one that is there already stays as it is.
+
+        Raises
+        ------
+        DataError : a number of the outcome is not finite, or the database cannot be written to. Nothing is kept then.
+        """
+        who = f"the outcome of {outcome.subject} on {outcome.benchmark}"
+        try:
+            record = json.dumps(
+                {"depends_on": dict(depends_on), "outcome": outcome.to_dict()}, sort_keys=True, allow_nan=False
+            )
+        except ValueError as error:
+            raise DataError(f"cannot keep {who}: a number of it is not finite ({error})") from None
+        content = _pack_arrays(outcome) if isinstance(outcome, Score) else b""
+        row = _columns_of(outcome) | {
+            "key": key_of(outcome.subject, outcome.benchmark, layers),
+            "state": digest_of(json.dumps(dict(depends_on), sort_keys=True).encode()),
+            "layers": layers,
+            "source": source,
+            "convention": convention,
+            "record": record,
+            "record_digest": digest_of(record.encode()),
+            "arrays": digest_of(content) if content else None,
+            "model_card": model_card and model_card.digest,
+            "benchmark_card": benchmark_card and benchmark_card.digest,
+        }
+        with begin_writing(self.engine) as connection:
+            same = [scores.c[name] == row[name] for name in ("key", "state", "source", "status")]
+            if connection.execute(select(scores.c.id).where(*same)).first():
+                return
+            for card in (model_card, benchmark_card):
+                if card:
+                    plain = {"kind": card.kind, "name": card.name, "card": card.text}
+                    _add_once(connection, cards, card.digest, plain)
+            if content:
+                _add_once(connection, arrays, str(row["arrays"]), {"content": content})
+            connection.execute(insert(scores).values(**row, checksum=checksum_of(row)))
+
+    def read_arrays(self, digest: str) -> bytes:
+        """Return the netCDF file of units and draws with this sha256.
+
+        Raises
+        ------
+        DataError : it is not there, or damaged.
+        """
+        with begin_reading(self.engine) as connection:
+            content = connection.execute(select(arrays.c.content).where(arrays.c.digest == digest)).scalar()
+        if content is None or digest_of(content) != digest:
+            raise DataError(
+                f"the store of scores, {show_url(self.engine)}: the units {digest[:12]}… of a score are damaged"
+            )
+        return content
+
+    def _rows(self, key: str) -> list[Row[Any]]:
+        with begin_reading(self.engine) as connection:
+            found = connection.execute(
+                select(scores).where(scores.c.key == key, scores.c.source == MEASURED).order_by(scores.c.id.desc())
+            )
+            return list(found)
+
+    def _make_outcome(self, row: Row[Any], plain: Mapping[str, Any]) -> Outcome | None:
+        try:
+            if row.status != "scored":
+                return Failure(plain["benchmark"], plain["subject"], plain["failure"], plain["reason"])
+            score = KeptScore.from_dict(plain)
+        except (DataError, KeyError, TypeError) as error:
+            _warn_of_damage(row, f": {error}")
+            return None
+        if row.arrays:
+            for name in ("units", "draws"):
+                del score.__dict__[name]
+            score.__dict__.update(_store=self, _digest=row.arrays)
+        return score
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KeptScore(Score):
     """A score that was kept; its units and draws are read when they are first used."""
 
     @cached_property
     def _arrays(self) -> xr.Dataset | None:
-        _, (_, _, content) = _read(self.__dict__["_record"], self.__dict__["_digest"])
-        # by path, xarray would keep it open
-        return xr.load_dataset(io.BytesIO(content), engine="h5netcdf") if content else None
+        if "_store" not in self.__dict__:
+            return None
+        content = self.__dict__["_store"].read_arrays(self.__dict__["_digest"])
+        return xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
 
     @cached_property
     def units(self) -> xr.Dataset | None:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -50,107 +176,76 @@ class StoredScore(Score):
         return self._arrays[DRAWS].values if self._arrays is not None and DRAWS in self._arrays else None
 
 
-@dataclass(frozen=True)
-class ResultStore:
-    """Keeps scores, so that no score is computed twice.
-
-    A score is found by its key, which says what was compared with what, and holds as long as everything is as it was
-    that it depends on: `depends_on` names each such thing with its version or digest. Scores of one key that depend on
-    other versions stand beside each other.
-    """
-
-    folder: Path
-
-    def get(self, key: str, depends_on: Mapping[str, str]) -> Score | None:
-        """Return the score of this key for which all that it depends on is as `depends_on` says, or None."""
-        for record in self._records(key):
-            kept = _parse(record, key)
-            if kept and not _differences(kept[1], depends_on):
-                return kept[0]
-        return None
-
-    def find_changes(self, key: str, depends_on: Mapping[str, str]) -> tuple[str, ...]:
-        """Return what has changed since the score of this key was kept that differs least; () where there is none."""
-        kept = [parsed for record in self._records(key) if (parsed := _parse(record, key, silent=True))]
-        return min((_differences(depended, depends_on) for _, depended in kept), key=len, default=())
-
-    def put(self, key: str, depends_on: Mapping[str, str], score: Score) -> Path:
-        """Store a score with what it depends on; return where.
-
-        Raises
-        ------
-        DataError : the folder cannot be written to, the disk is full, or a number of the score is not finite. Nothing
-            is left behind.
-        """
-        who = f"the score of {score.subject} on {score.benchmark}"
-        head = json.dumps({"key": key, "depends_on": dict(depends_on)}, sort_keys=True)
-        try:
-            plain = json.dumps(score.to_dict(), allow_nan=False)
-        except ValueError as error:
-            raise DataError(f"cannot store {who}: a number of it is not finite ({error})") from None
-        content = b""
-        if score.units is not None:
-            arrays = score.units if score.draws is None else score.units.assign({DRAWS: (DRAWS, score.draws)})
-            content = bytes(arrays.to_netcdf(engine="h5netcdf"))
-        body = f"{head}\n{plain}\n".encode() + content
-        name = hashlib.sha256(json.dumps(dict(depends_on), sort_keys=True).encode()).hexdigest()[:16]
-        record = Path(self._place(key), f"{name}{ENDING}")
-        try:
-            write_whole(record, b"%s %s\n%s" % (FORMAT, hashlib.sha256(body).hexdigest().encode(), body))
-        except OSError as error:
-            raise DataError(
-                f"cannot store {who} in {record.parent}: "
-                f"{error.strerror or error}; set BRAINMARK_HOME to a writable folder with space"
-            ) from error
-        return record
-
-    def _place(self, key: str) -> str:
-        return os.path.join(self.folder, key[:2], key)  # noqa: PTH118 - pathlib is slow where records are many
-
-    def _records(self, key: str) -> list[str]:
-        place = self._place(key)
-        try:
-            return sorted(f"{place}/{name}" for name in os.listdir(place) if name.endswith(ENDING))  # noqa: PTH208
-        except OSError:
-            return []
-
-
-def _read(record: str, digest: str = "") -> tuple[str, list[bytes]]:
-    """Return checksum and parts of a record. Raises DataError: it cannot be read, or its checksum is another."""
-    try:
-        with open(record, "rb") as file:  # noqa: PTH123
-            head, _, body = file.read().partition(b"\n")
-    except OSError as error:
-        raise DataError(f"{record}: cannot be read ({error.strerror or error})") from None
-    found = hashlib.sha256(body).hexdigest()
-    if head != b"%s %s" % (FORMAT, found.encode()) or (digest and digest != found):
-        raise DataError(f"{record}: is damaged, or was changed (its checksum is another)")
-    return found, body.split(b"\n", 2)
-
-
-def _parse(record: str, key: str, silent: bool = False) -> tuple[Score, dict[str, str]] | None:
-    """Return the score of a record and what it depends on; None, and a warning, where it is damaged."""
-    try:
-        digest, (head, plain, content) = _read(record)
-        found: dict[str, Any] = json.loads(head)
-        if found["key"] != key:
-            raise DataError(f"{record}: holds the score of another key; it was renamed")
-        score = StoredScore.from_dict(plain)
-        depends_on = {str(name): str(version) for name, version in found["depends_on"].items()}
-    except (DataError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+def read_record(row: Row[Any], silent: bool = False) -> dict[str, Any] | None:
+    """Return the record of a row whose checksums are right; None, and a warning, where one is not."""
+    if digest_of(row.record.encode()) != row.record_digest:
         if not silent:
-            told = str(error) if isinstance(error, DataError) else f"{record}: {type(error).__name__}: {error}"
-            warn(f"a score that was kept is left out: {told}")
+            _warn_of_damage(row)
         return None
-    if content:
-        for name in ("units", "draws"):
-            del score.__dict__[name]
-        score.__dict__.update(_record=record, _digest=digest)
-    return score, depends_on
+    return json.loads(row.record) if is_whole(row, silent) else None
 
 
-def _differences(depended: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Return in words what is not as it was of all that a score depended on."""
+def is_whole(row: Row[Any], silent: bool = False) -> bool:
+    """Whether the columns of a row are as they were written; a warning says which row is not."""
+    whole = checksum_of(row._mapping) == row.checksum
+    if not whole and not silent:
+        _warn_of_damage(row)
+    return whole
+
+
+def _warn_of_damage(row: Row[Any], why: str = "") -> None:
+    told = f"{row.model!r} on {row.benchmark!r} (row {row.id} of the store){why}"
+    warn(f"an outcome that was kept is left out, as it is damaged or was changed: {told}")
+
+
+def key_of(model: str, benchmark: str, layers: str) -> str:
+    """Return the key under which the outcomes of a model on a benchmark are kept."""
+    return digest_of(json.dumps(["score", model, benchmark, layers]).encode())
+
+
+def checksum_of(row: Mapping[str, Any]) -> str:
+    """Return the sha256 over the columns of a row, but its id and the checksum itself."""
+    return digest_of(json.dumps([row[name] for name in CHECKED], ensure_ascii=False).encode())
+
+
+def digest_of(content: bytes) -> str:
+    """Return the sha256, by which contents and cards are named."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _columns_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the columns of a row that are there to be queried."""
+    row: dict[str, Any] = {"model": outcome.subject, "benchmark": outcome.benchmark}
+    numbers = dict.fromkeys(("value", "raw", "ceiling", "low", "high", "seconds", "memory"))
+    if isinstance(outcome, Failure):
+        status = "not_applicable" if outcome.kind == "not_applicable" else "failed"
+        return {**row, **numbers, "status": status, "created": _now()}
+    low, high = outcome.interval or (None, None)
+    numbers |= {"value": outcome.value, "raw": outcome.raw, "ceiling": outcome.ceiling, "low": low, "high": high}
+    if outcome.stamp:
+        numbers |= {"seconds": outcome.stamp.seconds, "memory": outcome.stamp.peak_memory}
+    return {**row, **numbers, "status": "scored", "created": outcome.stamp.created if outcome.stamp else _now()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _pack_arrays(score: Score) -> bytes:
+    """Return units and draws as a netCDF file; empty where there are none."""
+    if score.units is None:
+        return b""
+    packed = score.units if score.draws is None else score.units.assign({DRAWS: (DRAWS, score.draws)})
+    return bytes(packed.to_netcdf(engine="h5netcdf"))
+
+
+def _add_once(connection: Connection, table: Table, digest: str, columns: Mapping[str, Any]) -> None:
+    if not connection.execute(select(table.c.digest).where(table.c.digest == digest)).first():
+        connection.execute(insert(table).values(digest=digest, **columns))
+
+
+def list_differences(depended: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Return in words what is not as it was of all that an outcome depended on."""
     return tuple(
         f"{name} was {_shorten(was)}, now {_shorten(now[name]) if name in now else 'gone'}"
         for name, was in depended.items()
