@@ -13,6 +13,7 @@ import pytest
 from brainmark.data.packaging import Problems, Session, parse_description
 from brainmark.data.packaging.bids_files import find_events
 from brainmark.data.packaging.problems import group_by_file
+from brainmark.data.packaging.sessions import check_session, check_together
 
 nibabel = pytest.importorskip("nibabel")
 
@@ -262,3 +263,36 @@ def test_an_image_that_is_none(tmp_path: Path) -> None:
     put(tmp_path / "derivatives/sub-01/func/sub-01_task-x_run-01_betas.nii", "no image")
     message = refuse(tmp_path, **BETAS, file="derivatives/sub-*/func/*_betas.nii", regions={"V1": "m.nii"})
     assert "cannot be read as an image of the brain" in message
+
+
+def test_runs_on_grids_that_are_mirror_images(tmp_path: Path) -> None:
+    folder = tmp_path / "derivatives/sub-01/func"
+    folder.mkdir(parents=True)
+    values = np.random.default_rng(0).normal(size=(4, 1, 1, 6)).astype(np.float32)
+    here = np.diag([2.0, 2, 2, 1])
+    here[0, 3] = -3
+    mirror = here @ np.array([[-1.0, 0, 0, 3], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    for run, affine in ((1, here), (2, mirror)):
+        put_events(tmp_path, f"sub-01_task-x_run-{run}_events.tsv")
+        nibabel.save(nibabel.Nifti1Image(values, affine), folder / f"sub-01_task-x_run-{run}_betas.nii")
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 1, 1), np.uint8), here), tmp_path / "mask.nii")
+    source = {**BETAS, "file": "derivatives/sub-*/func/*_betas.nii", "regions": {"V1": "mask.nii"}}
+    sessions, found = read(tmp_path, **source)
+    assert found == [] and len(sessions) == 2
+    problems = Problems("the data set")
+    check_together(sessions, problems)
+    (message,) = problems.found
+    assert "run-2_betas.nii: neuroid 'V1/0-0-0' of 'sub-01' lies elsewhere than in" in message and "affine" in message
+
+
+def test_images_without_any_signal(tmp_path: Path) -> None:
+    folder = tmp_path / "derivatives/sub-01/func"
+    folder.mkdir(parents=True)
+    put_events(tmp_path)
+    values = np.full((2, 1, 1, 6), np.nan, np.float32)
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([2, 2, 2, 1])), folder / "sub-01_task-x_run-01_betas.nii")
+    nibabel.save(nibabel.Nifti1Image(np.ones((2, 1, 1), np.uint8), np.diag([2, 2, 2, 1])), tmp_path / "mask.nii")
+    ((made,), _) = read(tmp_path, **BETAS, file="derivatives/sub-*/func/*_betas.nii", regions={"V1": "mask.nii"})
+    problems = Problems("the data set")
+    check_session(made, problems)
+    assert any("no neuroid is left" in problem for problem in problems.found)

@@ -98,6 +98,16 @@ def test_onsets_that_are_all_alike(onsets: np.ndarray) -> None:
     assert "begin together with another" in said and "'start_time'" in said
 
 
+def test_presentations_faster_than_any_screen() -> None:
+    spikes, onsets = session()
+    assert "every 0.00" in complain(spikes, onsets / 1e6) and "time_unit" in complain(spikes, onsets / 1e6)
+
+
+def test_onsets_in_samples() -> None:
+    spikes, onsets = session(600, 5, 200)
+    assert "'start_time' looks like samples: write seconds" in complain(spikes, onsets * 30_000)
+
+
 def test_two_things_shown_at_once_now_and_then() -> None:
     spikes, onsets = session()
     assert complain(spikes, np.concatenate([onsets, onsets[:100]])) == ""

@@ -48,6 +48,7 @@ class Measured(NamedTuple):
     neuroids: pd.DataFrame
     step: float | None = None
     start: float = 0.0
+    places: str | None = None
 
 
 @add_format("bids")
@@ -107,7 +108,8 @@ class BidsSource(Recordings, TablePart):
         for column, entity in (("subject", "sub"), ("session", "ses")):
             if entity in found:
                 neuroids = neuroids.assign(**{column: f"{entity}-{found[entity]}"})
-        return Session(str(path), ids[kept], values[kept], neuroids, self.windows, self.units, facts)
+        places = measured.places
+        return Session(str(path), ids[kept], values[kept], neuroids, self.windows, self.units, facts, places=places)
 
     # --- events ------------------------------------------------------------------------------------------------------
 
@@ -145,20 +147,25 @@ class BidsSource(Recordings, TablePart):
                 f'{path}: which voxels belong to which region is missing; say regions.V1 = "pattern of its mask"'
             )
         parts: list[np.ndarray] = []
+        masks: list[np.ndarray] = []
         tables: list[pd.DataFrame] = []
         for region, pattern in self.regions.items():
             inside = self._read_mask(region, pattern, path, base, image, problems)
+            masks.append(inside)
             parts.append(image.values[inside].T)
             hemisphere = entities(path).get("hemi", "")
             prefix = f"{hemisphere}-" if hemisphere and not getattr(image.places, "hemisphere", "x") else ""
             names = [f"{region}/{prefix}{name}" for name in image.places.names(inside)]
             tables.append(pd.DataFrame({"neuroid_id": names, "region": region}))
         values, neuroids = np.concatenate(parts, axis=1), pd.concat(tables, ignore_index=True)
+        twice = int((np.sum(masks, axis=0) > 1).sum())
+        if twice:
+            problems.note(f"{path}: {twice} places are in more than one region, and neuroids of each")
         constant = (values == values[:1]).all(axis=0) | np.isnan(values).all(axis=0)
         if constant.any() and len(values) > 1:
             problems.note(f"{path}: {int(constant.sum())} of {len(constant)} voxels have no signal and were left out")
             values, neuroids = values[:, ~constant], neuroids[~constant].reset_index(drop=True)
-        return Measured(values, neuroids, image.step, image.start)
+        return Measured(values, neuroids, image.step, image.start, image.places.describe())
 
     def _read_mask(
         self, region: str, pattern: str, path: Path, base: Path, image: BrainImage, problems: Problems

@@ -45,6 +45,7 @@ class Session:
     time_bins : (start, end) in ms after onset.
     units : of the values.
     facts : what the file states beside: species, licence, cite ...
+    places : where neuroids with these identifiers lie, such as the grid of the voxels, if the file says it.
     in_order : how the stimuli are ordered and how many presentations there are, where `stimulus_ids` are places.
     """
 
@@ -55,12 +56,16 @@ class Session:
     time_bins: tuple[tuple[float, float], ...] = ()
     units: str | None = None
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    places: str | None = None
     in_order: tuple[str, int] | None = None
 
 
 def check_session(session: Session, problems: Problems) -> None:
     """Add what a session lacks: regions, subjects, units, trials with a stimulus."""
     where, count = session.where, len(session.neuroids)
+    for what, number in (("neuroid", count), ("trial", len(session.stimulus_ids))):
+        if not number:
+            problems.add(f"{where}: no {what} is left")
     for column, way in (
         ("region", 'region = "V4" for all, or a region for each neuroid'),
         ("subject", 'subject = "monkey A" for all, or a subject for each neuroid'),
@@ -93,6 +98,25 @@ def check_together(sessions: list[Session], problems: Problems) -> None:
         if len(seen) > 1:
             (one, there), (other, here) = list(seen.items())[:2]
             problems.add(f"{what} differ: {one!r} in {there}, {other!r} in {here}; package them apart, or convert them")
+    _check_places(sessions, problems)
+
+
+def _check_places(sessions: list[Session], problems: Problems) -> None:
+    """Add files in which one identifier stands for several places, such as a voxel of grids that are mirror images."""
+    seen: dict[tuple[str, str], Session] = {}
+    for session in sessions:
+        if session.places is None or "subject" not in session.neuroids:
+            continue
+        for key in zip(
+            session.neuroids["subject"].astype(str), session.neuroids["neuroid_id"].astype(str), strict=True
+        ):
+            other = seen.setdefault(key, session)
+            if other.places != session.places:
+                problems.add(
+                    f"{session.where}: neuroid {key[1]!r} of {key[0]!r} lies elsewhere than in {other.where}: here the "
+                    f"places are {session.places}, there {other.places}; bring all runs to one grid"
+                )
+                break
 
 
 def name_neuroids(sessions: list[Session], across: str | None, problems: Problems) -> list[list[str]]:

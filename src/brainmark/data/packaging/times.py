@@ -19,6 +19,7 @@ Bins = Sequence[tuple[float, float]]
 _SHORTEST, _LONGEST = 1.0, 600_000.0  # ms: shorter bins, or later ones, are seconds and ms confused
 _FAR_APART = 10.0  # s between presentations, more than any experiment waits
 _QUIET = 0.1  # spikes/s: fewer than populations of neurons fire on average
+_SHORTEST_SPACE = 0.002  # s from one presentation to the next
 _FEW = 20  # spikes or events, too few to judge by
 _FASTEST, _SLOWEST = 0.02, 60.0  # s between two volumes
 
@@ -61,6 +62,11 @@ def check_onsets(onsets: np.ndarray, where: str, field: str, problems: Problems)
         problems.fail(
             f"{where}: {alike} of {len(onsets)} presentations begin together with another, {counts.max()} of them at "
             f"{most:g} s; {field!r} has to be the time of each on the clock of the recording"
+        )
+    if len(onsets) >= _FEW and _space(onsets) < _SHORTEST_SPACE:
+        problems.fail(
+            f"{where}: presentations follow one another every {1000 * _space(onsets):.3g} ms, faster than any screen; "
+            f"is {field!r} in another unit (time_unit)?"
         )
 
 
@@ -157,6 +163,8 @@ def _refuse_other_clocks(
         return
     if share(onsets / 1000) > 0.5 and _space(onsets) > _FAR_APART:
         way = f'{clocks.onset!r} looks like ms: say time_unit = "ms"'
+    elif float(onsets.max()) > 6000 * last > 0:
+        way = f"{clocks.onset!r} looks like {_name_unit(float(onsets.max()) / last)}: write seconds"
     elif last - first < 0.2 * np.ptp(onsets) and abs(first) < 60:
         way = "they are on other clocks: spikes look like times after the onset of each trial, which has to be added"
     else:

@@ -31,6 +31,10 @@ class Grid:
         """Return the names of the places that are inside."""
         return [f"{x}-{y}-{z}" for x, y, z in np.argwhere(inside).tolist()]
 
+    def describe(self) -> str:
+        """Return where these places are."""
+        return f"{' x '.join(map(str, self.shape))} voxels with the affine {_write(self.affine)}"
+
 
 @dataclass(frozen=True, eq=False)
 class Surface:
@@ -42,6 +46,10 @@ class Surface:
     def names(self, inside: np.ndarray) -> list[str]:
         """Return the names of the places that are inside."""
         return [f"{self.hemisphere}{'-' if self.hemisphere else ''}{k}" for k in np.flatnonzero(inside).tolist()]
+
+    def describe(self) -> str:
+        """Return where these places are."""
+        return f"{self.shape[0]} vertices of a hemisphere"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +68,10 @@ class Grayordinates:
         """Return the names of the places that are inside."""
         return ["-".join(map(str, self.keys[k])) for k in np.flatnonzero(inside).tolist()]
 
+    def describe(self) -> str:
+        """Return where these places are; structure and vertex are in their names."""
+        return "grayordinates" if self.affine is None else f"grayordinates with the affine {_write(self.affine)}"
+
 
 @dataclass(frozen=True, eq=False)
 class Parcels:
@@ -75,6 +87,10 @@ class Parcels:
     def names(self, inside: np.ndarray) -> list[str]:
         """Return the names of the places that are inside."""
         return [self.labels[k] for k in np.flatnonzero(inside).tolist()]
+
+    def describe(self) -> str:
+        """Return where these places are."""
+        return "parcels"
 
 
 Places = Grid | Surface | Grayordinates | Parcels
@@ -198,7 +214,7 @@ def bring_to(mask: BrainImage, places: Places) -> tuple[np.ndarray, str]:
             raise DataError(f"is of hemisphere {own.hemisphere}, the data of {places.hemisphere}")
         return values, ""
     if isinstance(own, Grayordinates) and isinstance(places, Grayordinates):
-        affines = [affine for affine in (own.affine, places.affine) if affine is not None]
+        affines: list[Any] = [affine for affine in (own.affine, places.affine) if affine is not None]
         if len(affines) == 2 and not np.allclose(*affines, atol=1e-3):
             raise DataError(f"has voxels at {_write(own.affine)}, the data at {_write(places.affine)}")
         held = dict(zip(own.keys, values.tolist(), strict=True))
@@ -215,8 +231,8 @@ def _resample(values: np.ndarray, own: Grid, places: Grid) -> tuple[np.ndarray, 
     if not own.stated or not places.stated:
         which = "the mask does" if not own.stated else "the data do"
         raise DataError(f"is on another grid, and {which} not state where it lies (no sform or qform); {both}")
-    if abs(np.linalg.det(own.affine)) < 1e-9:
-        raise DataError(f"has an affine that is no position in space; {both}")
+    if not all(abs(np.linalg.det(grid.affine)) > 1e-9 for grid in (own, places)):
+        raise DataError(f"has an affine, or lies on data with one, that is no position in space; {both}")
     to_mask = np.linalg.inv(own.affine) @ places.affine
     voxels = np.indices(places.shape).reshape(3, -1)
     wanted = np.floor(to_mask[:3, :3] @ voxels + to_mask[:3, 3:] + 0.5).astype(int)
@@ -251,7 +267,7 @@ def choose_inside(values: np.ndarray, chosen: Sequence[str], labels: Mapping[int
         return np.isin(values, _find_labels(held, chosen, labels)), ""
     if not held.size:
         raise DataError("holds no place: all of it is 0")
-    if held.size == 1:
+    if held.size == 1 and held[0] > 0.5:
         return values != 0, ""
     if held[0] > 0 and held[-1] <= 1:
         return values > 0.5, "holds probabilities; places above 0.5 are inside"
