@@ -4,7 +4,7 @@
 
 The first need an environment with rsatoolbox 0.3.2, the others that of `bench/parity/README.md`. Labelled arrays in, a
 score out, where the peer is brainscore-vision. Bootstraps rest on draws of their own on both sides; that they agree
-draw by draw with resampled RDMs is tested in `tests/oracles`.
+draw by draw with resampled RDMs is tested in `tests/metrics`.
 """
 
 from __future__ import annotations

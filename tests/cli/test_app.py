@@ -96,16 +96,6 @@ def test_data_that_cannot_be_had_fail_with_the_way_out():
     assert "BRAINMARK_MIRROR" in row["reason"]
 
 
-def test_doctor_names_a_cache_that_cannot_be_written_and_a_missing_mirror(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    done = brainmark("doctor", "--json", BRAINMARK_HOME=str(blocked), BRAINMARK_MIRROR=str(tmp_path / "nowhere"))
-    assert done.returncode == 1
-    broken = {f["topic"]: f for f in json.loads(done.stdout) if f["state"] == "broken"}
-    assert set(broken) >= {"cache", "mirror"}
-    assert "BRAINMARK_HOME" in broken["cache"]["mend"]
-
-
 def test_every_command_has_help_and_the_frequent_ones_examples():
     for command in ("list", "show", "score", "fetch", "check", "doctor", "demo"):
         text = runner.invoke(cli.app, [command, "--help"]).stdout

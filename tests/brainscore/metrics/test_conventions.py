@@ -11,10 +11,8 @@ import xarray as xr
 
 from brainmark.brainscore import metrics as bs
 from brainmark.brainscore.metrics.assemblies import single
-from brainmark.brainscore.metrics.conventions import BOUNDED_RATIO, EXPLAINED_VARIANCE, IMAGE_LEVEL, PLAIN, RATIO
-from brainmark.brainscore.metrics.language import reading_ceiling
-from brainmark.brainscore.metrics.mappings import ALPHAS, single_mapping
-from brainmark.brainscore.metrics.thresholds import Fit, count_monotone_levels, fit_psychometric
+from brainmark.brainscore.metrics.conventions import BOUNDED_RATIO, EXPLAINED_VARIANCE, PLAIN, RATIO
+from brainmark.brainscore.metrics.mappings import single_mapping
 from brainmark.core import Comparison
 from brainmark.core.errors import InvalidMeasurement
 
@@ -38,9 +36,6 @@ def pair() -> tuple[xr.DataArray, xr.DataArray]:
     return recording(x), recording(
         latent @ rng.standard_normal((5, 7)) + rng.standard_normal((80, 7)), object_name=names
     )
-
-
-# --- against numbers that the published packages gave
 
 
 def reference_population() -> tuple[xr.DataArray, xr.DataArray]:
@@ -78,9 +73,6 @@ def test_recorded_scores_of_the_published_packages(name: str) -> None:
     assert found.value == pytest.approx(expected["score"], abs=1e-7)
     if expected["error"] is not None:
         assert found.error == pytest.approx(expected["error"], abs=1e-7)
-
-
-# --- order, labels, aggregation ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [bs.pls, bs.ridge, bs.neuron_to_neuron, bs.linear_predictivity, bs.rdm, bs.cka_cv])
@@ -181,322 +173,6 @@ def test_bad_recordings_are_refused(break_it, message: str, pair) -> None:
         bs.ridge()(*break_it(*pair))
 
 
-# --- repetitions and ceilings
-
-
-def test_repetitions_are_averaged_in_the_order_of_all_labels() -> None:
-    rng = np.random.default_rng(5)
-    names = np.array(["b", "a", "b", "a", "c", "b"])
-    values = rng.standard_normal((18, 2))
-    values[4, 0] = np.nan
-    flat = xr.DataArray(
-        values,
-        dims=("presentation", "neuroid"),
-        coords={
-            "object_name": ("presentation", np.tile(names, 3)),
-            "stimulus_id": ("presentation", np.tile(["s5", "s4", "s3", "s2", "s1", "s0"], 3)),
-            "repetition": ("presentation", np.repeat(np.arange(3), 6)),
-            "neuroid_id": ("neuroid", ["n0", "n1"]),
-        },
-    )
-    mean = bs.average_repetition(flat)
-    assert mean.coords["object_name"].values.tolist() == ["a", "a", "b", "b", "b", "c"]
-    assert mean.coords["stimulus_id"].values.tolist() == ["s2", "s4", "s0", "s3", "s5", "s1"]
-    np.testing.assert_allclose(mean.sel(presentation=0), values[[3, 9, 15]].mean(0))
-    assert float(mean[5, 0]) == pytest.approx(values[[10, 16], 0].mean())
-    by_name = bs.average_repetition(flat, by=["stimulus_id"])
-    assert by_name.coords["stimulus_id"].values.tolist() == ["s0", "s1", "s2", "s3", "s4", "s5"]
-    whole = flat.isel(presentation=slice(6)).drop_vars("repetition")
-    stacked = xr.concat([whole, whole + 1], dim="repetition")
-    np.testing.assert_allclose(bs.average_repetition(stacked)[0], values[3] + 0.5)
-
-
-def flat_trials(trials: np.ndarray) -> xr.DataArray:
-    """(presentation, neuroid, repetition) as one row a trial."""
-    n, q, count = trials.shape
-    rows = np.moveaxis(trials, 2, 0).reshape(n * count, q)
-    repetition = ("presentation", np.repeat(np.arange(count), n))
-    return recording(rows, np.tile(np.arange(n), count), repetition=repetition)
-
-
-def test_consistency_is_the_same_for_all_layouts_of_trials() -> None:
-    rng = np.random.default_rng(6)
-    trials = rng.standard_normal((30, 4, 7)) + 2 * rng.standard_normal((30, 4, 1))
-    whole = bs.internal_consistency(xr.DataArray(trials, dims=("presentation", "neuroid", "repetition")))
-    flat = flat_trials(trials)
-    for layout in (flat, flat.isel(presentation=rng.permutation(210))):
-        np.testing.assert_allclose(bs.internal_consistency(layout).splits, whole.splits, atol=1e-12)
-    assert 0.8 < bs.aggregate(whole).value < 1
-
-
-def test_consistency_leaves_out_trials_that_were_not_measured() -> None:
-    rng = np.random.default_rng(7)
-    trials = rng.standard_normal((40, 3, 8)) + rng.standard_normal((40, 3, 1))
-    trials[:10, 1, :3] = np.nan
-    found = bs.internal_consistency(xr.DataArray(trials, dims=("presentation", "neuroid", "repetition")))
-    first, second = bs.shuffle_splits(8, 10, 0.5)[0]
-    r = np.corrcoef(np.nanmean(trials[:, 1, first], 1), np.nanmean(trials[:, 1, second], 1))[0, 1]
-    assert float(found.splits[0, 1]) == pytest.approx(2 * r / (1 + r))
-    with pytest.raises(InvalidMeasurement, match="at least two repetitions"):
-        bs.internal_consistency(xr.DataArray(trials[..., :1], dims=("presentation", "neuroid", "repetition")))
-
-
-def test_extrapolation_reaches_beyond_the_subjects_there_are() -> None:
-    """Scores that follow v0 (1 - exp(-x / tau)) exactly give back v0."""
-
-    def metric(pool: xr.DataArray, subject: xr.DataArray) -> Comparison:
-        others = len(np.unique(pool.coords["subject_id"]))
-        r = np.full((3, subject.sizes["neuroid"]), 0.6 * (1 - np.exp(-(others + 1) / 2.5)))
-        return Comparison(xr.DataArray(r[0], dims="neuroid"), xr.DataArray(r, dims=("split", "neuroid")))
-
-    target = recording(np.ones((5, 8)), subject_id=("neuroid", np.repeat(["a", "b", "c", "d"], 2)))
-    found = bs.ExtrapolationCeiling(metric, bootstraps=5)(target)
-    np.testing.assert_allclose(found.values.values, 0.6, atol=1e-4)
-    with pytest.raises(InvalidMeasurement, match="at least 3; there are 2"):
-        bs.ExtrapolationCeiling(metric)(target.isel(neuroid=slice(4)))
-
-
-# --- behaviour
-
-
-@pytest.fixture
-def choices() -> tuple[xr.DataArray, xr.DataArray]:
-    """Probabilities of a model, and trials of people, for 24 images of 4 objects."""
-    rng = np.random.default_rng(8)
-    objects = np.array(["ant", "bee", "cat", "dog"])
-    truth = np.arange(24) % 4
-    evidence = rng.standard_normal((24, 4)) + 1.5 * np.eye(4)[truth]
-    image = np.repeat(np.arange(24), 60)
-    other = (truth[image] + 1 + rng.integers(3, size=len(image))) % 4
-    right = rng.random(len(image)) < 1 / (1 + np.exp(evidence[image, other] - evidence[image, truth[image]]))
-    chosen = objects[np.where(right, truth[image], other)]
-    ids = np.array([f"image{i:02d}" for i in range(24)])
-    trials = xr.DataArray(
-        chosen,
-        dims="presentation",
-        coords={
-            "stimulus_id": ("presentation", ids[image]),
-            "truth": ("presentation", objects[truth[image]]),
-            "sample_obj": ("presentation", objects[truth[image]]),
-            "dist_obj": ("presentation", objects[other]),
-        },
-    )
-    shares = np.exp(evidence) / np.exp(evidence).sum(1, keepdims=True)
-    coords = {"stimulus_id": ("presentation", ids), "choice": objects}
-    return xr.DataArray(shares, dims=("presentation", "choice"), coords=coords), trials
-
-
-def slow_i2n(model: xr.DataArray, trials: xr.DataArray) -> list[float]:
-    """Image by image and choice by choice, with dictionaries."""
-    from scipy.stats import norm, pearsonr
-
-    objects = model.coords["choice"].values.tolist()
-    truth = dict(zip(trials.coords["stimulus_id"].values, trials.coords["truth"].values, strict=True))
-    images = sorted(truth)
-
-    def normalised(p: dict) -> np.ndarray:
-        d = np.full((len(images), len(objects)), np.nan)
-        for i, image in enumerate(images):
-            for j, choice in enumerate(objects):
-                back = [p[other, truth[image]] for other in images if truth[other] == choice]
-                if choice != truth[image] and not np.isnan(p[image, choice]):
-                    d[i, j] = np.clip(norm.ppf(1 - p[image, choice]) - norm.ppf(np.nanmean(back)), -5, 5)
-        of = np.array([truth[image] for image in images])
-        for name in objects:
-            for j, choice in enumerate(objects):
-                if choice != name:
-                    d[of == name, j] -= np.nanmean(d[of == name, j])
-        return d
-
-    own = {}
-    for image in images:
-        row = model.values[model.coords["stimulus_id"].values.tolist().index(image)]
-        for choice, share in zip(objects, row, strict=True):
-            own[image, choice] = share / (share + row[objects.index(truth[image])])
-    generator, result = np.random.RandomState(0), []
-    for _ in range(2):
-        order = list(range(trials.size))
-        generator.shuffle(order)
-        half = order[: trials.size // 2]
-        image, offered = trials.coords["stimulus_id"].values[half], trials.coords["dist_obj"].values[half]
-        shares = {}
-        for name in images:
-            for choice in objects:
-                asked = (image == name) & (offered == choice)
-                shares[name, choice] = np.mean(trials.values[half][asked] == choice) if asked.any() else np.nan
-        one, two = normalised(own), normalised(shares)
-        known = np.isfinite(one) & np.isfinite(two)
-        result.append(float(pearsonr(one[known], two[known])[0]))
-    return result
-
-
-def test_i2n_against_dictionaries(choices) -> None:
-    model, trials = choices
-    found = bs.image_level("i2n")(model.isel(choice=[2, 0, 3, 1], presentation=slice(None, None, -1)), trials)
-    assert found.splits is not None
-    np.testing.assert_allclose(found.splits.values[:, 0], slow_i2n(model, trials), atol=1e-12)
-    assert bs.aggregate(found) == pytest.approx((found.splits.values.mean(), found.splits.values.std()))
-
-
-def test_behaviour_is_divided_by_the_root_of_its_ceiling(choices) -> None:
-    model, trials = choices
-    score, ceiling = bs.image_level("i2n")(model, trials), bs.image_level("i2n").ceiling(trials)
-    expected = score.splits.values[:, 0] / np.sqrt(ceiling.splits.values[:, 0])
-    assert IMAGE_LEVEL.normalize(score, ceiling) == pytest.approx(expected.mean())
-    assert bs.image_level("i1")(model, trials).aggregate() > 0.5
-
-
-def test_behaviour_of_other_images_is_refused(choices) -> None:
-    model, trials = choices
-    with pytest.raises(InvalidMeasurement, match="the images or choices"):
-        bs.image_level("i2n")(model.isel(presentation=slice(20)), trials)
-    with pytest.raises(InvalidMeasurement, match="lack dist_obj"):
-        bs.image_level("i2n")(model, trials.drop_vars("dist_obj"))
-    with pytest.raises(InvalidMeasurement, match="half of the trials lacks"):
-        bs.image_level("i2n")(model, trials.isel(presentation=slice(0, None, 60)))
-
-
-def observers(correct: dict[str, list[int]], condition: list[int]) -> xr.DataArray:
-    """Answers of several subjects, 1: right."""
-    n = len(condition)
-    truth = np.array(["cat", "dog"])[np.arange(n) % 2]
-    wrong = np.array(["dog", "cat"])[np.arange(n) % 2]
-    values = np.concatenate([np.where(np.array(v) == 1, truth, wrong) for v in correct.values()])
-    return xr.DataArray(
-        values,
-        dims="presentation",
-        coords={
-            "stimulus_id": ("presentation", np.tile([f"s{i}" for i in range(n)], len(correct))),
-            "truth": ("presentation", np.tile(truth, len(correct))),
-            "condition": ("presentation", np.tile(condition, len(correct))),
-            "subject": ("presentation", np.repeat(list(correct), n)),
-        },
-    )
-
-
-def test_error_consistency_by_hand() -> None:
-    people = observers({"a": [1, 1, 0, 0, 1, 0, 1, 0], "b": [1, 0, 1, 0, 1, 1, 0, 0]}, [0, 0, 0, 0, 1, 1, 1, 1])
-    model = observers({"m": [0, 0, 1, 1, 0, 1, 0, 1]}, [0, 0, 0, 0, 1, 1, 1, 1]).drop_vars("subject")
-    # half right everywhere: kappa = 2 agreement - 1, which is -1, -1 with a and 0, 0 with b
-    assert bs.error_consistency(model, people).aggregate() == pytest.approx(0.5)  # its sign is lost
-    assert bs.aggregate(bs.error_consistency(model, people)).error == pytest.approx(0.5)
-    assert bs.error_consistency_ceiling(people).aggregate() == pytest.approx(0)
-    other = model.isel(presentation=slice(6))
-    with pytest.raises(InvalidMeasurement, match="different stimuli where condition is '1'"):
-        bs.error_consistency(other, people)
-
-
-def test_accuracy_distance_by_hand() -> None:
-    people = observers({"a": [1, 1, 1, 0], "b": [1, 0, 0, 0]}, [0, 0, 1, 1])
-    model = observers({"m": [1, 1, 0, 0]}, [0, 0, 1, 1]).drop_vars("subject")
-    assert bs.aggregate(bs.accuracy_distance(model, people)) == pytest.approx((1 - 0.25 / 0.75, 0))
-    assert bs.accuracy_distance_ceiling(people).aggregate() == pytest.approx(1 - 0.5 / 0.75)
-    assert bs.aggregate(bs.accuracy(model, model.coords["truth"])) == pytest.approx((0.5, 0.5))
-    assert bs.value_delta(1.0, 3.0, 0.5).aggregate() == pytest.approx(np.exp(-1))
-
-
-# --- thresholds and distributions
-
-
-def detector(middle: float, levels: np.ndarray, trials: int = 200, slope: float = 0.15) -> xr.DataArray:
-    """Answers that follow a cumulative Gaussian with a lapse rate of .04, as exactly as counts allow."""
-    rates = Fit(slope, middle, 0.04)(levels)
-    right = np.concatenate([np.arange(trials) < round(rate * trials) for rate in rates])
-    label = np.arange(len(right)) % 2
-    picked = np.where(right, label, 1 - label)
-    sides = np.array(["left", "right"])
-    return xr.DataArray(
-        np.eye(2)[picked],
-        dims=("presentation", "choice"),
-        coords={
-            "level": ("presentation", np.repeat(levels, trials)),
-            "image_label": ("presentation", sides[label]),
-            "choice": sides,
-        },
-    )
-
-
-def test_a_threshold_is_found_where_it_is() -> None:
-    levels = np.linspace(0, 60, 5)
-    score = bs.threshold(detector(30, levels), [30.0, 15.0, 60.0], accuracy=float(Fit(0.15, 30, 0.04)(30)))
-    assert score.aggregate() == pytest.approx((1 + 0 + 0.5) / 3, abs=0.01)
-    assert bs.threshold(30.0, [30.0, 15.0, 60.0]).aggregate() == pytest.approx(0.5)
-    raised = bs.threshold_elevation((detector(20, levels, slope=0.2), detector(30, levels)), ([10.0], [15.0]))
-    assert raised.aggregate() == pytest.approx(1, abs=0.05)
-
-
-def test_a_flawless_detector_is_fitted_with_three_lapses_in_a_hundred() -> None:
-    levels = np.arange(5.0, 65, 5)
-    fit = fit_psychometric(levels, np.asarray(Fit(0.3, 30, 0.0)(levels)))
-    assert fit is not None
-    assert fit.lapse == pytest.approx(0.03)
-
-
-def test_singular_values_above_a_millionth_count_in_language(pair: tuple[xr.DataArray, xr.DataArray]) -> None:
-    rng = np.random.default_rng(5)
-    left, right = (np.linalg.qr(rng.standard_normal((80, 12)))[0] for _ in range(2))
-    x = left * np.r_[np.ones(10), 1e-4, 1e-8] @ right.T  # a unit more or less: of no matter to the rest
-    y = left[:, 8:12] + 0.1 * rng.standard_normal((80, 4))
-    found = bs.linear_pearsonr()(recording(x), recording(y))
-    kept = bs.linear_pearsonr()(recording(left[:, :11] @ right[:, :11].T), recording(y))
-    np.testing.assert_allclose(found.values.values, kept.values.values, atol=1e-4)
-    assert found.values.values[2] > 0.5  # what the direction of 1e-4 knows
-    assert abs(found.values.values[3]) < 0.5  # what that of 1e-8 would
-
-
-def test_the_ceiling_of_reading_times_is_that_of_all_readers() -> None:
-    """r of two halves of 10 readers, corrected to 20: known from the noise that each has."""
-    rng = np.random.default_rng(6)
-    times = rng.standard_normal((4000, 1)) + 2 * rng.standard_normal((4000, 20))
-    target = xr.DataArray(times, dims=("presentation", "subject"))
-    assert reading_ceiling(target).aggregate() == pytest.approx(1 / (1 + 4 / 20), abs=0.01)
-
-
-def test_the_penalties_are_the_published_ones() -> None:
-    """Four below 10, four from 10, 18 a decade from 100 to a million, 19 from there to ten millions."""
-    published = [0.01, 0.1, 0.5, 1, 10, 32.5, 55, 77.5]
-    published += [10.0**k * (1 + j / 2) for k in range(2, 6) for j in range(18)] + [
-        1e6 * (1 + j / 2) for j in range(19)
-    ]
-    np.testing.assert_allclose(ALPHAS, published, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("rates", "kept"),
-    [
-        ([0.5, 0.7, 0.9, 0.6, 0.5], 3),  # a standard deviation is .15: all after the best lie further below
-        ([0.5, 0.7, 0.9, 0.8, 0.5], 4),
-        ([0.5, 0.6, 0.9, 0.7, 0.7], 3),  # one and a half standard deviations below
-        ([0.5, 0.7, 0.9, 0.6, 0.85], 5),  # what comes back was not lost
-        ([0.5, 0.7, 0.9], 3),
-    ],
-)
-def test_levels_beyond_the_best_are_cut_off_where_all_are_worse(rates: list[float], kept: int) -> None:
-    assert count_monotone_levels(np.array(rates)) == kept
-
-
-def test_thresholds_that_cannot_be_had_score_0() -> None:
-    levels = np.linspace(0, 60, 4)
-    guessing = detector(1000, levels)
-    assert bs.aggregate(bs.threshold(guessing, [30.0])) == (0, 0)
-    assert bs.threshold_elevation((guessing, detector(30, levels)), ([10.0], [15.0])).aggregate() == 0
-    assert fit_psychometric(levels, np.array([0.9, 0.5, 0.6, 0.9])) is None
-    assert bs.threshold(100.0, [30.0]).aggregate() == 0
-
-
-def test_the_ceiling_draws_people_with_seeds() -> None:
-    people = [10.0, 12.0, 20.0]
-    drawn = [np.random.RandomState(k) for k in range(3)]
-    pool, scores = list(people), []
-    for state in drawn:
-        one = float(state.choice(pool, replace=False))
-        pool.remove(one)
-        scores.append(np.mean([max(1 - abs(other - one) / other, 0) for other in pool]))
-        pool.append(one)
-    assert bs.aggregate(bs.threshold_ceiling(people)) == pytest.approx((np.mean(scores), np.std(scores)))
-    assert bs.elevations([2.0, 4.0], [3.0, 4.0]) == [1.5, 1.0]
-
-
 def test_distributions_against_a_loop() -> None:
     rng = np.random.default_rng(9)
     model, data, bins = rng.normal(0.2, 0.4, 70), rng.normal(0.5, 0.3, 45), np.linspace(0, 1, 9)
@@ -514,9 +190,6 @@ def test_distributions_against_a_loop() -> None:
     assert found == pytest.approx((np.mean(values), np.std(values)))
 
 
-# --- labels of one side alone
-
-
 def test_reverse_splits_by_labels_that_only_the_recording_has(pair: tuple[xr.DataArray, xr.DataArray]) -> None:
     x, y = pair
     shuffled = x.isel(presentation=np.random.default_rng(1).permutation(80))
@@ -525,15 +198,3 @@ def test_reverse_splits_by_labels_that_only_the_recording_has(pair: tuple[xr.Dat
     found = bs.reverse_pls(5)(shuffled, y)
     np.testing.assert_array_equal(found.splits, bs.reverse_pls(5)(named, y).splits)
     assert not np.array_equal(found.splits, bs.reverse_pls(5, stratify=None)(shuffled, y).splits)
-
-
-def test_objects_are_compared_though_a_half_lacks_an_image(choices) -> None:
-    """One trial of an image is in one half only; o1 and o2 average over images, i1 does not."""
-    model, trials = choices
-    single = np.flatnonzero(trials.coords["stimulus_id"].values == "image00")
-    few = trials.drop_isel(presentation=single[1:])
-    for metric in (bs.image_level("o1"), bs.image_level("o2")):
-        assert np.isfinite(metric.ceiling(few).splits.values).all()
-        assert metric(model, few).aggregate() == pytest.approx(metric(model, trials).aggregate(), abs=0.1)
-    with pytest.raises(InvalidMeasurement, match="half of the trials lacks"):
-        bs.image_level("i1").ceiling(few)

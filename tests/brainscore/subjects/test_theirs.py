@@ -1,7 +1,6 @@
 """Subjects of Brain-Score as subjects of ours, and the other way round.
 
-What needs their packages runs where they are installed, which is an environment of its own.
-"""
+What needs their packages runs where they are installed, which is an environment of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 
-from brainmark.brainscore.subjects import from_brainscore, to_brainscore_language, to_brainscore_vision
+from brainmark.brainscore.subjects import from_brainscore, to_brainscore_vision
 from brainmark.core import (
     Choose,
     Experiment,
@@ -35,6 +34,7 @@ from brainmark.models.subjects.classes import imagenet_classes
 from brainmark.models.subjects.coerce import as_subject
 
 rng = np.random.default_rng(0)
+
 PICTURES = tuple(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8) for _ in range(6))
 
 
@@ -266,50 +266,6 @@ class Ours:
 def test_without_their_package_the_error_says_so():
     with pytest.raises(MissingDependency, match=r"needs brainscore-core|needs brainscore-vision"):
         to_brainscore_vision(Ours())
-
-
-@pytest.mark.skipif(not installed("brainscore_vision"), reason="needs brainscore-vision, in an environment of its own")
-def test_our_subjects_are_models_of_theirs(tmp_path):
-    from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
-
-    paths = {f"s{i}": tmp_path / f"{i}.png" for i in range(6)}
-    for path, picture in zip(paths.values(), PICTURES, strict=True):
-        Image.fromarray(picture).save(path)
-    shown = StimulusSet({"stimulus_id": list(paths), "object_name": list("aabbcc"), "image_label": list("xyxyxy")})
-    shown.stimulus_paths, shown.identifier = paths, "pictures"
-    model = to_brainscore_vision(Ours())
-    assert (model.identifier, model.visual_degrees()) == ("ours", 8)
-    model.start_recording("IT", time_bins=[(70, 170)])
-    recorded = model.look_at(shown, number_of_trials=2)
-    np.testing.assert_allclose(recorded.values[:, :, 0], [p.mean((0, 1)) for p in PICTURES])
-    assert recorded["object_name"].values.tolist() == list("aabbcc")
-    model.start_task("label", ["red", "green", "blue"])
-    labels = model.look_at(shown)
-    assert labels.dims == ("choice", "presentation")
-    model.start_task("probabilities", shown)
-    chosen = model.look_at(shown)
-    assert chosen["choice"].values.tolist() == ["x", "y"]
-    model.start_task("odd_one_out")
-    assert model.look_at(shown).values.ravel().tolist() == ["s1", "s4"]
-    model.start_task("passive")
-    assert model.look_at(shown) is None
-    again = from_brainscore(model)  # and back
-    experiment = Experiment(images(), Record("IT"))
-    np.testing.assert_allclose(again.perform(experiment).values, Ours().perform(experiment).values, rtol=1e-6)
-
-
-@pytest.mark.skipif(
-    not installed("brainscore_language"), reason="needs brainscore-language, in an environment of its own"
-)
-def test_our_subjects_are_subjects_of_theirs():
-    reader = to_brainscore_language(Ours())
-    assert reader.identifier() == "ours"
-    reader.start_neural_recording("language_system", "fMRI")
-    reader.start_behavioral_task("reading_times")
-    said = reader.digest_text(WORDS)
-    assert said["neural"].values[:, 0].tolist() == [len(w) for w in WORDS]
-    assert said["behavior"]["stimulus"].values.tolist() == WORDS
-    assert reader.digest_text("one")["behavior"].values.tolist() == [3.0]
 
 
 def test_a_model_of_theirs_is_scored_as_it_is():

@@ -1,0 +1,101 @@
+"""Exported programs as models."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from brainmark.core import Experiment, Record, models
+from brainmark.core.errors import DataError, InvalidModel, ModelError
+from brainmark.run.stamp import entry_fingerprint
+from brainmark.testing.examples import images
+
+NETWORK = """
+import torch
+from torch import nn
+
+def make_model(width: int = 4):
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(3, width, 3, 2), nn.ReLU(), nn.Conv2d(width, width, 3, 2), nn.ReLU(),
+                         nn.Conv2d(width, width, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 5))
+
+def needs(path):
+    return make_model()
+
+def number():
+    return 3
+
+def sees():
+    from brainmark.models.subjects.vision import VisionSubject
+    return VisionSubject("mine", make_model(), {"IT": "3"}, degrees=12.0)
+
+def breaks():
+    raise KeyError("weights")
+"""
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """What the tests want to hear they ask for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*layers chosen by their depth")
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a module of one's own, which is forgotten afterwards."""
+    (tmp_path / "my_networks_here.py").write_text(NETWORK)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    yield tmp_path
+    sys.modules.pop("my_networks_here", None)
+
+
+def answer(subject, region="IT"):
+    return subject.perform(Experiment(images(), Record(region))).values
+
+
+def tiny() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.Conv2d(4, 6, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def export(path, stimuli=2, dynamic=True, size=32):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shapes = ({0: torch.export.Dim.DYNAMIC},) if dynamic else None
+        program = torch.export.export(tiny().eval(), (torch.zeros(stimuli, 3, size, size),), dynamic_shapes=shapes)
+        torch.export.save(program, path)
+
+
+def test_an_exported_program_is_a_model_with_its_layers(folder):
+    export("net.pt2")
+    subject = models["net.pt2"].load()
+    assert subject.size == 32
+    assert answer(subject).shape[0] == len(images())
+    before = entry_fingerprint(models["net.pt2"])
+    torch.manual_seed(9)
+    export("net.pt2")
+    assert entry_fingerprint(models["net.pt2"]) != before
+
+
+def test_a_file_beside_an_exported_program_describes_it(folder):
+    export("net.pt2")
+    (folder / "net.toml").write_text('degrees = 5\nregions.V4 = { layer = "2", pool = 3 }\n'.replace("5", "5.0"))
+    subject = models["net.pt2"].load()
+    assert (subject.degrees, list(subject.regions), subject.regions["V4"].pool) == (5.0, ["V4"], 3)
+
+
+def test_programs_that_cannot_be_used_say_how_to_export_them(folder):
+    export("fixed.pt2", dynamic=False)
+    with pytest.raises(InvalidModel, match="was exported for batches of 2; export it for any number"):
+        models["fixed.pt2"].load()
+    (folder / "damaged.pt2").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"damaged.pt2: is not an exported program"):
+        models["damaged.pt2"].load()
+    with pytest.raises(DataError, match=r"lost.pt2: there is no such file"):
+        models["lost.pt2"]
