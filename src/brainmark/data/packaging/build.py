@@ -307,10 +307,10 @@ def _put_stimuli(files: dict[str, bytes | Path], name: str, table: pd.DataFrame,
     """Add a table of stimuli and their files to those of the package; return how wide they are in degrees."""
     degrees = None if spec.degrees in (None, "unknown") else float(spec.degrees)
     rows = table.reset_index()
-    if spec.modality == "image":
+    if spec.modality != "text":
         folder = "stimuli" if name == STIMULI else "fitting"
         sources = [Path(p) for p in rows.pop("path")]
-        scale = spec.stimuli.pixels_per_degree
+        scale = spec.stimuli.pixels_per_degree if spec.modality == "image" else None
         rows["filename"] = _name_files(rows["stimulus_id"].tolist(), sources, folder, ".png" if scale else None)
         contents: list[bytes | Path] = list(sources)
         if scale is not None:

@@ -37,6 +37,7 @@ from brainmark.core.cards import BibTeX, Domain, Line
 from brainmark.core.errors import DataError, suggest
 from brainmark.core.ranges import DEGREES, MILLISECONDS, Range, describe_range, is_within
 from brainmark.core.registry import discover
+from brainmark.core.vocabulary import Modality
 from brainmark.data.packaging.names import find_paths
 from brainmark.data.packaging.problems import CannotPackage, Problems
 from brainmark.data.packaging.sessions import Session
@@ -236,7 +237,10 @@ class Description(Part):
     cite_file: str | None = Field(None, description="file that holds the BibTeX entry, in the place of `cite`")
     domain: Domain = Field("vision", description="what the data are about")
     species: Texts = Field((), description='species of the subjects, such as ["macaque"]')
-    modality: Literal["image", "text"] = Field("image", description="what the stimuli are")
+    modality: Modality = Field(
+        "image",
+        description="what the stimuli are: image, text (a column), audio (.wav), kinematics, dots, video (.npy)",
+    )
     degrees: Degrees = Field(None, description='width of an image in degrees of visual angle, or "unknown"')
     duration: Duration = Field(None, description='duration of a presentation in ms, or "unknown"')
     question: Line | None = Field(None, description="of ratings: what was asked")

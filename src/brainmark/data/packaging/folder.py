@@ -32,9 +32,11 @@ from brainmark.core.errors import DataError, InvalidStimuli
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import pd
 from brainmark.core.stimuli import Stimuli
+from brainmark.core.vocabulary import Modality
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.tables import NAMES, as_values
 from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.media import MediaFiles
 from brainmark.data.readers.netcdf import read_measurement
 from brainmark.data.readers.text_tables import read_text_table
 
@@ -61,7 +63,7 @@ class PackageCard(BaseModel):
     domain: Domain
     species: tuple[str, ...]
     regions: tuple[str, ...]
-    modality: Literal["image", "text"]
+    modality: Modality
     kind: Literal["recording", "dissimilarity", "choices", "counts", "ratings", "reading_times"]
     degrees: float | None = None
     duration: float | None = None
@@ -204,17 +206,17 @@ def load_package(path: Path, name: str | None = None) -> Dataset:
     )
 
 
-def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["image", "text"]) -> Stimuli:
+def read_stimuli(path: Path, table: str, identifier: str, modality: str) -> Stimuli:
     """Return the stimuli of a table in a package. Raises DataError."""
     written = read_text_table(path / table)
     texts = {"text", *NAMES}
     known = {c: written[c].to_numpy() if c in texts else as_values(written[c].replace("", None)) for c in written}
     rows = pd.DataFrame(known)
-    for column in ("stimulus_id", {"image": "filename"}.get(modality, modality)):
+    for column in ("stimulus_id", "text" if modality == "text" else "filename"):
         if column not in rows.columns:
             raise DataError(f"{path / table}: has no column {column!r}; package the data again")
     rows = rows.set_index("stimulus_id")
-    if modality == "image":
+    if modality != "text":
         names = rows.pop("filename")
         outside = names[~names.isin(list(_read_sums(path)))]
         if len(outside):
@@ -223,7 +225,8 @@ def read_stimuli(path: Path, table: str, identifier: str, modality: Literal["ima
                 "does not list; package the data again"
             )
         rows = rows.assign(path=[str(path / PurePosixPath(name)) for name in names])
-    return Stimuli(identifier, modality, rows)
+    media = MediaFiles(tuple(map(Path, rows["path"]))) if modality not in ("text", "image") else ()
+    return Stimuli(identifier, modality, rows, media)
 
 
 def write_stimuli(rows: pd.DataFrame) -> bytes:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from brainmark.core.errors import InvalidStimuli, suggest
 from brainmark.core.images import decode_image
@@ -26,6 +25,7 @@ from brainmark.data.packaging.problems import Problems, Unusable, some
 from brainmark.data.packaging.tables import NAMES, as_values, column_of, read_table
 from brainmark.data.readers.archive import IMAGES, check_members
 from brainmark.data.readers.damage import explain_damage
+from brainmark.data.readers.media import read_medium, suffixes_of
 
 _THREADS = 4
 
@@ -87,7 +87,7 @@ StimuliFinder = Callable[[Sequence[str]], Found]
 def find_stimuli(
     spec: StimulusPart,
     base: Path,
-    modality: Literal["image", "text"],
+    modality: str,
     problems: Problems,
     scratch: Path,
     wanted: Sequence[str] = (),
@@ -111,12 +111,13 @@ def find_stimuli(
         unpacked = _unpack(spec, base, scratch / "stimuli", problems)
         spec = spec.model_copy(update={"folder": str(unpacked.resolve())})
     if spec.table is None and spec.folder is None:
-        what = 'folder = "images"' if modality == "image" else 'table = "sentences.csv" with a column "text"'
+        of_files = f'folder = "{"images" if modality == "image" else modality}"'
+        what = 'table = "sentences.csv" with a column "text"' if modality == "text" else of_files
         problems.fail(f"stimuli are missing: say stimuli.{what}")
     if spec.table is not None:
         table = _list_from_table(spec, base, modality, problems)
     else:
-        table = _list_from_folder(base / str(spec.folder), wanted, problems)
+        table = _list_from_folder(base / str(spec.folder), suffixes_of(modality), wanted, problems)
     if spec.context is not None:
         return _keep_running_text(table, spec.context, modality, problems)
     if modality == "text":
@@ -124,7 +125,11 @@ def find_stimuli(
     _check_files(table, problems)
     content = pd.Series([file_digest(Path(p)) for p in table["path"]], index=table.index)
     found = _tell_apart(table, content, spec.merge_same_files, problems)
-    _check_images(found.table["path"].tolist(), spec, problems)
+    if modality == "image":
+        _check_images(found.table["path"].tolist(), spec, problems)
+    else:
+        for path in found.table["path"]:
+            problems.attempt(read_medium, Path(path))
     return found
 
 
@@ -155,7 +160,7 @@ def png_of(image: np.ndarray) -> bytes:
 
 def _list_from_table(spec: StimulusPart, base: Path, modality: str, problems: Problems) -> pd.DataFrame:
     path = base / str(spec.table)
-    field = "file" if modality == "image" else "text"
+    field = "text" if modality == "text" else "file"
     name = getattr(spec, field)
     table = read_table(path, problems, spec.layout)
     ids = problems.attempt(column_of, table, spec.id, path, problems, "; say stimuli.id")
@@ -190,12 +195,15 @@ def _names_of(column: pd.Series) -> np.ndarray:
     return names
 
 
-def _list_from_folder(folder: Path, wanted: Sequence[str], problems: Problems) -> pd.DataFrame:
+def _list_from_folder(
+    folder: Path, suffixes: Collection[str], wanted: Sequence[str], problems: Problems
+) -> pd.DataFrame:
     if not folder.is_dir():
         problems.fail(f"stimuli.folder: there is no folder {folder}")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGES and not p.name.startswith("."))
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.name.startswith("."))
     if not files:
-        problems.fail(f"stimuli.folder: {folder} holds no images ({', '.join(sorted(IMAGES))})")
+        what = "images" if suffixes is IMAGES else "stimuli"
+        problems.fail(f"stimuli.folder: {folder} holds no {what} ({', '.join(sorted(suffixes))})")
     namings = [
         [p.relative_to(folder).with_suffix("").as_posix() for p in files],
         [p.relative_to(folder).as_posix() for p in files],
