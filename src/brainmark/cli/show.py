@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from brainmark.core.registry import Entry, MetricEntry
 from brainmark.core.tree import Node, place
 from brainmark.core.wording import bytes_text, plural
 from brainmark.data.packaging.folder import read_card
+from brainmark.models.described.facts import describe_subject
 from brainmark.run.stamp import data_origin
 from brainmark.studies.packaged import names_at, package_at
 
@@ -147,6 +149,8 @@ def collect_facts(entry: Entry[Any, Any], load: Callable[[], Any]) -> dict[str, 
             facts["chance"] = _describe_chance(registry.metrics[entry.card.metric])
     elif isinstance(entry, MetricEntry):
         return facts | {"ceiling": _describe_ceiling(entry), "chance": _describe_chance(entry)}
+    elif entry.kind == "model":
+        return facts | _facts_of_model(entry)
     elif entry.kind != "dataset":
         return facts
     elif "packaged" in entry.card.tags and (path := package_at(entry.name)):
@@ -165,6 +169,16 @@ def collect_facts(entry: Entry[Any, Any], load: Callable[[], Any]) -> dict[str, 
         return facts | (_facts_of_benchmark(loaded) if entry.kind == "benchmark" else {})
     except BrainmarkError as error:
         return facts | {"data": f"{origin}, but they cannot be loaded: {error}"}
+
+
+def _facts_of_model(entry: Entry[Any, Any]) -> dict[str, Any]:
+    """Return what a network commits to; one that can be had without trained weights is made so, to fetch nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is guessed is said in the facts
+            return describe_subject(entry.load(**({"weights": "random"} if "weights" in entry.options else {})))
+    except BrainmarkError as error:
+        return {"network": f"cannot be made here: {error}"}
 
 
 def _describe_chance(metric: MetricEntry) -> float | str:

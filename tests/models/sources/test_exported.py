@@ -86,7 +86,8 @@ def test_an_exported_program_is_a_model_with_its_layers(folder):
 def test_a_file_beside_an_exported_program_describes_it(folder):
     export("net.pt2")
     (folder / "net.toml").write_text('degrees = 5\nregions.V4 = { layer = "2", pool = 3 }\n'.replace("5", "5.0"))
-    subject = models["net.pt2"].load()
+    with pytest.warns(UserWarning, match="net.pt2: mean, std not stated, and taken to be usual for ImageNet"):
+        subject = models["net.pt2"].load()
     assert (subject.degrees, list(subject.regions), subject.regions["V4"].pool) == (5.0, ["V4"], 3)
 
 

@@ -88,24 +88,33 @@ def build(identifier: str, made: Any, source: NetworkSource, spec: Mapping[str, 
         raise InvalidModel(f"{identifier}: {error}") from error
     if "window" in spec and isinstance(subject, LanguageSubject):
         spec = {**spec, "network": subject.module}  # behind an interface with another window
+    if isinstance(subject, VisionSubject):
+        spec = {**spec, "guesses": tuple(name for name in subject.guesses if name not in spec)}
     replaceable = isinstance(subject, VisionSubject | LanguageSubject)
     return dataclasses.replace(subject, **spec) if spec and replaceable else subject
 
 
 def _build_vision(identifier: str, network: nn.Module, source: NetworkSource, spec: Mapping[str, Any]) -> VisionSubject:
-    """Return a network as a vision subject; without `regions` a warning says which layers were chosen by depth."""
-    fields: dict[str, Any] = {**SEEN, "behavior": "output", **source.preprocessing()}
+    """Return a network as a vision subject; a warning says what had to be guessed."""
+    known = source.preprocessing()
+    fields: dict[str, Any] = {**SEEN, "behavior": "output", **known}
     size = spec.get("size", fields["size"])
+    guesses = [name for name in (*SEEN, "behavior", "regions") if name not in {**known, **spec}]
+    warned = []
     if "regions" not in spec:
         guess = guess_layers(network, size)
         fields["regions"] = {region: Readout(layer, POOL) for region, layer in guess.regions.items()}
         fields["behavior"] = guess.last if fields["head"] else "output"
         chosen = ", ".join(f"{region} {layer}" for region, layer in guess.regions.items())
+        warned.append(f"layers chosen by their depth alone ({chosen})")
+    if missing := [name for name in ("size", "mean", "std") if name in guesses]:
+        warned.append(f"{', '.join(missing)} not stated, and taken to be usual for ImageNet")
+    if warned:
         warn(
-            f"{identifier}: layers chosen by their depth alone ({chosen}); to choose others, say regions in a "
-            "models.toml"
+            f"{identifier}: {'; '.join(warned)}; to choose others, say them in a models.toml (brainmark show "
+            f"{identifier})"
         )
-    return VisionSubject(identifier, network, **{**fields, **spec})
+    return VisionSubject(identifier, network, **{**fields, **spec}, guesses=tuple(guesses))
 
 
 def _build_language(

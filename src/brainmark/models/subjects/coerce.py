@@ -27,15 +27,16 @@ def as_subject(
     identifier: str | None = None,
     *,
     regions: Mapping[str, str | Readout] | None = None,
-    degrees: float = 8.0,
-    size: int = 224,
-    mean: tuple[float, ...] = IMAGENET_MEAN,
-    std: tuple[float, ...] = IMAGENET_STD,
+    degrees: float | None = None,
+    size: int | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
 ) -> Subject:
     """Return anything with `perform` as it is, a torch module as a `VisionSubject`, others by an adapter.
 
     A language network comes with its tokenizer: ``(network, tokenizer)``.
-    Without `regions` the module's output stands for V1, V2, V4 and IT. Inputs are normalised as usual for ImageNet.
+    What is not stated of a torch module is as usual, and named among its `guesses`: its output stands for V1, V2, V4
+    and IT; inputs are 8 degrees and 224 pixels wide, and normalised as for ImageNet.
 
     Raises
     ------
@@ -61,15 +62,12 @@ def as_subject(
             f"{_describe(thing)} is not a subject: pass a torch.nn.Module, or an object with `identifier` and "
             f"`perform(experiment)`{hint}"
         )
-    return VisionSubject(
-        identifier or type(thing).__name__,
-        cast("nn.Module", thing),
-        dict.fromkeys(REGIONS, "output") if regions is None else regions,
-        degrees=degrees,
-        size=size,
-        mean=mean,
-        std=std,
-    )
+    stated = {"regions": regions, "degrees": degrees, "size": size, "mean": mean, "std": std}
+    usual = {"regions": dict.fromkeys(REGIONS, "output"), "degrees": 8.0, "size": 224}
+    usual |= {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    fields: dict[str, Any] = {name: usual[name] if value is None else value for name, value in stated.items()}
+    guesses = tuple(name for name, value in stated.items() if value is None)
+    return VisionSubject(identifier or type(thing).__name__, cast("nn.Module", thing), **fields, guesses=guesses)
 
 
 def _describe(thing: object) -> str:

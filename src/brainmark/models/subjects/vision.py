@@ -62,6 +62,7 @@ class VisionSubject:
         stands for IT.
     similarity : "cosine" or "dot": what matches and odd ones out are chosen by.
     batch, device, progress : see `extract.Extractor`.
+    guesses : names of those fields that nobody stated; they are values that are usual.
 
     Raises
     ------
@@ -83,6 +84,7 @@ class VisionSubject:
     batch: int | None = None
     device: str = "cpu"
     progress: Progress | None = field(default=None, repr=False)
+    guesses: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         check_name("VisionSubject", "identifier", self.identifier, "give the model a name")
@@ -193,7 +195,8 @@ class VisionSubject:
 
     def with_regions(self, regions: Mapping[str, str | Readout]) -> VisionSubject:
         """Return the same network with other commitments for these regions."""
-        return replace(self, network=self.module, regions={**self.regions, **regions})
+        guesses = tuple(name for name in self.guesses if name != "regions")
+        return replace(self, network=self.module, regions={**self.regions, **regions}, guesses=guesses)
 
     def _observer(self, degrees: float | None, seed: int | None) -> Observer:
         def record(media: Media, readout: Readout) -> np.ndarray:
