@@ -30,6 +30,7 @@ BOARD: dict[str, tuple[JustifyMethod, int]] = {  # its columns: how they stand, 
 }
 FOLDING = {"model", "highest control"}  # columns of names, which fold before one is cut
 LEFT, CELL = 64, 17  # of the table of a tree: columns left of the models, and of a model
+BESIDE = ("decided for", "few stimuli")  # how notes begin that stand beside a score
 DIM = {"not run": "not run", "no data": "no data", "not applicable": "n/a"}
 
 
@@ -45,7 +46,7 @@ def make_leaderboard(outcomes: Iterable[Outcome], terminal: int = NARROW) -> Ren
     reasons: dict[str, list[str]] = {}
     for outcome in outcomes:
         boards.setdefault(outcome.benchmark, []).append(outcome)
-        notes = [n for n in outcome.notes if LAYER_NOTE in n] if isinstance(outcome, Score) else [outcome.reason]
+        notes = _find_notes(outcome) if isinstance(outcome, Score) else [outcome.reason]
         for note in notes:  # some errors begin with the name
             reasons.setdefault(f"{outcome.subject}: {note.removeprefix(f'{outcome.subject}: ')}", []).append(
                 outcome.benchmark
@@ -80,6 +81,11 @@ def _make_board(rows: Sequence[Outcome], omitted: Collection[str] = ()) -> Table
     for failure in (o for o in rows if not isinstance(o, Score)):
         table.add_row(escape(failure.subject), *_describe_failure(failure))
     return table
+
+
+def _find_notes(score: Score) -> list[str]:
+    """Return the notes without which a score cannot be read."""
+    return [note for note in score.notes if LAYER_NOTE in note or note.startswith(BESIDE)]
 
 
 def _describe_failure(failure: Failure) -> tuple[str, str]:

@@ -3,13 +3,28 @@
 Ten people saw each image for 200 ms at 3 degrees and chose among 16 kinds of objects. Of the 1280 pictures of
 conflicting cues, those are registered whose shape is the first of its kind. Models choose among the 16 kinds by their
 own classes; a model without such classes does not apply.
+
+The authors let images fill a network's field of view, and so do the benchmarks under the plain names. Brain-Score shows
+images at 3 degrees, as people saw them: in a field of 8 degrees a network then sees a small picture on grey, unlike
+those that it was trained on. Those benchmarks have ``_3deg`` in their names, and count in no mean.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from brainmark.core import Choose, DataError, Setting, Source, Stimuli, Study, register_benchmark
+from brainmark.core import (
+    Choose,
+    DataError,
+    Dataset,
+    Experiment,
+    Setting,
+    Source,
+    Stimuli,
+    Study,
+    register_benchmark,
+)
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.stimuli import ImageFiles
 from brainmark.data.fetch import GitFolder, read_list
@@ -125,25 +140,41 @@ def choices(trials: pd.DataFrame, table: pd.DataFrame) -> xr.DataArray:
     )
 
 
+def _fill_field(data: Dataset) -> Experiment:
+    """Ask for one of the 16 kinds, with images that fill the field of view."""
+    return Experiment(data.shown, Choose(OBJECTS), replace(data.setting, degrees=None))
+
+
+def _keep_degrees(data: Dataset) -> Experiment:
+    """Ask for one of the 16 kinds, with images as wide as people saw them."""
+    return Experiment(data.shown, Choose(OBJECTS), data.setting)
+
+
+MEASURES = {  # the last part of a benchmark's name: metric, parent, what is measured
+    "error_consistency": (
+        "error_consistency", "behavior", "Whether errors are made on the same images as by people",
+    ),
+    "accuracy_distance": ("accuracy_distance", "behavior", "How near the accuracy is to people's"),
+    "shape_bias": ("shape_bias", "behavior", "Whether shape or texture decides as often as it does for people"),
+    "top1": ("accuracy", "engineering", "Share of images recognised"),
+}  # fmt: skip
+
 for _condition, (_, _count, _what) in CONDITIONS.items():
     STUDY.dataset(
         f"Geirhos2021.{_condition}", _condition,
         summary=f"Choices of ten people among 16 kinds of objects, {_count} {_what}.",
         sources=(*map(TRIALS.source, _files_of(_condition)), IMAGES),
     )(read_condition)  # fmt: skip
-    for _name, _metric, _parent, _summary in (
-        (
-            "error_consistency",
-            "error_consistency",
-            "behavior",
-            "Whether errors are made on the same images as by people",
-        ),
-        ("accuracy_distance", "accuracy_distance", "behavior", "How near the accuracy is to people's"),
-        ("shape_bias", "shape_bias", "behavior", "Whether shape or texture decides as often as it does for people"),
-        ("top1", "accuracy", "engineering", "Share of images recognised"),
-    ):
-        if _name != "shape_bias" or _condition == "cue-conflict":
-            register_benchmark(
-                f"Geirhos2021.{_condition}-{_name}", f"Geirhos2021.{_condition}", _metric, ask=Choose(OBJECTS),
-                summary=f"{_summary}, among 16 kinds of objects ({_condition}).", parent=_parent,
-            )  # fmt: skip
+    for _name, (_metric, _parent, _summary) in MEASURES.items():
+        if _name == "shape_bias" and _condition != "cue-conflict":
+            continue
+        _usual = f"Geirhos2021.{_condition}-{_name}"
+        register_benchmark(
+            _usual, f"Geirhos2021.{_condition}", _metric, ask=_fill_field, parent=_parent,
+            summary=f"{_summary}, among 16 kinds of objects ({_condition}).",
+        )  # fmt: skip
+        register_benchmark(
+            f"Geirhos2021.{_condition}_3deg-{_name}", f"Geirhos2021.{_condition}", _metric, ask=_keep_degrees,
+            summary=f"{_summary}, among 16 kinds of objects 3 degrees wide ({_condition}).", parent=_parent,
+            superseded_by=_usual,
+        )  # fmt: skip

@@ -17,6 +17,9 @@ from brainmark.metrics.behavior.answers import choices_of_people, decide, label_
 from brainmark.metrics.statistics.averages import divide
 from brainmark.metrics.statistics.resampling import resample
 
+DECIDED = "decided for one of both cues in"
+"""How the note begins that stands beside a shape bias: the share of images on which the bias rests."""
+
 
 def shape_bias_ceiling(shape: str = "label", texture: str = "texture", resamples: int = 1000, seed: int = 0) -> Ceiling:
     """Return how near the bias of all others together is to each subject's, as `shape_bias` parametrises."""
@@ -70,11 +73,13 @@ def shape_bias(shape: str = "label", texture: str = "texture", resamples: int = 
         conflicting = (label_table(target, shape) != label_table(target, texture)).any(axis=1).sum()
         details = {"share decided": float(model.sum() / conflicting), "shape bias of subjects": theirs}
         details |= {"shape bias": own} if np.isfinite(own) else {}
+        by_shape = f", {own:.0%} of these for the shape" if np.isfinite(own) else ""
+        note = f"{DECIDED} {details['share decided']:.0%} of the images{by_shape}"
 
         def statistic(counts: np.ndarray) -> np.ndarray:
             return nearness_of_shares(bias(model, counts), bias(people, counts))
 
-        return resample(statistic, size, resamples, seed, subject_names(target), details=details)
+        return resample(statistic, size, resamples, seed, subject_names(target), details=details, notes=(note,))
 
     return metric
 
