@@ -53,9 +53,11 @@ def test_arrays_by_name_and_text_in_bytes(tmp_path: Path) -> None:
         file["data/rates"] = np.arange(6.0).reshape(2, 3)
         file["data/ids"] = np.array([b"a", b"b"])
         file["data/names"] = ["Caf\u00e9", "b"]
+        file["data/areas"] = np.array([1, 0], dtype=h5py.enum_dtype({"V4": 0, "IT": 1}))
         file["data/pairs"] = np.zeros(2, [("x", "f4"), ("y", "f4")])
     assert hdf5_of(tmp_path / "a.h5", "data/rates").tolist() == [[0, 1, 2], [3, 4, 5]]
     assert hdf5_of(tmp_path / "a.h5", "data/ids").tolist() == ["a", "b"]
+    assert hdf5_of(tmp_path / "a.h5", "data/areas").tolist() == ["IT", "V4"]
     assert hdf5_of(tmp_path / "a.h5", "/data/names").tolist() == ["Caf\u00e9", "b"]
     for name, words in (
         ("data/rate", "did you mean 'data/rates'"),

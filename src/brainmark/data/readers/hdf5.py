@@ -55,6 +55,10 @@ def hdf5_of(path: Path, name: str) -> np.ndarray:
             hint = f"; did you mean {near[0]!r}?" if near else f" among {', '.join(known[:12])}"
             raise DataError(f"{path}: has no data set {name!r}{hint}")
         values = decode_array(file[name][()], path)
+        numbers = h5py.check_enum_dtype(file[name].dtype)
+        if numbers is not None:  # an enumeration is its names
+            named = {number: text for text, number in numbers.items()}
+            values = np.array([named.get(v, str(v)) for v in values.ravel().tolist()], str).reshape(values.shape)
     if values.dtype.kind not in "fiubU":
         raise DataError(f"{path}: {name!r} holds {values.dtype}; expected numbers or texts")
     return values

@@ -23,7 +23,7 @@ from pathlib import Path
 from brainmark.core.errors import DataError
 from brainmark.data.readers.damage import explain_damage
 
-SECONDS = 60.0
+SECONDS = 30.0
 """The longest trial of a small file; large ones get a second more for every 10 MB."""
 _COMMAND = "from brainmark.data.readers.trial import serve; serve()"
 
