@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from brainmark.data.packaging import Problems, Session, parse_description
-from brainmark.data.packaging.bids_files import find_events
-from brainmark.data.packaging.problems import group_by_file
 from brainmark.data.packaging.sessions import check_session, check_together
 
 nibabel = pytest.importorskip("nibabel")
@@ -94,18 +92,6 @@ def test_acquisitions_with_events_of_their_own_are_two_runs(tmp_path: Path) -> N
         put_series(tmp_path, f"sub-01_task-x_{said}_timeseries")
     sessions, found = read(tmp_path, **SERIES)
     assert found == [] and len(sessions) == 2
-
-
-def test_the_nearest_events_are_taken() -> None:
-    data = Path("sub-01_task-x_run-1_bold.nii")
-    names = [
-        "task-x_events.tsv",
-        "sub-01_task-x_run-01_events.tsv",
-        "sub-01_task-x_run-2_events.tsv",
-        "sub-02_events.tsv",
-    ]
-    assert find_events(data, [Path(name) for name in names]) == [Path(names[1])]
-    assert find_events(data, [Path(names[0]), Path(names[2])]) == [Path(names[0])]
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
@@ -247,15 +233,6 @@ def test_labels_of_an_atlas_by_the_table_beside_it(tmp_path: Path) -> None:
     ((made,), found) = read(tmp_path, **source, regions={"V1": "sub-01_dseg.nii#V1v,V1d", "V4": "sub-01_dseg.nii#3"})
     assert found == [] and made.neuroids["region"].tolist() == ["V1", "V1", "V4"]
     np.testing.assert_array_equal(made.values, values[:, 0, 0].T)
-
-
-def test_a_note_on_many_files_is_one() -> None:
-    notes = [f"/a/run-{k}.nii: {k} of 80 voxels have no signal" for k in range(20)] + [
-        "3 stimuli are alike",
-        "4 stimuli are alike",
-    ]
-    assert group_by_file(notes)[1:] == notes[-2:]
-    assert group_by_file(notes)[0].startswith(f"{notes[0]} (likewise in 19 more files: 'run-1.nii'")
 
 
 def test_an_image_that_is_none(tmp_path: Path) -> None:

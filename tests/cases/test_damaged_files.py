@@ -9,29 +9,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import xarray as xr
 
 from brainmark.analysis import score_tables
-from brainmark.brainscore.brainio import read_assembly
 from brainmark.core import models
 from brainmark.core.errors import BrainmarkError, DataError, InvalidModel
 from brainmark.data.fetch import places
 from brainmark.data.packaging import (
-    Problems,
-    Recordings,
-    Session,
-    description,
-    parse_description,
-    prepare,
     read_description,
 )
 from brainmark.data.packaging.problems import CannotPackage
-from brainmark.data.readers.arrays import npy_of, npz_of
-from brainmark.data.readers.damage import explain_damage
 from brainmark.models.described import toml_files
 
 SCRIPT = Path(__file__).with_name("damaged_files.py")
@@ -114,15 +102,6 @@ def test_hdf5_files_are_opened_in_one_place() -> None:
     assert found == {"data/readers/hdf5.py"}
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [(MemoryError(), "more memory"), (RecursionError("x"), "nested too deeply"), (KeyError("name"), "'name'")],
-)
-def test_any_error_is_explained(error: Exception, words: str) -> None:
-    with pytest.raises(DataError, match=words), explain_damage("a.npz", "cannot be read"):
-        raise error
-
-
 DEEP = {"lists": "a = " + "[" * 100_000 + "]" * 100_000, "keys": "a" + ".a" * 3000 + " = 1"}
 
 
@@ -171,35 +150,3 @@ def test_odd_tables_of_scores_are_read_or_refused(tmp_path: Path, content: str) 
         assert "\n" not in str(error) and "a.csv" in str(error)
     else:
         assert table.dtypes.map(lambda kind: kind.kind == "f").all()
-
-
-@pytest.mark.parametrize("error", [KeyError("rates"), ZeroDivisionError("x\ny"), StopIteration(), UnicodeError("bad")])
-def test_a_format_of_others_is_explained_as_well(tmp_path: Path, error: Exception, monkeypatch: Any) -> None:
-    class Raising(Recordings):
-        def read(self, path: Path, base: Path, problems: Problems) -> Session:
-            raise error
-
-    monkeypatch.setitem(description.FORMATS, "raising", Raising)
-    (tmp_path / "a.raising").write_text("x")
-    told = parse_description({"recording": {"format": "raising", "file": "a.raising"}}, "lab.toml")
-    with pytest.raises(CannotPackage) as refusal:
-        prepare(told, tmp_path, tmp_path)
-    assert any("a.raising: cannot be read: " in p and "\n" not in p for p in refusal.value.problems)
-
-
-@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
-def test_bytes_in_assemblies_are_text(tmp_path: Path, engine: str) -> None:
-    values = np.zeros((2, 2))
-    coords = {"stimulus_id": ("presentation", np.array([b"a", b"b"])), "region": ("neuroid", np.array([b"V4", b"IT"]))}
-    made = xr.DataArray(values, dims=("presentation", "neuroid"), coords=coords, name="d")
-    made.to_netcdf(tmp_path / "a.nc", engine=engine)
-    held = read_assembly(tmp_path / "a.nc")
-    assert held.coords["region"].values.tolist() == ["V4", "IT"]
-    assert held.coords["stimulus_id"].values.tolist() == ["a", "b"]
-
-
-def test_bytes_in_numpy_files_are_text(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", ids=np.array([b"a", b"b"]))
-    np.save(tmp_path / "a.npy", np.array([b"V4"]))
-    assert npz_of(tmp_path / "a.npz", "ids").tolist() == ["a", "b"]
-    assert npy_of(tmp_path / "a.npy").tolist() == ["V4"]

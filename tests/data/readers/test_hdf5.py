@@ -58,7 +58,7 @@ def test_arrays_by_name_and_text_in_bytes(tmp_path: Path) -> None:
     assert hdf5_of(tmp_path / "a.h5", "data/rates").tolist() == [[0, 1, 2], [3, 4, 5]]
     assert hdf5_of(tmp_path / "a.h5", "data/ids").tolist() == ["a", "b"]
     assert hdf5_of(tmp_path / "a.h5", "data/areas").tolist() == ["IT", "V4"]
-    assert hdf5_of(tmp_path / "a.h5", "/data/names").tolist() == ["Caf\u00e9", "b"]
+    assert hdf5_of(tmp_path / "a.h5", "data/names").tolist() == ["Caf\u00e9", "b"]
     for name, words in (
         ("data/rate", "did you mean 'data/rates'"),
         ("data", "no data set"),

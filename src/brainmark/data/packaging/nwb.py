@@ -180,11 +180,11 @@ def _find_region(file: Any, row: int, units: pd.DataFrame) -> str | None:
         electrodes = file.electrodes.to_dataframe()
     places: set[str] = set()
     if electrodes is not None:
-        places = _known(electrodes.get("location", ()))
+        places = _drop_unknown(electrodes.get("location", ()))
         if not places and "group" in electrodes:
-            places = _known(group.location for group in electrodes["group"])
+            places = _drop_unknown(group.location for group in electrodes["group"])
     if not places and "electrode_group" in units.columns:
-        places = _known([unit["electrode_group"].location])
+        places = _drop_unknown([unit["electrode_group"].location])
     return next(iter(places)) if len(places) == 1 else None
 
 
@@ -192,7 +192,7 @@ def _plain(value: Any) -> Any:
     return decode(value) if isinstance(value, bytes) else value
 
 
-def _known(places: Iterable[Any]) -> set[str]:
+def _drop_unknown(places: Iterable[Any]) -> set[str]:
     return {name for name in map(decode, places) if name.lower() not in UNKNOWN}
 
 
