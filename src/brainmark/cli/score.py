@@ -24,6 +24,7 @@ from brainmark.core.errors import UnknownName
 from brainmark.core.score import Failure
 from brainmark.core.tree import Node
 from brainmark.models.described.toml_files import in_file
+from brainmark.run.apart import run_apart
 from brainmark.run.scoring import Layers, Outcome, score_all
 from brainmark.run.stamp import data_origin
 
@@ -183,7 +184,8 @@ def _add_missing(models: Sequence[str], benchmarks: Sequence[str], outcomes: Seq
 def write_outcomes(outcomes: Sequence[Outcome], path: Path, title: str = "Brainmark") -> Path:
     """Write the HTML report of these outcomes; return its path."""
     benchmarks = [entry for o in outcomes if (entry := registry.benchmarks.get(o.benchmark))]
-    models = [entry for o in outcomes if (entry := registry.models.get(o.subject))]
+    with run_apart():
+        models = [entry for o in outcomes if (entry := registry.models.get(o.subject))]
     cards = {e.name: e.card for e in (*benchmarks, *models)}
     where_from = {d: data_origin([d]) for e in benchmarks for d in e.card.datasets}
     return write_report(outcomes, path, title=title, cards=cards, where_from=where_from)

@@ -9,8 +9,9 @@ from typing import Any, cast, get_args
 
 from brainmark.core import registry
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.errors import DataError, UnknownName
+from brainmark.core.errors import DataError, ModelError, UnknownName
 from brainmark.core.tree import Node, Visibility, find, names, tree
+from brainmark.run.apart import run_apart
 from brainmark.studies.packaged import expand
 
 
@@ -24,8 +25,17 @@ def select_names(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> l
                 raise UnknownName(f"{known.kind} pattern", name, known, f" ('brainmark list {known.kind}s' shows all)")
             chosen |= dict.fromkeys(hits)
         else:
-            chosen[known[name].name] = None
+            chosen[_name(known, name)] = None
     return list(chosen)
+
+
+def _name(known: registry.Registry[Any, Any], name: str) -> str:
+    """Return the name under which a thing is known; a model whose own code fails keeps its name, and fails later."""
+    try:
+        with run_apart():
+            return known[name].name
+    except ModelError:
+        return name
 
 
 def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[list[str], list[Node]]:

@@ -127,13 +127,16 @@ class Registry(Generic[T, C]):
         self._entries: dict[str, Entry[T, C]] = {}
         self._finders: list[Callable[[str], Entry[T, C] | None]] = []
 
-    def add_finder(self, finder: Callable[[str], Entry[T, C] | None]) -> Callable[[str], Entry[T, C] | None]:
+    def add_finder(
+        self, finder: Callable[[str], Entry[T, C] | None], *, first: bool = False
+    ) -> Callable[[str], Entry[T, C] | None]:
         """Ask `finder` for names that are not registered, e.g. ``timm/resnet18``; it returns None for what is not its.
 
-        What it finds can be looked up, but is not listed. It may raise what explains a name that is nearly right.
+        With `first` it is asked before those that are there. What it finds can be looked up, but is not listed. It may
+        raise what explains a name that is nearly right.
         """
         if finder not in self._finders:
-            self._finders.append(finder)
+            self._finders.insert(0 if first else len(self._finders), finder)
         return finder
 
     def add(self, name: str, *, card: C, **more: Any) -> Callable[[F], F]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
+from brainmark.core.cards import ModelCard
 from brainmark.core.containment import contain
 from brainmark.core.errors import BrainmarkError, DataError, FailureKind, InvalidRegistration, ModelError, tell, warn
 from brainmark.core.handout import checksum, take
@@ -20,6 +21,7 @@ from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
 from brainmark.core.wording import plural
 from brainmark.models.subjects.coerce import as_subject
+from brainmark.run.apart import run_apart
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
 from brainmark.run.stamp import code_digest, data_origin, fingerprints, make_stamp, versions
 from brainmark.store.results import KeptCard, ResultStore, key_of
@@ -124,7 +126,8 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
                 answer = take(subject, task.experiment)
             benchmark.check_unchanged(model.name)
             answers.keep(asked, answer)
-        result = task.score_answer(task.accept(answer, model.name))
+        with run_apart():  # a control may be a twin of the model
+            result = task.score_answer(task.accept(answer, model.name))
         seconds = time.perf_counter() - begun
         weights = _read_weights(subject, model.name)
     except BrainmarkError as error:
@@ -213,8 +216,18 @@ class _Model:
 
     def __init__(self, given: Any, layers: Layers = "committed") -> None:
         self.given, self.layers = given, layers
-        self.entry = registry.models[given] if isinstance(given, str) else None
+        self._broken: ModelError | None = None
+        self.entry = self._look_up(given) if isinstance(given, str) else None
         self.name = given if isinstance(given, str) else name_of(self._own)
+
+    def _look_up(self, name: str) -> Entry[Subject, ModelCard] | None:
+        """Return its entry; None where its own code fails, as every score of it then does."""
+        try:
+            with run_apart(self.layers == "committed"), contain(name):  # layers are chosen in this process
+                return registry.models[name]
+        except ModelError as error:
+            self._broken = error
+            return None
 
     @cached_property
     def subject(self) -> Subject:
@@ -222,6 +235,8 @@ class _Model:
 
     @cached_property
     def _own(self) -> Subject:
+        if self._broken:
+            raise self._broken
         if self.entry:
             with contain(f"{self.entry.name} cannot be made"):
                 return self.entry.load()
@@ -241,6 +256,8 @@ class _Model:
     @cached_property
     def fingerprints(self) -> dict[str, str] | None:
         """See `stamp.fingerprints`; None of an object."""
+        if self._broken:
+            raise self._broken
         return fingerprints(self.entry) if self.entry else None
 
     @property

@@ -32,6 +32,8 @@ PACKAGES = (
 )  # fmt: skip
 MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}
 """Packages that are imported by another name."""
+loaded_elsewhere: set[str] = set()
+"""Packages in use by foreign models, in processes of their own."""
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 ABOVE = {"__main__", "cli", "web", "analysis", "control", "training", "testing"}
 """Rooms that scoring cannot import: they use scores, and cannot change them."""
@@ -80,7 +82,7 @@ def versions(loaded: bool = False) -> dict[str, str]:
     """Return the versions of the installed packages that can change a number; with `loaded` of those in use here."""
     found: dict[str, str] = {}
     for name in PACKAGES:
-        if not loaded or MODULES.get(name, name).replace("-", "_") in sys.modules:
+        if not loaded or name in loaded_elsewhere or MODULES.get(name, name).replace("-", "_") in sys.modules:
             version = _find_version(name)
             found |= {name: version} if version else {}
     return found
