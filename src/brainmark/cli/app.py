@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 import warnings
 from typing import Annotated, Any
 
@@ -100,3 +102,18 @@ def run() -> None:
             err.print("interrupted: finished scores and files are kept, nothing is half-written; "
                       "the same command continues")  # fmt: skip
         raise
+    finally:
+        _leave_threads(sys.exc_info()[1])
+
+
+def _leave_threads(stop: BaseException | None) -> None:
+    """End the program now if a model left a thread that would keep it from ending."""
+    stuck = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    for thread in stuck:
+        thread.join(1.0)
+    code = stop.code if isinstance(stop, SystemExit) else 0 if stop is None else 1
+    if any(thread.is_alive() for thread in stuck) and (stop is None or isinstance(stop, SystemExit)):
+        err.print("a thread of a model still runs; it is left")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)

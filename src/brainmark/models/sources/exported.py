@@ -11,6 +11,7 @@ from typing import Any
 from brainmark.core.errors import DataError, InvalidModel, ModelError
 from brainmark.core.libraries import nn, torch
 from brainmark.data.fetch import file_digest
+from brainmark.models.sources.plain_programs import load_without_code
 from brainmark.models.sources.source import NetworkSource
 
 
@@ -64,8 +65,10 @@ def load_program(path: Path) -> tuple[nn.Module, int | None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of its own inner workings
         try:
-            program: Any = torch.export.load(path)
+            program: Any = load_without_code(path)
             module: nn.Module = torch.export.unflatten(program)
+        except ModelError as error:
+            raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
         except Exception as error:  # damaged archives fail in many ways
             raise ModelError(f"{path}: is not an exported program: {type(error).__name__}: {error}") from error
     inputs = program.graph_signature.user_inputs

@@ -59,7 +59,7 @@ class Transformers(TrainableSource):
             raise missing_weights(f"this {self.model}")
         model = getattr(torch_libraries.transformers(), self.model)
         with fetching(f"the weights of the {self.model} {self.hub}", f"https://huggingface.co/{self.hub}"):
-            return _answer_with(model.from_pretrained(self.hub), (self.answer,), self.skip)
+            return _answer_with(model.from_pretrained(self.hub, trust_remote_code=False), (self.answer,), self.skip)
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,16 @@ class Hub(TrainableSource):
     def build_untrained(self) -> nn.Module:
         """Return it as transformers initialises it; even that needs the configuration."""
         config = self._load("AutoConfig", "configuration")
-        return self._give_answer(self._class(config).from_config(config))
+        return self._give_answer(self._class(config).from_config(config, trust_remote_code=False))
 
     def load_trained(self) -> nn.Module:
         """Return it with its weights; a language network in single precision."""
         config = self._load("AutoConfig", "configuration")
         options = {"dtype": torch.float32} if self.takes_text() else {}
         with fetching(f"the weights of {self.repository}", self._page), _without_bars():
-            made = self._class(config).from_pretrained(self.repository, revision=self.revision, **options)
+            made = self._class(config).from_pretrained(
+                self.repository, revision=self.revision, trust_remote_code=False, **options
+            )
         return self._give_answer(made)
 
     def tokenizer(self) -> Any:
@@ -188,7 +190,9 @@ class Hub(TrainableSource):
     def _load(self, kind: str, what: str) -> Any:
         library = torch_libraries.transformers()
         with fetching(f"the {what} of {self.repository}", self._page, _FOLDER):
-            return getattr(library, kind).from_pretrained(self.repository, revision=self.revision)
+            return getattr(library, kind).from_pretrained(
+                self.repository, revision=self.revision, trust_remote_code=False
+            )
 
     def _describe(self, file: str) -> Any:
         """Return what a JSON file beside the weights says, or None if there is no such file."""
