@@ -131,7 +131,7 @@ def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) 
         seconds = time.perf_counter() - begun
         weights = _read_weights(subject, model.name)
     except BrainmarkError as error:
-        _remember(model, benchmark, depends_on, Failure(benchmark.name, model.name, error.kind, str(error)))
+        _remember(model, benchmark, depends_on, _as_failure(model.name, benchmark.name, error))
         raise
     if model.layers == "chosen" and (note := note_on(model.name, task)):
         result = replace(result, notes=(*result.notes, note))
