@@ -24,6 +24,7 @@ SIZES = {
 SEES_PADDING = {
     "FNetForMaskedLM": {},
     "ConvBertForMaskedLM": {"embedding_size": 32},
+    "MobileBertForMaskedLM": {"embedding_size": 32, "true_hidden_size": 32, "intra_bottleneck_size": 32},
 }
 KEEPS_TO_THE_MASK = {"BertForMaskedLM": {}, "RobertaForMaskedLM": {"pad_token_id": 1}}
 CARRIES_STATE = {

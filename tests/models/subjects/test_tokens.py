@@ -110,6 +110,15 @@ def test_without_offsets_the_tokens_are_spelled(tokenizers, odd_texts, kind):
         assert without(parts).part.tolist() == with_offsets(parts).part.tolist(), name
 
 
+def test_without_offsets_bytes_that_decode_to_nothing_are_pieces_of_a_sign(transformers, odd_texts):
+    """A tokenizer that leaves broken bytes out, in the place of a mark for them, was said not to spell the text."""
+    tokenizer = PartTokenizer(transformers.ByT5Tokenizer(), as_shown=True)
+    for name, parts in odd_texts.items():
+        tokens = tokenizer(parts)
+        spelled = [bytes(tokens.ids[tokens.part == i] - 3).decode().strip() for i in range(len(parts))]
+        assert spelled == [part.strip() for part in parts], name
+
+
 def test_without_offsets_a_text_that_is_not_spelled_is_refused(tokenizers):
     with pytest.raises(ModelError, match="gives no offsets, and its tokens do not spell the text near character 0"):
         PartTokenizer(WithoutOffsets(tokenizers["wordpiece"]))(["The", "Cat"])

@@ -179,6 +179,8 @@ class TransformersNetwork:
                 kept = getattr(answer, memory.option)
             if top and self._whole:
                 found[TOP] = answer.logits
+            if top and TOP not in found:
+                raise ModelError(f"the head of {type(self.module).__name__} does not run in its forward pass")
             made = {name: layouts[name].arrange(found[name], *part.shape)[:, known:] for name in names}
             yield Chunk(start + known, {**made, TOP: found[TOP][:, known:]} if top else made)
 
@@ -409,7 +411,8 @@ def _limit(module: nn.Module, config: Any) -> int | None:
     """Return the largest number of positions that a model of transformers has, or None."""
     given = [getattr(config, n, None) for n in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx")]
     found = next((int(v) for v in given if isinstance(v, int) and v > 0), None)
-    tables = [m for n, m in module.named_modules() if n.endswith("position_embeddings") and isinstance(m, nn.Embedding)]
-    if found and tables and tables[0].padding_idx is not None:  # RoBERTa counts from the position of padding
-        found = min(found, tables[0].num_embeddings) - tables[0].padding_idx - 1
+    named: list[Any] = [m for n, m in module.named_modules() if n.endswith("position_embeddings")]
+    table = next((m for m in named if isinstance(getattr(m, "weight", None), torch.Tensor)), None)
+    if found and table is not None and getattr(table, "padding_idx", None) is not None:
+        found = min(found, len(table.weight)) - table.padding_idx - 1  # RoBERTa counts from the position of padding
     return found

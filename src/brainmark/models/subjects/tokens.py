@@ -221,14 +221,19 @@ def spell(ids: Sequence[int], text: str, decode: Callable[[Sequence[int]], str],
     offsets = np.empty((len(ids), 2), np.int64)
     place = first = 0  # characters that are spelled; the first token that is not
     while first < len(ids):
+        blank = False
         for last in range(first + 1, min(len(ids), first + _LONGEST) + 1):
-            piece = decode(ids[first:last])
-            step = _matches(piece, text, place)
-            if step is not None:
+            step = _matches(decode(ids[first:last]), text, place)
+            blank = blank or (step == 0 and last == first + 1)
+            if step:
                 offsets[first:last] = place, place + step
                 place, first = place + step, last
                 break
         else:
+            if blank:  # it spells nothing, neither by itself nor as the beginning of a character
+                offsets[first] = place
+                first += 1
+                continue
             raise ModelError(
                 f"{name} gives no offsets, and its tokens do not spell the text near character {place} "
                 f"({text[place : place + 20]!r}); use the tokenizer that has offsets (use_fast=True)"
