@@ -193,7 +193,7 @@ def _read_recording(
         place_in_order(session, found, problems)
     if not sessions or any("subject" not in s.neuroids for s in sessions):
         raise Unusable
-    names = name_neuroids(sessions, min(across, default=None), problems)
+    names = name_neuroids(sessions, min(filter(None, across), default=None), problems)
     for session in sessions:
         session.stimulus_ids = found.rename(session.stimulus_ids)
     order = found.order([str(one) for s in sessions for one in s.stimulus_ids], problems)

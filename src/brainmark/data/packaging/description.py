@@ -118,7 +118,7 @@ class Part(BaseModel):
             self._used.add(name)
         return value
 
-    def unused(self) -> list[str]:
+    def list_unused(self) -> list[str]:
         """Return the fields that were given, differ from their default, and were never asked for."""
         given = [name for name in type(self).model_fields if name in self.model_fields_set - self._used - {"format"}]
         return [name for name in given if self.__dict__[name] != type(self).model_fields[name].default]
@@ -126,7 +126,7 @@ class Part(BaseModel):
 
 def refuse_unused(part: Part, place: str, what: str, problems: Problems) -> None:
     """Add the fields of a part that nothing used, once it was read as a whole."""
-    for name in part.unused():
+    for name in part.list_unused():
         about = f"; {what} take {', '.join(sorted(part._used))}" if part._used else ""  # pyright: ignore[reportPrivateUsage]
         problems.add(f"{place}{name} is given, but has no meaning here; remove it{about}")
 
@@ -245,7 +245,7 @@ class Description(Part):
     duration: Duration = Field(None, description='duration of a presentation in ms, or "unknown"')
     question: Line | None = Field(None, description="of ratings: what was asked")
     scale: Window | None = Field(None, description="of ratings: the lowest and the highest answer, such as [1, 7]")
-    stimuli: StimulusPart = StimulusPart()
+    stimuli: StimulusPart = StimulusPart.model_validate({})
     recording: tuple[Recordings, ...] = ()
 
     def files(self, base: Path) -> list[Path]:

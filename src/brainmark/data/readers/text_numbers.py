@@ -15,7 +15,7 @@ _USUAL = ("na", "nan", ".", "#n/a", "null", "none", "-", "--", "n.a.", "missing"
 
 def find_texts(fields: np.ndarray, texts: Collection[str]) -> np.ndarray:
     """Return where fields are one of some texts."""
-    return np.frompyfunc(frozenset(texts).__contains__, 1, 1)(fields).astype(bool)
+    return np.asarray(np.frompyfunc(frozenset(texts).__contains__, 1, 1)(fields), bool)
 
 
 def parse_numbers(fields: np.ndarray, layout: TableLayout) -> tuple[np.ndarray, np.ndarray]:
