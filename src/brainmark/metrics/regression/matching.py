@@ -12,7 +12,7 @@ from typing import Literal
 from array_api_compat import device
 
 from brainmark.core.comparison import Comparison
-from brainmark.core.errors import InvalidMeasurement, ResourceError
+from brainmark.core.errors import InvalidMeasurement, MethodError, ResourceError
 from brainmark.core.libraries import np, scipy, xr
 from brainmark.core.registry import metric
 from brainmark.metrics._arrays.backend import as_float64, as_numpy, check_memory, like, namespace, transpose
@@ -238,5 +238,7 @@ def transport(r: Float[Array, "unit neuroid"]) -> Float[np.ndarray, "unit neuroi
     found = scipy.optimize.linprog(
         -r.reshape(-1), A_eq=scipy.sparse.vstack([rows, columns]).tocsc(), b_eq=sums, method="highs"
     )
+    if found.x is None:
+        raise MethodError(f"the soft matching of {p} units with {q} neuroids was not found: {found.message}")
     plan = np.where(found.x > 1e-12, found.x, 0.0)
     return plan.reshape(p, q)

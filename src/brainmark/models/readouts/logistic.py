@@ -9,8 +9,9 @@ from brainmark.core.libraries import np, scipy
 from brainmark.metrics._arrays.backend import check_memory
 
 _BLOCK = 2048  # features that are standardised at a time
-_DECREMENT = 1e-18  # squared Newton decrement at the end: twice what the objective can still fall
-_MOST_STEPS = 100
+_DECREMENT = 1e-15  # squared Newton decrement at the end, of the objective, which can still fall by half of that
+_LEAST_ACCURACY = 1e-2  # of a step: more is lost on a curvature that the step leaves behind
+_MOST_STEPS, _MOST_PRODUCTS = 100, 300  # of Newton's method, and products with the curvature in a step
 
 
 def probabilities(
@@ -105,15 +106,15 @@ class _Problem:
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """Return weights (r, labels) and intercept (labels,)."""
         r, labels = self.axes.shape[1], self.truth.shape[1]
-        weights = np.zeros((r + 1, labels))  # the intercept is the last row
+        weights, decrement = np.zeros((r + 1, labels)), float("inf")  # the intercept is the last row
         value, p = self.value(weights)
         for _ in range(_MOST_STEPS):
             slope = self.gradient(weights, p)
             diagonal = self.diagonal(p)
             decrement = float((slope**2 / diagonal).sum())
-            if decrement < _DECREMENT:
+            if decrement <= max(_DECREMENT * value, self.rounding(weights, p, diagonal)):
                 return weights[:-1], weights[-1]
-            step = self.newton_step(slope, p, diagonal, min(0.1, decrement**0.5))
+            step = self.newton_step(slope, p, diagonal, min(0.1, max(_LEAST_ACCURACY, decrement**0.5)))
             falls, size = float((step * slope).sum()), 1.0
             while True:
                 moved, p_moved = self.value(weights + size * step)
@@ -125,7 +126,17 @@ class _Problem:
                         "the logistic regression of choices cannot decrease its loss; check that activations are finite"
                     )
             weights, value, p = weights + size * step, moved, p_moved
-        raise ModelError(f"the logistic regression of choices has not converged after {_MOST_STEPS} steps")
+        raise ModelError(
+            f"the logistic regression of choices has not converged after {_MOST_STEPS} steps: the objective can still "
+            f"fall by {decrement / 2 / max(value, 1e-300):.0e} of its value; check the scale of the activations"
+        )
+
+    def rounding(self, weights: np.ndarray, p: np.ndarray, diagonal: np.ndarray) -> float:
+        """Return the decrement that is left when the gradient is nothing but its rounding."""
+        lengths = np.sqrt(np.append(self.variance, len(p)))[:, None]
+        terms = self.strength * lengths * np.sqrt(((p - self.truth) ** 2).sum(axis=0))
+        terms[:-1] += self.penalty * np.abs(weights[:-1])
+        return float(((np.finfo(float).eps * terms) ** 2 / diagonal).sum())
 
     def logits(self, weights: np.ndarray) -> np.ndarray:
         return self.axes @ weights[:-1] + weights[-1]
@@ -161,12 +172,15 @@ class _Problem:
         return self.strength * squares * spread + np.append(np.full(len(self.variance), self.penalty), 0.0)[:, None]
 
     def newton_step(self, slope: np.ndarray, p: np.ndarray, diagonal: np.ndarray, accuracy: float) -> np.ndarray:
-        """Solve Hessian step = -slope, to a relative `accuracy` of the preconditioned residual."""
+        """Solve Hessian step = -slope to a relative `accuracy` of the preconditioned residual, or as far as that goes.
+
+        A step that is cut short still leads down.
+        """
         step, residual = np.zeros_like(slope), -slope
         ahead = residual / diagonal
         direction, energy = ahead, float((residual * ahead).sum())
         goal = accuracy**2 * energy
-        for _ in range(10 * len(slope)):
+        for _ in range(min(10 * len(slope), _MOST_PRODUCTS)):
             product = self.curvature(direction, p)
             size = energy / float((direction * product).sum())
             step = step + size * direction
