@@ -23,6 +23,7 @@ from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
 from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
 from brainmark.metrics.statistics.averages import divide
+from brainmark.metrics.statistics.correlation import FEWEST_ROWS
 from brainmark.metrics.statistics.resampling import resample
 
 Kernel = Literal["linear", "rbf"]
@@ -172,14 +173,23 @@ def resample_hsic(
 
     The unbiased estimator is a mean over pairs, triples and quadruples of different stimuli. Copies of one stimulus
     are not different stimuli: tuples that hold two of them are left out, or every draw would overrate the alignment.
+    NaN where too few different stimuli were drawn: fewer than four, or three for the biased estimator.
+
+    Raises
+    ------
+    InvalidMeasurement : fewer than four stimuli, or two for the biased estimator.
     """
     c = np.asarray(counts, float)
+    fewest = 4 if unbiased else 2
+    if len(k) < fewest:
+        raise InvalidMeasurement(f"HSIC of {len(k)} stimuli; at least {fewest} are needed")
     if not unbiased:
         total = c.sum(axis=1)
         rows_k, rows_m = c @ k, c @ m
         plain = ((c @ (k * m)) * c).sum(axis=1) / total**2
         rows = (c * rows_k * rows_m).sum(axis=1) / total**3
-        return plain - 2 * rows + (c * rows_k).sum(axis=1) * (c * rows_m).sum(axis=1) / total**4
+        found = plain - 2 * rows + (c * rows_k).sum(axis=1) * (c * rows_m).sum(axis=1) / total**4
+        return np.where((c > 0).sum(axis=1) < FEWEST_ROWS, np.nan, found)  # any two stimuli are aligned
     hollow = 1 - np.eye(len(k))
     ones = _tuples(hollow, hollow, c)
     sums = _tuples(k * hollow, m * hollow, c)
@@ -204,7 +214,7 @@ def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np
 def _weigh_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten: float) -> float:
     """Return the Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
     drawn = np.flatnonzero(count)
-    if len(drawn) < 2:
+    if len(drawn) < FEWEST_ROWS:
         return np.nan
     weight = count[drawn, None] / count.sum()
     scaled = [np.sqrt(weight) * (side[drawn] - (weight * side[drawn]).sum(axis=0)) for side in (x, y)]

@@ -61,6 +61,7 @@ def rdm_matrix(
         matrix = pattern_cosines(features, centred=distance == "correlation")
         for rows in _rows(matrix):
             matrix[rows] = xp.clip(1 - matrix[rows], min=0, max=2)
+        matrix = xp.astype(matrix, features.dtype, copy=False)
     else:
         matrix = _squared_distances(xp, features, root=distance == "euclidean")
     index = xp.arange(matrix.shape[0], device=device(matrix))

@@ -15,6 +15,7 @@ from brainmark.metrics._arrays.shapes import Float, Real
 from brainmark.metrics.similarity.rdm import COMPARISONS, Compare, upper
 from brainmark.metrics.similarity.rdm_whitened import whiten_rdms
 from brainmark.metrics.statistics.averages import divide
+from brainmark.metrics.statistics.correlation import FEWEST_ROWS
 
 _BLOCK_BYTES = 2**19  # of one (pairs, draws) array: stays in the cache
 
@@ -36,9 +37,29 @@ def resample_rdms(
 
     Returns
     -------
-    (draw, rdm); NaN where a draw leaves the comparison undefined.
+    (draw, rdm); NaN where a draw leaves the comparison undefined, as with fewer than three different pairs.
     """
     counts = np.asarray(counts, float)
+    found = _compare_draws(one, others, counts, compare)
+    for which in _same_pairs(one, others):
+        few = _drawn_pairs(np.isfinite(one) & np.isfinite(others[which[0]]), counts) < FEWEST_ROWS
+        found[np.ix_(few, which)] = np.nan
+    return found
+
+
+def _drawn_pairs(known: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return how many different pairs of conditions (draw,) a draw holds: copies of a pair are not further pairs."""
+    drawn = (counts > 0).astype(float)
+    number = drawn.sum(axis=1)
+    if known.sum() - np.diagonal(known).sum() == known.size - len(known):
+        return number * (number - 1) / 2
+    between = known.astype(float)
+    np.fill_diagonal(between, 0)
+    return ((drawn @ between) * drawn).sum(axis=1) / 2
+
+
+def _compare_draws(one: np.ndarray, others: np.ndarray, counts: np.ndarray, compare: Compare) -> np.ndarray:
+    """Return the similarities (draw, rdm), of whatever was drawn."""
     if compare in ("pearson", "cosine"):
         one, others = np.asarray(one, float), np.asarray(others, float)
         return _moments(one, others, counts, centred=compare == "pearson")
@@ -193,6 +214,7 @@ def resample_agreement(
         number = weights.sum(axis=0)
         scale = 12 / (number**3 - number) if compare == "rho-a" else 1.0
         result[draws] = products * scale / (size * (size - 1))
+    result[_drawn_pairs(np.ones(rdms.shape[1:], bool), counts) < FEWEST_ROWS] = np.nan
     return result
 
 

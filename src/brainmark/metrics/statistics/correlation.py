@@ -174,7 +174,8 @@ def _weighted_pearson(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
     yy = w @ (yc * yc) - sy * sy * share
     flat = (xx <= _FLAT_RESAMPLED * xp.max(xx, axis=0)) | (yy <= _FLAT_RESAMPLED * xp.max(yy, axis=0))
     flat = flat | _is_flat(xx, size, x_mean) | _is_flat(yy, size, y_mean)
-    return _ratio(w @ (xc * yc) - sx * sy * share, xx, yy, flat | (size < FEWEST_ROWS)), size
+    few = xp.sum(xp.astype(w > 0, xp.int64), axis=1)[:, None] < FEWEST_ROWS  # copies of a row are not further rows
+    return _ratio(w @ (xc * yc) - sx * sy * share, xx, yy, flat | few), size
 
 
 def _ratio(cross: Array, xx: Array, yy: Array, flat: Array) -> Array:
