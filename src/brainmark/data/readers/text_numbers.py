@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from brainmark.core.libraries import np, pd
-from brainmark.data.readers.text_tables import TableLayout
+from brainmark.data.readers.text_tables import DEFAULT, TableLayout
 
 _NUMBER_SIGNS = re.compile(r"[^0-9eE+\-. ]")
 ABSENT = ("", "n/a")
@@ -21,23 +21,27 @@ def find_texts(fields: np.ndarray, texts: Collection[str]) -> np.ndarray:
 def parse_numbers(fields: np.ndarray, layout: TableLayout) -> tuple[np.ndarray, np.ndarray]:
     """Return fields (any,) as numbers, and the places of those that are none."""
     numbers = np.full(fields.shape, np.nan)
-    absent = pd.isna(fields) | find_texts(fields, [*ABSENT, *layout.missing])
-    texts = np.array([str(field) for field in fields[~absent]], dtype=object)
+    absent = pd.isna(fields)
+    if layout == DEFAULT and (plain := _read_plain(fields[~absent])) is not None:
+        numbers[~absent] = plain
+        return numbers, np.flatnonzero(np.zeros(0))
+    absent |= find_texts(fields, [*ABSENT, *layout.missing])
+    texts = [str(field) for field in fields[~absent]]
     if layout.decimal != ".":
-        texts = np.array([t.replace(".", "x").replace(layout.decimal, ".") for t in texts], dtype=object)
-    try:
-        if _NUMBER_SIGNS.search(" ".join(texts)):
-            raise ValueError
-        found = texts.astype(float)
-        bad = np.zeros(len(texts), bool)
-    except ValueError:
-        found = np.array([_number(text) for text in texts], dtype=float)
-        bad = np.isnan(found)
-    numbers[~absent] = found
+        texts = [text.replace(".", "x").replace(layout.decimal, ".") for text in texts]
+    numbers[~absent] = found = np.array([_number(text) for text in texts], dtype=float)
     for marker in layout.missing:
         if (value := _number(marker)) == value:
             numbers[numbers == value] = np.nan
-    return numbers, np.flatnonzero(~absent)[bad]
+    return numbers, np.flatnonzero(~absent)[np.isnan(found)]
+
+
+def _read_plain(fields: np.ndarray) -> np.ndarray | None:
+    """Return fields that are all texts of plain numbers as numbers; None if any is not, for another to look closer."""
+    try:
+        return None if _NUMBER_SIGNS.search(" ".join(fields.tolist())) else fields.astype(float)
+    except (TypeError, ValueError):
+        return None
 
 
 def _number(text: str) -> float:

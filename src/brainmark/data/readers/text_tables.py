@@ -217,7 +217,9 @@ def _check_line_breaks(
     separator, width = (layout.separator or _usual_separator(path))[0], len(records[0][1])
     if width < 2 or not layout.quote or lines[first[0]].startswith(layout.quote):
         return
-    for (line, row), begin in zip(records, first, strict=True):
+    for (line, row), begin, following in zip(records, first, [*first[1:], len(lines)], strict=True):
+        if following - begin == 1:
+            continue
         broken = sum(field.count("\n") + field.replace("\r\n", "\n").count("\r") for field in row)
         for inner in lines[begin + 1 : begin + 1 + broken]:
             if inner.count(separator) == width - 1:
