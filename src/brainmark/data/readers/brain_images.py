@@ -137,13 +137,13 @@ def _read_volume(image: Any) -> BrainImage:
         values = values.squeeze(3 + values.shape[3:].index(1))
     if values.ndim not in (3, 4):
         raise ValueError(f"it has the shape {values.shape}; expected (x, y, z) or (x, y, z, sample)")
-    header, step, stated = image.header, None, True
+    header, affine, step, stated = image.header, np.asarray(image.affine, float), None, True
     if isinstance(image, nibabel.Nifti1Pair):
-        stated = bool(header["sform_code"] > 0 or header["qform_code"] > 0) and not np.allclose(image.affine, np.eye(4))
+        stated = bool(header["sform_code"] > 0 or header["qform_code"] > 0) and not np.allclose(affine, np.eye(4))
         unit = header.get_xyzt_units()[1]
         step = float(header["pixdim"][4]) * _SECONDS[unit] if unit in _SECONDS and values.ndim == 4 else None
     values = values if values.ndim == 4 else values[..., None]
-    return BrainImage(values, Grid(values.shape[:3], np.asarray(image.affine, float), stated), {}, step or None)
+    return BrainImage(values, Grid(values.shape[:3], affine, stated), {}, step or None)
 
 
 def _read_surface(image: Any, intents: Mapping[int, str], path: Path) -> BrainImage:
