@@ -50,13 +50,13 @@ class Copies:
 
 def copy_medium(medium: Any) -> Any:
     """Return a copy of a stimulus, whatever its type; what cannot be changed is returned as it is."""
+    torch: Any = sys.modules.get("torch")
     if isinstance(medium, _PLAIN):
         return medium
-    if type(medium) is np.ndarray and not medium.dtype.hasobject:
-        return medium.copy()
-    torch = sys.modules.get("torch")
     if torch is not None and isinstance(medium, torch.Tensor):
         return medium.detach().clone()
+    if type(medium) is np.ndarray and not medium.dtype.hasobject:
+        return medium.copy()
     return copy.deepcopy(medium)
 
 
@@ -65,7 +65,8 @@ def _copy_stimuli(stimuli: Stimuli) -> Stimuli:
     for place in range(table.shape[1]):
         values = table.iloc[:, place]
         if pd.api.types.is_object_dtype(values) and not all(isinstance(value, _PLAIN) for value in values):
-            table.isetitem(place, pd.Series(list(map(copy_medium, values)), values.index, object))
+            copies: Any = pd.Series(list(map(copy_medium, values)), values.index, object)
+            table.isetitem(place, copies)
     media = stimuli.media if _is_safe(stimuli.media) else Copies(stimuli.media)
     handed = replace(stimuli, table=table, media=media)
     handed.__dict__.update({name: stimuli.__dict__[name] for name in ("digest",) if name in stimuli.__dict__})

@@ -210,10 +210,14 @@ class Process:
         if running is None:
             return
         with contextlib.suppress(OSError):
-            os.killpg(running.pid, signal.SIGKILL) if hasattr(os, "killpg") else running.kill()
+            if hasattr(os, "killpg"):
+                os.killpg(running.pid, signal.SIGKILL)
+            else:
+                running.kill()
         for pipe in (running.stdin, running.stdout):
             with contextlib.suppress(OSError):
-                pipe and pipe.close()
+                if pipe:
+                    pipe.close()
         running.wait()
 
 

@@ -87,7 +87,7 @@ def _score_all(
 
 def _as_failure(model: str, benchmark: str, error: Exception) -> Failure:
     """Return the failure that an error stands for; plug-ins may derive errors of their own, and make them odd."""
-    kind = getattr(error, "kind", "contract")
+    kind: Any = getattr(error, "kind", "contract")
     reason = tell(error)
     if isinstance(error, BrainmarkError):
         reason = reason.removeprefix(f"{type(error).__name__}: ")

@@ -125,8 +125,8 @@ def fingerprints(entry: Entry[Any, Any]) -> dict[str, str] | None:
     its metric and datasets, and the sha256 of every data file on their cards.
     """
     datasets: tuple[str, ...] = entry.card.datasets if entry.kind == "benchmark" else ()
-    data = [found for name in datasets if (found := registry.datasets.find(name))]
-    metric = getattr(entry.card, "metric", None)
+    data = [known for name in datasets if (known := registry.datasets.find(name))]
+    metric: str = getattr(entry.card, "metric", "")
     others = [registry.metrics[metric]] if metric in registry.metrics else []
     found: dict[str, str] = {}
     for one in (entry, *data, *others):

@@ -42,7 +42,8 @@ def load_without_code(path: Path) -> Any:
 
 def _is_operator(target: Any) -> bool:
     """Return whether a function of a graph is an operator of torch, or arithmetic of sizes."""
-    kinds = torch._ops.OpOverload | torch._ops.HigherOrderOperator
+    operators: Any = importlib.import_module("torch._ops")
+    kinds = operators.OpOverload | operators.HigherOrderOperator
     arithmetic = getattr(target, "__module__", "") in ("_operator", "math")
     symbolic = getattr(target, "__module__", "") == "torch" and getattr(target, "__name__", "").startswith("sym_")
     return isinstance(target, kinds) or arithmetic or symbolic
