@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from brainmark.analysis.style import GRID, INK, MODEL, MODEL_SOFT, MUTED, WIDTH, Axes, Figure, house_style
@@ -10,6 +11,8 @@ from brainmark.run.layer_choice import Choice
 
 _ROW, _HEAD, _FOOT = 0.185, 0.62, 0.55  # inches
 _LABEL = 34  # characters of a layer's name
+_TALLEST = 7.4  # inches of all rows together: with more layers rows are narrower, and not every name is written
+_LEGIBLE = 0.11  # inches that a name takes
 
 
 def layer_figure(choices: Mapping[str, Choice]) -> Figure:
@@ -26,7 +29,8 @@ def layer_figure(choices: Mapping[str, Choice]) -> Figure:
     longest_first = sorted(choices.values(), key=lambda c: -len(c.candidates))
     names = list(dict.fromkeys(c.layer for choice in longest_first for c in choice.candidates))
     with house_style():
-        height = _HEAD + _ROW * len(names) + _FOOT
+        row = min(_ROW, _TALLEST / len(names))
+        height = _HEAD + row * len(names) + _FOOT
         figure = mpl_figure.Figure(figsize=(WIDTH, height))
         left = 0.4 + 0.065 * min(_LABEL, max(map(len, names)))
         grid = figure.subplots(1, len(choices), sharey=True, squeeze=False)[0]
@@ -35,14 +39,27 @@ def layer_figure(choices: Mapping[str, Choice]) -> Figure:
         )
         for axes, choice in zip(grid, choices.values(), strict=True):
             _draw(axes, choice, names)
-        grid[0].set_yticks(range(len(names)), [_shorten(name) for name in names])
-        for label, name in zip(grid[0].get_yticklabels(), names, strict=True):
-            if any(c.chosen.layer == name for c in choices.values()):
+        chosen = {choice.chosen.layer for choice in choices.values()}
+        written = choose_labels(len(names), [names.index(name) for name in chosen], math.ceil(_LEGIBLE / row))
+        grid[0].set_yticks(written, [_shorten(names[place]) for place in written])
+        for label, place in zip(grid[0].get_yticklabels(), written, strict=True):
+            if names[place] in chosen:
                 label.set_color(MODEL)
                 label.set_fontweight("bold")
         model = next(iter(choices.values())).model
+        legend = "score (bars: on what layers were chosen by; dot: on other stimuli)"
+        figure.text(left / WIDTH, 0.14 / height, legend, fontsize=7.5, color=INK, va="center")
         figure.text(0.15 / WIDTH, 1 - 0.2 / height, model, fontsize=10, fontweight="bold", va="center")
     return figure
+
+
+def choose_labels(count: int, always: Sequence[int], apart: int) -> list[int]:
+    """Return which of `count` rows have their name written: `always` these, and others at least `apart` from them."""
+    written = set(always)
+    for place in range(count):
+        if all(abs(place - other) >= apart for other in written):
+            written.add(place)
+    return sorted(written)
 
 
 def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
@@ -70,7 +87,6 @@ def _draw(axes: Axes, choice: Choice, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", labelsize=7 if len(names) <= 60 else 6, length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_title(choice.region, fontsize=9, color=INK, loc="left", pad=4)
-    axes.set_xlabel("score (bars: on what layers were chosen by; dot: on other stimuli)", fontsize=7.5)
 
 
 def _shorten(name: str) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table
 from brainmark.analysis.layer_map import best_first, layer_figure
 from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import FIGURES, check_page, save_figure
-from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain, show_progress
+from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain, print_steps, show_progress
 from brainmark.core import registry
 from brainmark.core.errors import InvalidModel, NotApplicable, UnknownName
 from brainmark.core.lookup import load_model
@@ -49,7 +49,10 @@ def layers(
         str | None, typer.Option(help="Benchmark that scores the choice; without it, stimuli are split.")
     ] = None,
     layer: Annotated[
-        list[str] | None, typer.Option("--layer", "-l", help="Only this candidate; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            "--layer", "-l", help="A candidate, or a pattern ('layer3.*', all) in place of the blocks; several times."
+        ),
     ] = None,
     share: Annotated[float, typer.Option(help="Share of the stimuli that choose, if they are split.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
@@ -58,6 +61,8 @@ def layers(
     as_json: JsonFlag = False,
 ) -> None:
     """Choose the layer that stands for a region on some recordings, and test it on others.
+
+    The blocks of the network are candidates, such as residual blocks; [bold]-l all[/] takes every layer.
 
     Examples: [bold]brainmark layers gabor --region V4 --figure layers.png[/],
     [bold]brainmark layers hmax -b Kriegeskorte2008.monkeyIT-rdm[/]
@@ -75,12 +80,14 @@ def layers(
     pairs = pair_benchmarks(model, region or [], benchmark or [], held_out)
     with show_progress(console) as progress:
         for public, telling in pairs:
+            lines = print_steps(f"layers of {model} on {public}")
             task = progress.add_task(escape(f"layers of {model} on {public}"), total=None)
 
-            def show(done: int, total: int, task: Any = task) -> None:
+            def show(done: int, total: int, task: Any = task, lines: Any = lines) -> None:
                 progress.update(task, completed=done, total=total)
+                lines(done, total)
 
-            options: dict[str, Any] = {"layers": layer or "all", "share": share, "seed": seed, "progress": show}
+            options: dict[str, Any] = {"layers": layer or "blocks", "share": share, "seed": seed, "progress": show}
             choice = choose_layers(model, public, telling, **options)
             choices[choice.region] = choice
             keep(choice)

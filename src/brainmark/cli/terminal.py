@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import sys
+import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +20,7 @@ from rich.segment import Segment
 from brainmark.core.text import hide_secrets, name_commands
 
 BROKEN_PIPE = 141
+_BETWEEN_LINES = 10.0  # seconds
 
 
 class _Spelling(RenderHook):
@@ -67,6 +70,19 @@ def show_progress(console: Console) -> Progress:
     """Return a bar that counts finished tasks; it is disabled where there is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def print_steps(what: str) -> Callable[[int, int], None]:
+    """Return what prints a line (done of all) on standard error where no bar is seen: at first, at last, every 10 s."""
+    last = [-_BETWEEN_LINES]
+
+    def report(done: int, total: int) -> None:
+        now = time.monotonic()
+        if not err.is_terminal and (done == total or now - last[0] >= _BETWEEN_LINES):
+            last[0] = now
+            print_plain(err, f"{what}: {done} of {total}", markup=False)
+
+    return report
 
 
 def print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from brainmark.core import registry
@@ -104,7 +104,7 @@ def choose_layers(
     benchmark: str | Benchmark,
     held_out: str | Benchmark | None = None,
     *,
-    layers: Literal["all"] | Sequence[str] = "all",
+    layers: str | Sequence[str] = "blocks",
     share: float = 0.5,
     seed: int = 0,
     most_units: int = MOST_UNITS,
@@ -112,7 +112,7 @@ def choose_layers(
 ) -> Choice:
     """Score every candidate layer on public stimuli, and the best one on others.
 
-    Activations of all layers come from one pass of the network (or as many as memory needs). Maps of more than
+    Activations of all candidates come from one pass of the network (or as many as memory needs). Maps of more than
     `most_units` units are averaged to coarser ones, and the choice commits to that; other layers are taken whole.
     Of a language network, the blocks are tried, pooled as it commits to the region.
 
@@ -123,9 +123,10 @@ def choose_layers(
     held_out : the one on which the choice is tested, with other stimuli. None: `benchmark` is split, `share` of it to
         choose on and the rest to test on. Stimuli are split at random, texts are kept whole (a single one is cut in
         two), and a run is split in time, with a gap as long as the response of blood flow.
-    layers : names of candidates, or all that put out numbers of their own.
+    layers : names of candidates, patterns such as ``layer3.*``, ``blocks``, or ``all`` that put out numbers of their
+        own.
     seed : of the random split.
-    progress : called with (layers done, layers in all).
+    progress : called with (layers done, layers in all), first with none done.
 
     Raises
     ------
@@ -267,6 +268,8 @@ def _try_layers(
         batches[-1].append((name, pool))
         held += needed
     candidates: list[Candidate] = []
+    if progress:
+        progress(0, len(shapes))
     for batch in batches:
         answers = _record(subject, benchmark, [Readout(*where) for where in batch])
         for number, (layer, pool) in enumerate(batch):

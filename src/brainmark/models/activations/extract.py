@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fnmatch
 import logging
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
-from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError
+from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
 from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import available_memory, keep_heap, resident_memory
 from brainmark.core.stimuli import Media
 from brainmark.core.wording import bytes_text
 from brainmark.models.activations import plan as planning
 from brainmark.models.activations.batches import Loader, as_arrays, bytes_of, digest_of, prefetch, shapes_of, stack
-from brainmark.models.activations.hooks import ALL, OUTPUT, all_calls, check_weights, convert_tensors
+from brainmark.models.activations.blocks import list_blocks
+from brainmark.models.activations.hooks import ALL, BLOCKS, OUTPUT, all_calls, check_weights, convert_tensors
 from brainmark.models.activations.layout import CHANNELS_FIRST, find_orders, takes_channels_last
 from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, needs_gradients
 from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
@@ -71,16 +73,45 @@ class Extractor:
 
     def layers(self, media: Media) -> list[str]:
         """Return names of every distinct output of the network, in the order of running: what ``all`` stands for."""
+        return self._list(media, all_calls)
+
+    def blocks(self, media: Media) -> list[str]:
+        """Return names of its blocks in the order of running, or of every distinct output where it has none."""
+        return self._list(media, list_blocks) or self.layers(media)
+
+    def find_layers(self, media: Media, names: Sequence[str]) -> list[str]:
+        """Return the layers that names mean: ``blocks``, ``all``, or patterns such as ``layer3.*``.
+
+        Raises
+        ------
+        UnknownName : no layer fits a pattern; whether other names are there is not looked up.
+        """
+        found: list[str] = []
+        for name in names:
+            if name == BLOCKS:
+                found += self.blocks(media)
+            elif name == ALL:
+                found += self.layers(media)
+            elif set(name) & set("*?["):
+                known = list(dict.fromkeys([*self.layers(media), *self.blocks(media)]))
+                found += (fitting := fnmatch.filter(known, name))
+                if not fitting:
+                    raise UnknownName(f"layer of {type(self.module).__name__}", name, known, " (no layer fits)")
+            else:
+                found.append(name)
+        return list(dict.fromkeys(found))
+
+    def _list(self, media: Media, names_of: Callable[[nn.Module, Any, Any], list[str]]) -> list[str]:
         prepared = self._prepare_first(media)
         one, two = self._as_input(self.collate([prepared])), self._as_input(self.collate([prepared] * 2))
         try:
             with evaluation_mode(self.module, torch.no_grad), draw_from():
-                return all_calls(self.module, one, two)
+                return names_of(self.module, one, two)
         except RuntimeError as error:
             if not needs_gradients(error):
                 raise
         with evaluation_mode(self.module, torch.enable_grad), draw_from():
-            return all_calls(self.module, one, two)
+            return names_of(self.module, one, two)
 
     def probe(self, media: Media, layers: Layers) -> Probe:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes.

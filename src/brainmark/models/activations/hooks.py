@@ -16,6 +16,8 @@ OUTPUT = "output"
 """Name of the module's own output, unless one of its layers is called so."""
 ALL = "all"
 """Stands for every distinct output of the network, where layers are listed."""
+BLOCKS = "blocks"
+"""Stands for its blocks, where layers are chosen among."""
 
 _OF_SCRIPTS = (
     "layers of TorchScript cannot be recorded: give the network that the program was made of, or export it "
@@ -288,7 +290,7 @@ def all_calls(module: nn.Module, sample: Any, two: Any = None) -> list[str]:
     events: list[_Event] = []
     kept: list[torch.Tensor] = []  # so that no later output takes the place of an earlier one in memory
     runs: dict[str, int] = {}
-    counts = _count_stimuli(module, two)
+    counts = count_stimuli(module, two)
 
     def note(name: str, index: int, first: torch.Tensor) -> None:
         runs[name] = index + 1
@@ -297,7 +299,7 @@ def all_calls(module: nn.Module, sample: Any, two: Any = None) -> list[str]:
             version = 0 if first.is_inference() else first._version
             events.append(_Event(name, index, (id(first), version, tuple(first.shape))))
 
-    _pass_noting(module, sample, note)
+    pass_noting(module, sample, note)
     outermost: dict[tuple[int, int, tuple[int, ...]], _Event] = {}
     for event in events:
         maker = outermost.setdefault(event.value, event)
@@ -306,7 +308,7 @@ def all_calls(module: nn.Module, sample: Any, two: Any = None) -> list[str]:
     return [(e.name if runs[e.name] == 1 else f"{e.name}@{e.index}") if e.name else OUTPUT for e in outermost.values()]
 
 
-def _count_stimuli(module: nn.Module, inputs: Any) -> dict[tuple[str, int], int]:
+def count_stimuli(module: nn.Module, inputs: Any) -> dict[tuple[str, int], int]:
     """Return name and index of each call -> length of its output; nothing for a network that cannot take the inputs."""
     counts: dict[tuple[str, int], int] = {}
 
@@ -315,13 +317,13 @@ def _count_stimuli(module: nn.Module, inputs: Any) -> dict[tuple[str, int], int]
 
     if inputs is not None:
         try:
-            _pass_noting(module, inputs, note)
+            pass_noting(module, inputs, note)
         except Exception:  # noqa: BLE001 - such as a network that takes one stimulus at a time
             return {}
     return counts
 
 
-def _pass_noting(module: nn.Module, inputs: Any, note: Callable[[str, int, torch.Tensor], None]) -> None:
+def pass_noting(module: nn.Module, inputs: Any, note: Callable[[str, int, torch.Tensor], None]) -> None:
     """Run a pass and hand on name, index and first tensor of each call that puts out real numbers."""
     runs: dict[str, int] = {}
 

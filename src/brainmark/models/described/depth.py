@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from brainmark.core.errors import BrainmarkError, ModelError
 from brainmark.core.libraries import nn, torch
+from brainmark.models.activations.blocks import has_weights, walk_blocks
 from brainmark.models.activations.hooks import attach_hooks, is_array
 from brainmark.models.activations.passes import evaluation_mode
 
 DEPTHS = {"V1": 0.2, "V2": 0.4, "V4": 0.6, "IT": 0.9}
 """Share of the weighted layers that have run: early, middle and late, as maps found on recordings usually are."""
-
-_LARGEST_BLOCK = 0.25  # what holds more of the weighted layers is looked into, so that regions can be told apart
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def guess_layers(network: nn.Module, size: int) -> Guess:
     ModelError : the network does not take such an image, or none of its layers puts out one tensor.
     """
     ends, total = _record(network, size)
-    blocks = [name for name in _blocks(network, ends, total) if name in ends]
+    blocks = [name for name in walk_blocks(network, ends, total) if name in ends]
     if not blocks:
         raise ModelError(f"{type(network).__name__}: no layer returns a single tensor; give regions")
     depth = {name: ends[name][0] / total for name in blocks}
@@ -67,7 +66,7 @@ def _record(network: nn.Module, size: int) -> tuple[dict[str, tuple[int, int]], 
     def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def note(layer: nn.Module, _: Any, output: Any) -> None:
             nonlocal weighted
-            weighted += any(p.ndim >= 2 for p in layer.parameters(recurse=False))
+            weighted += has_weights(layer)
             output = output[0] if isinstance(output, tuple) and output else output
             if name in ends:
                 repeated.add(name)
@@ -96,16 +95,3 @@ def _grey(network: nn.Module, size: int) -> torch.Tensor:
     """Return a grey image (1, 3, size, size) where the weights are, and in their precision."""
     first = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
     return torch.zeros(1, 3, size, size, dtype=first.dtype, device=first.device)
-
-
-def _blocks(network: nn.Module, ends: dict[str, tuple[int, int]], total: int, prefix: str = "") -> Iterator[str]:
-    """Return the names of the blocks, looking into lists of layers and into what holds a large share of the weights."""
-    transparent = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-    for name, child in network.named_children():
-        path = f"{prefix}{name}"
-        inside = sum(any(p.ndim >= 2 for p in m.parameters(recurse=False)) for m in child.modules())
-        children = any(True for _ in child.children())
-        if children and (type(child) in transparent or path not in ends or inside > _LARGEST_BLOCK * total):
-            yield from _blocks(child, ends, total, f"{path}.")
-        else:
-            yield path

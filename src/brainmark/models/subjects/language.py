@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from brainmark.core.cards import Domain
-from brainmark.core.errors import InvalidStimuli, ModelError, NotApplicable
+from brainmark.core.errors import InvalidStimuli, ModelError, NotApplicable, UnknownName
 from brainmark.core.experiment import Experiment, NextWord, Prefer, Rate, Read, Record
 from brainmark.core.libraries import nn, np, xr
 from brainmark.core.stimuli import Media
@@ -166,10 +167,11 @@ class LanguageSubject:
     def layers(self, experiment: Experiment, names: Sequence[str] = ("all",)) -> dict[str, tuple[int, ...]]:
         """Return layers -> (units,) that they put out for a part. Raises UnknownName, InvalidStimuli.
 
-        ``all`` stands for the blocks, in the order they follow one another.
+        ``all`` and ``blocks`` stand for the blocks, in the order they follow one another, and ``h.1*`` for all layers
+        that fit the pattern.
         """
         self._check_modality(experiment)
-        wanted = dict.fromkeys(n for name in names for n in (self.token_network.blocks() if name == "all" else [name]))
+        wanted = dict.fromkeys(n for name in names for n in self._find_layers(name))
         text = next((tokens for tokens in self._texts(experiment) if len(tokens)), None)
         if text is None:
             raise InvalidStimuli(
@@ -177,6 +179,17 @@ class LanguageSubject:
             )
         _, sizes = self.runner.represent([Tokens(text.ids[:1], np.zeros(1, int), 1)], Readout(tuple(wanted)))
         return {name: (size,) for name, size in zip(wanted, sizes, strict=True)}
+
+    def _find_layers(self, name: str) -> Sequence[str]:
+        if name in ("all", "blocks"):
+            return self.token_network.blocks()
+        if not set(name) & set("*?["):
+            return [name]
+        known = [n for n, _ in self.module.named_modules() if n]
+        fitting = fnmatch.filter(known, name)
+        if not fitting:
+            raise UnknownName(f"layer of {self.identifier}", name, known, " (no layer fits)")
+        return fitting
 
     def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> Pool:
         """Return the pool that it commits to the region: every unit is recorded, however many a layer has."""

@@ -179,11 +179,12 @@ class VisionSubject:
         """Return layers -> shapes of what they put out for a stimulus. Raises UnknownName.
 
         Maps are (channels, rows, columns), in whatever order the layer puts them out; anything else is one row of
-        units. ``all`` stands for every layer that puts out numbers of its own, in the order they run.
+        units. ``all`` stands for every layer that puts out numbers of its own, in the order they run, ``blocks`` for
+        its blocks, and ``layer3.*`` for all that fit the pattern.
         """
         check_record(experiment, self.identifier, ())
-        wanted = dict.fromkeys(names, WholeMap())
-        probed = self._extractor(experiment.setting.degrees).probe(experiment.stimuli.media, wanted)
+        extractor, media = self._extractor(experiment.setting.degrees), experiment.stimuli.media
+        probed = extractor.probe(media, dict.fromkeys(extractor.find_layers(media, names), WholeMap()))
         return {name: shape_of_map(shape, probed.orders[name]) for name, shape in probed.shapes.items()}
 
     def pool_for(self, region: str, shape: tuple[int, ...], most: int) -> int | None:
