@@ -122,6 +122,8 @@ def test_what_states_the_times_of_samples(tmp_path: Path, sidecar: Any, source: 
         ({"RepetitionTime": "n/a"}, {}, "RepetitionTime in its sidecar is 'n/a'"),
         ({"RepetitionTime": True}, {}, "RepetitionTime in its sidecar is True"),
         ({"RepetitionTime": 2000}, {}, "looks like ms"),
+        ({"SamplingFrequency": 0}, {}, "SamplingFrequency in its sidecar is 0"),
+        ({"RepetitionTime": 2, "SamplingFrequency": 0.4}, {}, "times between samples differ"),
         ({"RepetitionTime": 2, "StartTime": "0"}, {}, "StartTime in its sidecar is '0'"),
         ({"RepetitionTime": 2}, {"repetition_time": 1.5}, "times between samples differ"),
         ({"VolumeTiming": [0, 2, 4]}, {}, "VolumeTiming"),

@@ -260,8 +260,11 @@ class BidsSource(Recordings, TablePart):
             return times
         stated = {name: _number_of(described, name, path, problems) for name in ("RepetitionTime", "SamplingFrequency")}
         steps = {"RepetitionTime": stated["RepetitionTime"], "repetition_time": self.repetition_time}
-        if stated["SamplingFrequency"]:
-            steps["SamplingFrequency"] = 1 / stated["SamplingFrequency"]
+        frequency = stated["SamplingFrequency"]
+        if frequency is not None and frequency <= 0:
+            problems.fail(f"{path}: SamplingFrequency in its sidecar is {frequency:g}; expected samples per second")
+        if frequency is not None:
+            steps["SamplingFrequency"] = 1 / frequency
         known = {name: float(step) for name, step in steps.items() if step is not None}
         if not known and measured.step is not None:
             known = {"the header of the file": measured.step}
