@@ -12,11 +12,11 @@ from brainmark.core.cards import BenchmarkCard
 from brainmark.core.comparison import Comparison
 from brainmark.core.errors import InvalidMeasurement, ModelError
 from brainmark.core.libraries import np, xr
-from brainmark.core.registry import Entry, benchmarks, datasets, metrics
+from brainmark.core.registry import benchmarks, datasets, metrics
 from brainmark.core.score import Score
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.dataset_checks import DatasetUnderTest, content_digest
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, describe, fail_if
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, DataUnderTest, attempt, describe, fail_if
 from brainmark.testing.subjects import Misnamed, Noise, Truncated, Undefined
 
 _SCATTER = 3.0  # correlations of unrelated things over n stimuli scatter by 1 / sqrt(n)
@@ -25,12 +25,8 @@ _MIXED = 8  # times that stimuli are mixed up to see what ceiling there is witho
 _HIGHEST_CEILING = 1.2  # a ceiling is estimated, and may exceed 1 by its error
 
 
-class BenchmarkUnderTest:
+class BenchmarkUnderTest(DataUnderTest[Benchmark, BenchmarkCard]):
     """A benchmark, made once, and the score of a subject that answers at random."""
-
-    def __init__(self, entry: Entry[Benchmark, BenchmarkCard]) -> None:
-        self.entry = entry
-        self.card = entry.card
 
     @cached_property
     def missing(self) -> str:
@@ -38,13 +34,6 @@ class BenchmarkUnderTest:
         known = [name for name in self.card.datasets if datasets.get(name)]
         lost = {name: DatasetUnderTest(datasets[name]).missing for name in known}
         return "; ".join(f"{name}: {files}" for name, files in lost.items() if files)
-
-    @cached_property
-    def product(self) -> Any:
-        """What the factory makes, or the error that it raises."""
-        if self.missing:
-            raise CheckSkipped("data are not at hand")
-        return attempt(self.entry.load)
 
     @property
     def benchmark(self) -> Benchmark:

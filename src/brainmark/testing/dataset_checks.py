@@ -12,21 +12,16 @@ from brainmark.core.errors import BrainmarkError, DataError, InvalidMeasurement
 from brainmark.core.experiment import Setting
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_measurement
-from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Stimuli
 from brainmark.data.fetch import where
 from brainmark.testing.card_checks import card_is_complete
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, describe, fail_if
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, DataUnderTest, describe, fail_if
 
 _AT_HAND = ("shipped", "local", "cached", "mirrored")
 
 
-class DatasetUnderTest:
+class DatasetUnderTest(DataUnderTest[Any, DatasetCard]):
     """A dataset, made once."""
-
-    def __init__(self, entry: Entry[Any, DatasetCard]) -> None:
-        self.entry = entry
-        self.card = entry.card
 
     @cached_property
     def missing(self) -> str | DataError:
@@ -35,13 +30,6 @@ class DatasetUnderTest:
             return missing_files(self.card)
         except DataError as error:
             return error
-
-    @cached_property
-    def product(self) -> Any:
-        """What the factory makes, or the error that it raises."""
-        if self.missing:
-            raise CheckSkipped("data are not at hand")
-        return attempt(self.entry.load)
 
     @property
     def study(self) -> Any:

@@ -13,30 +13,25 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.registry import Entry
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import MetricExample, metric_example
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt, attempt_here, describe, fail_if
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, UnderTest, attempt, describe, fail_if
 
 _NAMES = {"neuroid": "neuroid_id", "time_bin": "time_bin_start"}
 """Coordinates that name the units, where they are not called like the dimension."""
 
 
-class MetricUnderTest:
+class MetricUnderTest(UnderTest[Metric, MetricCard]):
     """A metric, made once, with a pair of measurements of the kind on its card."""
 
     def __init__(self, entry: Entry[Metric, MetricCard], example: MetricExample | None = None) -> None:
-        self.entry = entry
-        self.card = entry.card
+        super().__init__(entry)
         self.example = example or metric_example(self.card.compares)
-
-    @cached_property
-    def _made(self) -> Metric | Exception:
-        return attempt_here(self.entry.load)
 
     @property
     def metric(self) -> Metric:
         """The metric; checks that need it are skipped if it cannot be made."""
-        if isinstance(self._made, Exception):
-            raise CheckSkipped(f"the metric cannot be made: {describe(self._made)}")
-        return self._made
+        if isinstance(self.product, Exception):
+            raise CheckSkipped(f"the metric cannot be made: {describe(self.product)}")
+        return self.product
 
     @cached_property
     def noisy_prediction(self) -> xr.DataArray:
@@ -71,7 +66,7 @@ class MetricUnderTest:
 
 def compares(metric: MetricUnderTest) -> None:
     """A prediction and a target give a Comparison with at least one finite value."""
-    made = metric._made  # pyright: ignore[reportPrivateUsage]
+    made = metric.product
     if isinstance(made, Exception):
         raise CheckFailed(f"the factory raises {describe(made)}")
     found = metric.first

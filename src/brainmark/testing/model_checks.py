@@ -25,37 +25,29 @@ from brainmark.core.experiment import (
 )  # fmt: skip
 from brainmark.core.libraries import np, xr
 from brainmark.core.measurement import check_answer
-from brainmark.core.registry import Entry, models
+from brainmark.core.registry import models
 from brainmark.core.stimuli import Stimuli
 from brainmark.core.subject import Subject
 from brainmark.core.vocabulary import DOMAINS, MODALITIES
 from brainmark.testing.card_checks import card_is_complete
 from brainmark.testing.examples import images, repeat, texts
-from brainmark.testing.outcome import CheckFailed, CheckSkipped, attempt_here, describe, fail_if
+from brainmark.testing.outcome import CheckFailed, CheckSkipped, UnderTest, describe, fail_if
 
 _TIME_BINS = ((50.0, 100.0), (100.0, 150.0))
 _TOLERANCE = 1e-3  # of the largest answer: batches of other sizes may round differently
 
 
-class ModelUnderTest:
+class ModelUnderTest(UnderTest[Subject, ModelCard]):
     """A model, made once, and its answers to a small experiment for every region on its card."""
-
-    def __init__(self, entry: Entry[Subject, ModelCard]) -> None:
-        self.entry = entry
-        self.card = entry.card
-
-    @cached_property
-    def _made(self) -> Subject | Exception:
-        return attempt_here(self.entry.load)
 
     @property
     def subject(self) -> Subject:
         """The model; checks that need it are skipped if it cannot be made."""
-        if isinstance(self._made, Exception):
-            raise CheckSkipped(f"the model cannot be made: {describe(self._made)}")
-        if not isinstance(self._made, Subject):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(self.product, Exception):
+            raise CheckSkipped(f"the model cannot be made: {describe(self.product)}")
+        if not isinstance(self.product, Subject):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise CheckSkipped("the factory makes no subject")
-        return self._made
+        return self.product
 
     @cached_property
     def stimuli(self) -> Stimuli:
@@ -103,7 +95,7 @@ class ModelUnderTest:
 
 def factory_works(model: ModelUnderTest) -> None:
     """The factory makes something that has `identifier` and `perform`."""
-    made = model._made  # pyright: ignore[reportPrivateUsage]
+    made = model.product
     fail_if(isinstance(made, Exception), f"the factory raises {describe(made)}" if isinstance(made, Exception) else "")
     for name in ("identifier", "perform"):
         fail_if(not hasattr(made, name), f"what the factory makes ({type(made).__name__}) has no {name!r}")

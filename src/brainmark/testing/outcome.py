@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
-from brainmark.core.errors import BrainmarkError
+from brainmark.core.cards import Card
+from brainmark.core.errors import BrainmarkError, DataError
+from brainmark.core.registry import Entry
 
 Made = TypeVar("Made")
+T = TypeVar("T")
+C = TypeVar("C", bound=Card)
 
 
 class CheckFailed(AssertionError):
@@ -44,3 +49,32 @@ def attempt_here(make: Callable[[], Made]) -> Made | Exception:
     if isinstance(made, BrainmarkError) and made.kind == "environment":
         raise CheckSkipped(f"cannot be made here: {made}")
     return made
+
+
+class UnderTest(Generic[T, C]):
+    """A registered thing that is made once for all checks."""
+
+    def __init__(self, entry: Entry[T, C]) -> None:
+        self.entry = entry
+        self.card = entry.card
+
+    @cached_property
+    def product(self) -> Any:
+        """What the factory makes, or the error that it raises; skipped where it cannot be made on this machine."""
+        return attempt_here(self.entry.load)
+
+
+class DataUnderTest(UnderTest[T, C]):
+    """A registered thing that needs data, which may be missing on this machine."""
+
+    @cached_property
+    def missing(self) -> str | DataError:
+        """Which data are not on this machine (empty if all are there), or what is wrong with their addresses."""
+        return ""
+
+    @cached_property
+    def product(self) -> Any:
+        """What the factory makes, or the error that it raises."""
+        if self.missing:
+            raise CheckSkipped("data are not at hand")
+        return attempt(self.entry.load)

@@ -10,7 +10,7 @@ from typing import Any
 from brainmark.core.errors import ModelError
 from brainmark.core.libraries import nn, torch
 from brainmark.data.fetch import Checkpoint, file_digest
-from brainmark.models.sources.source import changed_file
+from brainmark.models.sources.source import refuse_changed
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PublishedWeights:
         if self.file is None:
             return Checkpoint(self.url, self.sha256 or _digits_in(self.url)).path()
         if not self.file.is_file() or not file_digest(self.file).startswith(self.sha256):
-            raise changed_file("weights", self.file)
+            raise refuse_changed("weights", self.file)
         return self.file
 
     def put_into(self, network: nn.Module) -> None:

@@ -20,7 +20,7 @@ from brainmark.core.errors import DataError
 from brainmark.core.libraries import nn, torch
 from brainmark.data.fetch import file_digest
 from brainmark.models.described.weights import load_safetensors
-from brainmark.models.sources.source import TrainableSource, changed_file
+from brainmark.models.sources.source import TrainableSource, refuse_changed
 from brainmark.models.sources.torch_libraries import transformers
 
 SUFFIX = ".safetensors"
@@ -138,7 +138,7 @@ class ImageCheckpoint(TrainableSource):
     def load_trained(self) -> nn.Module:
         """Return the network with the weights of the file, in single precision. Raises DataError."""
         if self.sha256 and (not self.path.is_file() or file_digest(self.path) != self.sha256):
-            raise changed_file("checkpoint", self.path)
+            raise refuse_changed("checkpoint", self.path)
         network = self.build_untrained()
         with _report(f"{self.path}: its weights do not fit {self.history.network!r}"):
             network.load_state_dict(load_safetensors(self.path))
@@ -190,7 +190,7 @@ class TextCheckpoint(TrainableSource):
     def build_untrained(self) -> nn.Module:
         """Return the network as it is before training. Raises DataError."""
         if self.sha256 and self.content() != self.sha256:
-            raise changed_file("checkpoint", self.path)
+            raise refuse_changed("checkpoint", self.path)
         library = transformers()
         with _report(f"{self.path}: its configuration cannot be read"):
             config = library.GPT2Config.from_pretrained(self.path, local_files_only=True)

@@ -141,7 +141,7 @@ def configuration(network: object) -> dict[str, Any]:
     return {k: v for k, v in fields.items() if k not in ("_name_or_path", "transformers_version")}
 
 
-def changed_file(what: str, path: Path) -> DataError:
+def refuse_changed(what: str, path: Path) -> DataError:
     """Return the error that a file is missing, or is not the one whose sha256 is known."""
     state = "has other bytes than its sha256 says" if path.exists() else "is missing"
     ours = path.resolve().is_relative_to(Path(__file__).resolve().parents[2])

@@ -85,7 +85,7 @@ def find_layout(name: str, outputs: Sequence[torch.Tensor], output_for: Callable
             case 0, 1, 0 if len(pairs) == 2 or pairs[0] == (1, 1):
                 return Layout(name, axes["tokens"][0], None)
             case 0, 0, 1:
-                return _joined(name, axes["both"][0], outputs[0])
+                return _join(name, axes["both"][0], outputs[0])
             case 1, 0, 0 if _is_filled(axes["texts"][0], shapes, output_for):
                 return Layout(name, 1, 0, filled=True)
             case _:
@@ -96,7 +96,7 @@ def find_layout(name: str, outputs: Sequence[torch.Tensor], output_for: Callable
     )
 
 
-def _joined(name: str, axis: int, output: torch.Tensor) -> Layout:
+def _join(name: str, axis: int, output: torch.Tensor) -> Layout:
     """Return how texts follow one another: the texts are the same, so that each token comes twice."""
     first = output.movedim(axis, 0).flatten(1).float()
     texts, tokens = SMALL
