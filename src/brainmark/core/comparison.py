@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from brainmark.core.errors import InvalidMeasurement, MethodError
@@ -26,6 +26,8 @@ class Comparison:
         rest on the same draw, so that their ratio carries both errors.
     center : how units are put together.
     bounds : lower and upper bound, for ceilings that come as a range; None where either is undefined (NaN is given).
+    no_signal : (unit,) of a ceiling: units that were measured, but agree with themselves no more than by chance. Their
+        value is NaN; see `count_all`. None: there are none.
     notes : what the reader must know (warnings of the method). Where values are NaN and no note has the word
         "undefined", one that counts them is added: a NaN is never silent.
     details : further figures worth showing, by name.
@@ -36,6 +38,7 @@ class Comparison:
     replicates: np.ndarray | None = None
     center: Literal["median", "mean"] = "median"
     bounds: tuple[float, float] | None = None
+    no_signal: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     details: dict[str, float] = field(default_factory=dict)
 
@@ -63,6 +66,20 @@ class Comparison:
     def array(self) -> np.ndarray:
         """The values (unit,) as a plain array of floats."""
         return np.asarray(self.values.values, float)
+
+    def count_all(self) -> Comparison:
+        """Return the same with 0 for units without a signal, and in draws that leave a unit none.
+
+        To leave them out would keep the units whose ceiling is high by chance: a true model would then fall short.
+        """
+        if self.no_signal is None or not self.no_signal.any():
+            return self
+        known = np.isfinite(self.array) | self.no_signal
+        values = np.where(self.no_signal, 0.0, self.array)
+        drawn = self.replicates
+        if drawn is not None:
+            drawn = np.where(np.isnan(drawn) & known, 0.0, drawn)
+        return replace(self, values=self.values.copy(data=values), replicates=drawn, no_signal=None)
 
     def aggregate(self) -> float:
         """Return the centre of the values over the units that have one."""

@@ -40,12 +40,14 @@ class Convention(Protocol):
 class RatioOfCentres:
     """The default convention: centre of the metric / centre of the ceiling.
 
-    One unit with a poor ceiling cannot carry such a value. Units without a ceiling (no reliable signal) count in
-    neither centre. Draws resample stimuli (the replicates) and units jointly.
+    One unit with a poor ceiling cannot carry such a value. Units without a reliable signal count in both centres, with
+    a ceiling of 0 (`Comparison.count_all`); units whose ceiling is not known count in neither. Draws resample stimuli
+    (the replicates) and units jointly.
     """
 
     def align(self, raw: Comparison, ceiling: Comparison | None) -> tuple[Comparison, Comparison | None]:
         """Where both share their units, leave out those without either value."""
+        ceiling = None if ceiling is None else ceiling.count_all()
         if ceiling is None or ceiling.unit != raw.unit or ceiling.values.shape != raw.values.shape:
             return raw, ceiling
         values, top = raw.array, ceiling.array

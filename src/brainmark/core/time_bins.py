@@ -48,6 +48,7 @@ def _same_bins(prediction: xr.DataArray, target: xr.DataArray) -> None:
 
 def _over_bins(parts: list[Comparison], target: xr.DataArray) -> Comparison:
     coords = {str(k): v for k, v in target.coords.items() if v.dims == ("time_bin",)}
+    parts = [part.count_all() for part in parts]
     replicates = [center(p.replicates, p.center) for p in parts if p.replicates is not None]
     return Comparison(
         values=xr.DataArray([p.aggregate() for p in parts], dims=("time_bin",), coords=coords),

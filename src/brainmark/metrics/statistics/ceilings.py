@@ -63,6 +63,7 @@ def split_half(halvings: int = 30, resamples: int = 1000, seed: int = 0, block: 
     mean over all repetitions; its r is divided by that.
 
     The ceiling takes a target (presentation, neuroid, repetition) and has a value for each neuroid; NaN: not measured.
+    Neuroids whose halves correlate by 0 or less have no value, and are marked (`Comparison.no_signal`).
     Presentations with fewer than two repetitions of a neuroid do not count for its ceiling.
 
     Parameters
@@ -94,6 +95,7 @@ def split_half(halvings: int = 30, resamples: int = 1000, seed: int = 0, block: 
         return Comparison(
             values=xr.DataArray(np.sqrt(reliability), dims="neuroid", coords=unit_coordinates(target)),
             replicates=replicates if resamples else None,
+            no_signal=half <= 0 if (half <= 0).any() else None,
             notes=(f"{lost} of {len(half)} neuroids have no reliable signal (split-half r <= 0)",) if lost else (),
             details={} if lost == len(half) else {"reliability": float(np.nanmedian(reliability))},
         )
