@@ -110,9 +110,9 @@ class NwbSource(Recordings):
         kept = [c for c in file.units.colnames if c not in left_out]
         table = pd.DataFrame(
             {c: [_plain(file.units[c][k]) for k in range(len(file.units))] for c in kept},
-            index=pd.Index(file.units.id[:], name="id"),
-        ).assign(row=np.arange(len(file.units)))
-        return select_rows(table, self.where, f"{path}: units", problems)
+        )
+        table = select_rows(table, self.where, f"{path}: units", problems)
+        return table.assign(row=table.index).set_axis(np.asarray(file.units.id[:])[table.index])
 
     def _read_spikes(self, units: pd.DataFrame, path: Path, problems: Problems) -> dict[str, np.ndarray]:
         """Return the spike times (s) of each unit by its name; what is no time is left out and noted."""
