@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainmark.core import BrainmarkError
+from brainmark.core import BrainmarkError, ModelError
 from brainmark.core.containment import contain
 
 
@@ -70,3 +71,23 @@ def test_what_a_model_changes_of_the_process_is_put_back(tmp_path, fails):
     after = state_of_process()
     assert {name for name in before if before[name] != after[name]} == set()
     assert not any(signal.getitimer(signal.ITIMER_REAL))
+
+
+def test_containment_in_two_threads_leaves_the_process_as_it_was():
+    before, inside, go_on = state_of_process(), threading.Event(), threading.Event()
+
+    def other() -> None:
+        with contain("other"):
+            inside.set()
+            go_on.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    with pytest.raises(ModelError, match="me: it ended the program"), contain("me"):
+        sys.exit(0)
+    go_on.set()
+    thread.join()
+    assert {name for name, was in state_of_process().items() if was != before[name]} == set()
+    with pytest.raises(ModelError, match="replaced"), contain("again"):
+        np.corrcoef = None

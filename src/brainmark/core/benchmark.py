@@ -191,5 +191,5 @@ def _explain_method_errors(what: str) -> Generator[None]:
         yield
     except (BrainmarkError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise MethodError(f"{what}: {tell(error)}") from error

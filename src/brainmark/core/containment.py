@@ -40,6 +40,7 @@ _GUARDED = (
 )
 _SIGNALS = [getattr(signal, name) for name in ("SIGALRM", "SIGHUP", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 _TIMER = hasattr(signal, "setitimer")
+_alone = threading.Lock()
 _PATIENCE = 1.0  # seconds for threads to end
 
 
@@ -58,6 +59,23 @@ def contain(what: str) -> Generator[None]:
     BrainmarkError : unchanged.
     KeyboardInterrupt : the user wants to stop; one that the code itself raises is an error of the model.
     """
+    if not _alone.acquire(blocking=False):  # another thread, or a block around this one, keeps the process as it is
+        try:
+            yield
+        except (BrainmarkError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise _explain(what, error) from error
+        return
+    try:
+        with _keep_process(what):
+            yield
+    finally:
+        _alone.release()
+
+
+@contextlib.contextmanager
+def _keep_process(what: str) -> Generator[None]:
     before = [(_read(setting[0]), setting) for setting in _list_settings()]
     names, threads = _read_names(), set(threading.enumerate())
     with _watch_interrupt() as interrupted, _send_output_to_errors():

@@ -7,9 +7,11 @@ Outside packages are found through entry points of the group ``brainmark``, whos
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -328,7 +330,8 @@ def _load_plugins(points: list[metadata.EntryPoint]) -> None:
 
 def _load_plugin(point: metadata.EntryPoint) -> BaseException | None:
     try:
-        point.load()
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no part of what a command prints
+            point.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
         return error
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -313,7 +315,8 @@ class _Benchmark:
 def _make(entry: Entry[Any, Any]) -> Any:
     """Load a benchmark; any error of its code becomes one of its registration, so that others can still be scored."""
     try:
-        return entry.load()
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no part of what a command prints
+            return entry.load()
     except (BrainmarkError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
