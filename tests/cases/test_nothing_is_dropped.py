@@ -70,7 +70,7 @@ def test_a_superseded_benchmark_that_was_scored_is_in_the_table(make_card) -> No
 
 def test_packaged_data_have_their_path_as_study() -> None:
     assert study(PACKAGED) == "./labs/Mine"
-    assert study("/data/b.1/set:IT-pls") == "/data/b.1/set"
+    assert study("../b.1/set:IT-pls") == "../b.1/set"
 
 
 @pytest.fixture
