@@ -33,10 +33,10 @@ def check_place(path: Path, what: str, endings: Sequence[str] = ()) -> None:
         raise ResourceError(f"cannot write the {what} {path}: {folder} is not writable")
 
 
-def write_file(path: Path, text: str, what: str) -> Path:
-    """Write a text file; return its path. Raises ResourceError."""
+def write_file(path: Path, content: str | bytes, what: str) -> Path:
+    """Write a file; return its path. Raises ResourceError."""
     try:
-        write_whole(path, text.encode())
+        write_whole(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise ResourceError(f"cannot write the {what} {path}: {error.strerror or error}") from error
     return path

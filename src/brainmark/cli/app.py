@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 import threading
@@ -20,11 +21,13 @@ COMMANDS = {  # in the order of the help; each is a function in the module of it
     "list": "List what is registered, here and in installed packages.",
     "show": "Show what is known of a name: its card, and for data at hand what was measured and its ceiling.",
     "score": "Score models on benchmarks.",
+    "results": "Show the scores that are kept; nothing is computed.",
+    "import": "Add scores that others published to the store; all of the table, or nothing.",
     "relate": "Relate scores to each other over models: r with interval and p, and a figure.",
     "layers": "Choose the layer that stands for a region on some recordings, and test it on others.",
     "demo": "Score four models on all benchmarks that need no download, and on real recordings if they can be had.",
     "fetch": "Download registered data into the cache, with progress and licence.",
-    "check": "Run the conformance suite on all that a package registers, or on single names.",
+    "check": "Test whether models, data sets, metrics and benchmarks keep the rules that scoring relies on.",
     "package": "Package a lab's own recordings: one folder that is checked, shown and scored by its path.",
     "train": "Train a small network; interrupted or killed, the same command goes on where it was.",
     "doctor": "Say which versions, threads, devices, cache and mirrors are used, what is broken and how to repair it.",
@@ -38,9 +41,9 @@ SETTINGS: dict[str, Any] = {
 
 def load_command(name: str) -> Any:
     """Import a command, with all that stands behind it."""
-    module = importlib.import_module(f"brainmark.cli.{name}")
+    module = importlib.import_module(f"brainmark.cli.{name}{'_' if keyword.iskeyword(name) else ''}")
     alone = typer.Typer(add_completion=False, **SETTINGS)
-    alone.command(name)(getattr(module, "list_" if name == "list" else name))
+    alone.command(name)(getattr(module, f"{name}_", None) or getattr(module, name))
     return typer.main.get_command(alone)
 
 

@@ -41,10 +41,14 @@ class Wanted:
             raise DataError(f"unknown status {unknown[0]!r}; it is one of {', '.join(STATUSES)}")
 
 
-def list_latest(store: ResultStore, wanted: Wanted = Wanted()) -> list[Row[Any]]:
+ALL = Wanted()
+
+
+def list_latest(store: ResultStore, wanted: Wanted = ALL, *, records: bool = False) -> list[Row[Any]]:
     """Return the newest row of each model, benchmark, choice of layers and source, by benchmark and falling value.
 
-    Rows have the columns of `schema.scores` but the record; those that are damaged are left out, with a warning.
+    Rows have the columns of `schema.scores`; without `records` all but the record. Those that are damaged are left
+    out, with a warning.
 
     Raises
     ------
@@ -65,7 +69,8 @@ def list_latest(store: ResultStore, wanted: Wanted = Wanted()) -> list[Row[Any]]
             chosen.append(scores.c.created <= _end_of(wanted.as_of))
         groups = (scores.c.model, scores.c.benchmark, scores.c.layers, scores.c.source)
         newest = select(func.max(scores.c.id)).where(*chosen).group_by(*groups)
-        found = select(*LIGHT).where(scores.c.id.in_(newest))
+        columns = [*LIGHT, scores.c.record] if records else LIGHT
+        found = select(*columns).where(scores.c.id.in_(newest))
         if wanted.statuses:
             found = found.where(scores.c.status.in_(wanted.statuses))
         rows = connection.execute(found).all()

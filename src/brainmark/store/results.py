@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection, Engine, Row, Table, insert, select
 
@@ -44,6 +44,24 @@ class KeptCard:
         return digest_of(f"{self.kind}\n{self.name}\n{self.text}".encode())
 
 
+class Facts(TypedDict, total=False):
+    """What is known of an outcome beside itself.
+
+    Attributes
+    ----------
+    layers : "committed" or "chosen", see `brainmark.run.scoring.Layers`.
+    convention : prefix of the tree of the benchmark; "" is the convention of Brainmark.
+    source : where it was published; by default it was measured here.
+    model_card, benchmark_card : as they were then.
+    """
+
+    layers: str
+    convention: str
+    source: str
+    model_card: KeptCard | None
+    benchmark_card: KeptCard | None
+
+
 @dataclass(frozen=True)
 class ResultStore:
     """The outcomes in a database, see `store.database`."""
@@ -68,54 +86,20 @@ class ResultStore:
         kept = [plain for row in self._rows(key) if (plain := read_record(row, silent=True))]
         return min((list_differences(plain["depends_on"], depends_on) for plain in kept), key=len, default=())
 
-    def put(
-        self,
-        depends_on: Mapping[str, str],
-        outcome: Outcome,
-        *,
-        layers: str = "committed",
-        convention: str = "",
-        source: str = MEASURED,
-        model_card: KeptCard | None = None,
-        benchmark_card: KeptCard | None = None,
-    ) -> None:
+    def put(self, depends_on: Mapping[str, str], outcome: Outcome, **facts: Unpack[Facts]) -> None:
         """Add an outcome with what it depends on; one that is there already stays as it is.
 
         Raises
         ------
         DataError : a number of the outcome is not finite, or the database cannot be written to. Nothing is kept then.
         """
-        who = f"the outcome of {outcome.subject} on {outcome.benchmark}"
-        try:
-            record = json.dumps(
-                {"depends_on": dict(depends_on), "outcome": outcome.to_dict()}, sort_keys=True, allow_nan=False
-            )
-        except ValueError as error:
-            raise DataError(f"cannot keep {who}: a number of it is not finite ({error})") from None
-        content = _pack_arrays(outcome) if isinstance(outcome, Score) else b""
-        row = _columns_of(outcome) | {
-            "key": key_of(outcome.subject, outcome.benchmark, layers),
-            "state": digest_of(json.dumps(dict(depends_on), sort_keys=True).encode()),
-            "layers": layers,
-            "source": source,
-            "convention": convention,
-            "record": record,
-            "record_digest": digest_of(record.encode()),
-            "arrays": digest_of(content) if content else None,
-            "model_card": model_card and model_card.digest,
-            "benchmark_card": benchmark_card and benchmark_card.digest,
-        }
+        self.put_all([(depends_on, outcome, facts)])
+
+    def put_all(self, outcomes: Iterable[tuple[Mapping[str, str], Outcome, Facts]]) -> int:
+        """Add outcomes, all or none; return how many were not there before. Errors: see `put`."""
+        prepared = [_prepare(*one) for one in outcomes]
         with begin_writing(self.engine) as connection:
-            same = [scores.c[name] == row[name] for name in ("key", "state", "source", "status")]
-            if connection.execute(select(scores.c.id).where(*same)).first():
-                return
-            for card in (model_card, benchmark_card):
-                if card:
-                    plain = {"kind": card.kind, "name": card.name, "card": card.text}
-                    _add_once(connection, cards, card.digest, plain)
-            if content:
-                _add_once(connection, arrays, str(row["arrays"]), {"content": content})
-            connection.execute(insert(scores).values(**row, checksum=checksum_of(row)))
+            return sum(_add(connection, *one) for one in prepared)
 
     def read_arrays(self, digest: str) -> bytes:
         """Return the netCDF file of units and draws with this sha256.
@@ -211,6 +195,47 @@ def checksum_of(row: Mapping[str, Any]) -> str:
 def digest_of(content: bytes) -> str:
     """Return the sha256, by which contents and cards are named."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _prepare(
+    depends_on: Mapping[str, str], outcome: Outcome, facts: Facts
+) -> tuple[dict[str, Any], bytes, list[KeptCard]]:
+    """Return the row of an outcome, its arrays and its cards."""
+    try:
+        plain = {"depends_on": dict(depends_on), "outcome": outcome.to_dict()}
+        record = json.dumps(plain, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        who = f"the outcome of {outcome.subject} on {outcome.benchmark}"
+        raise DataError(f"cannot keep {who}: a number of it is not finite ({error})") from None
+    content = _pack_arrays(outcome) if isinstance(outcome, Score) else b""
+    known = {kind: card for kind in ("model_card", "benchmark_card") if (card := facts.get(kind))}
+    layers = facts.get("layers", "committed")
+    row = _columns_of(outcome) | {
+        "key": key_of(outcome.subject, outcome.benchmark, layers),
+        "state": digest_of(json.dumps(dict(depends_on), sort_keys=True).encode()),
+        "layers": layers,
+        "source": facts.get("source", MEASURED),
+        "convention": facts.get("convention", ""),
+        "record": record,
+        "record_digest": digest_of(record.encode()),
+        "arrays": digest_of(content) if content else None,
+        "model_card": known["model_card"].digest if "model_card" in known else None,
+        "benchmark_card": known["benchmark_card"].digest if "benchmark_card" in known else None,
+    }
+    return row | {"checksum": checksum_of(row)}, content, list(known.values())
+
+
+def _add(connection: Connection, row: Mapping[str, Any], content: bytes, known: Iterable[KeptCard]) -> bool:
+    """Add a row with its arrays and cards unless it is there; return whether it was not."""
+    same = [scores.c[name] == row[name] for name in ("key", "state", "source", "status")]
+    if connection.execute(select(scores.c.id).where(*same)).first():
+        return False
+    for card in known:
+        _add_once(connection, cards, card.digest, {"kind": card.kind, "name": card.name, "card": card.text})
+    if content:
+        _add_once(connection, arrays, row["arrays"], {"content": content})
+    connection.execute(insert(scores).values(**row))
+    return True
 
 
 def _columns_of(outcome: Outcome) -> dict[str, Any]:
