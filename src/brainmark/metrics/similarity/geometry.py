@@ -62,33 +62,38 @@ def linear_ckas(
     if small is not None:
         raise InvalidMeasurement(f"a subset of {len(small)} stimuli; at least {fewest} are needed")
     xp = array_namespace(x, y)
-    if unbiased and (_uneven(x) or _uneven(y)):
-        x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
+    squares = _square_lengths(x), _square_lengths(y)
+    if unbiased and any(map(_uneven, squares)):
+        x, y = xp.astype(x, xp.float64, copy=False), xp.astype(y, xp.float64, copy=False)
+        squares = _square_lengths(x), _square_lengths(y)
     sides = x, y
     kernel = cache(lambda side: gram(sides[side]))
     pairs = [(0, 1), (0, 0)] if y is x else [(0, 1), (0, 0), (1, 1)]
     whole = {pair: _product_if_smaller(*(sides[side] for side in pair)) for pair in pairs}
+    totals = {pair: 0.0 if product is None else sum_of_squares(product) for pair, product in whole.items()}
     found: list[float] = []
     for rows in subsets:
         size = x.shape[0] if rows is None else len(rows)
         mean = cache(lambda side, rows=rows: _mean_of(sides[side], rows))
-        lengths = cache(lambda side, rows=rows, mean=mean: _lengths(sides[side], rows, mean(side)))
+        lengths = cache(lambda side, rows=rows, mean=mean: _lengths(sides[side], squares[side], rows, mean(side)))
         part = cache(lambda side, rows=rows: _part_of_kernel(kernel(side), rows, hollow=unbiased))
 
         def criterion(pair: tuple[int, int], size: int, rows: Any, mean: Any, lengths: Any, part: Any) -> float:
             """HSIC of two sides, in whichever space is smaller."""
             product = whole[pair]
             if product is None:
-                squares = _sum(xp, part(pair[0]) * part(pair[1]))
+                total = _sum(xp, part(pair[0]) * part(pair[1]))
+            elif rows is None:
+                total = totals[pair]
             else:
                 means = mean(pair[0]), mean(pair[1])
-                squares = _squares_of_neuroids(sides[pair[0]], sides[pair[1]], product, rows, means)
+                total = _squares_of_neuroids(sides[pair[0]], sides[pair[1]], product, totals[pair], rows, means)
             if not unbiased:
-                return squares / size**2
+                return total / size**2
             # Rows of a centred kernel sum to zero; without its diagonal they sum to minus that diagonal.
             a, b = lengths(pair[0]), lengths(pair[1])
             both = float(a @ b)
-            return _song(size, squares - (0 if product is None else both), both, -float(a.sum()), -float(b.sum()))
+            return _song(size, total - (0 if product is None else both), both, -float(a.sum()), -float(b.sum()))
 
         values = [criterion(pair, size, rows, mean, lengths, part) for pair in pairs]
         value, own_x, own_y = values[0], values[1], values[-1]
@@ -102,10 +107,15 @@ def _product_if_smaller(x: Float[Array, "stimulus neuroid"], y: Float[Array, "st
     return cross(x, y) if p * q <= count * (p + q) / 2 else None
 
 
-def _uneven(x: Float[Array, "stimulus neuroid"]) -> bool:
+def _square_lengths(x: Float[Array, "stimulus neuroid"]) -> Float[Array, " stimulus"]:
+    """Return the squared lengths of the patterns, float64."""
+    xp = array_namespace(x)
+    return xp.astype(xp.vecdot(x, x), xp.float64)
+
+
+def _uneven(squares: Float[Array, " stimulus"]) -> bool:
     """Return whether a few stimuli outweigh the others, so that sums without these few are small differences."""
-    lengths = _lengths(x, None, None)
-    return float(lengths.sum()) ** 2 < _EVEN * float(lengths @ lengths)
+    return float(squares.sum()) ** 2 < _EVEN * float(squares @ squares)
 
 
 def _mean_of(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " row"] | None) -> Any:
@@ -116,25 +126,27 @@ def _mean_of(x: Float[Array, "stimulus neuroid"], rows: Integer[np.ndarray, " ro
     return -xp.sum(x[_others(rows, x.shape[0])], axis=0, dtype=xp.float64) / len(rows)
 
 
-def _lengths(x: Any, rows: Integer[np.ndarray, " row"] | None, mean: Any) -> Float[Array, " row"]:
-    """Return the squared distances of the stimuli of a subset from their mean, float64."""
+def _lengths(x: Any, squares: Any, rows: Integer[np.ndarray, " row"] | None, mean: Any) -> Float[Array, " row"]:
+    """Return the squared distances (float64) of the stimuli of a subset from its mean, given those from that of all."""
+    if rows is None:
+        return squares
     xp = array_namespace(x)
-    lengths = xp.astype(xp.vecdot(x, x), xp.float64)
-    if rows is None:
-        return lengths
-    return lengths[rows] - 2 * xp.astype(x @ xp.astype(mean, x.dtype), xp.float64)[rows] + mean @ mean
+    return squares[rows] - 2 * xp.astype(x @ xp.astype(mean, x.dtype), xp.float64)[rows] + mean @ mean
 
 
-def _squares_of_neuroids(x: Any, y: Any, whole: Any, rows: Integer[np.ndarray, " row"] | None, means: Any) -> float:
-    """Return the sum of squares of X'Y after centring; of a subset, from the product of all less those left out."""
-    total = sum_of_squares(whole)
-    if rows is None:
-        return total
+def _squares_of_neuroids(
+    x: Any, y: Any, whole: Any, total: float, rows: Integer[np.ndarray, " row"], means: Any
+) -> float:
+    """Return the sum of squares of X'Y of a subset after centring, from the product of all less those left out.
+
+    `total` is the sum of squares of the `whole` product.
+    """
     xp, left = array_namespace(x), _others(rows, x.shape[0])
-    others = x[left]
-    part = whole - cross(others, others if y is x else y[left])
-    part -= xp.astype(len(rows) * means[0], part.dtype)[:, None] * xp.astype(means[1], part.dtype)
-    found = sum_of_squares(part)
+    sides = ((x, means[0]),) if y is x else ((x, means[0]), (y, means[1]))
+    # the mean of the subset is taken off as one more pattern that is left out
+    taken = [xp.concat([a[left], xp.astype(len(rows) ** 0.5 * m, a.dtype)[None]], axis=0) for a, m in sides]
+    part = cross(taken[0], taken[-1])
+    found = sum_of_squares(xp.subtract(whole, part, out=part if part.dtype == whole.dtype else None))
     if found > total / 4:  # otherwise most of it is taken off, and digits with it
         return found
     return sum_of_squares(cross(*(a[rows] - xp.astype(mean, a.dtype) for a, mean in zip((x, y), means, strict=True))))
