@@ -66,8 +66,8 @@ def test_training_flags_and_hooks_are_as_before():
 def test_the_pass_stops_after_the_last_wanted_layer():
     net = Net()
     Extractor(net)(images(6), ["norm"])
-    # two of the probe, one of them whole; one and a pair in both orders of memory; and 6 filled to 8
-    assert net.passes == 2 + 3 + 8 and net.heads == 1
+    # two of the probe, one of them whole; one and a pair to compare orders of memory, whole; and 6 filled to 8
+    assert net.passes == 2 + 3 + 8 and net.heads == 1 + 3
 
 
 def test_repeated_stimuli_are_computed_once():

@@ -8,7 +8,6 @@ import fnmatch
 import logging
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeAlias
 
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
@@ -116,8 +115,8 @@ class Extractor:
     def probe(self, media: Media, layers: Layers) -> Probe:
         """Run the first stimulus twice and report shapes, calls, memory and whether the module changes.
 
-        What is tried once for each network and layer: whether its images may lie channels last in memory and, where
-        `layers` has a reduction of maps, which dimensions of the output are the map.
+        What is tried once for each network: whether its images may lie channels last in memory; and once for each layer
+        of which `layers` has a reduction of maps: which dimensions of its output are the map.
         """
         prepared = self._prepare_first(media)
         sample = self._as_input(self.collate([prepared]))
@@ -130,7 +129,7 @@ class Extractor:
                 with evaluation_mode(self.module, mode), draw_from(), keep_heap(), self._precision():
                     found = planning.probe(self.module, sample, names, mode)
                     two = self._as_input(self.collate([prepared] * 2))
-                    last = takes_channels_last(self.module, sample, two, found.calls, _REPEATS[str(self.dtype)])
+                    last = takes_channels_last(self.module, sample, two, _REPEATS[str(self.dtype)])
                 break
             except RuntimeError as error:
                 if mode is torch.enable_grad or not needs_gradients(error):
@@ -223,8 +222,7 @@ class Extractor:
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
-        as_input = partial(self._as_input, channels_last=probed.channels_last)
-        run = Run(self.module, as_input, self._reductions(layers, probed), probed, plan, seed, label)
+        run = Run(self.module, self._as_input, self._reductions(layers, probed), probed, plan, seed, label)
         waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
         loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)
         done = reported = 0
@@ -295,7 +293,7 @@ class Extractor:
 
         return {name: arrange(name, reduce) for name, reduce in self._complete(layers, probed).items()}
 
-    def _as_input(self, inputs: Any, *, channels_last: bool = False) -> Any:
+    def _as_input(self, inputs: Any, channels_last: bool = False) -> Any:
         """Put inputs on the device, in the module's precision; contiguous, as PyTorch does, or channels last."""
         floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
 

@@ -12,7 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from brainmark.core.libraries import nn, torch
-from brainmark.models.activations.hooks import EnoughSeen, Watch, arguments, convert_tensors, find_calls, tensors_in
+from brainmark.models.activations.hooks import (
+    EnoughSeen,
+    Watch,
+    arguments,
+    convert_tensors,
+    find_calls,
+    pass_noting,
+    tensors_in,
+)
 from brainmark.models.activations.passes import Stochastic
 from brainmark.models.networks.seeds import draw_from
 
@@ -147,41 +155,51 @@ def _find_centre_of_change(before: torch.Tensor, after: torch.Tensor) -> list[fl
     return [0.0 if value != value else value for value in found]  # NaN: no change, or activations that are not finite
 
 
-def takes_channels_last(module: nn.Module, one: Any, two: Any, runs: Mapping[str, int], within: float = 1e-3) -> bool:
-    """Return whether maps may lie channels last in memory, which is faster: layers then answer as they do otherwise.
+def takes_channels_last(module: nn.Module, one: Any, two: Any, within: float = 1e-3) -> bool:
+    """Return whether maps may lie channels last in memory, which is faster, as all layers then answer alike.
 
-    PyTorch gives networks images that are contiguous. Code that reads memory in its order (`view`, `as_strided`) fails
-    or answers differently otherwise. Tried once for each network and layer.
+    PyTorch gives networks images that are contiguous. Code that takes memory in its order (`view`, `as_strided`) fails
+    or answers differently otherwise. Tried once for each network and shape of input, whatever is recorded of it.
 
     Parameters
     ----------
     one, two : inputs, contiguous, with a stimulus once and twice.
-    runs : layer -> how often it runs in a pass.
-    within : share of a layer's largest activation by which answers differ that are rounded otherwise.
+    within : share of the length of a layer's answer by which answers differ that are rounded otherwise.
     """
     known = _formats.setdefault(module, {})
     shapes = tuple(tuple(tensor.shape) for _, tensor in tensors_in(one))
-    new = {name: count for name, count in runs.items() if (name, shapes) not in known}
-    if new and any(isinstance(m, nn.Conv2d) for m in module.modules()):
-        known |= dict.fromkeys([(name, shapes) for name in new], _answers_alike(module, one, two, new, within))
-    return all(known.get((name, shapes), False) for name in runs)
+    if shapes not in known:
+        maps = any(isinstance(m, nn.Conv2d) for m in module.modules())
+        known[shapes] = maps and _answers_alike(module, one, two, within)
+    return known[shapes]
 
 
-def _answers_alike(module: nn.Module, one: Any, two: Any, runs: Mapping[str, int], within: float) -> bool:
-    alone: dict[str, torch.Tensor] = {}
+def _answers_alike(module: nn.Module, one: Any, two: Any, within: float) -> bool:
+    before: dict[tuple[str, int], tuple[int, float, float]] = {}
     alike: list[bool] = []
 
-    def compare(name: str, tensor: torch.Tensor) -> None:
-        was, now = alone[name].double(), tensor[0].double()
-        largest = was.abs().max().clamp(min=1e-30)
-        alike.append(was.shape == now.shape and bool((was - now).abs().max() <= within * largest))
+    def summarise(values: torch.Tensor) -> tuple[float, float]:
+        """Return the length of an answer, and a number that changes when its values change places."""
+        flat = values.double().flatten()
+        places = torch.arange(flat.numel(), device=flat.device, dtype=torch.float64)
+        return float(flat.norm()), float(flat @ places.cos())
+
+    def note(name: str, index: int, first: torch.Tensor) -> None:
+        if first.ndim:
+            before[name, index] = (len(first), *summarise(first))
+
+    def compare(name: str, index: int, first: torch.Tensor) -> None:
+        if first.ndim:
+            count, length, place = before[name, index]
+            now = summarise(first[:count])
+            alike.append(abs(now[1] - place) <= within * max(length, 1e-30))
 
     try:
-        _run(module, runs, one, 1, lambda name, tensor: alone.update({name: tensor[0].clone()}))
-        _run(module, runs, lay_channels_last(two), 2, compare)
+        _pass_alike(module, one, 1, lambda inputs: pass_noting(module, inputs, note))
+        _pass_alike(module, lay_channels_last(two), 2, lambda inputs: pass_noting(module, inputs, compare))
     except Exception:  # noqa: BLE001 - whatever a network raises that does not take this: it gets what PyTorch gives
         return False
-    return len(alike) == len(runs) and all(alike)
+    return len(alike) == len(before) and all(alike)
 
 
 def lay_channels_last(inputs: Any) -> Any:
@@ -200,16 +218,25 @@ def _run(
     count: int,
     keep: Callable[[str, torch.Tensor], None],
 ) -> None:
-    """Pass inputs of `count` stimuli through a network, with the same random numbers each time.
+    """Pass inputs of `count` stimuli through a network, and keep the outputs of layers.
 
     `runs` says how often the layer of each name runs; the pass ends after the last of the calls that the names mean.
     """
     calls = find_calls(module, list(runs))
     watch = Watch(module, calls, keep)
-    watch.begin({calls[name].layer: count for name, count in runs.items()})
-    positional, named = arguments(convert_tensors(inputs, lambda tensor: tensor.clone()))  # some work in place
-    with watch.attach(), draw_from(0):
+    watch.begin({calls[name].layer: times for name, times in runs.items()})
+
+    def run(inputs: Any) -> None:
+        positional, named = arguments(inputs)
+        with watch.attach(), contextlib.suppress(EnoughSeen):
+            module(*positional, **named)
+
+    _pass_alike(module, inputs, count, run)
+
+
+def _pass_alike(module: nn.Module, inputs: Any, count: int, run: Callable[[Any], None]) -> None:
+    """Call `run` with a copy of inputs of `count` stimuli, which draw the same random numbers each time."""
+    with draw_from(0):
         if isinstance(module, Stochastic):
             module.reseed([0] * count)
-        with contextlib.suppress(EnoughSeen):
-            module(*positional, **named)
+        run(convert_tensors(inputs, lambda tensor: tensor.clone()))  # some networks work in place

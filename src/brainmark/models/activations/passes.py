@@ -39,7 +39,7 @@ class Run:
     Parameters
     ----------
     module : the network.
-    as_input : brings what was collated to the network's device, precision and order in memory.
+    as_input : (what was collated, whether channels lie last in memory) -> the input on the network's device.
     wanted : layer -> its reduction, or None.
     probed, plan : what one stimulus showed, and what follows from it.
     count : media in all.
@@ -50,7 +50,7 @@ class Run:
     def __init__(
         self,
         module: nn.Module,
-        as_input: Callable[[Any], Any],
+        as_input: Callable[[Any, bool], Any],
         wanted: Mapping[str, Reduction | None],
         probed: Probe,
         plan: Plan,
@@ -68,6 +68,7 @@ class Run:
             name: torch.empty((plan.stimuli, *shape), dtype=torch.float32).numpy()
             for name, shape in plan.shapes.items()
         }
+        self.channels_last = probed.channels_last
         self.comparable = seed is None and probed.weights == versions(module)
 
     def batch_of(self, size: int) -> int:
@@ -91,20 +92,25 @@ class Run:
         self.batch = batch
         among = self.comparable and len(batch.rows) > 1 and self.probed.digest in batch.digests
         self.known = batch.digests.index(self.probed.digest) if among else None  # the stimulus that was shown alone
-        self.watch.begin(self.runs if batch.key == self.probed.key else None)
-        positional, named = arguments(self.as_input(batch.inputs))
-        with self._seed():
-            try:
-                self.module(*positional, **named)
-            except EnoughSeen:
-                pass
-            except Exception as error:
+        try:
+            self._pass(batch)
+        except Exception as error:
+            if not self.channels_last:
                 error.add_note(f"in the forward pass of {self.label(min(batch.rows))} and {len(batch.rows) - 1} others")
                 raise
+            self.channels_last = False  # a path that takes memory in its order, as `view` does
+            self.forward(batch)
+            return
         if missing := self.watch.missing:
             raise ModelError(
                 f"layer {min(missing)!r} ran fewer times for {self.label(batch.rows[0])} than for the first"
             )
+
+    def _pass(self, batch: Batch) -> None:
+        self.watch.begin(self.runs if batch.key == self.probed.key else None)
+        positional, named = arguments(self.as_input(batch.inputs, self.channels_last))
+        with self._seed(), contextlib.suppress(EnoughSeen):
+            self.module(*positional, **named)
 
     def finish(self, same_as: Mapping[int, int]) -> dict[str, np.ndarray]:
         """Give rows that repeat another the values of that row, and return layer -> activations."""
