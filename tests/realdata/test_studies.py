@@ -70,7 +70,7 @@ def test_cowley_means_are_the_published_averages() -> None:
     files = cowley2023.FILES
     name = "responses_repeat_averaged/responses_210325.npy"
     sha256 = "555e67037182611969ab90da291dcc39601de4411f651a64ad60e90572cf59d3"
-    folder = GitFolder(files.owner, files.repo, files.commit, files.folder, {name: (sha256, 256128)})
+    folder = GitFolder(files.address, {name: (sha256, 256128)})
     if where(folder.source(name)).path is None:
         pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {name}")
     np.testing.assert_array_equal(mean.values.T, np.load(folder.fetch(name)))

@@ -64,11 +64,8 @@ PREDICTORS = (
 TEXTGRID = "alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid"
 PUBLISHED = "alice_data_shared/sept18-generic-predictors-under-hrf-with-logfrqhal.txt"
 FILES = GitFolder(
-    owner="daandouwe",
-    repo="Thesis",
-    commit="ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0",
-    folder="brain-data/syntax-in-rnng",
-    files=read_list(Path(__file__).parent / "tables" / "brennan2016.tsv"),
+    "daandouwe/Thesis@ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0/brain-data/syntax-in-rnng",
+    read_list(Path(__file__).parent / "tables" / "brennan2016.tsv"),
 )
 SUBJECTS = tuple(sorted(name.split("/")[2].partition("-")[0] for name in FILES.files if "/6mm/" in name))
 WORDS = ("word_length", "log_frequency", "position")

@@ -26,11 +26,8 @@ from brainmark.data.readers.cifar10 import FIRST, FOLDERS, LABELS, ORDER
 from brainmark.studies.cifar10 import choices_of, stimuli
 
 COUNTS = GitFolder(
-    owner="jcpeterson",
-    repo="cifar-10h",
-    commit="48da312b193b82e6939ec20f23d1f09cbdd849c8",
-    folder="data",
-    files={"cifar10h-counts.npy": ("9b36b4550349af56c79083356312eb4af856cc5fd3caf1f669d40b9d0bbb69ff", 800128)},
+    "jcpeterson/cifar-10h@48da312b193b82e6939ec20f23d1f09cbdd849c8/data",
+    {"cifar10h-counts.npy": ("9b36b4550349af56c79083356312eb4af856cc5fd3caf1f669d40b9d0bbb69ff", 800128)},
 )
 STUDY = Study(licence="CC-BY-NC-SA-4.0", cite="peterson2019", species="human", domain="vision", modality="image")
 

@@ -18,11 +18,8 @@ from brainmark.data.readers.archive import ZipImages
 from brainmark.data.readers.arrays import array_of
 
 FILES = GitFolder(
-    owner="cowleygroup",
-    repo="V4_compact_models",
-    commit="f4552ad9d34a466ebc66658f72a08a8e5038f1cf",
-    folder="data_V4_responses",
-    files={
+    "cowleygroup/V4_compact_models@f4552ad9d34a466ebc66658f72a08a8e5038f1cf/data_V4_responses",
+    {
         "responses_raw/responses_210325.npy": (
             "4008dbbf31a47d9b1b8d8da609f4a7a3433c7071f0e45c611c220b217dd75b76",
             2560128,

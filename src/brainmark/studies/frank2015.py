@@ -23,11 +23,8 @@ from brainmark.data.fetch import GitFolder
 from brainmark.studies.surprisal import FITS, register_surprisal
 
 FILES = GitFolder(
-    owner="Andrea-de-Varda",
-    repo="prediction-resource",
-    commit="7162734da00a9a3c81d5ebaec65bdf6d59e931fc",
-    folder="",
-    files={"all_measures.csv": ("db3ccd106220e1e3d7d64871b5f7c05a9d159ef4cb639f985b792d559686f7f6", 1302943)},
+    "Andrea-de-Varda/prediction-resource@7162734da00a9a3c81d5ebaec65bdf6d59e931fc",
+    {"all_measures.csv": ("db3ccd106220e1e3d7d64871b5f7c05a9d159ef4cb639f985b792d559686f7f6", 1302943)},
 )
 MEASURES: dict[str, tuple[str, str, str]] = {  # column of the file, unit, what it is
     "self_paced": ("self_paced_reading_time", "ms", "self-paced reading time"),

@@ -12,11 +12,8 @@ from brainmark.data.fetch import GitFolder
 from brainmark.studies.surprisal import FITS, register_surprisal
 
 FILES = GitFolder(
-    owner="languageMIT",
-    repo="naturalstories",
-    commit="4700daad696e942f5aba23c957a7423d0de66612",
-    folder="naturalstories_RTS",
-    files={
+    "languageMIT/naturalstories@4700daad696e942f5aba23c957a7423d0de66612/naturalstories_RTS",
+    {
         "all_stories.tok": ("0e4e9bd4708aaa01d8bea342696bb83cedff679c09184545483f6f3f4ba8aca3", 119005),
         "processed_wordinfo.tsv": ("047d2a0b84eff99d90535d1517f7fa7d466b81fbd60e990f2f08caac04d8aa56", 901515),
     },
@@ -64,7 +61,7 @@ def _words() -> pd.DataFrame:
     both = shown.merge(measured, on=["item", "zone"], how="left", suffixes=("", "_measured"), validate="one_to_one")
     lost = both["word"] != both["word_measured"]
     if lost.any() or len(both) != 10256:
-        raise DataError(f"{FILES.repo}: {int(lost.sum())} of {len(both)} words (of 10256) have no reading time")
+        raise DataError(f"{FILES.address}: {int(lost.sum())} of {len(both)} words (of 10256) have no reading time")
     both = both.sort_values(["item", "zone"], kind="stable")
     ids = [f"Futrell2018/{story}.{zone}" for story, zone in zip(both["item"], both["zone"], strict=True)]
     return both.set_axis(pd.Index(ids, name="stimulus_id"), axis=0)

@@ -48,11 +48,8 @@ IMAGES = Source(  # shipped: sha256 and bytes of each image
     size=49353,
 )
 TRIALS = GitFolder(  # one file for each of ten people in each condition
-    owner="bethgelab",
-    repo="model-vs-human",
-    commit="79ed7cd1d9ac3a114e71b6638f0a98bdd627316c",
-    folder="raw-data",
-    files=read_list(Path(__file__).parent / "tables" / "geirhos2021.tsv"),
+    "bethgelab/model-vs-human@79ed7cd1d9ac3a114e71b6638f0a98bdd627316c/raw-data",
+    read_list(Path(__file__).parent / "tables" / "geirhos2021.tsv"),
 )
 STUDY = Study(
     licence="CC-BY-4.0",
@@ -85,9 +82,8 @@ def _images(condition: str) -> GitFolder:
     folder = CONDITIONS[condition][0]
     rows = table[table["path"].str.startswith(f"{folder}/")]
     files = zip(rows["path"].str.removeprefix(f"{folder}/"), rows["sha256"], rows["bytes"].astype(int), strict=True)
-    return GitFolder(
-        "rgeirhos", "texture-vs-shape", COMMIT, f"stimuli/{folder}", {path: (sha, size) for path, sha, size in files}
-    )
+    files_of = {path: (sha, size) for path, sha, size in files}
+    return GitFolder(f"rgeirhos/texture-vs-shape@{COMMIT}/stimuli/{folder}", files_of)
 
 
 def _labels(paths: list[str], conflicting: bool) -> pd.DataFrame:

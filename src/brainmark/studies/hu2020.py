@@ -31,11 +31,8 @@ from brainmark.core.libraries import pd, xr
 from brainmark.data.fetch import GitFolder, read_list
 
 FILES = GitFolder(
-    owner="cpllab",
-    repo="syntactic-generalization",
-    commit="43f1f86b746254406dafc89bd17b9d4976607ef6",
-    folder="test_suites/json",
-    files=read_list(Path(__file__).parent / "tables" / "hu2020.tsv"),
+    "cpllab/syntactic-generalization@43f1f86b746254406dafc89bd17b9d4976607ef6/test_suites/json",
+    read_list(Path(__file__).parent / "tables" / "hu2020.tsv"),
 )
 SUITES = tuple(name.removesuffix(".json") for name in FILES.files)
 STUDY = Study(

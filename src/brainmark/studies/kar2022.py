@@ -24,11 +24,8 @@ FACES, LEVELS, TRIALS = ("SF1", "SF3", "SM2", "SM3"), (0, 30, 40, 50, 60, 70, 10
 UNJUDGED = (35, 45, 55, 65)
 GROUPS = {"control": ("ASD_Ctrl", 15), "autism": ("ASD", 18)}  # their name in the file, people
 FILES = GitFolder(
-    owner="kohitij-kar",
-    repo="2021_faceEmotion_ASD",
-    commit="e4ab3204443ee09d7e7e007e0bb4b683b404baa1",
-    folder="data",
-    files=read_list(Path(__file__).parent / "tables" / "kar2022.tsv"),
+    "kohitij-kar/2021_faceEmotion_ASD@e4ab3204443ee09d7e7e007e0bb4b683b404baa1/data",
+    read_list(Path(__file__).parent / "tables" / "kar2022.tsv"),
 )
 STUDY = Study(licence="MIT", cite="kar2022", species="human", domain="vision", modality="image")
 

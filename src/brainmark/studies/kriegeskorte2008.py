@@ -19,11 +19,8 @@ SUPPLEMENT = "Kriegeskorte_Neuron2008_supplementalData.mat"
 BRAINS = "92_brainRDMs.mat"
 JUDGEMENTS = "92_behavRDMs.mat"
 FILES = GitFolder(
-    owner="rsagroup",
-    repo="rsatoolbox",
-    commit="f1f83cadb7243492a1aae7460466e0f0140b20ac",
-    folder="demos/92imageData",
-    files={
+    "rsagroup/rsatoolbox@f1f83cadb7243492a1aae7460466e0f0140b20ac/demos/92imageData",
+    {
         SUPPLEMENT: ("06f21214399a5d43dc264eed19a7f4b8daf11c8622a59eec3e106064ce5e3504", 3603779),
         BRAINS: ("1743f90a15e895798a94318649e80e1123a7e5943a1703fa1dd7c31ea5780b7c", 224663),
         JUDGEMENTS: ("7a8e118c144c3840adeeeef6ea0706a0be2b3e80df719af15fbb56fc62562f5f", 982719),

@@ -19,11 +19,8 @@ from brainmark.studies.tuning import histogram_of, register_tuning
 
 FILE = "ringach_2002_db.mat"
 FILES = GitFolder(
-    owner="neuroailab",
-    repo="TDANN",
-    commit="80c585df69dcb831d1d6802e0776a8cf25d8cfef",
-    folder="spacetorch/datasets",
-    files={FILE: ("2fd5279bc2b9a2605f14ee314605612efafdef9e798a4faf4820a7af427053f1", 41600)},
+    "neuroailab/TDANN@80c585df69dcb831d1d6802e0776a8cf25d8cfef/spacetorch/datasets",
+    {FILE: ("2fd5279bc2b9a2605f14ee314605612efafdef9e798a4faf4820a7af427053f1", 41600)},
 )
 SUMMARY_FILE = "ringach2002_summary.csv"
 SUMMARY = Source(

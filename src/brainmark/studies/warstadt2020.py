@@ -19,11 +19,8 @@ from brainmark.core.libraries import np, pd, xr
 from brainmark.data.fetch import GitFolder
 
 FILES = GitFolder(
-    owner="alexwarstadt",
-    repo="blimp",
-    commit="3e56b06fcabca9b30822fc66435fca6b1aa40bb1",
-    folder="",
-    files={
+    "alexwarstadt/blimp@3e56b06fcabca9b30822fc66435fca6b1aa40bb1",
+    {
         "BLiMP.zip": ("172a1a714d72e72a89e8384dd531483f3d0f8a9aee3d33dccaf7992d8cecbb73", 2354164),
         "raw_results/summary/human_validation_summary.csv": (
             "ea0e7c21de6b9df2fd8a94d0b175e84ea57627e4cbfa1fcba4ef8b3d0fba1b2d",

@@ -26,8 +26,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def folder(**changes: object) -> GitFolder:
     files = {name: (hashlib.sha256(content).hexdigest(), len(content)) for name, content in FILES.items()}
-    fields = {"owner": "owner", "repo": "repo", "commit": COMMIT, "folder": "data/set", "files": files}
-    return GitFolder(**{**fields, **changes})
+    return GitFolder(**{"address": f"owner/repo@{COMMIT}/data/set", "files": files, **changes})
 
 
 def test_every_file_is_a_source_at_the_commit() -> None:
@@ -36,7 +35,7 @@ def test_every_file_is_a_source_at_the_commit() -> None:
     assert first.url == f"{base}/data/set/a%20b/c.txt"
     assert first.size == 3
     assert second.url == f"{base}/data/set/d.csv"
-    assert folder(folder="").source("d.csv").url == f"{base}/d.csv"
+    assert folder(address=f"owner/repo@{COMMIT}").source("d.csv").url == f"{base}/d.csv"
 
 
 def test_files_are_found_in_a_mirror(mirror: Path) -> None:
@@ -46,12 +45,19 @@ def test_files_are_found_in_a_mirror(mirror: Path) -> None:
 
 
 def test_an_unknown_file_is_named_with_the_nearest() -> None:
-    with pytest.raises(DataError, match=r"owner/repo/data/set: no file 'd\.cs' is registered; did you mean 'd\.csv'"):
+    with pytest.raises(
+        DataError, match=r"owner/repo@\w+/data/set: no file 'd\.cs' is registered; did you mean 'd\.csv'"
+    ):
         folder().source("d.cs")
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"), [({"commit": "main"}, "'main' is not a commit"), ({"files": {}}, "no file")]
+    ("changes", "reason"),
+    [
+        ({"address": "owner/repo@main/data"}, "'owner/repo@main/data': say owner/repository@commit/folder"),
+        ({"address": f"repo@{COMMIT}"}, "say owner/repository@commit/folder"),
+        ({"files": {}}, "no file"),
+    ],
 )
 def test_branches_and_empty_folders_are_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(InvalidRegistration, match=reason):

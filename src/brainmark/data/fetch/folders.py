@@ -34,27 +34,21 @@ class GitFolder:
 
     Attributes
     ----------
-    owner, repo : of the repository.
-    commit : full sha1; a branch moves, a commit does not.
-    folder : inside the repository; empty: its root.
+    address : ``owner/repository@commit/folder``; the commit as its full sha1, because a branch moves; no folder: the
+        root of the repository.
     files : path relative to the folder -> (sha256, bytes).
     """
 
-    owner: str
-    repo: str
-    commit: str
-    folder: str
+    address: str
     files: Mapping[str, tuple[str, int]] = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9a-f]{40}", self.commit):
-            raise InvalidRegistration(f"{self._name}: {self.commit!r} is not a commit (40 hexadecimal digits)")
+        if not re.fullmatch(r"[^/@]+/[^/@]+@[0-9a-f]{40}(/.+)?", self.address):
+            raise InvalidRegistration(
+                f"Git folder {self.address!r}: say owner/repository@commit/folder, the commit as 40 hexadecimal digits"
+            )
         if not self.files:
-            raise InvalidRegistration(f"{self._name}: names no file")
-
-    @property
-    def _name(self) -> str:
-        return f"Git folder {self.owner}/{self.repo}/{self.folder}"
+            raise InvalidRegistration(f"Git folder {self.address}: names no file")
 
     def source(self, relative: str) -> Source:
         """Return URL, sha256 and size of one file.
@@ -66,9 +60,9 @@ class GitFolder:
         if relative not in self.files:
             near = suggest(relative, self.files)
             offer = f"; did you mean {near[0]!r}?" if near else ""
-            raise DataError(f"{self._name}: no file {relative!r} is registered{offer}")
+            raise DataError(f"Git folder {self.address}: no file {relative!r} is registered{offer}")
         sha256, size = self.files[relative]
-        path = "/".join(p for p in (self.owner, self.repo, self.commit, self.folder.strip("/"), relative) if p)
+        path = f"{self.address.replace('@', '/').strip('/')}/{relative}"
         return Source(url=f"{HOST}/{quote(path)}", sha256=sha256, size=size)
 
     @property

@@ -40,11 +40,8 @@ FIRST = {  # one file of each split, so that "is it at hand?" can be answered wi
     ),
 }
 ORDER = GitFolder(  # labels of the test images in their usual order
-    owner="cleanlab",
-    repo="label-errors",
-    commit="6d5d6b31a13216290afc40e5c6319399c4d15c06",
-    folder="original_test_labels",
-    files={
+    "cleanlab/label-errors@6d5d6b31a13216290afc40e5c6319399c4d15c06/original_test_labels",
+    {
         "cifar10_test_set_original_labels.npy": (
             "8fba587d5b11011df52b2a20eb4a272eeaf20c2d162554059f714d4b78d23aed",
             20128,

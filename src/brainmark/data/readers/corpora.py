@@ -28,11 +28,8 @@ from brainmark.core.signs import find_spelling
 from brainmark.data.fetch import GitFolder
 
 WIKITEXT = GitFolder(
-    owner="mschrimpf",
-    repo="neural-nlp",
-    commit="6e1a989b24fff0ffd7cac67d880a94136c4b4fb5",
-    folder="ressources/ml/wikitext-2",
-    files={
+    "mschrimpf/neural-nlp@6e1a989b24fff0ffd7cac67d880a94136c4b4fb5/ressources/ml/wikitext-2",
+    {
         "test.txt": ("c8e3ae92a2980cb187dd60e3204581534277a640e165fbc16550245dd5e100d7", 1286232),
         "val.txt": ("4cd0f6876d07a413aa911261ff6d363c72d757d47f0fdd6015702014c89cb9c7", 1146846),
     },
@@ -40,20 +37,14 @@ WIKITEXT = GitFolder(
 WIKITEXT_LICENCE = "CC-BY-SA-3.0"
 
 BROWN = GitFolder(
-    owner="nltk",
-    repo="nltk_data",
-    commit="5db857e6f7df11eabb5e5665836db9ec8df07e28",
-    folder="packages/corpora",
-    files={"brown.zip": ("9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6", 3314357)},
+    "nltk/nltk_data@5db857e6f7df11eabb5e5665836db9ec8df07e28/packages/corpora",
+    {"brown.zip": ("9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6", 3314357)},
 )
 BROWN_LICENCE = "non-commercial use"
 
 BOOKS = GitFolder(
-    owner="mlschmitt",
-    repo="classic-books-markdown",
-    commit="944882722e9a96fa6cf2739dc2ea757e101f412f",
-    folder="",
-    files={
+    "mlschmitt/classic-books-markdown@944882722e9a96fa6cf2739dc2ea757e101f412f",
+    {
         "Aesop/Aesop's Fables.md": ("fac3f7045084c19b2a1ab26e57d1d0a88af559045401e9fa5a8de9d5d2f75b92", 198688),
         "Beatrix Potter/Great Big Treasury of Beatrix Potter.md": (
             "6874c7b9ac221cd01d3ce226271d3c5ee0ca903462308262855764cf753dccd2",
