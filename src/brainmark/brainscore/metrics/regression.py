@@ -186,36 +186,33 @@ def fold_r(
     return np.asarray(pearson(predicted, truth))
 
 
-@metric(
+regression_metric = partial(metric, compares="recordings", tags=("regression", "brainscore"))
+
+
+@regression_metric(
     "brainscore-pls",
     summary="Neural predictivity by PLS exactly as Brain-Score publishes it, for comparison with its scores.",
     cite="schrimpf2018 yamins2014",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def pls(components: int = 25, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``pls`` (`reverse`: ``reverse_pls``): 25 components, features as they are."""
     return CrossValidated(partial(pls_mapping, components=components), stratify, reverse=reverse)
 
 
-@metric(
+@regression_metric(
     "brainscore-ridge",
     summary="Neural predictivity by ridge regression with a fixed penalty exactly as Brain-Score publishes it.",
     cite="schrimpf2018 hoerl1970",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def ridge(alpha: float = 1.0, stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``ridge``, which is also ``ridge_cv``: the penalty is fixed."""
     return CrossValidated(partial(ridge_mapping, alpha=alpha), stratify, reverse=reverse)
 
 
-@metric(
+@regression_metric(
     "brainscore-ridgecv",
     summary="Neural predictivity by ridge regression with one penalty for all neuroids, as Brain-Score publishes it.",
     cite="schrimpf2018 hoerl1970 golub1979",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def ridgecv(
     alphas: Sequence[float] = ALPHAS, stratify: str | None = "object_name", reverse: bool = False
@@ -224,24 +221,20 @@ def ridgecv(
     return CrossValidated(partial(ridgecv_mapping, alphas=alphas), stratify, reverse=reverse)
 
 
-@metric(
+@regression_metric(
     "brainscore-linear",
     summary="Neural predictivity by ordinary least squares exactly as Brain-Score publishes it.",
     cite="schrimpf2018",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def linear_predictivity(stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``linear_predictivity``: ordinary least squares."""
     return CrossValidated(ols_mapping, stratify, reverse=reverse)
 
 
-@metric(
+@regression_metric(
     "brainscore-neuron-to-neuron",
     summary="Correlation of each neuroid with its best unit, as Brain-Score publishes it.",
     cite="schrimpf2018",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def neuron_to_neuron(stratify: str | None = "object_name", reverse: bool = False) -> CrossValidated:
     """Return ``neuron_to_neuron``: the best unit on the training rows stands for the neuroid, sign kept."""
