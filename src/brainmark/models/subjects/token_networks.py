@@ -163,7 +163,7 @@ class TransformersNetwork:
     ) -> Iterator[Chunk]:
         """Run a batch as it stands, in chunks of `size` (usually `CHUNK`) tokens."""
         names, top = tuple(name for name in layers if name != TOP), TOP in layers
-        layouts = self._find_layouts(names)
+        layouts = self._find_layouts(names) if names else {}
         found: dict[str, torch.Tensor] = {}
         watch = Watch(self.module, find_calls(self.module, names), found.__setitem__, first=True)
         to_end = memory is not None and memory.make is None

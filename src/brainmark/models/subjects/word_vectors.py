@@ -8,9 +8,9 @@ import gzip
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedIOBase
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from brainmark.core.errors import DataError
 from brainmark.core.libraries import np
@@ -77,7 +77,7 @@ def read_vectors(path: Path, most: int | None = None) -> WordVectors:
         return _table(file, path, most)
 
 
-def _table(file: BinaryIO, path: Path, most: int | None) -> WordVectors:
+def _table(file: BufferedIOBase, path: Path, most: int | None) -> WordVectors:
     row: dict[str, int] = {}
     rows: list[np.ndarray] = []
     width = 0
@@ -103,7 +103,7 @@ def _table(file: BinaryIO, path: Path, most: int | None) -> WordVectors:
     return WordVectors(row, np.stack(rows))
 
 
-def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
+def _lines(file: BufferedIOBase, path: Path) -> Iterator[str]:
     for line in iter(lambda: file.readline(LONGEST_LINE).removeprefix(codecs.BOM_UTF8), b""):
         if len(line) == LONGEST_LINE:
             raise DataError(f"{path}: a line has more than {bytes_text(LONGEST_LINE)}; expected a word and its numbers")
