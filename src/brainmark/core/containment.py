@@ -12,6 +12,7 @@ import contextlib
 import functools
 import locale
 import logging
+import operator
 import os
 import random
 import signal
@@ -295,9 +296,10 @@ def _put_back_names(held: list[tuple[str, Any, dict[str, Any]]]) -> list[str]:
     replaced: list[str] = []
     for place, holder, before in held:
         now = holder if isinstance(holder, dict) else vars(holder)
-        find = now.get
-        for name in [name for name, value in before.items() if find(name) is not value]:
-            if isinstance(find(name), ModuleType) or not _is_shared(name, before[name]):
+        if all(map(operator.is_, map(now.get, before), before.values())):
+            continue
+        for name in [name for name, value in before.items() if now.get(name) is not value]:
+            if isinstance(now.get(name), ModuleType) or not _is_shared(name, before[name]):
                 continue
             replaced.append(f"{place}.{name}")
             if isinstance(holder, dict):
