@@ -123,7 +123,7 @@ class Extractor:
         names = [layers] if isinstance(layers, str) else list(layers)
         if ALL in names:
             names = list(dict.fromkeys([*self.layers(media), *(name for name in names if name != ALL)]))
-        size, found = bytes_of(prepared), None
+        size, found, last = bytes_of(prepared), None, False
         for mode in (torch.inference_mode, torch.enable_grad):
             try:
                 with evaluation_mode(self.module, mode), draw_from(), keep_heap(), self._precision():
