@@ -70,6 +70,12 @@ def test_powers_of_two_of_the_recording_change_no_digit(name: str, dtype: type) 
         np.testing.assert_array_equal(figures(name, prediction, target * dtype(2.0**power)), wanted, err_msg=f"{power}")
 
 
+def test_large_recordings_in_single_precision_have_the_published_r() -> None:
+    prediction, target = example(SMALL_SUM, np.float32)
+    wanted = figures(SMALL_SUM, prediction, target)
+    np.testing.assert_allclose(figures(SMALL_SUM, prediction, target * np.float32(2.0**80)), wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in FIXED_PENALTY])
 def test_any_unit_gives_the_same_score(name: str) -> None:
     for dtype, scales in ((np.float32, (1e-30, 1e8)), (np.float64, (1e30,))):

@@ -167,8 +167,8 @@ def reading_ceiling(target: xr.DataArray, splits: int = 10) -> Comparison:
 
 
 def _correlate(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    x = predicted - predicted.mean(axis=0)
-    y = truth - truth.mean(axis=0, dtype=float)
+    x, y = predicted.astype(float), truth.astype(float)  # single precision would not hold the squares of large values
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     cross = np.einsum("nq,nq->q", x, y)
     return cross / ((_norm(x) + _SMALL) * (_norm(y) + _SMALL))
 

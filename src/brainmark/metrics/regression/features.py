@@ -11,6 +11,7 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import (
     all_finite,
+    as_float64,
     block_width,
     centre,
     check_memory,
@@ -150,7 +151,8 @@ def settle_constants(
     """
     xp, start, settled = namespace(y), 0, False
     share = max(_RESIDUE, 4 * float(xp.finfo(predicted.dtype).eps)) ** 2
-    least = share * column_products(y, y) / y.shape[0]
+    wide = as_float64(y)
+    least = share * column_products(wide, wide) / y.shape[0]
     for fold in folds:
         part = predicted[start : start + len(fold.test)]
         untrained = _hold_one_value(y, fold)
@@ -176,12 +178,12 @@ def _hold_one_value(y: Real[Array, "presentation neuroid"], fold: Fold) -> Bool[
 
 def _differ_by_rounding(part: Float[Array, "row neuroid"], limit: Float[Array, " neuroid"]) -> Bool[Array, " neuroid"]:
     """Return where sums of squares about the mean are within a `limit`; few columns are looked at in all rows."""
-    xp, few = namespace(part), part[like(np.array([0, len(part) // 2, len(part) - 1]), part)]
+    xp, few = namespace(part), as_float64(part[like(np.array([0, len(part) // 2, len(part) - 1]), part)])
     spread = xp.max(few, axis=0) - xp.min(few, axis=0)
     found = spread * spread <= 4 * limit
     if bool(xp.any(found)):
         columns = xp.nonzero(found)[0]
-        rest = part[:, columns]
+        rest = as_float64(part[:, columns])
         rest = rest - xp.mean(rest, axis=0)
         found[columns] = column_products(rest, rest) <= limit[columns]
     return found

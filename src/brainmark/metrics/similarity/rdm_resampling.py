@@ -43,7 +43,7 @@ def resample_rdms(
     found = _compare_draws(one, others, counts, compare)
     for which in _same_pairs(one, others):
         few = _drawn_pairs(np.isfinite(one) & np.isfinite(others[which[0]]), counts) < FEWEST_ROWS
-        found[np.ix_(few, which)] = np.nan
+        found[few[:, None] & np.isin(np.arange(len(others)), which)] = np.nan
     return found
 
 
