@@ -85,6 +85,7 @@ with _promise_imports():
     from matplotlib import patches as mpl_patches
     from matplotlib import ticker as mpl_ticker
     from PIL import Image
+    from requests import adapters as requests_adapters
     from rich import console as rich_console
     from rich import progress as rich_progress
     from torch import nn
@@ -92,5 +93,6 @@ with _promise_imports():
 __all__ = [
     "Image", "alembic_command", "alembic_config", "alembic_util", "filelock", "h5netcdf", "h5py", "jinja2",
     "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker", "nibabel", "nn", "np",
-    "pd", "platformdirs", "pynwb", "requests", "rich_console", "rich_progress", "scipy", "torch", "urllib3", "xr",
+    "pd", "platformdirs", "pynwb", "requests", "requests_adapters", "rich_console", "rich_progress", "scipy", "torch",
+    "urllib3", "xr",
 ]  # fmt: skip

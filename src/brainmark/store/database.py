@@ -82,7 +82,7 @@ def _connect(url: str) -> Engine:
             f"{STORE} names no database ({error}); say sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         ) from None
     except ModuleNotFoundError as error:
-        raise MissingDependency(f"{STORE}: {error}; pip install 'brainmark[postgresql]'") from error
+        raise MissingDependency(str(error.name), "postgresql", f"the database of {STORE}") from error
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

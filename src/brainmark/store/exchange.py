@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from brainmark.core.errors import DataError, suggest
+from brainmark.core.errors import DataError, MissingDependency, suggest
 from brainmark.core.libraries import pd
 from brainmark.core.score import Outcome, Score
 from brainmark.core.text import escape_csv
 from brainmark.data.readers.text_numbers import parse_numbers
 from brainmark.data.readers.text_tables import TableLayout, read_text_table
-from brainmark.store.results import Facts, ResultStore
+from brainmark.store.results import KeptFacts, ResultStore
 from brainmark.store.schema import MEASURED
 
 FIELDS = (
@@ -38,10 +38,9 @@ def tabulate(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
 
 def _field(row: Row[Any], name: str) -> Any:
     if name != "reason":
-        return row._mapping[name]
-    return (
-        None if row.status == "scored" or "record" not in row._mapping else json.loads(row.record)["outcome"]["reason"]
-    )
+        return getattr(row, name)
+    record = getattr(row, "record", None)
+    return json.loads(record)["outcome"]["reason"] if record and row.status != "scored" else None
 
 
 def export_table(rows: Iterable[Row[Any]], ending: str) -> bytes:
@@ -59,11 +58,14 @@ def export_table(rows: Iterable[Row[Any]], ending: str) -> bytes:
     if ending == ".json":
         return (json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
     if ending == ".parquet":
-        return pd.DataFrame(plain, columns=list(FIELDS)).to_parquet(index=False)
+        try:
+            return pd.DataFrame(plain, columns=list(FIELDS)).to_parquet(index=False)
+        except ImportError as error:
+            raise MissingDependency("pyarrow", None, "a parquet file") from error
     text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: escape_csv(v) if isinstance(v, str) else v for k, v in row.items()} for row in plain)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    writer.writerows([escape_csv(v) if isinstance(v, str) else v for v in row.values()] for row in plain)
     return text.getvalue().encode()
 
 
@@ -93,9 +95,9 @@ def import_table(
     table = read_text_table(path)
     named = _find_columns(list(table.columns), columns or {}, path)
     numbers = {name: _read_numbers(table[column], path) for name, column in named.items() if name in NUMBERS}
-    outcomes: list[tuple[Mapping[str, str], Outcome, Facts]] = []
+    outcomes: list[tuple[Mapping[str, str], Outcome, KeptFacts]] = []
     seen: dict[tuple[str, str], int] = {}
-    facts: Facts = {"source": source, "convention": convention}
+    facts: KeptFacts = {"source": source, "convention": convention}
     pairs = zip(table.index, table[named["model"]], table[named["benchmark"]], strict=True)
     for place, (line, model, benchmark) in enumerate(pairs):
         figures = {name: float(column[place]) for name, column in numbers.items() if not math.isnan(column[place])}

@@ -44,7 +44,7 @@ class KeptCard:
         return digest_of(f"{self.kind}\n{self.name}\n{self.text}".encode())
 
 
-class Facts(TypedDict, total=False):
+class KeptFacts(TypedDict, total=False):
     """What is known of an outcome beside itself.
 
     Attributes
@@ -86,7 +86,7 @@ class ResultStore:
         kept = [plain for row in self._rows(key) if (plain := read_record(row, silent=True))]
         return min((list_differences(plain["depends_on"], depends_on) for plain in kept), key=len, default=())
 
-    def put(self, depends_on: Mapping[str, str], outcome: Outcome, **facts: Unpack[Facts]) -> None:
+    def put(self, depends_on: Mapping[str, str], outcome: Outcome, **facts: Unpack[KeptFacts]) -> None:
         """Add an outcome with what it depends on; one that is there already stays as it is.
 
         Raises
@@ -95,7 +95,7 @@ class ResultStore:
         """
         self.put_all([(depends_on, outcome, facts)])
 
-    def put_all(self, outcomes: Iterable[tuple[Mapping[str, str], Outcome, Facts]]) -> int:
+    def put_all(self, outcomes: Iterable[tuple[Mapping[str, str], Outcome, KeptFacts]]) -> int:
         """Add outcomes, all or none; return how many were not there before. Errors: see `put`."""
         prepared = [_prepare(*one) for one in outcomes]
         with begin_writing(self.engine) as connection:
@@ -171,7 +171,7 @@ def read_record(row: Row[Any], silent: bool = False) -> dict[str, Any] | None:
 
 def is_whole(row: Row[Any], silent: bool = False) -> bool:
     """Whether the columns of a row are as they were written; a warning says which row is not."""
-    whole = checksum_of(row._mapping) == row.checksum
+    whole = checksum_of({name: getattr(row, name) for name in CHECKED}) == row.checksum
     if not whole and not silent:
         _warn_of_damage(row)
     return whole
@@ -198,7 +198,7 @@ def digest_of(content: bytes) -> str:
 
 
 def _prepare(
-    depends_on: Mapping[str, str], outcome: Outcome, facts: Facts
+    depends_on: Mapping[str, str], outcome: Outcome, facts: KeptFacts
 ) -> tuple[dict[str, Any], bytes, list[KeptCard]]:
     """Return the row of an outcome, its arrays and its cards."""
     try:

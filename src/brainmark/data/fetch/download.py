@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from brainmark.core.libraries import requests, rich_console, urllib3
+from brainmark.core.libraries import requests, requests_adapters, rich_console, urllib3
 from brainmark.core.libraries import rich_progress as rich
 from brainmark.core.wording import bytes_text
 
@@ -17,7 +17,7 @@ SLOW, PATIENCE = 1000, 30.0  # bytes a second that an answer must have, in every
 MOST = 20 << 30  # bytes of a file whose size nobody states
 _CHUNK = 1 << 16
 _AGAIN = (429, 502, 503, 504)  # the server is busy, and may answer soon
-_TRIES, _LONGEST_WAIT = 3, 10.0  # further tries then, and seconds before each, whatever the server asks for
+_TRIES, _LONGEST_WAIT = 3, 10  # further tries then, and seconds before each, whatever the server asks for
 _MEANINGS = {
     401: "it asks for a login",
     403: "it refuses to give the file",
@@ -68,7 +68,7 @@ def _ask(url: str) -> requests.Response:
     )  # fmt: skip
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=again))
+        session.mount(scheme, requests_adapters.HTTPAdapter(max_retries=again))
     return session.get(url, stream=True, timeout=(CONNECT, READ))
 
 

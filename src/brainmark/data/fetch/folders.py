@@ -172,7 +172,7 @@ class NumberedFiles:
                 ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="brainmark-fetch") as pool,
             ):
                 try:
-                    paths = pool.map(lambda number: download_copy(*wanted[number], parts), missing)
+                    paths = pool.map(lambda n: download_copy(wanted[n][0], wanted[n][1], parts), missing)
                     downloaded = dict(zip(missing, paths, strict=True))
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
