@@ -72,7 +72,9 @@ def matlab_table(path: Path, variable: str, columns: Sequence[str]) -> pd.DataFr
     ------
     DataError : it cannot be read, holds no such table, or lacks a column.
     """
-    return pd.DataFrame({c: np.ravel(mat_variable(path, f"{variable}.{c}", verified=True)) for c in columns})
+    table = _find(path, variable, verified=True)  # once for all columns
+    found = {column: _unwrap(_follow(table, column, path), f"{path}: {variable}.{column}") for column in columns}
+    return pd.DataFrame({column: np.ravel(values) for column, values in found.items()})
 
 
 def mat_variable(path: Path, name: str, *, verified: bool = False) -> np.ndarray:
@@ -90,16 +92,19 @@ def mat_variable(path: Path, name: str, *, verified: bool = False) -> np.ndarray
     ------
     DataError : it cannot be read, has no such variable or field, or it is something else.
     """
+    return _unwrap(_find(path, name, verified=verified), f"{path}: {name}")
+
+
+def _find(path: Path, name: str, *, verified: bool) -> Any:
+    """Return a variable or a field in the form of both kinds of files."""
     top, *fields = name.split(".")
     if is_hdf5(path):
         with open_hdf5(path, "a MATLAB 7.3 file", verified=verified) as file:
-            found = _take_hdf5(file, top, fields, path)
-    else:
-        if not verified:
-            try_reading(path, read_old, "a MATLAB file")
-        with explain_damage(path, "cannot be read as a MATLAB file"):
-            found = _take_old(read_old(str(path)), top, fields, path)
-    return _unwrap(found, f"{path}: {name}")
+            return _take_hdf5(file, top, fields, path)
+    if not verified:
+        try_reading(path, read_old, "a MATLAB file")
+    with explain_damage(path, "cannot be read as a MATLAB file"):
+        return _take_old(read_old(str(path)), top, fields, path)
 
 
 # --- files up to version 7 -------------------------------------------------------------------------------------------
@@ -180,22 +185,23 @@ def _name_of(item: Any) -> str:
 
 def _read_item(file: Any, item: Any) -> Any:
     """Return a variable, a field or the content of a cell, in the form of both kinds of files."""
-    kind = decode(item.attrs.get("MATLAB_class", b""), item.name)
-    if "MATLAB_sparse" in item.attrs:
+    attributes = dict(item.attrs)
+    kind = decode(attributes.get("MATLAB_class", b""), "its MATLAB_class")  # the name of each item is slow to find
+    if "MATLAB_sparse" in attributes:
         return _read_sparse(item)
     if isinstance(item, h5py.Group):
         return _read_struct(file, item, kind)
-    if "MATLAB_object_decode" in item.attrs:
+    if "MATLAB_object_decode" in attributes:
         if kind in ("function_handle", "") or "#subsystem#/MCOS" not in file:
             return MatlabObject(kind or "object")
         cells = np.ravel(file["#subsystem#/MCOS"][()])
         return decode_object(kind, np.ravel(item[()]), len(cells), lambda k: _read_item(file, file[cells[k]]))
-    if item.attrs.get("MATLAB_empty"):
+    if attributes.get("MATLAB_empty"):
         shape = tuple(int(n) for n in np.ravel(item[()])) if item.shape else (0, 0)
         return np.array([""]) if kind == "char" else np.empty(shape, object if kind in ("cell", "struct") else float)
     values = np.asarray(item[()]).T
     if kind == "char":
-        return _read_char(values, item.name)
+        return _read_char(values, item)
     if values.dtype == object:
         cells = np.empty(values.shape, object)
         for place in np.ndindex(values.shape):
@@ -228,9 +234,11 @@ def _is_field_of_several(item: Any) -> bool:
     return isinstance(item, h5py.Dataset) and item.dtype == object and "MATLAB_class" not in item.attrs
 
 
-def _read_char(values: np.ndarray, name: str) -> np.ndarray:
+def _read_char(values: np.ndarray, item: Any) -> np.ndarray:
     if values.ndim > 2:
-        raise ValueError(f"{name} is a text of {values.ndim} dimensions {values.shape}; in MATLAB, save cellstr(x)")
+        raise ValueError(
+            f"{_name_of(item)} is a text of {values.ndim} dimensions {values.shape}; in MATLAB, save cellstr(x)"
+        )
     rows = np.atleast_2d(values).astype("<u2")
     return _strip(np.array([row.tobytes().decode("utf-16-le").rstrip("\0") for row in rows] or [""]))
 
