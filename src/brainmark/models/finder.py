@@ -54,6 +54,8 @@ def find_model(name: str) -> ModelEntry | None:
     InvalidModel, DataError, MissingDependency : it cannot be read, and why.
     """
     if match := TWIN.fullmatch(name):
+        if TWIN.fullmatch(match["base"]):  # a twin has none
+            return None
         return _twin(match["base"], int(match["seed"] or 0))
     path, _, member = name.partition("#")
     if path.endswith(".toml"):

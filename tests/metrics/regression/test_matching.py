@@ -110,13 +110,13 @@ def test_soft_matching_is_symmetric_and_ignores_order() -> None:
 
 @pytest.mark.parametrize("stimuli", [25, 40])
 def test_small_folds_do_not_shrink_the_replicates_of_soft_matching(stimuli: int) -> None:
-    """Folds of two stimuli, and draws that leave two of a fold, have no r: they count neither here nor there."""
+    """Draws that leave two stimuli of a fold have no r: they count neither here nor there."""
     x = np.random.default_rng(2).standard_normal((stimuli, 4))
     y = x + 0.1 * np.random.default_rng(3).standard_normal(x.shape)
     found = SoftMatching(resamples=200)(recording(x), recording(y))
     assert found.replicates is not None
-    assert found.values.values.min() > 0.95
-    assert np.nanmedian(found.replicates, axis=0).min() > 0.95
+    assert found.values.values.min() > 0.85  # r over three stimuli scatters
+    assert np.nanmedian(found.replicates, axis=0).min() > 0.85
 
 
 def test_soft_matching_of_strangers_is_zero() -> None:

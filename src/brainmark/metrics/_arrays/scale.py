@@ -12,18 +12,21 @@ from array_api_compat import is_torch_array
 
 from brainmark.core.libraries import np
 from brainmark.metrics._arrays.backend import detach, namespace
-from brainmark.metrics._arrays.shapes import Array, Float, Integer, Shaped
+from brainmark.metrics._arrays.shapes import Array, Float, Integer, Real, Shaped
 
 _LEAST, _MOST = 2.0**-12, 2.0**12  # largest magnitudes between which arrays stay as they are
 
 
-def rescale(x: Float[Array, "*axes"]) -> tuple[Float[Array, "*axes"], int]:
+def rescale(x: Real[Array, "*axes"]) -> tuple[Float[Array, "*axes"], int]:
     """Return ``x / 2**power`` and the power, such that the largest magnitude is between 2**-12 and 2**12.
 
     Arrays for which it is already are returned as they are, and so are zeros and what holds infinity; NaN of NumPy,
     which was not measured, does not count. Numbers that are far smaller than the largest one may become zero.
     """
     x = detach(x)
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "real floating"):  # integers
+        x = xp.astype(x, xp.float64)
     largest = _largest(x)
     if _LEAST <= largest <= _MOST or not 0 < largest < float("inf"):
         return x, 0

@@ -109,11 +109,11 @@ def _rank_known(vector: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def as_correlation(value: np.ndarray, compare: Compare) -> np.ndarray:
+def as_correlation(value: Float[np.ndarray, "*axes"], compare: Compare) -> Float[np.ndarray, "*axes"]:
     """Return r of two Gaussian variables with tau = 2/pi arcsin(r) (Greiner 1909): reliabilities are about r."""
     return np.sin(np.pi / 2 * value) if compare == "tau-a" else value
 
 
-def from_correlation(r: np.ndarray, compare: Compare) -> np.ndarray:
+def from_correlation(r: Float[np.ndarray, "*axes"], compare: Compare) -> Float[np.ndarray, "*axes"]:
     """Undo `as_correlation`."""
     return 2 / np.pi * np.arcsin(np.clip(r, -1, 1)) if compare == "tau-a" else r

@@ -14,7 +14,9 @@ BORDERS = ("session", "run")
 """Coordinates of volumes and of words that say to which run they belong."""
 
 
-def label_runs(coords: Mapping[str, np.ndarray], names: tuple[str, ...] = BORDERS) -> Shaped[np.ndarray, " row"] | None:
+def label_runs(
+    coords: Mapping[str, Shaped[np.ndarray, " row"]], names: tuple[str, ...] = BORDERS
+) -> Shaped[np.ndarray, " row"] | None:
     """Return the run of each row as text, by those of the coordinates `names` that there are; None: there are none."""
     there = [np.asarray(coords[name]).astype(str) for name in names if name in coords]
     return np.array(["/".join(row) for row in zip(*there, strict=True)]) if there else None
@@ -51,9 +53,9 @@ def number_runs(
 
 def assign_words(
     onset: Real[np.ndarray, " word"],
-    words: Mapping[str, np.ndarray],
+    words: Mapping[str, Shaped[np.ndarray, " word"]],
     start: Real[np.ndarray, " time_bin"],
-    volumes: Mapping[str, np.ndarray],
+    volumes: Mapping[str, Shaped[np.ndarray, " time_bin"]],
 ) -> tuple[Integer[np.ndarray, " word"], Integer[np.ndarray, " time_bin"]]:
     """Return the run of each word (-1: of none that was measured), and that of each volume.
 
