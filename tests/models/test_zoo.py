@@ -149,7 +149,9 @@ def test_changed_code_of_a_network_is_another_model(tmp_path, own_entries, monke
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "nets_of_a_file", raising=False)
     code, file, digests = tmp_path / "nets_of_a_file.py", tmp_path / "nets.toml", []
-    file.write_text('[mine]\nsource = "nets_of_a_file:make"\nsize = 32\nregions = { IT = "0" }\n')
+    file.write_text(
+        '[mine]\nsource = "nets_of_a_file:make"\nsize = 32\nmean = [0, 0, 0]\nstd = [1, 1, 1]\nregions = { IT = "0" }\n'
+    )
     text = "from torch import nn\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 5))\n"
     for comment in ("", "# changed\n"):
         code.write_text(text + comment)

@@ -211,5 +211,5 @@ def test_the_shipped_checkpoint_is_that_of_its_recipe() -> None:
 
 
 def test_a_shipped_checkpoint_that_changed_is_refused(checkpoint: Path) -> None:
-    with pytest.raises(DataError, match=r"is missing; reinstall"):
+    with pytest.raises(DataError, match=r"has other bytes than its sha256 says; give the file"):
         ImageCheckpoint(checkpoint, "0" * 64).load_trained()

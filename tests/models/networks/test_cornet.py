@@ -141,7 +141,7 @@ def test_published_weights_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert all(torch.equal(loaded[name], tensor) for name, tensor in trained.items())
 
 
-def no_network(*_: object) -> None:
+def no_network(*_: object, **__: object) -> None:
     from brainmark.data.fetch.download import Unavailable
 
     raise Unavailable("no network")
