@@ -28,6 +28,9 @@ from brainmark.core.measurement import average_trials, check_answer, check_measu
 from brainmark.core.score import Score, make_score
 from brainmark.core.subject import Subject, name_of
 
+FEW_PRESENTATIONS = 30
+"""Below so many, data that vary can still be too few for a metric to have any value."""
+
 
 @dataclass(frozen=True, eq=False)
 class Control:
@@ -164,7 +167,11 @@ class Benchmark:
         ------
         InvalidMeasurement : says how many presentations there are, and what the metric notes.
         """
-        if answer.dtype.kind not in "fiub":
+        numbers, presentations = self.mean_target.values, answer.sizes.get("presentation", 1)
+        varies = numbers.dtype.kind not in "fiub" or (
+            np.isfinite(numbers).any() and np.nanmax(numbers) > np.nanmin(numbers)
+        )
+        if answer.dtype.kind not in "fiub" or (varies and presentations >= FEW_PRESENTATIONS):
             return
         noise = answer.copy(data=np.random.default_rng(self.seed).random(answer.shape))
         try:
@@ -175,7 +182,7 @@ class Benchmark:
             why = "; ".join(found.notes)
             raise InvalidMeasurement(
                 f"{self.identifier}: the metric {self.card.metric!r} is undefined for any answer to these data, which "
-                f"have {answer.sizes.get('presentation', 1)} presentations and {raw.values.size} units: {why}"
+                f"have {presentations} presentations and {raw.values.size} units: {why}"
             )
 
     def prepare(self) -> None:

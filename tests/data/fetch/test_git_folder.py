@@ -45,9 +45,7 @@ def test_files_are_found_in_a_mirror(mirror: Path) -> None:
 
 
 def test_an_unknown_file_is_named_with_the_nearest() -> None:
-    with pytest.raises(
-        DataError, match=r"owner/repo@\w+/data/set: no file 'd\.cs' is registered; did you mean 'd\.csv'"
-    ):
+    with pytest.raises(DataError, match=r"owner/repo@.*set: no file 'd\.cs' is registered; did you mean 'd\.csv'"):
         folder().source("d.cs")
 
 
