@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
+from brainmark.cli import terminal
 from brainmark.core import DataError, Score
 from brainmark.core.score import Failure
 from brainmark.store.database import close_databases
@@ -23,6 +24,7 @@ runner = CliRunner()
 def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("BRAINMARK_STORE", raising=False)
+    monkeypatch.setattr(terminal.out, "_width", 120)
     store = ResultStore.open()
     score = Score("X2026.V4-ridge", "gabor", 0.512, 0.4, 0.8, (0.401, 0.623))
     store.put({"code": "1"}, score)
@@ -35,7 +37,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def show(*words: str) -> str:
-    ran = runner.invoke(cli.app, ["results", *words], env={"COLUMNS": "120"})
+    ran = runner.invoke(cli.app, ["results", *words])
     assert ran.exit_code == 0, ran.output
     return ran.output
 

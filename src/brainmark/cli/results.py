@@ -85,11 +85,11 @@ def _make_boards(rows: Sequence[Any]) -> RenderableType:
 def _make_board(rows: Sequence[Any]) -> Table:
     published = any(row.source != MEASURED for row in rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("model", overflow="fold", min_width=20)
+    table.add_column("model", overflow="fold", min_width=14)
     _add_figures(table)
     table.add_column("day", no_wrap=True)
     if published:
-        table.add_column("source", overflow="fold")
+        table.add_column("source", overflow="fold", min_width=12)
     for row in rows:
         cells = [escape_markup(row.model), *_show_figures(row), row.created[:10]]
         table.add_row(*cells, *([escape_markup(row.source)] if published else []))
