@@ -18,12 +18,11 @@ from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.text import read_text
 from brainmark.data.readers.text_numbers import parse_numbers
 from brainmark.data.readers.text_tables import TableLayout, read_text_table
+from brainmark.store.exchange import NO_SCORE
 
 DETAIL = ":"
 """Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
 FAMILY, CATEGORY = "family", "category"
-NO_SCORE = ("NA", "NaN", "nan", "N/A", "null", "NULL", "None", "#N/A", "-")
-"""What stands in tables where there is no score, beside nothing and "n/a"."""
 
 
 def make_table(outcomes: Iterable[Outcome]) -> pd.DataFrame:

@@ -28,6 +28,7 @@ FIELDS = (
 """The columns of a table that leaves the store; ``reason`` says why there is no score."""
 NUMBERS = ("value", "raw", "ceiling", "low", "high")
 NO_SCORE = ("NA", "NaN", "nan", "N/A", "null", "NULL", "None", "#N/A", "-")
+"""What stands in tables where there is no score, beside nothing and "n/a"."""
 ENDINGS = (".csv", ".json", ".parquet")
 
 
