@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -178,3 +180,58 @@ class LSTMLanguageModel(nn.Module):
 @pytest.fixture(scope="session")
 def lstm() -> type[LSTMLanguageModel]:
     return LSTMLanguageModel
+
+
+OWN_NETWORK = """
+import torch
+from torch import nn
+
+def make_model(width: int = 4):
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(3, width, 3, 2), nn.ReLU(), nn.Conv2d(width, width, 3, 2), nn.ReLU(),
+                         nn.Conv2d(width, width, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 5))
+
+def needs(path):
+    return make_model()
+
+def number():
+    return 3
+
+def sees():
+    from brainmark.models.subjects.vision import VisionSubject
+    return VisionSubject("mine", make_model(), {"IT": "3"}, degrees=12.0)
+
+def breaks():
+    raise KeyError("weights")
+"""
+
+
+@pytest.fixture
+def quiet():
+    """What the tests want to hear they ask for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*layers chosen by their depth")
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a module of one's own, which is forgotten afterwards."""
+    (tmp_path / "my_networks_here.py").write_text(OWN_NETWORK)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    yield tmp_path
+    sys.modules.pop("my_networks_here", None)
+
+
+@pytest.fixture
+def unreachable(monkeypatch, tmp_path):
+    """A machine without a network and with empty caches."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("socket.getaddrinfo", _no_address)
+    monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BRAINMARK_MIRROR", raising=False)
+
+
+def _no_address(*_):
+    raise OSError("Name or service not known")

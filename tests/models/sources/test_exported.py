@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
 import pytest
@@ -14,46 +13,7 @@ from brainmark.core.errors import DataError, InvalidModel, ModelError
 from brainmark.run.stamp import entry_fingerprint
 from brainmark.testing.examples import images
 
-NETWORK = """
-import torch
-from torch import nn
-
-def make_model(width: int = 4):
-    torch.manual_seed(1)
-    return nn.Sequential(nn.Conv2d(3, width, 3, 2), nn.ReLU(), nn.Conv2d(width, width, 3, 2), nn.ReLU(),
-                         nn.Conv2d(width, width, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 5))
-
-def needs(path):
-    return make_model()
-
-def number():
-    return 3
-
-def sees():
-    from brainmark.models.subjects.vision import VisionSubject
-    return VisionSubject("mine", make_model(), {"IT": "3"}, degrees=12.0)
-
-def breaks():
-    raise KeyError("weights")
-"""
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    """What the tests want to hear they ask for."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*layers chosen by their depth")
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder with a module of one's own, which is forgotten afterwards."""
-    (tmp_path / "my_networks_here.py").write_text(NETWORK)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
-    yield tmp_path
-    sys.modules.pop("my_networks_here", None)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def answer(subject, region="IT"):
