@@ -128,11 +128,11 @@ def alone(name: str, layers: list[str], paths: list[Path]) -> tuple[float, Any]:
     """Time the passes of the network itself: no images are read, and nothing is kept but the last layer."""
     import numpy as np
     import torch
+    from brainmark.models.sources.libraries import torchvision
     from PIL import Image
     from torch.fx.experimental.optimization import fuse
 
     from brainmark.core.memory import keep_heap
-    from brainmark.models.sources.libraries import torchvision
 
     cut = importlib.import_module(f"{torchvision().__name__}.models.feature_extraction").create_feature_extractor
     module = fuse(cut(network(name), [layers[-1]]), inplace=True, no_trace=True).to(memory_format=torch.channels_last)

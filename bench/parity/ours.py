@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from cases import Case
 from clock import measured, serve
 
 from brainmark.brainscore import metrics as bs
 from brainmark.core import Comparison
 from brainmark.metrics.statistics.ceilings import split_half
+from cases import Case
 
 Data = dict[str, Any]
 

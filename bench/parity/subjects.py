@@ -38,10 +38,10 @@ Rows = list[tuple[str, float, float]]  # what, largest difference allowed, found
 
 def vision(folder: Path) -> Rows:
     import torch
+    from brainmark.models.sources.libraries import torchvision
     from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
     from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 
-    from brainmark.models.sources.libraries import torchvision
     from brainmark.models.subjects.vision import IMAGENET_MEAN, IMAGENET_STD, Head, VisionSubject
 
     torch.manual_seed(0)
