@@ -17,7 +17,8 @@ from .core.score import Failure, Score
 from .core.stimuli import Stimuli
 from .core.subject import Subject
 from .models.subjects.vision import VisionSubject
-from .run.scoring import score, score_all
+from .run.execution import score_all
+from .run.scoring import score
 
 __version__: str
 __all__ = [

@@ -17,7 +17,8 @@ import xarray as xr
 from brainmark.core import Benchmark, Comparison, Experiment, Failure, Record, Score, Stimuli, UnknownName
 from brainmark.run import apart
 from brainmark.run.apart import is_foreign, run_apart
-from brainmark.run.scoring import score, score_all
+from brainmark.run.execution import score_all
+from brainmark.run.scoring import score
 
 COUNT = 12
 CODE = """

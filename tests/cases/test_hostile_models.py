@@ -33,7 +33,8 @@ from brainmark.core import (
     registry,
 )
 from brainmark.metrics.similarity import rdm
-from brainmark.run.scoring import score, score_all
+from brainmark.run.execution import score_all
+from brainmark.run.scoring import score
 
 COUNT = 12
 

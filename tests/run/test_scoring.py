@@ -30,7 +30,8 @@ from brainmark.core import (
     registry,
 )  # fmt: skip
 from brainmark.run import scoring, stamp
-from brainmark.run.scoring import score, score_all
+from brainmark.run.execution import score_all
+from brainmark.run.scoring import score
 
 CITE = "@misc{a, title={b}}"
 

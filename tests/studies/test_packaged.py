@@ -17,7 +17,7 @@ from brainmark.core.errors import InvalidMeasurement, UnknownName
 from brainmark.core.experiment import Choose, Experiment, Rate, Record
 from brainmark.core.score import Score
 from brainmark.data.packaging import package, parse_description
-from brainmark.run.scoring import _Benchmark, _Model, depend_on  # pyright: ignore[reportPrivateUsage]
+from brainmark.run.scoring import GivenBenchmark, GivenModel, depend_on
 from brainmark.studies.packaged import expand, names_at, usual_at
 from brainmark.testing.suite import run_checks
 
@@ -267,13 +267,13 @@ def test_the_conformance_suite_passes(lab: Path) -> None:
 
 def test_scores_are_remembered_by_content(lab: Path) -> None:
     path = recording(lab)
-    key = depend_on(_Model("pixels"), _Benchmark(f"{path}:V4-ridge"))
-    assert key is not None and key == depend_on(_Model("pixels"), _Benchmark(f"{path}:V4-ridge"))
+    key = depend_on(GivenModel("pixels"), GivenBenchmark(f"{path}:V4-ridge"))
+    assert key is not None and key == depend_on(GivenModel("pixels"), GivenBenchmark(f"{path}:V4-ridge"))
     score = brainmark.score("pixels", f"{path}:V4-ridge")
     assert isinstance(score, Score) and score.stamp is not None
     assert score.stamp.data == "local" and len(score.stamp.sources) == 3
     package(parse_description({**SAID, "recording": [_again(lab)]}, "lab.toml"), lab, lab / "out", replace=True)
-    assert depend_on(_Model("pixels"), _Benchmark(f"{path}:V4-ridge")) != key
+    assert depend_on(GivenModel("pixels"), GivenBenchmark(f"{path}:V4-ridge")) != key
 
 
 def _again(lab: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ COMMANDS = {  # in the order of the help; each is a function in the module of it
     "list": "List what is registered, here and in installed packages.",
     "show": "Show what is known of a name: its card, and for data at hand what was measured and its ceiling.",
     "score": "Score models on benchmarks.",
+    "run": "Score many models on many benchmarks; interrupted or killed, the same command finishes what is missing.",
     "results": "Show the scores that are kept; nothing is computed.",
     "import": "Add scores that others published to the store; all of the table, or nothing.",
     "relate": "Relate scores to each other over models: r with interval and p, and a figure.",

@@ -16,16 +16,17 @@ from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import check_page
 from brainmark.analysis.report import write_report
 from brainmark.analysis.table import FORMATS, write_table
-from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_names
+from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_models, select_names
 from brainmark.cli.tables import make_leaderboard, make_tree_table
 from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_log, show_progress
 from brainmark.core import registry
 from brainmark.core.errors import UnknownName
-from brainmark.core.score import Failure
+from brainmark.core.score import Failure, Outcome
 from brainmark.core.tree import Node
 from brainmark.models.described.toml_files import in_file
 from brainmark.run.apart import run_apart
-from brainmark.run.scoring import Layers, Outcome, score_all
+from brainmark.run.execution import score_all
+from brainmark.run.scoring import Layers
 from brainmark.run.stamp import data_origin
 
 NOT_REMEMBERED = "no score is remembered for this version of code and data"
@@ -39,8 +40,8 @@ def score(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Models by name; patterns such as 'hm*' are allowed. Also timm/NAME, torchvision/NAME, "
-            "hf/OWNER/NAME, my_module:make_model, NETWORK.pt2, models.toml#NAME."
+            help="Models by name; patterns such as 'hm*' and families such as 'family:cornet' are allowed. Also "
+            "timm/NAME, torchvision/NAME, hf/OWNER/NAME, my_module:make_model, NETWORK.pt2, models.toml#NAME."
         ),
     ],
     benchmark: Annotated[
@@ -93,7 +94,7 @@ def score(
     if verbose:
         print_log()
     wanted = list(models) if models_file is None else in_file(models_file, models)
-    chosen = select_names(registry.models, wanted)
+    chosen = select_models(wanted)
     if random_weights:
         chosen = select_names(registry.models, [n if ":random" in n else f"{n}:random" for n in chosen])
     names, nodes = select_benchmarks(benchmark, split)
@@ -141,7 +142,6 @@ def score_and_show(
 ) -> list[Outcome]:
     """Score all, print the leaderboard, and return the outcomes; with `finished`, also of what was not run.
 
-    What stands below one of `nodes` is printed as their tree, with means; the rest benchmark by benchmark.
     Where there is no terminal for a bar, a line tells at times how far it is. Interrupted, it prints what is finished
     and raises KeyboardInterrupt. Raises UnknownName for unknown `layers`.
     """
@@ -166,12 +166,21 @@ def score_and_show(
         if finished:
             outcomes = _add_missing(models, benchmarks, outcomes)
     finally:
-        below = {leaf for node in nodes for leaf in node.leaves()}
-        if alone := [o for o in outcomes if o.benchmark not in below]:
-            console.print(make_leaderboard(alone, console.width))
-        if len(alone) < len(outcomes):
-            console.print(make_tree_table(nodes, outcomes, benchmark_cards(benchmarks), console.width))
+        order = {pair: number for number, pair in enumerate((m, b) for b in benchmarks for m in models)}
+        outcomes.sort(key=lambda one: order.get((one.subject, one.benchmark), 0))
+        show_outcomes(outcomes, benchmarks, nodes, console)
     return outcomes
+
+
+def show_outcomes(
+    outcomes: Sequence[Outcome], benchmarks: Sequence[str], nodes: Sequence[Node], console: Console
+) -> None:
+    """Print outcomes: what stands below one of `nodes` as their tree, with means; the rest benchmark by benchmark."""
+    below = {leaf for node in nodes for leaf in node.leaves()}
+    if alone := [o for o in outcomes if o.benchmark not in below]:
+        console.print(make_leaderboard(alone, console.width))
+    if len(alone) < len(outcomes):
+        console.print(make_tree_table(nodes, outcomes, benchmark_cards(benchmarks), console.width))
 
 
 def _add_missing(models: Sequence[str], benchmarks: Sequence[str], outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -11,6 +11,7 @@ from brainmark.core import registry
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import DataError, ModelError, UnknownName
 from brainmark.core.tree import Node, Visibility, find, names, tree
+from brainmark.models.described.toml_files import read_models
 from brainmark.run.apart import run_apart
 from brainmark.studies.packaged import expand
 
@@ -27,6 +28,34 @@ def select_names(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> l
         else:
             chosen[_name(known, name)] = None
     return list(chosen)
+
+
+def select_models(wanted: Sequence[str]) -> list[str]:
+    """Return the models that names, patterns, families and files choose, in order, each once. Raises UnknownName.
+
+    ``family:NAME`` (or a pattern) stands for the registered models whose cards name this family, and the path of a TOML
+    file for all models that it describes.
+    """
+    names: list[str] = []
+    for name in wanted:
+        kind, _, family = name.partition(":")
+        if kind == "family" and family:
+            names += _select_family(family)
+        elif name.endswith(".toml") and Path(name).is_file():
+            names += [f"{name}#{member}" for member in read_models(Path(name))]
+        else:
+            names.append(name)
+    return select_names(registry.models, names)
+
+
+def _select_family(family: str) -> list[str]:
+    families: dict[str, list[str]] = {}
+    for entry in registry.models.entries():
+        families.setdefault(entry.card.family, []).append(entry.name)
+    hits = [name for known, some in families.items() if fnmatchcase(known.lower(), family.lower()) for name in some]
+    if not hits:
+        raise UnknownName("family of models", family, families, " ('brainmark list models' shows all)")
+    return hits
 
 
 def _name(known: registry.Registry[Any, Any], name: str) -> str:

@@ -70,6 +70,7 @@ with _promise_imports():
     import numpy as np
     import pandas as pd
     import platformdirs
+    import psutil
     import pynwb
     import requests
     import scipy
@@ -93,6 +94,6 @@ with _promise_imports():
 __all__ = [
     "Image", "alembic_command", "alembic_config", "alembic_util", "filelock", "h5netcdf", "h5py", "jinja2",
     "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker", "nibabel", "nn", "np",
-    "pd", "platformdirs", "pynwb", "requests", "requests_adapters", "rich_console", "rich_progress", "scipy", "torch",
-    "urllib3", "xr",
+    "pd", "platformdirs", "psutil", "pynwb", "requests", "requests_adapters", "rich_console", "rich_progress", "scipy",
+    "torch", "urllib3", "xr",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.libraries import torch
+from brainmark.core.libraries import psutil, torch
 
 try:
     import resource
@@ -51,11 +51,36 @@ def resident_memory() -> int:
 
 
 def peak_memory() -> int:
-    """Return the most bytes that this process has held in memory; 0 where the system does not say."""
+    """Return the most bytes that this process has held in memory, see `reset_peak_memory`; 0 where it is not known."""
     if resource is None:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def tree_memory(process: int | None = None) -> int:
+    """Return the bytes that a process and all that it started hold in memory; by default this one.
+
+    Parameters
+    ----------
+    process : its number. Of one that has ended it is 0.
+    """
+    try:
+        whole = psutil.Process(process)
+        processes = [whole, *whole.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    held = 0
+    for one in processes:
+        with contextlib.suppress(psutil.Error):  # it has ended
+            held += one.memory_info().rss
+    return held
+
+
+def reset_peak_memory() -> None:
+    """Let `peak_memory` begin anew with what is held now; only Linux can, elsewhere nothing happens."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _free_on_machine() -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -18,10 +18,10 @@ from brainmark.core.containment import contain
 from brainmark.core.errors import BrainmarkError, DataError, FailureKind, InvalidRegistration, ModelError, tell, warn
 from brainmark.core.handout import checksum, take
 from brainmark.core.libraries import xr
+from brainmark.core.memory import reset_peak_memory
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
-from brainmark.core.wording import plural
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.run.apart import run_apart
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
@@ -30,6 +30,8 @@ from brainmark.store.results import KeptCard, ResultStore, key_of
 
 Layers = Literal["committed", "chosen"]
 """Which layers stand for regions: those that the model commits to, or those that were chosen for it."""
+Dependencies = Mapping[str, str]
+"""All that an outcome depends on: names, with their versions or digests."""
 Key = tuple[int, str, tuple[str, ...]]
 
 
@@ -47,47 +49,20 @@ def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers:
     ------
     UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
     """
-    return _score(_Model(model, layers), _Benchmark(benchmark), cache, Answers())
+    subject, task = GivenModel(model, layers), GivenBenchmark(benchmark)
+    depends_on = depend_on(subject, task) if cache else None
+    if depends_on and (known := _recall(subject, task, depends_on)):
+        return known
+    try:
+        result = compute(subject, task, Answers())
+    except BrainmarkError as error:
+        remember(subject, task, depends_on, as_failure(subject.name, task.name, error))
+        raise
+    remember(subject, task, depends_on, result)
+    return result
 
 
-def score_all(
-    models: Iterable[Any],
-    benchmarks: Iterable[str | Benchmark],
-    *,
-    cache: bool = True,
-    layers: Layers = "committed",
-    started: Callable[[str, str], None] | None = None,
-    finished: bool = False,
-) -> Iterator[Outcome]:
-    """Score every model on every benchmark, benchmark by benchmark; what fails becomes a `Failure`.
-
-    `started(model, benchmark)` is called before each. All names are looked up before anything is computed, so that
-    a misspelled one costs nothing. Interrupted, the same call continues: finished scores are remembered. With
-    `finished` only those are given, and nothing is computed.
-    """
-    if isinstance(models, str) or isinstance(benchmarks, str):
-        raise TypeError("score_all takes lists of models and benchmarks; for one of each use score(model, benchmark)")
-    subjects, tasks = [_Model(m, layers) for m in models], [_Benchmark(b) for b in benchmarks]
-    pairs = [(subject, task) for task in tasks for subject in subjects]
-    return _recall_all(pairs) if finished else _score_all(pairs, cache, started)
-
-
-def _score_all(
-    pairs: Sequence[tuple[_Model, _Benchmark]], cache: bool, started: Callable[[str, str], None] | None
-) -> Iterator[Outcome]:
-    answers = Answers()
-    for model, benchmark in pairs:
-        if started:
-            started(model.name, benchmark.name)
-        try:
-            yield _score(model, benchmark, cache, answers)
-        except MemoryError as error:
-            yield Failure(benchmark.name, model.name, "resource", f"out of memory: {error}")
-        except Exception as error:  # noqa: BLE001 - the others are still scored
-            yield _as_failure(model.name, benchmark.name, error)
-
-
-def _as_failure(model: str, benchmark: str, error: Exception) -> Failure:
+def as_failure(model: str, benchmark: str, error: Exception) -> Failure:
     """Return the failure that an error stands for; plug-ins may derive errors of their own, and make them odd."""
     kind: Any = getattr(error, "kind", "contract")
     reason = tell(error)
@@ -96,53 +71,29 @@ def _as_failure(model: str, benchmark: str, error: Exception) -> Failure:
     return Failure(benchmark, model, kind if kind in get_args(FailureKind) else "model", reason)
 
 
-def _recall_all(pairs: Sequence[tuple[_Model, _Benchmark]]) -> Iterator[Score]:
-    store, changed = ResultStore.open(), Counter[str]()
-    for model, benchmark in pairs:
-        try:
-            depends_on = depend_on(model, benchmark)
-        except BrainmarkError:  # a model that cannot be made has no scores
-            continue
-        key = key_of(model.name, benchmark.name, model.layers)
-        if depends_on and isinstance(known := store.get(key, depends_on), Score):
-            yield known
-        elif depends_on:
-            changed.update(store.find_changes(key, depends_on))
-    if changed:
-        told = "; ".join(f"{change} ({count} {plural('score', count)})" for change, count in changed.most_common(5))
-        warn(f"scores are kept that no longer hold: {told}")
-
-
-def _score(model: _Model, benchmark: _Benchmark, cache: bool, answers: Answers) -> Score:
-    depends_on = depend_on(model, benchmark) if cache else None
-    if depends_on and (known := _recall(model, benchmark, depends_on)):
-        return known
-    try:
-        task, subject = benchmark.load(), model.subject
-        task.prepare()  # shared by all models: not in the time of the first
-        begun = time.perf_counter()
-        asked = (id(subject), *task.experiment.key)
-        answer = answers.get(asked)
-        if answer is None:
-            with contain(f"{model.name} on {task.identifier}"):
-                answer = take(subject, task.experiment)
-            benchmark.check_unchanged(model.name)
-            answers.keep(asked, answer)
-        with run_apart():  # a control may be a twin of the model
-            result = task.score_answer(task.accept(answer, model.name))
-        seconds = time.perf_counter() - begun
-        weights = _read_weights(subject, model.name)
-    except BrainmarkError as error:
-        _remember(model, benchmark, depends_on, _as_failure(model.name, benchmark.name, error))
-        raise
+def compute(model: GivenModel, benchmark: GivenBenchmark, answers: Answers) -> Score:
+    """Score a model on a benchmark, whatever is kept. Raises what `score` raises."""
+    reset_peak_memory()
+    task, subject = benchmark.load(), model.subject
+    task.prepare()  # shared by all models: not in the time of the first
+    begun = time.perf_counter()
+    asked = (id(subject), *task.experiment.key)
+    answer = answers.get(asked)
+    if answer is None:
+        with contain(f"{model.name} on {task.identifier}"):
+            answer = take(subject, task.experiment)
+        benchmark.check_unchanged(model.name)
+        answers.keep(asked, answer)
+    with run_apart():  # a control may be a twin of the model
+        result = task.score_answer(task.accept(answer, model.name))
+    seconds = time.perf_counter() - begun
+    weights = _read_weights(subject, model.name)
     if model.layers == "chosen" and (note := note_on(model.name, task)):
         result = replace(result, notes=(*result.notes, note))
-    result = replace(result, stamp=make_stamp(task, weights, model.fingerprint, seconds, benchmark.origin))
-    _remember(model, benchmark, depends_on, result)
-    return result
+    return replace(result, stamp=make_stamp(task, weights, model.fingerprint, seconds, benchmark.origin))
 
 
-def _recall(model: _Model, benchmark: _Benchmark, depends_on: Mapping[str, str]) -> Score | None:
+def _recall(model: GivenModel, benchmark: GivenBenchmark, depends_on: Mapping[str, str]) -> Score | None:
     """Return the score that was kept and still holds; None, and a warning of what changed, where there is none."""
     key = key_of(model.name, benchmark.name, model.layers)
     try:
@@ -157,24 +108,31 @@ def _recall(model: _Model, benchmark: _Benchmark, depends_on: Mapping[str, str])
     return None
 
 
-def _remember(model: _Model, benchmark: _Benchmark, depends_on: Mapping[str, str] | None, outcome: Outcome) -> None:
+def remember(
+    model: GivenModel, benchmark: GivenBenchmark, depends_on: Mapping[str, str] | None, outcome: Outcome
+) -> None:
     """Keep an outcome if it is known what it depends on; where that fails, a warning says so."""
+    try:
+        keep(model, benchmark, depends_on, outcome)
+    except DataError as error:
+        warn(f"the score is not remembered: {error}")
+
+
+def keep(model: GivenModel, benchmark: GivenBenchmark, depends_on: Mapping[str, str] | None, outcome: Outcome) -> None:
+    """Keep an outcome if it is known what it depends on. Raises DataError: see `ResultStore.put`."""
     if depends_on is None:
         return
     unused = versions().keys() - versions(loaded=True).keys()
     used = {name: was for name, was in depends_on.items() if name not in unused}
     one, other = model.entry, benchmark.entry
-    try:
-        ResultStore.open().put(
-            used,
-            outcome,
-            layers=model.layers,
-            convention=other.card.tree if other else "",
-            model_card=KeptCard("model", one.name, one.card.model_dump_json()) if one else None,
-            benchmark_card=KeptCard("benchmark", other.name, other.card.model_dump_json()) if other else None,
-        )
-    except DataError as error:
-        warn(f"the score is not remembered: {error}")
+    ResultStore.open().put(
+        used,
+        outcome,
+        layers=model.layers,
+        convention=other.card.tree if other else "",
+        model_card=KeptCard("model", one.name, one.card.model_dump_json()) if one else None,
+        benchmark_card=KeptCard("benchmark", other.name, other.card.model_dump_json()) if other else None,
+    )
 
 
 def _read_weights(subject: Subject, name: str) -> str | None:
@@ -204,6 +162,11 @@ class Answers:
             self._kept.move_to_end(key)
         return self._kept.get(key)
 
+    def forget(self, subject: Any) -> None:
+        """Drop the answers of a subject, which is no longer kept either."""
+        for key in [key for key in self._kept if key[0] == id(subject)]:
+            del self._kept[key]
+
     def keep(self, key: Key, answer: xr.DataArray) -> xr.DataArray:
         """Keep an answer, and return it; an answer that is not an array is checked elsewhere."""
         if isinstance(answer, xr.DataArray):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -213,7 +176,7 @@ class Answers:
         return answer
 
 
-class _Model:
+class GivenModel:
     """A model given by name or as an object; made when first needed, once."""
 
     def __init__(self, given: Any, layers: Layers = "committed") -> None:
@@ -231,8 +194,16 @@ class _Model:
             self._broken = error
             return None
 
+    def drop(self) -> Subject | None:
+        """Forget the subject of a registered model, which is made anew when it is needed; return it."""
+        if self.entry is None:
+            return None
+        self.__dict__.pop("_own", None)
+        return self.__dict__.pop("subject", None)
+
     @cached_property
     def subject(self) -> Subject:
+        """The model, with the layers that were chosen for it; made when it is first needed."""
         return self._own if self.layers == "committed" else with_chosen_layers(self._own, self.name)
 
     @cached_property
@@ -264,11 +235,12 @@ class _Model:
 
     @property
     def fingerprint(self) -> str:
+        """The digest of its registration; of an object, its type."""
         known = next(iter((self.fingerprints or {}).values()), None)
         return known or f"object {type(self.given).__qualname__}"
 
 
-class _Benchmark:
+class GivenBenchmark:
     """A benchmark given by name or as an object; loaded when first needed, once, even if that fails."""
 
     def __init__(self, given: str | Benchmark) -> None:
@@ -286,6 +258,7 @@ class _Benchmark:
         return fingerprints(self.entry) if self.entry else None
 
     def load(self) -> Benchmark:
+        """Return the benchmark, checked to be as it was. Raises BrainmarkError: as its factory does, every time."""
         if self._loaded is None and self.entry is not None:
             try:
                 self._loaded = _make(self.entry)
@@ -302,6 +275,11 @@ class _Benchmark:
         if found != self._checksum:
             raise DataError(f"{self.name}: its stimuli or its target were changed in memory; start the program anew")
         return self._loaded
+
+    def drop(self) -> None:
+        """Forget what was loaded of a registered benchmark; it is loaded anew when it is needed."""
+        if self.entry is not None and not isinstance(self._loaded, BrainmarkError):
+            self._loaded = self._checksum = None
 
     def check_unchanged(self, model: str) -> None:
         """Raise ModelError: stimuli or target are not what they were; what can be loaded again is dropped."""
@@ -323,7 +301,7 @@ def _make(entry: Entry[Any, Any]) -> Any:
         raise InvalidRegistration(f"{entry.name} cannot be made: {tell(error)}") from error
 
 
-def depend_on(model: _Model, benchmark: _Benchmark) -> dict[str, str] | None:
+def depend_on(model: GivenModel, benchmark: GivenBenchmark) -> dict[str, str] | None:
     """Return all that a score depends on, by name; None where that cannot be known, as for objects.
 
     It is what `fingerprints` says of model and benchmark, the layers that were chosen, all source code of this package,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, or_, select
 
 from brainmark.core.errors import DataError
 from brainmark.store.database import begin_reading
 from brainmark.store.results import CHECKED, ResultStore, is_whole, list_differences, read_record
-from brainmark.store.schema import STATUSES, scores
+from brainmark.store.schema import MEASURED, STATUSES, scores
 
 LIGHT = [scores.c.id, *(scores.c[name] for name in CHECKED), scores.c.checksum]
 """All columns but the record, so that a table of many outcomes is quick."""
@@ -83,6 +83,17 @@ def list_history(store: ResultStore, model: str, benchmark: str) -> list[Row[Any
         asked = select(scores).where(scores.c.model == model, scores.c.benchmark == benchmark)
         rows = connection.execute(asked.order_by(scores.c.id)).all()
     return [row for row in rows if read_record(row)]
+
+
+def list_costs(
+    store: ResultStore, models: Iterable[str], benchmarks: Iterable[str]
+) -> list[tuple[str, str, float | None, int | None]]:
+    """Return model, benchmark, seconds and bytes of memory of all measured scores of one of these. Raises DataError."""
+    asked = select(scores.c.model, scores.c.benchmark, scores.c.seconds, scores.c.memory)
+    asked = asked.where(scores.c.status == "scored", scores.c.source == MEASURED)
+    one_of = or_(scores.c.model.in_([*models]), scores.c.benchmark.in_([*benchmarks]))
+    with begin_reading(store.engine) as connection:
+        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(asked.where(one_of))]
 
 
 def explain_change(older: Row[Any], newer: Row[Any]) -> tuple[str, ...]:

@@ -114,16 +114,20 @@ def fetch_all(sources: Iterable[Source], *, progress: bool = False) -> tuple[Pat
     return tuple(fetch(source, progress=progress) for source in sources)
 
 
-def where(source: Source, *, ask: bool = False) -> Whereabouts:
-    """Say where a file is; without network access unless `ask`, which asks mirror URLs."""
+def where(source: Source, *, ask: bool = False, thorough: bool = True) -> Whereabouts:
+    """Say where a file is; without network access unless `ask`, which asks mirror URLs.
+
+    Unless it is `thorough`, a file of the right size is taken for the right one, and is not read.
+    """
+    find = partial(find_fault if thorough else _find_other_size, source=source)
     if own := local_path(source.url):
-        fault = find_fault(own, source)
+        fault = find(own)
         state: State = "local" if not fault else "damaged" if own.exists() else "missing"
         return Whereabouts(source, state, own if own.exists() else None, fault or str(own))
     if table := _find_table(source):
         return Whereabouts(source, "shipped", table, str(table))
     target = cache_place(source.url)
-    copy, tried = find_copy(source.url, partial(find_fault, source=source))
+    copy, tried = find_copy(source.url, find)
     if copy == target:
         return Whereabouts(source, "cached", copy)
     if copy:
@@ -178,6 +182,15 @@ def find_fault(path: Path, source: Source) -> str:
         return ""
     sizes = "" if right_size else f"; expected {source.size} bytes, found {size}"
     return f"wrong content: expected {source.algorithm} {source.digest}, found {found}{sizes}"
+
+
+def _find_other_size(path: Path, source: Source) -> str:
+    """Return what is wrong with a file as far as its size tells; empty: nothing."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        return str(error.strerror)
+    return "" if source.size in (None, size) else f"it has {size} bytes instead of {source.size}"
 
 
 @contextmanager
