@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,40 +78,85 @@ class Matlab73:
         return references
 
     def put_objects(self, kinds: dict[str, str], properties: dict[str, dict[str, Any]], custom: set[str]) -> None:
-        """Write objects: their class and their properties by name of the variable; `custom`: those with saveobj."""
-        names = list(dict.fromkeys([*kinds.values(), *(p for held in properties.values() for p in held)]))
-        cells: list[Any] = []
-        blocks: dict[bool, list[int]] = {True: [0, 0], False: [0, 0]}
-        objects = [0] * 6
-        order = {True: 0, False: 0}
-        for variable, kind in kinds.items():
-            own = variable in custom
-            order[own] += 1
-            objects += [names.index(kind) + 1, 0, 0, order[own] if own else 0, 0 if own else order[own], 0]
-            block = [len(properties[variable])]
-            for name, content in properties[variable].items():
-                block += [names.index(name) + 1, 1, len(cells)]
-                cells.append(content)
-            blocks[own] += block + [0] * (len(block) % 2)
-        text = b"".join(name.encode() + b"\0" for name in names)
-        text += b"\0" * (-(len(text) + 40) % 8)
-        classes = [0, 0, 0, 0] + [n for k in range(len(names)) for n in (0, k + 1, 0, 0)]
-        regions = [classes, blocks[True], objects, blocks[False]]
-        starts = [40 + len(text)]
-        for region in regions:
-            starts.append(starts[-1] + 4 * len(region))
-        header = np.array([4, len(names), *starts[:5], 0, 0, starts[-1]], np.uint32).tobytes() + text
-        header += b"".join(np.array(region, np.uint32).tobytes() for region in regions)
-        held = np.empty((len(cells) + 2, 1), object)
-        held[0, 0], held[1, 0] = np.frombuffer(header, np.uint8)[:, None], np.empty((0, 0))
-        for k, content in enumerate(cells):
-            held[k + 2, 0] = content
+        """Write objects, see `cells_of_objects`."""
+        held, marks = cells_of_objects(kinds, properties, custom)
         made = self.file.create_dataset("#subsystem#/MCOS", data=self._references(held), dtype=h5py.ref_dtype)
         made.attrs["MATLAB_class"] = np.bytes_("FileWrapper__")
-        for number, (variable, kind) in enumerate(kinds.items(), start=1):
-            mark = np.array([[0xDD000000, 2, 1, 1, number, names.index(kind) + 1]], np.uint32)
-            made = self.file.create_dataset(variable, data=mark)
-            made.attrs["MATLAB_class"], made.attrs["MATLAB_object_decode"] = np.bytes_(kind), np.int32(3)
+        for variable, mark in marks.items():
+            made = self.file.create_dataset(variable, data=mark.T)
+            made.attrs["MATLAB_class"], made.attrs["MATLAB_object_decode"] = np.bytes_(kinds[variable]), np.int32(3)
+
+
+def cells_of_objects(
+    kinds: dict[str, str], properties: dict[str, dict[str, Any]], custom: set[str]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The cells that hold what is in objects, and what stands for each of them.
+
+    `kinds`, `properties`: their class and their properties by name of the variable; `custom`: those with saveobj.
+    """
+    names = list(dict.fromkeys([*kinds.values(), *(p for held in properties.values() for p in held)]))
+    cells: list[Any] = []
+    blocks: dict[bool, list[int]] = {True: [0, 0], False: [0, 0]}
+    objects = [0] * 6
+    order = {True: 0, False: 0}
+    for variable, kind in kinds.items():
+        own = variable in custom
+        order[own] += 1
+        objects += [names.index(kind) + 1, 0, 0, order[own] if own else 0, 0 if own else order[own], 0]
+        block = [len(properties[variable])]
+        for name, content in properties[variable].items():
+            block += [names.index(name) + 1, 1, len(cells)]
+            cells.append(content)
+        blocks[own] += block + [0] * (len(block) % 2)
+    text = b"".join(name.encode() + b"\0" for name in names)
+    text += b"\0" * (-(len(text) + 40) % 8)
+    classes = [0, 0, 0, 0] + [n for k in range(len(names)) for n in (0, k + 1, 0, 0)]
+    regions = [classes, blocks[True], objects, blocks[False]]
+    starts = [40 + len(text)]
+    for region in regions:
+        starts.append(starts[-1] + 4 * len(region))
+    header = np.array([4, len(names), *starts[:5], 0, 0, starts[-1]], np.uint32).tobytes() + text
+    header += b"".join(np.array(region, np.uint32).tobytes() for region in regions)
+    held = cell(np.frombuffer(header, np.uint8)[:, None], np.empty((0, 0)), *cells)
+    marks = {v: mark_of(number, names.index(kind) + 1) for number, (v, kind) in enumerate(kinds.items(), start=1)}
+    return held, marks
+
+
+def mark_of(number: int, kind: int) -> np.ndarray:
+    """What stands for an object, by its number and that of its class."""
+    return np.array([[0xDD000000], [2], [1], [1], [number], [kind]], np.uint32)
+
+
+def write_old_objects(
+    path: Path, kinds: dict[str, str], properties: dict[str, dict[str, Any]], custom: set[str]
+) -> None:
+    """Write objects as MATLAB does up to version 7: matrices of class 17, and a subsystem of bytes at the end."""
+
+    def element(kind: int, *parts: bytes) -> bytes:
+        padded = b"".join(parts)
+        return np.array([kind, len(padded)], "<u4").tobytes() + padded + b"\0" * (-len(padded) % 8)
+
+    def matrix(value: Any) -> bytes:
+        buffer = io.BytesIO()
+        scipy.io.savemat(buffer, {"x": value})
+        return buffer.getvalue()[128:]
+
+    def flags(number: int) -> bytes:
+        return element(6, np.array([number, 0], "<u4").tobytes())
+
+    def opaque(name: str, kind: str, content: bytes) -> bytes:
+        texts = [element(1, text.encode()) for text in (name, "MCOS", kind)]
+        return element(14, flags(17), *texts, content)
+
+    held, marks = cells_of_objects(kinds, properties, custom)
+    one, none = element(5, np.array([1, 1], "<i4").tobytes()), element(1)
+    width = np.array([5 | 4 << 16, 5], "<u4").tobytes()  # of the names of fields, as a small element
+    fields = [width, element(1, b"MCOS\0"), opaque("", "FileWrapper__", matrix(held))]
+    inside = b"\0\1IM\0\0\0\0" + element(14, flags(2), one, none, *fields)
+    shape = element(5, np.array([1, len(inside)], "<i4").tobytes())
+    variables = [opaque(name, kinds[name], matrix(mark)) for name, mark in marks.items()]
+    subsystem = element(14, flags(9), shape, none, element(2, inside))
+    path.write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + b"".join(variables) + subsystem)
 
 
 def cell(*values: Any) -> np.ndarray:
@@ -218,19 +264,25 @@ def string_words(texts: np.ndarray) -> np.ndarray:
     return np.concatenate([head, np.frombuffer(units, np.uint64)])[None]
 
 
-@pytest.fixture
-def objects(tmp_path: Path) -> Path:
+@pytest.fixture(params=["7", "7.3"])
+def objects(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A string, a categorical, a datetime, a table and a duration in one file."""
-    made = Matlab73(tmp_path / "o.mat")
     kinds = {"s": "string", "c": "categorical", "d": "datetime", "t": "table", "u": "duration", "w": "string"}
     properties: dict[str, dict[str, Any]] = {
         "s": {"any": string_words(np.array([["Apple", "Fig"], ["\U0001f600", ""]]))},
         "c": {"categoryNames": cell("low", "high"), "codes": np.array([[2, 0, 1]], np.uint8)},
         "d": {"data": np.array([[0.0, np.nan, 86_400_000.0]])},
-        "t": {"data": cell(np.array([[1.5], [2.5]]), cell("x", "y")), "varnames": cell("rate", "stim").T},
+        "t": {
+            "data": cell(np.array([[1.5], [2.5]]), cell("x", "y"), mark_of(number=1, kind=1)),
+            "varnames": cell("rate", "stim", "fruit").T,
+        },
         "u": {"millis": np.array([[1.0]])},
         "w": {"any": string_words(np.array([["last"]]))},
     }
+    if request.param == "7":
+        write_old_objects(tmp_path / "o.mat", kinds, properties, custom={"s", "w"})
+        return tmp_path / "o.mat"
+    made = Matlab73(tmp_path / "o.mat")
     made.put_objects(kinds, properties, custom={"s", "w"})
     made.close()
     return tmp_path / "o.mat"
@@ -245,6 +297,7 @@ def objects(tmp_path: Path) -> Path:
         ("d", [["1970-01-01T00:00:00.000", "", "1970-01-02T00:00:00.000"]]),
         ("t.rate", [[1.5], [2.5]]),
         ("t.stim", [["x"], ["y"]]),
+        ("t.fruit", [["Apple", "Fig"], ["\U0001f600", ""]]),  # the number of an object in a table is no datum
     ],
 )
 def test_objects_are_decoded(objects: Path, name: str, expected: Any) -> None:

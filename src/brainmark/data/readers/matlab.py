@@ -1,12 +1,11 @@
 """Reads variables of MATLAB files of all versions, with the shapes that MATLAB shows.
 
-Both kinds of files, up to version 7 (read by SciPy) and 7.3 (HDF5), become the same arrays first: numbers, texts, cell
+Both kinds of files, up to version 7 (`matlab_old`) and 7.3 (HDF5), become the same arrays first: numbers, texts, cell
 arrays (arrays of objects) and structs (arrays with named fields). What is taken from them is said once, for both.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from brainmark.core.libraries import h5py, np, pd, scipy
 from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.hdf5 import is_hdf5, open_hdf5
 from brainmark.data.readers.matlab_objects import MatlabObject, decode_object
+from brainmark.data.readers.matlab_old import names_of, read_old, strip_rows, take_variable
 from brainmark.data.readers.text import decode
 from brainmark.data.readers.trial import try_reading
 
@@ -82,7 +82,7 @@ def mat_variable(path: Path, name: str, *, verified: bool = False) -> np.ndarray
 
     Numbers come as they are, texts and cell arrays of texts as arrays of text, sparse matrices as full ones. A field
     of an array of structs is a column with one entry for each of them; rows of equal length are put together.
-    Strings, categoricals and datetimes (as text, in ISO 8601) and columns of tables are read from files of version 7.3.
+    Strings, categoricals and datetimes (as text, in ISO 8601) and columns of tables are read from files of both kinds.
 
     Parameters
     ----------
@@ -110,55 +110,14 @@ def _find(path: Path, name: str, *, verified: bool) -> Any:
 # --- files up to version 7 -------------------------------------------------------------------------------------------
 
 
-def read_old(path: str) -> dict[str, Any]:
-    """Return all variables of a file up to version 7."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # objects of MATLAB have no name here; they are refused below
-        return scipy.io.loadmat(path, squeeze_me=False, struct_as_record=True)
-
-
 def _take_old(content: dict[str, Any], top: str, fields: list[str], path: Path) -> Any:
-    known = [k for k in content if not k.startswith("__") and k != "None"]
+    known = names_of(content)
     if top not in known:
-        hidden = content.get("None")
-        more = "" if hidden is None else f"; it holds {MatlabObject(_class_of(hidden)).way_out}"
-        raise DataError(f"{path}: has no variable {top!r}{_offer(top, known)}{more}")
-    found: Any = _plain_old(content[top])
+        raise DataError(f"{path}: has no variable {top!r}{_offer(top, known)}")
+    found: Any = take_variable(content, top)
     for field in fields:
         found = _follow(found, field, path)
     return found
-
-
-def _plain_old(value: Any) -> Any:
-    """Bring what SciPy returns, and all in it, into the form of both kinds of files."""
-    if isinstance(value, scipy.io.matlab.MatlabOpaque | scipy.io.matlab.MatlabFunction):
-        return MatlabObject(_class_of(value))
-    if scipy.sparse.issparse(value):
-        return value.toarray()
-    array: Any = np.asarray(value if value is not None else np.empty((0, 0)))
-    if array.dtype.kind == "U":
-        return _strip(array) if array.size else np.array([""])
-    if array.dtype.names or array.dtype.kind == "O":
-        made = array.copy()
-        for place in np.ndindex(array.shape):
-            if array.dtype.names:
-                for field in array.dtype.names:
-                    made[field][place] = _plain_old(array[field][place])
-            else:
-                made[place] = _plain_old(array[place])
-        return made
-    return array
-
-
-def _class_of(value: Any) -> str:
-    if isinstance(value, scipy.io.matlab.MatlabOpaque):
-        return decode(value[0]["s2"])
-    return "function_handle"
-
-
-def _strip(texts: np.ndarray) -> np.ndarray:
-    """Return the rows of a text of several rows without the blanks that make them equally long."""
-    return np.char.rstrip(texts, " ") if texts.size > 1 else texts
 
 
 # --- files of version 7.3 --------------------------------------------------------------------------------------------
@@ -240,7 +199,7 @@ def _read_char(values: np.ndarray, item: Any) -> np.ndarray:
             f"{_name_of(item)} is a text of {values.ndim} dimensions {values.shape}; in MATLAB, save cellstr(x)"
         )
     rows = np.atleast_2d(values).astype("<u2")
-    return _strip(np.array([row.tobytes().decode("utf-16-le").rstrip("\0") for row in rows] or [""]))
+    return strip_rows(np.array([row.tobytes().decode("utf-16-le").rstrip("\0") for row in rows] or [""]))
 
 
 def _read_sparse(group: Any) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Objects of MATLAB in files of version 7.3: string, categorical, datetime and table.
+"""Objects of MATLAB in its files: string, categorical, datetime and table.
 
-MATLAB keeps what is in its objects in an undocumented cell array, ``#subsystem#/MCOS``, and only a number of each
-object where the variable is. The layout was described by the authors of matio (github.com/foreverallama/matio, docs).
+MATLAB keeps what is in its objects in an undocumented cell array (``#subsystem#/MCOS`` in files of version 7.3), and
+only a number of each object where the variable is. Objects inside of objects are such numbers without their class.
+The layout was described by the authors of matio (github.com/foreverallama/matio, docs).
 """
 
 from __future__ import annotations
@@ -62,26 +63,54 @@ def decode_object(kind: str, metadata: np.ndarray, count: int, cell: Callable[[i
     ------
     ValueError : the object is kept in another way than is known.
     """
-    decoders = {"string": _string, "categorical": _categorical, "datetime": _datetime, "table": _table}
-    if kind not in decoders or len(metadata) < 5 or int(metadata[0]) != _MARK:
+    if kind not in _DECODERS or len(metadata) < 5 or int(metadata[0]) != _MARK:
         return MatlabObject(kind)
     number_of_dims = int(metadata[1])
     ids = metadata[2 + number_of_dims : -1]
     if len(ids) != 1:
         return MatlabObject(kind)
-    found = _properties(np.ravel(cell(0)).astype(np.uint8).tobytes(), int(ids[0]))
-    values = {name: cell(place + 2) for name, place in found.items() if place + 2 < count}
+    raw = np.ravel(cell(0)).astype(np.uint8).tobytes()
+    found = _properties(raw, int(ids[0]))
+
+    def decode_inside(value: Any) -> Any:
+        return _decode_inside(value, lambda m: decode_object(_class_of(raw, int(m[-1])), m, count, cell))
+
+    values = {name: decode_inside(cell(place + 2)) for name, place in found.items() if place + 2 < count}
     try:
-        return decoders[kind](values)
+        return _DECODERS[kind](values)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise ValueError(f"a {kind} has another layout than is known ({error}); in MATLAB, {_WAYS[kind]}") from error
 
 
+def _decode_inside(value: Any, decode: Callable[[np.ndarray], Any]) -> Any:
+    """Return a property with the objects in it, and in its cells, decoded from the numbers that stand for them."""
+    array: Any = np.asarray(value)
+    if array.dtype == object:
+        made = array.copy()
+        for place in np.ndindex(array.shape):
+            made[place] = _decode_inside(array[place], decode)
+        return made
+    if array.dtype == np.uint32 and array.size >= 5 and int(array.flat[0]) == _MARK:
+        return decode(np.ravel(array))
+    return value
+
+
+def _class_of(raw: bytes, number: int) -> str:
+    """Return the name of a class, by its number."""
+    words, names = _words_and_names(raw)
+    return names[int(words[int(words[2]) // 4 + 4 * number + 1]) - 1]
+
+
+def _words_and_names(raw: bytes) -> tuple[np.ndarray, list[str]]:
+    """Return the table of contents as numbers, and the names of classes and properties."""
+    words = np.frombuffer(raw[: len(raw) // 4 * 4], "<u4")
+    return words, [name.decode("latin-1") for name in raw[40 : int(words[2])].split(b"\0")[: int(words[1])]]
+
+
 def _properties(raw: bytes, number: int) -> dict[str, int]:
     """Return the cell, from 0, that holds each property of an object."""
-    words = np.frombuffer(raw[: len(raw) // 4 * 4], "<u4")
+    words, names = _words_and_names(raw)
     starts = words[2:10]
-    names = [name.decode("latin-1") for name in raw[40 : int(starts[0])].split(b"\0")[: int(words[1])]]
     block = words[int(starts[2]) // 4 + 6 * number :][:6]
     custom, normal = int(block[3]), int(block[4])
     where, wanted = (int(starts[1]) // 4, custom) if custom else (int(starts[3]) // 4, normal)
@@ -121,3 +150,11 @@ def _table(values: dict[str, Any]) -> MatlabObject:
     names = [str(np.ravel(name)[0]) for name in np.ravel(values["varnames"], order="F")]
     columns = dict(zip(names, np.ravel(values["data"], order="F"), strict=True))
     return MatlabObject("table", columns)
+
+
+_DECODERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "string": _string,
+    "categorical": _categorical,
+    "datetime": _datetime,
+    "table": _table,
+}
