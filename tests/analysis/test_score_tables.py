@@ -54,7 +54,7 @@ def test_what_score_printed_is_a_table(tmp_path: Path) -> None:
         ("a.csv", "name,x\na,1\n", "no column 'model' among name, x"),
         ("a.csv", "model,x\na,1\na,2\n", "two values for 'a'"),
         ("a.csv", "model,task,score\na,t,1\na,t,2\n", "two values for"),
-        ("a.csv", "model,x\na,good\n", "column 'x' holds 'good' in line 2, which is not a number"),
+        ("a.csv", "model,x\na,good\n", "line 2: x is 'good', which is no number"),
         ("a.csv", "model,family,x\na,f,1\na,g,2\n", "model 'a' is of more than one family"),
         ("a.csv", "", "is empty"),
         ("a.json", "{", "is not a table"),

@@ -18,7 +18,7 @@ from brainmark.cli.layers import make_toml
 from brainmark.core import Benchmark, BenchmarkCard, Experiment, Record, Setting, Stimuli, registry
 from brainmark.core.errors import InvalidStimuli, NotApplicable, UnknownName
 from brainmark.metrics.regression.predictivity import Predictivity, ridge
-from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic
+from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, make_regressors
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.subjects.language import LanguageSubject
 from brainmark.models.subjects.layered import LayeredSubject
@@ -94,7 +94,7 @@ def run(reader: LanguageSubject) -> Benchmark:
     truth = reader.record_from(experiment, [READ])[0].values.astype(float)
     start = 2000.0 * np.arange(260)
     target = neurons(
-        CANONICAL.series(truth - truth.mean(0), onsets, start, start + 2000),
+        make_regressors(CANONICAL, truth - truth.mean(0), onsets, start, start + 2000),
         "time_bin",
         time_bin_start=("time_bin", start),
         time_bin_end=("time_bin", start + 2000),

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from brainmark.core.errors import DataError, UnknownName
-from brainmark.core.libraries import np, pd
+from brainmark.core.libraries import pd
 from brainmark.core.registry import models
 from brainmark.core.score import Outcome, Score
 from brainmark.core.text import name_commands
 from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.text import read_text
-from brainmark.data.readers.text_numbers import parse_numbers
-from brainmark.data.readers.text_tables import TableLayout, read_text_table
-from brainmark.store.exchange import NO_SCORE
+from brainmark.data.readers.text_tables import read_text_table
+from brainmark.store.exchange import read_numbers
 
 DETAIL = ":"
 """Between a benchmark and one of the details of its scores: ``Wikitext-probability:bits per character``."""
@@ -78,10 +77,10 @@ def _read_plain(plain: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str
     if column is None or value is None:
         wide = plain.drop(columns=FAMILY, errors="ignore")
         _refuse_twice(wide["model"].tolist(), path)
-        numbers = {name_commands(str(c)): _read_numbers(wide[c], path) for c in wide.columns if c != "model"}
+        numbers = {name_commands(str(c)): read_numbers(wide[c], path) for c in wide.columns if c != "model"}
         return pd.DataFrame(numbers, index=pd.Index(wide["model"].tolist(), name="model")), families, {}
     _refuse_twice(list(zip(plain["model"], plain[column], strict=True)), path)
-    numbers = plain.assign(**{value: _read_numbers(plain[value], path)})
+    numbers = plain.assign(**{value: read_numbers(plain[value], path)})
     long = numbers.pivot(index="model", columns=column, values=value)
     order = list(dict.fromkeys(plain["model"])), list(dict.fromkeys(plain[column]))
     scores = long.loc[order[0], order[1]].rename(columns=name_commands).rename_axis(columns=None)
@@ -115,15 +114,6 @@ def _refuse_twice(cells: Sequence[Any], path: Path) -> None:
         if cell in seen:
             raise DataError(f"{path}: has two values for {cell!r}")
         seen.add(cell)
-
-
-def _read_numbers(column: pd.Series, path: Path) -> np.ndarray:
-    """Return scores, NaN where there is none. Raises DataError, with the line."""
-    numbers, wrong = parse_numbers(column.to_numpy(object), TableLayout(missing=NO_SCORE))
-    if len(wrong):
-        line, held = column.index[wrong[0]], column.iloc[wrong[0]]
-        raise DataError(f"{path}: column {column.name!r} holds {held!r} in line {line}, which is not a number")
-    return numbers
 
 
 def select_columns(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:

@@ -8,13 +8,9 @@ from brainmark.core import Study, register_benchmark
 from brainmark.core.study import calling_module
 
 PUBLISHED = Study(  # the files state no licence
-    licence="not stated; see the publication",
-    cite="schrimpf2018",
-    species="human",
-    domain="vision",
-    modality="image",
-    tags=("brainscore",),
-)
+    licence="not stated; see the publication", cite="schrimpf2018", species="human", domain="vision",
+    modality="image", tags=("brainscore",),
+)  # fmt: skip
 
 
 def register_published(

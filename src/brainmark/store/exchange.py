@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from brainmark.core.errors import DataError, MissingDependency, suggest
-from brainmark.core.libraries import pd
+from brainmark.core.libraries import np, pd
 from brainmark.core.score import Outcome, Score
 from brainmark.core.text import escape_csv
 from brainmark.data.readers.text_numbers import parse_numbers
@@ -95,7 +95,7 @@ def import_table(
         raise DataError(f"{path}: say where these scores were published (source); {source!r} does not")
     table = read_text_table(path)
     named = _find_columns(list(table.columns), columns or {}, path)
-    numbers = {name: _read_numbers(table[column], path) for name, column in named.items() if name in NUMBERS}
+    numbers = {name: read_numbers(table[column], path) for name, column in named.items() if name in NUMBERS}
     outcomes: list[tuple[Mapping[str, str], Outcome, KeptFacts]] = []
     seen: dict[tuple[str, str], int] = {}
     facts: KeptFacts = {"source": source, "convention": convention}
@@ -131,7 +131,8 @@ def _find_columns(there: Sequence[str], given: Mapping[str, str], path: Path) ->
     return {name: column for name, column in named.items() if column in there}
 
 
-def _read_numbers(column: pd.Series, path: Path) -> Any:
+def read_numbers(column: pd.Series, path: Path) -> np.ndarray:
+    """Return the numbers of a column, NaN where there is no score. Raises DataError, with the line."""
     numbers, wrong = parse_numbers(column.to_numpy(object), TableLayout(missing=NO_SCORE))
     if len(wrong):
         line, held = column.index[wrong[0]], column.iloc[wrong[0]]

@@ -45,7 +45,7 @@ from brainmark.metrics.language.nuisances import autocorrelation
 from brainmark.metrics.regression.predictivity import Predictivity
 from brainmark.metrics.statistics.splits import Shuffled
 from brainmark.metrics.statistics.subjects import leave_one_subject_out
-from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes
+from brainmark.metrics.time.haemodynamics import BLOCK, CANONICAL, Haemodynamic, ceiling_in_volumes, make_regressors
 
 REGIONS = {
     "LATL": "left anterior temporal lobe",
@@ -71,15 +71,9 @@ SUBJECTS = tuple(sorted(name.split("/")[2].partition("-")[0] for name in FILES.f
 WORDS = ("word_length", "log_frequency", "position")
 NUISANCE = ("word_rate", "sound_power", *WORDS)
 STUDY = Study(
-    licence="CC-BY-4.0",
-    cite="brennan2016",
-    species="human",
-    domain="language",
-    modality="text",
-    regions=tuple(REGIONS),
-    sources=FILES.sources,
-    setting=Setting(context="story"),
-)
+    licence="CC-BY-4.0", cite="brennan2016", species="human", domain="language", modality="text",
+    regions=tuple(REGIONS), sources=FILES.sources, setting=Setting(context="story"),
+)  # fmt: skip
 
 
 @STUDY.dataset(
@@ -183,7 +177,7 @@ def _delay_words(study: Dataset) -> dict[str, tuple[str, np.ndarray]]:
     columns = [table["length"], log_frequency(table["text"].tolist()), table["position"]]
     values = np.stack([np.asarray(c, float) for c in columns], axis=1)
     start, end = (run[f"time_bin_{side}"].values.astype(float) for side in ("start", "end"))
-    series = CANONICAL.series(values - values.mean(axis=0), table["onset"].to_numpy(float), start, end)
+    series = make_regressors(CANONICAL, values - values.mean(axis=0), table["onset"].to_numpy(float), start, end)
     return {name: ("time_bin", series[:, k]) for k, name in enumerate(WORDS)}
 
 

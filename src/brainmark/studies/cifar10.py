@@ -23,13 +23,9 @@ CORRUPTIONS = (
     "contrast", "elastic_transform", "pixelate", "jpeg_compression",
 )  # fmt: skip
 STUDY = Study(
-    licence="none stated (CIFAR-10)",
-    cite="krizhevsky2009",
-    species="human",
-    domain="vision",
-    modality="image",
+    licence="none stated (CIFAR-10)", cite="krizhevsky2009", species="human", domain="vision", modality="image",
     tags=("engineering", "many files"),
-)
+)  # fmt: skip
 
 
 @STUDY.dataset(

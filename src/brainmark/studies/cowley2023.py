@@ -34,14 +34,9 @@ FILES = GitFolder(
 )
 
 STUDY = Study(
-    licence="GPL-3.0",
-    cite="cowley2023 cowley2026",
-    species="macaque",
-    domain="vision",
-    modality="image",
-    regions=("V4",),
-    setting=Setting(duration=100.0),
-)
+    licence="GPL-3.0", cite="cowley2023 cowley2026", species="macaque", domain="vision", modality="image",
+    regions=("V4",), setting=Setting(duration=100.0),
+)  # fmt: skip
 
 
 @STUDY.dataset(

@@ -5,10 +5,10 @@ The counts ship with the package. Orientation 0 is read as horizontal; the two c
 
 from __future__ import annotations
 
-from brainmark.core import Source, Study
+from brainmark.core import Source
 from brainmark.core.libraries import xr
 from brainmark.data.tables import read_table
-from brainmark.studies.tuning import histogram_of, register_tuning
+from brainmark.studies.tuning import describe_cells, histogram_of, register_tuning
 
 ORIENTATION = Source(
     url="https://doi.org/10.1016/0042-6989(82)90112-2",
@@ -20,15 +20,7 @@ FREQUENCY = Source(
     sha256="0be7fc203fe30bc0a3f20ea40c8500d03c3210379023f2b94881ae06c43ccbb2",
     size=483,
 )
-STUDY = Study(
-    licence="facts, not protected",
-    cite="devalois1982a",
-    species="macaque",
-    domain="vision",
-    modality="image",
-    regions=("V1",),
-    tags=("tuning",),
-)
+STUDY = describe_cells("devalois1982a")
 
 
 @STUDY.dataset(

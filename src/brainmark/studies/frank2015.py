@@ -49,14 +49,9 @@ FALLING = ("ELAN", "LAN", "N400", "cloze", "rated")
 POTENTIALS = ("ELAN", "LAN", "N400", "EPNP", "P600", "PNP")
 JUDGED = ("cloze", "rated")
 STUDY = Study(
-    licence="not stated; see the publication",
-    cite="frank2013 frank2015 devarda2023",
-    species="human",
-    domain="language",
-    modality="text",
-    sources=FILES.sources,
-    setting=Setting(context="sentence"),
-)
+    licence="not stated; see the publication", cite="frank2013 frank2015 devarda2023", species="human",
+    domain="language", modality="text", sources=FILES.sources, setting=Setting(context="sentence"),
+)  # fmt: skip
 
 
 def read_measure(column: str, units: str) -> tuple[xr.DataArray, Stimuli]:

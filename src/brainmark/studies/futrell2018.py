@@ -19,14 +19,9 @@ FILES = GitFolder(
     },
 )
 STUDY = Study(
-    licence="CC-BY-NC-SA-4.0",
-    cite="futrell2021 futrell2018",
-    species="human",
-    domain="language",
-    modality="text",
-    sources=FILES.sources,
-    setting=Setting(context="story"),
-)
+    licence="CC-BY-NC-SA-4.0", cite="futrell2021 futrell2018", species="human", domain="language", modality="text",
+    sources=FILES.sources, setting=Setting(context="story"),
+)  # fmt: skip
 
 
 @STUDY.dataset(

@@ -52,13 +52,9 @@ TRIALS = GitFolder(  # one file for each of ten people in each condition
     read_list(Path(__file__).parent / "tables" / "geirhos2021.tsv"),
 )
 STUDY = Study(
-    licence="CC-BY-4.0",
-    cite="geirhos2021 geirhos2019",
-    species="human",
-    domain="vision",
-    modality="image",
+    licence="CC-BY-4.0", cite="geirhos2021 geirhos2019", species="human", domain="vision", modality="image",
     setting=Setting(degrees=3.0, duration=200.0),
-)
+)  # fmt: skip
 
 
 def _files_of(condition: str) -> list[str]:

@@ -36,13 +36,9 @@ FILES = GitFolder(
 )
 SUITES = tuple(name.removesuffix(".json") for name in FILES.files)
 STUDY = Study(
-    licence="MIT",
-    cite="hu2020 gauthier2020",
-    species="none",
-    domain="language",
-    modality="text",
+    licence="MIT", cite="hu2020 gauthier2020", species="none", domain="language", modality="text",
     setting=Setting(context="sentence"),
-)
+)  # fmt: skip
 
 
 def predictions(suite: str) -> tuple[str, ...]:

@@ -29,13 +29,9 @@ FILES = GitFolder(
 IMAGES, SUBJECTS, SESSIONS, JUDGES = 92, 4, 2, 16
 CATEGORIES = ("human", "face", "animal", "natural")
 STUDY = Study(
-    licence="MIT (rsatoolbox); published with the paper",
-    cite="kriegeskorte2008",
-    species="macaque",
-    domain="vision",
-    modality="image",
-    tags=("rdm",),
-)
+    licence="MIT (rsatoolbox); published with the paper", cite="kriegeskorte2008", species="macaque",
+    domain="vision", modality="image", tags=("rdm",),
+)  # fmt: skip
 
 
 @STUDY.dataset(

@@ -32,15 +32,9 @@ CELLS = 308
 FIELDS = ("animal", "bw", "maxdc", "maxfirst", "mindc", "orivar", "po", "rdepth", "spont")
 THRESHOLD = 5.0  # spikes/s above the spontaneous rate
 STUDY = Study(
-    licence="not stated by the publisher",
-    cite="ringach2002",
-    species="macaque",
-    domain="vision",
-    modality="image",
-    regions=("V1",),
-    sources=FILES.sources,
-    tags=("tuning",),
-)
+    licence="not stated by the publisher", cite="ringach2002", species="macaque", domain="vision", modality="image",
+    regions=("V1",), sources=FILES.sources, tags=("tuning",),
+)  # fmt: skip
 
 
 class TuningProperty(NamedTuple):

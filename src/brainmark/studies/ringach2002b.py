@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from brainmark.core import Source, Study
+from brainmark.core import Source
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.tables import read_table
-from brainmark.studies.tuning import histogram_of
+from brainmark.studies.tuning import describe_cells, histogram_of
 
 FILE = "ringach2002b_shape.csv"
 SOURCE = Source(
@@ -19,16 +19,7 @@ SOURCE = Source(
     sha256="a622590e087ddbf21e622a2cf5702c373859c6d232e6e14391cade7e5f92dc92",
     size=1467,
 )
-STUDY = Study(
-    licence="facts, not protected",
-    cite="ringach2002b",
-    species="macaque",
-    domain="vision",
-    modality="image",
-    regions=("V1",),
-    sources=(SOURCE,),
-    tags=("tuning",),
-)
+STUDY = describe_cells("ringach2002b", SOURCE)
 
 
 @STUDY.dataset(

@@ -37,14 +37,9 @@ from brainmark.data.readers.corpora import (
 )
 
 STUDY = Study(
-    licence=WIKITEXT_LICENCE,
-    cite="merity2017",
-    species="none",
-    domain="language",
-    modality="text",
-    sources=(WIKITEXT.source("test.txt"),),
-    setting=Setting(context="source"),
-)
+    licence=WIKITEXT_LICENCE, cite="merity2017", species="none", domain="language", modality="text",
+    sources=(WIKITEXT.source("test.txt"),), setting=Setting(context="source"),
+)  # fmt: skip
 
 
 @STUDY.dataset(

@@ -13,15 +13,9 @@ from brainmark.data.generated.simulated import PIXELS, network_features, simulat
 
 IMAGES, NEURONS, TRIALS = 480, 60, 8
 STUDY = Study(
-    licence="MIT",
-    cite="brainmark",
-    species="simulation",
-    domain="vision",
-    modality="image",
-    regions=("IT",),
-    setting=Setting(degrees=8, trials=TRIALS),
-    simulated=True,
-)
+    licence="MIT", cite="brainmark", species="simulation", domain="vision", modality="image", regions=("IT",),
+    setting=Setting(degrees=8, trials=TRIALS), simulated=True,
+)  # fmt: skip
 
 
 @STUDY.dataset(

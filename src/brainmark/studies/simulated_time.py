@@ -7,23 +7,18 @@ model does not apply.
 
 from __future__ import annotations
 
-from brainmark.core import Benchmark, Comparison, Control, Record, Setting, Stimuli, Study, register_benchmark
+from dataclasses import replace
+
+from brainmark.core import Benchmark, Comparison, Control, Record, Setting, Stimuli, register_benchmark
 from brainmark.core.libraries import np, pd, xr
 from brainmark.data.generated.simulated import simulate_trials
 from brainmark.data.generated.simulated_time import BINS, WIDE, faint_objects, solution_times, units_over_time
 from brainmark.metrics.statistics.ceilings import split_half
+from brainmark.studies import simulated
 
 IMAGES, NEURONS, TRIALS = 240, 40, 6
 THRESHOLD = 2.5  # sensitivity (d') with which primates are taken to solve an image
-STUDY = Study(
-    licence="MIT",
-    cite="brainmark",
-    species="simulation",
-    domain="vision",
-    modality="image",
-    setting=Setting(degrees=8),
-    simulated=True,
-)
+STUDY = replace(simulated.STUDY, regions=(), setting=Setting(degrees=8))
 
 
 @STUDY.dataset(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from brainmark.core import Benchmark, Comparison, Control, control_model, register_benchmark
+from brainmark.core import Benchmark, Comparison, Control, Source, Study, control_model, register_benchmark
 from brainmark.core.libraries import pd, xr
 from brainmark.core.study import calling_module
 from brainmark.data.generated.gratings import v1_tuning
 from brainmark.metrics.tuning.distributions import uniform_floor
+
+
+def describe_cells(cite: str, *sources: Source) -> Study:
+    """Return the study of cells of macaque V1 whose counts were published, and ship with the package."""
+    return Study(
+        licence="facts, not protected", cite=cite, species="macaque", domain="vision", modality="image",
+        regions=("V1",), sources=sources, tags=("tuning",),
+    )  # fmt: skip
 
 
 def histogram_of(table: pd.DataFrame, name: str, units: str) -> xr.DataArray:

@@ -25,6 +25,7 @@ from brainmark.metrics.time.haemodynamics import (
     as_presentations,
     ceiling_in_volumes,
     delay,
+    make_regressors,
 )
 
 BINS, WORDS = 200, 900
@@ -80,7 +81,7 @@ def test_regressors_are_a_convolution() -> None:
 
 
 def test_delays_sum_the_words_of_each_volume() -> None:
-    found = Delays((0, 2)).series(UNITS, ONSET, START, START + 2000)
+    found = make_regressors(Delays((0, 2)), UNITS, ONSET, START, START + 2000)
     for volume in (0, 1, 2, 57):
         heard = UNITS[(START[volume] <= ONSET) & (START[volume] + 2000 > ONSET)].sum(axis=0)
         np.testing.assert_allclose(found[volume, :3], heard)
@@ -91,7 +92,7 @@ def test_delays_sum_the_words_of_each_volume() -> None:
 
 def test_effects_cannot_come_before_causes() -> None:
     with pytest.raises(InvalidMeasurement, match="before the word"):
-        Delays((-1, 1)).series(UNITS, ONSET, START, START + 2000)
+        make_regressors(Delays((-1, 1)), UNITS, ONSET, START, START + 2000)
 
 
 def test_a_word_without_a_value_has_the_mean_of_the_others() -> None:

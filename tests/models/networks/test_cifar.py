@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from brainmark.models.networks.cifar import NETWORKS, CifarCORnet, CifarResNet, 
 from brainmark.models.sources.checkpoint import FORMAT, Facts, ImageCheckpoint, to_bytes
 from brainmark.studies.cifar10 import LABELS
 
-FACTS = Facts({"name": "toy", "network": "cifar-resnet", "objective": "labels", "epochs": 9}, 4, 1, 7, {"loss": 0.5})
+RECIPE = {"name": "toy", "network": "cifar-resnet", "objective": "labels", "epochs": 9}
+FACTS = Facts(recipe=RECIPE, seed=4, threads=1, epoch=7, log={"loss": 0.5})
 
 
 def stimuli(count: int = 5, size: int = 32) -> Stimuli:
@@ -145,7 +147,7 @@ def test_an_untrained_twin_has_other_weights(checkpoint: Path) -> None:
 
 
 def test_a_contrastive_checkpoint_names_no_objects(tmp_path: Path) -> None:
-    facts = Facts({**FACTS.recipe, "objective": "contrastive"}, 0, 1, 1, {})
+    facts = replace(FACTS, recipe={**RECIPE, "objective": "contrastive"})
     path = tmp_path / "model.safetensors"
     path.write_bytes(to_bytes(make_network("cifar-resnet"), facts))
     with pytest.raises(NotApplicable, match="no head"):
@@ -153,7 +155,7 @@ def test_a_contrastive_checkpoint_names_no_objects(tmp_path: Path) -> None:
 
 
 def test_a_recurrent_checkpoint_answers_in_time(tmp_path: Path) -> None:
-    facts = Facts({**FACTS.recipe, "network": "cifar-cornet"}, 0, 1, 1, {})
+    facts = replace(FACTS, recipe={**RECIPE, "network": "cifar-cornet"})
     path = tmp_path / "model.safetensors"
     path.write_bytes(to_bytes(make_network("cifar-cornet"), facts))
     subject = models[f"checkpoint:{path}"].load()
@@ -180,13 +182,13 @@ def test_what_is_no_checkpoint_is_refused(content: bytes | None, reason: str, tm
 
 
 def test_weights_that_do_not_fit_are_refused(checkpoint: Path, tmp_path: Path) -> None:
-    facts = Facts({**FACTS.recipe, "network": "cifar-cornet"}, 0, 1, 1, {})
+    facts = replace(FACTS, recipe={**RECIPE, "network": "cifar-cornet"})
     other, unknown = tmp_path / "other.safetensors", tmp_path / "unknown.safetensors"
     other.write_bytes(to_bytes(make_network("cifar-resnet"), facts))
     with pytest.raises(DataError, match="its weights do not fit 'cifar-cornet'"):
         ImageCheckpoint(other).make({})
     unknown.write_bytes(
-        to_bytes(make_network("cifar-resnet"), Facts({**FACTS.recipe, "network": "cifar-vgg"}, 0, 1, 1, {}))
+        to_bytes(make_network("cifar-resnet"), replace(FACTS, recipe={**RECIPE, "network": "cifar-vgg"}))
     )
     with pytest.raises(DataError, match=r"network 'cifar-vgg' is not known \(networks: cifar-resnet, cifar-cornet\)"):
         ImageCheckpoint(unknown).make({})

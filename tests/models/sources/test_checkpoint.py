@@ -52,7 +52,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in (0, 8):
         with draw_from(step):
             network = make_gpt(RECIPE, tokenizer)
-        facts = TextFacts(RECIPE.to_dict(), 0, 1, step, 8, step * 64, {"held_out": 3.0})
+        facts = TextFacts(
+            recipe=RECIPE.to_dict(), seed=0, threads=1, step=step, steps=8, tokens=step * 64, log={"held_out": 3.0}
+        )
         save_checkpoint(folder / "checkpoints" / f"{step:06d}", network, tokenizer, facts)
     return folder
 

@@ -260,11 +260,8 @@ def object_trials(count: int, generator: np.random.Generator) -> MetricExample:
 @metric(
     "brainscore-image-level",
     summary="Which images are taken for which objects (i1 to i2n; o1, o2: objects), as Brain-Score publishes it.",
-    cite="rajalingham2018",
-    compares="object trials",
-    domain="vision",
-    tags=("behavior", "brainscore"),
-)
+    cite="rajalingham2018", compares="object trials", domain="vision", tags=("behavior", "brainscore"),
+)  # fmt: skip
 def image_level(form: str = "i2n") -> ImageLevel:
     """Return the metric of a published name: ``i1`` ... ``o2``. Raises UnknownName."""
     if form not in FORMS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from typing import TypeAlias
 
@@ -86,12 +87,12 @@ def _mislabel(labels: xr.DataArray, level: float, generator: np.random.Generator
     return labels.copy(data=np.where(changed, "nothing", labels.values))
 
 
-@metric(
+label_metric = partial(metric, cite="geirhos2021", compares="object labels", chance=None)
+
+
+@label_metric(
     "brainscore-accuracy",
     summary="Share of equal labels, as Brain-Score publishes it.",
-    cite="geirhos2021",
-    compares="object labels",
-    chance=None,
     tags=("behavior", "engineering", "brainscore"),
 )
 def published_accuracy() -> Metric:
@@ -104,12 +105,9 @@ def published_accuracy() -> Metric:
     return compare
 
 
-@metric(
+@label_metric(
     "brainscore-error-consistency",
     summary="Whether errors are made on the same stimuli (Cohen's kappa), as Brain-Score publishes it.",
-    cite="geirhos2021",
-    compares="object labels",
-    chance=None,
     tags=("behavior", "brainscore"),
 )
 def published_error_consistency() -> Metric:

@@ -67,41 +67,32 @@ class Linear:
         return fold_groups(names, self.splits)
 
 
-@metric(
+published_metric = partial(metric, cite="schrimpf2021", domain="language")
+voxel_metric = partial(published_metric, compares="recordings", tags=("regression", "brainscore"))
+
+
+@voxel_metric(
     "brainscore-linear-pearsonr",
     summary="Predictivity by least squares exactly as brainscore-language publishes it.",
-    cite="schrimpf2021",
-    domain="language",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def linear_pearsonr(group: str | None = None, splits: int = 10) -> Linear:
     """Return ``linear_pearsonr``: least squares."""
     return Linear(partial(ols_mapping, cutoff=_CUTOFF), group, splits)
 
 
-@metric(
+@voxel_metric(
     "brainscore-ridge-pearsonr",
     summary="Predictivity by ridge with one penalty for all voxels, as brainscore-language publishes it.",
-    cite="schrimpf2021",
-    domain="language",
-    compares="recordings",
-    tags=("regression", "brainscore"),
 )
 def ridge_pearsonr(group: str | None = None, splits: int = 10, alphas: Sequence[float] = ALPHAS) -> Linear:
     """Return ``ridge_pearsonr``: one penalty for all voxels, chosen by leave-one-out on the training rows."""
     return Linear(partial(ridgecv_mapping, alphas=alphas), group, splits)
 
 
-@metric(
-    "brainscore-pearsonr",
-    summary="Magnitude of the correlation of two vectors, as brainscore-language publishes it.",
-    cite="schrimpf2021",
-    domain="language",
-    compares="judgements",
-    chance=None,
-    tags=("behavior", "brainscore"),
-)
+@published_metric(
+    "brainscore-pearsonr", summary="Magnitude of the correlation of two vectors, as brainscore-language publishes it.",
+    compares="judgements", chance=None, tags=("behavior", "brainscore"),
+)  # fmt: skip
 def published_pearsonr() -> Metric:
     """Return `pearsonr` of measurements with the same stimuli."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from brainmark.brainscore.metrics.assemblies import Recording, align, by_split, labels, matrix, single, stimulus_ids
@@ -138,48 +139,43 @@ def _varies(values: np.ndarray, rows: np.ndarray | None) -> bool:
     return bool((drawn != drawn[0]).any())
 
 
-@metric(
+similarity_metric = partial(metric, compares="recordings", tags=("similarity", "brainscore"))
+
+
+@similarity_metric(
     "brainscore-rdm",
     summary="Spearman correlation of the dissimilarities of two populations exactly as Brain-Score publishes it.",
     cite="schrimpf2018 kriegeskorte2008",
-    compares="recordings",
-    tags=("similarity", "brainscore"),
 )
 def rdm() -> Whole:
     """Return ``rdm``: Spearman correlation of the upper triangles of two RDMs (1 - Pearson r)."""
     return Whole(rdm_similarity)
 
 
-@metric(
+@similarity_metric(
     "brainscore-rdm-cv",
     summary="The published comparison of dissimilarities on ten random subsets of 90 % of the presentations.",
     cite="schrimpf2018 kriegeskorte2008",
-    compares="recordings",
-    tags=("similarity", "brainscore"),
 )
 def rdm_cv(stratify: str | None = "object_name") -> Subsampled:
     """Return ``rdm_cv``: the same on ten random subsets of 90 %."""
     return Subsampled(rdm_similarity, stratify)
 
 
-@metric(
+@similarity_metric(
     "brainscore-cka",
     summary="Linear centred kernel alignment of two populations exactly as Brain-Score publishes it.",
     cite="schrimpf2018 kornblith2019",
-    compares="recordings",
-    tags=("similarity", "brainscore"),
 )
 def cka(unbiased: bool = True) -> Whole:
     """Return ``cka``, or with `unbiased` False ``cka_biased`` and the ``cka`` of brainscore-language."""
     return Whole(unbiased_cka if unbiased else _biased_cka)
 
 
-@metric(
+@similarity_metric(
     "brainscore-cka-cv",
     summary="The published kernel alignment on ten random subsets of 90 % of the presentations.",
     cite="schrimpf2018 kornblith2019",
-    compares="recordings",
-    tags=("similarity", "brainscore"),
 )
 def cka_cv(unbiased: bool = True, stratify: str | None = "object_name") -> Subsampled:
     """Return ``cka_cv``; that of brainscore-language is biased and not stratified."""

@@ -224,12 +224,9 @@ def object_times(count: int, generator: np.random.Generator) -> MetricExample:
 @metric(
     "brainscore-ost",
     summary="Whether a model solves images in the order in which IT does (ost), as Brain-Score publishes it.",
-    cite="kar2019",
-    compares="object solution times",
-    domain="vision",
-    chance=None,
+    cite="kar2019", compares="object solution times", domain="vision", chance=None,
     tags=("temporal", "brainscore", "stochastic"),
-)
+)  # fmt: skip
 def published_solution_times(splits: int = 10) -> SolutionTimes:
     """Return ``ost``."""
     return SolutionTimes(splits=splits)

@@ -59,14 +59,10 @@ def cell_properties(count: int, generator: np.random.Generator) -> MetricExample
 
 
 @metric(
-    "brainscore-property-similarity",
+    "brainscore-property-similarity", cite="marques2021", compares="cell properties", domain="vision", chance=None,
     summary="How alike a property of V1 cells and of units is distributed, as Brain-Score publishes it.",
-    cite="marques2021",
-    compares="cell properties",
-    domain="vision",
-    chance=None,
     tags=("tuning", "brainscore", "stochastic"),
-)
+)  # fmt: skip
 def tuned_similarity(study: str = "Ringach2002", tuned: str = "circular_variance", resamples: int = 1000) -> Metric:
     """Return the metric: (responses (presentation, neuroid), cells (neuroid,)) -> similarity of their distributions.
 

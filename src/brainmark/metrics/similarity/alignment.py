@@ -108,15 +108,8 @@ def cka(
         def statistic(counts: np.ndarray) -> np.ndarray:
             return resample_cka(k, m, counts, unbiased)
 
-        return resample(
-            statistic,
-            len(x),
-            resamples,
-            seed,
-            "population",
-            value=linear_cka(x, y, unbiased) if linear else None,
-            notes=notes,
-        )
+        whole = linear_cka(x, y, unbiased) if linear else None
+        return resample(statistic, len(x), resamples, seed, "population", value=whole, notes=notes)
 
     return metric
 
@@ -139,15 +132,8 @@ def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metr
         def statistic(counts: np.ndarray) -> np.ndarray:
             return np.array([_weigh_procrustes(x, y, count, whiten) for count in counts])
 
-        return resample(
-            statistic,
-            len(x),
-            resamples,
-            seed,
-            "population",
-            value=procrustes_similarity(x, y, whiten),
-            notes=notes,
-        )
+        whole = procrustes_similarity(x, y, whiten)
+        return resample(statistic, len(x), resamples, seed, "population", value=whole, notes=notes)
 
     return metric
 

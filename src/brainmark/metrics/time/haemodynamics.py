@@ -62,15 +62,12 @@ class Canonical:
             0.0,
         )
 
-    def series(
-        self,
-        values: Real[np.ndarray, "word p"],
-        onsets: Real[np.ndarray, " word"],
-        start: Real[np.ndarray, " time_bin"],
-        end: Real[np.ndarray, " time_bin"],
-    ) -> Float[np.ndarray, "time_bin p"]:
-        """Return the regressors (time_bin, p) of `values` (word, p), sampled where volumes begin; times in ms."""
-        return self.at((start[:, None] - onsets[None, :]) / 1000) @ values
+    def weigh(
+        self, after: Real[np.ndarray, "time_bin word"], length: Real[np.ndarray, "time_bin 1"]
+    ) -> list[np.ndarray]:
+        """Return the weights of the words, sampled where volumes begin; see `make_regressors`."""
+        del length
+        return [self.at(-after / 1000)]
 
 
 @dataclass(frozen=True)
@@ -85,24 +82,33 @@ class Delays:
 
     bins: tuple[int, ...] = (1, 2, 3, 4)
 
-    def series(
-        self,
-        values: Real[np.ndarray, "word _"],
-        onsets: Real[np.ndarray, " word"],
-        start: Real[np.ndarray, " time_bin"],
-        end: Real[np.ndarray, " time_bin"],
-    ) -> Float[np.ndarray, "time_bin _"]:
-        """Return the regressors (time_bin, p x delays): sums over the words of each volume; times in ms."""
+    def weigh(
+        self, after: Real[np.ndarray, "time_bin word"], length: Real[np.ndarray, "time_bin 1"]
+    ) -> list[np.ndarray]:
+        """Return for each delay which words fall into the volume so long before; see `make_regressors`."""
         if min(self.bins) < 0:
             raise InvalidMeasurement(f"a response cannot come before the word: delays {self.bins}")
-        after = onsets[None, :] - start[:, None]  # of the beginning of the volume
-        length = (end - start)[:, None]
-        acts = [(after >= -d * length) & (after < (1 - d) * length) for d in self.bins]
-        return np.concatenate([one.astype(float) @ values for one in acts], axis=1)
+        return [((after >= -d * length) & (after < (1 - d) * length)).astype(float) for d in self.bins]
 
 
 Response = Canonical | Delays
 CANONICAL = Canonical()
+
+
+def make_regressors(
+    response: Response,
+    values: Real[np.ndarray, "word _"],
+    onsets: Real[np.ndarray, " word"],
+    start: Real[np.ndarray, " time_bin"],
+    end: Real[np.ndarray, " time_bin"],
+) -> Float[np.ndarray, "time_bin _"]:
+    """Return the values of words as a haemodynamic response spreads them over volumes, (time_bin, p x delays).
+
+    `response.weigh` takes the onsets after the beginning of each volume, (time_bin, word), and the lengths of the
+    volumes, (time_bin, 1), all in ms; it returns weights (time_bin, word), one array for each delay.
+    """
+    weights = response.weigh(onsets[None, :] - start[:, None], (end - start)[:, None])
+    return np.concatenate([one @ values for one in weights], axis=1)
 
 
 @dataclass(frozen=True)
@@ -311,9 +317,9 @@ def delay(
     of_words, of_volumes = assign_words(onsets, _along(prediction, "presentation"), start, _along(target, "time_bin"))
     runs = np.unique(of_volumes)
     if len(runs) == 1 and (of_words == runs[0]).all():
-        return response.series(values, onsets, start, end)
+        return make_regressors(response, values, onsets, start, end)
     parts = [(np.flatnonzero(of_volumes == run), of_words == run) for run in runs]
-    series = [response.series(values[heard], onsets[heard], start[rows], end[rows]) for rows, heard in parts]
+    series = [make_regressors(response, values[heard], onsets[heard], start[rows], end[rows]) for rows, heard in parts]
     made = np.empty((len(start), series[0].shape[1]))
     for (rows, _), part in zip(parts, series, strict=True):
         made[rows] = part

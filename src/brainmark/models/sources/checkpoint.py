@@ -30,23 +30,28 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json")
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of the CIFAR-10 training images, 0 to 1
 
 
-@dataclass(frozen=True)
-class Facts:
-    """How a vision network was trained.
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """How a network was trained.
 
     Attributes
     ----------
-    recipe : fields of the recipe (`brainmark.training.recipes.Recipe`).
+    recipe : fields of the recipe (of `brainmark.training.recipes` or `brainmark.training.text_recipes`).
     seed, threads : of the training.
-    epoch : epochs that it was trained for.
-    log : figures of the last epoch.
+    log : figures of the last epoch, or at the last step.
     """
 
     recipe: Mapping[str, Any]
     seed: int
     threads: int
-    epoch: int
     log: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts(TrainingFacts):
+    """How a vision network was trained, for so many epochs."""
+
+    epoch: int
 
     @property
     def network(self) -> str:
@@ -59,26 +64,13 @@ class Facts:
         return self.recipe.get("objective") == "labels"
 
 
-@dataclass(frozen=True)
-class TextFacts:
-    """How a language model was trained.
+@dataclass(frozen=True, kw_only=True)
+class TextFacts(TrainingFacts):
+    """How a language model was trained: steps done of all steps, and tokens that it was trained on."""
 
-    Attributes
-    ----------
-    recipe : fields of the recipe (`brainmark.training.text_recipes.TextRecipe`).
-    seed, threads : of the training.
-    step, steps : steps done, and steps of the whole training.
-    tokens : tokens that it was trained on.
-    log : figures at this step.
-    """
-
-    recipe: Mapping[str, Any]
-    seed: int
-    threads: int
     step: int
     steps: int
     tokens: int
-    log: Mapping[str, float]
 
     def to_json(self) -> str:
         """Return the content of ``training.json``."""
@@ -115,15 +107,11 @@ class ImageCheckpoint(TrainableSource):
     @property
     def history(self) -> Facts:
         """How it was trained; reads the head of the file, and loads no torch. Raises DataError."""
-        try:
+        with _explain(self.path, f"is not a checkpoint of 'brainmark train' (format {FORMAT})"):
             with self.path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 head = file.read(length) if length < 10_000_000 else b""
             return Facts(**json.loads(json.loads(head)["__metadata__"][FORMAT]))
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read ({error.strerror or error})") from None
-        except (ValueError, KeyError, TypeError):
-            raise DataError(f"{self.path}: is not a checkpoint of 'brainmark train' (format {FORMAT})") from None
 
     def build_untrained(self) -> nn.Module:
         """Return the network as it is before training."""
@@ -173,15 +161,11 @@ class TextCheckpoint(TrainableSource):
     def history(self) -> TextFacts:
         """How it was trained. Raises DataError."""
         path = self.path / FACTS
-        try:
+        with _explain(path, f"is not a description of a checkpoint (format {TEXT_FORMAT})"):
             plain = json.loads(path.read_text(encoding="utf-8"))
             if plain.pop("format") != TEXT_FORMAT:
                 raise ValueError
             return TextFacts(**plain)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-        except (ValueError, KeyError, TypeError):
-            raise DataError(f"{path}: is not a description of a checkpoint (format {TEXT_FORMAT})") from None
 
     def takes_text(self) -> bool:
         """Return True."""
@@ -248,6 +232,17 @@ def checkpoint_at(path: Path, sha256: str = "") -> ImageCheckpoint | TextCheckpo
     if wanted not in found:
         raise DataError(f"{folder}: has no checkpoint of step {wanted} (steps: {', '.join(map(str, found))})")
     return TextCheckpoint(found[wanted], sha256)
+
+
+@contextmanager
+def _explain(path: Path, fault: str) -> Generator[None]:
+    """Turn errors of reading facts into a DataError: the file cannot be read, or holds something else."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path}: {fault}") from None
 
 
 @contextmanager

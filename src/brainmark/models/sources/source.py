@@ -11,6 +11,7 @@ import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,6 +105,30 @@ class TrainableSource(NetworkSource):
         with draw_from(options.get("seed", 0)):  # an architecture draws its weights also when they are then replaced
             network = self.build_untrained() if weights == "random" else self.load_trained()
         return network.eval()
+
+
+@dataclass(frozen=True)
+class LibraryNetwork(TrainableSource):
+    """A network that a library builds by its name.
+
+    Attributes
+    ----------
+    name : of the architecture and, after a dot, of its weights; without, the usual ones of the library.
+    arguments : of the architecture.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture."""
+        return self.name.partition(".")[0]
+
+    @property
+    def tag(self) -> str:
+        """Name of the weights; "" for the usual ones."""
+        return self.name.partition(".")[2]
 
 
 class Maker:

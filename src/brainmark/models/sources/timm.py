@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import nn
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import TrainableSource, fetching, missing_weights
+from brainmark.models.sources.source import LibraryNetwork, fetching, missing_weights
 from brainmark.models.subjects.readout import Head
 
 
-@dataclass(frozen=True)
-class Timm(TrainableSource):
-    """A network of timm.
-
-    Attributes
-    ----------
-    name : of the architecture and, after a dot, of the weights; without, timm's usual ones.
-    arguments : of the architecture.
-    """
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+class Timm(LibraryNetwork):
+    """A network of timm."""
 
     @property
     def config(self) -> Any:
@@ -34,12 +22,12 @@ class Timm(TrainableSource):
     def check(self) -> None:
         """Raise UnknownName for a network or weights that timm does not have."""
         library = torch_libraries.timm()
-        architecture, _, tag = self.name.partition(".")
-        if not library.is_model(architecture):
+        if not library.is_model(self.architecture):
             raise UnknownName("model of timm", self.name, library.list_models(), " (timm.list_models() names all)")
-        tags = library.list_pretrained(f"{architecture}.*")
-        if tag and self.name not in tags:
-            raise UnknownName("weights of timm", self.name, tags, f" ({architecture} has: {', '.join(tags) or 'none'})")
+        tags = library.list_pretrained(f"{self.architecture}.*")
+        if self.tag and self.name not in tags:
+            hint = f" ({self.architecture} has: {', '.join(tags) or 'none'})"
+            raise UnknownName("weights of timm", self.name, tags, hint)
 
     def build_untrained(self) -> nn.Module:
         """Return it as timm initialises it."""

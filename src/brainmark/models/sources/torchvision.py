@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from brainmark.core.errors import UnknownName
 from brainmark.core.libraries import nn
 from brainmark.models.sources import torch_libraries
-from brainmark.models.sources.source import TrainableSource, fetching
+from brainmark.models.sources.source import LibraryNetwork, fetching
 from brainmark.models.subjects.readout import Head
 
 
-@dataclass(frozen=True)
-class Torchvision(TrainableSource):
-    """A network of torchvision.
-
-    Attributes
-    ----------
-    name : of its builder and, after a dot, of its weights; without, torchvision's usual ones.
-    arguments : of the builder.
-    """
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def architecture(self) -> str:
-        """Name of the builder."""
-        return self.name.partition(".")[0]
+class Torchvision(LibraryNetwork):
+    """A network of torchvision."""
 
     @property
     def weights(self) -> Any:
         """The weights, as torchvision describes them."""
         published: Any = torch_libraries.torchvision().models.get_model_weights(self.architecture)
-        return published[self.name.partition(".")[2] or "DEFAULT"]
+        return published[self.tag or "DEFAULT"]
 
     def check(self) -> None:
         """Raise UnknownName for a network or weights that torchvision does not have."""
@@ -45,11 +28,10 @@ class Torchvision(TrainableSource):
             hint = " (torchvision.models.list_models() names all)"
             raise UnknownName("model of torchvision", self.name, known, hint)
         tags = [tag for tag in library.get_model_weights(self.architecture).__members__ if tag != "DEFAULT"]
-        if (tag := self.name.partition(".")[2]) and tag not in tags:
-            names = [f"{self.architecture}.{t}" for t in tags]
-            raise UnknownName(
-                "weights of torchvision", self.name, names, f" ({self.architecture} has: {', '.join(tags)})"
-            )
+        if self.tag and self.tag not in tags:
+            names = [f"{self.architecture}.{tag}" for tag in tags]
+            hint = f" ({self.architecture} has: {', '.join(tags)})"
+            raise UnknownName("weights of torchvision", self.name, names, hint)
 
     def build_untrained(self) -> nn.Module:
         """Return it as torchvision initialises it."""

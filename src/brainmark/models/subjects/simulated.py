@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from brainmark.core import ModelCard, Subject, models
 from brainmark.core.errors import NotApplicable
 from brainmark.core.experiment import Experiment, Record
@@ -40,16 +42,15 @@ class SimulatedTruthOverTime:
         return as_recording(units, {}, experiment, ("presentation", "neuroid", "time_bin"))
 
 
+truth_card = partial(
+    ModelCard, licence="MIT", cite="brainmark", domain="vision", family="simulated", regions=("IT",), degrees=8
+)
+
+
 @models.add(
     "simulated-truth",
-    card=ModelCard(
+    card=truth_card(
         summary="The known network that the simulated neurons read out; reaches the ceiling there, and only there.",
-        licence="MIT",
-        cite="brainmark",
-        domain="vision",
-        family="simulated",
-        regions=("IT",),
-        degrees=8,
         tags=("simulated",),
     ),
 )
@@ -60,14 +61,8 @@ def simulate_truth() -> Subject:
 
 @models.add(
     "simulated-truth-over-time",
-    card=ModelCard(
+    card=truth_card(
         summary="The known responses over time that simulated neurons read out; nothing does better there.",
-        licence="MIT",
-        cite="brainmark",
-        domain="vision",
-        family="simulated",
-        regions=("IT",),
-        degrees=8,
         tags=("simulated", "recurrent"),
     ),
 )
