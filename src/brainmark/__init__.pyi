@@ -1,6 +1,7 @@
 from .core.benchmark import Benchmark, Control
 from .core.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard
 from .core.comparison import Comparison
+from .core.devices import compute_on
 from .core.errors import BrainmarkError, NotApplicable
 from .core.experiment import Experiment, Record, Setting
 from .core.lookup import (
@@ -39,6 +40,7 @@ __all__ = [
     "Stimuli",
     "Subject",
     "VisionSubject",
+    "compute_on",
     "list_benchmarks",
     "list_datasets",
     "list_metrics",

@@ -9,8 +9,9 @@ import typer
 
 from brainmark.analysis.pages import check_page
 from brainmark.cli.score import score_and_show, write_outcomes
-from brainmark.cli.terminal import out
+from brainmark.cli.terminal import DeviceOption, out
 from brainmark.core import registry
+from brainmark.core.devices import compute_on
 from brainmark.core.errors import DataError
 from brainmark.data.fetch import fetch_all
 from brainmark.run.stamp import data_origin, locate_files
@@ -22,6 +23,7 @@ NOT_FOR_THEM = {"temporal", "many stimuli"}  # tags: they have no dynamics; many
 def demo(
     html: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
     offline: Annotated[bool, typer.Option(help="Do not look for the real recordings.")] = False,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Score four models on all benchmarks that need no download, and on real recordings if they can be had."""
     check_page(html, "report")
@@ -35,7 +37,8 @@ def demo(
         out.print("real recordings: not looked for (--offline)")
     else:
         recorded = _fetch_recordings({n: datasets for n, datasets in suited.items() if n not in embedded})
-    outcomes = score_and_show(MODELS, [*embedded, *recorded], console=out)
+    with compute_on(device):
+        outcomes = score_and_show(MODELS, [*embedded, *recorded], console=out)
     out.print(f"report: {write_outcomes(outcomes, html, 'Brainmark demo')}", soft_wrap=True)
 
 

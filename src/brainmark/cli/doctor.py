@@ -24,7 +24,7 @@ from brainmark.cli.fetch import list_files
 from brainmark.cli.list import REGISTRIES
 from brainmark.cli.terminal import JsonFlag, out, print_json
 from brainmark.core import registry
-from brainmark.core.libraries import torch
+from brainmark.core.devices import list_devices
 from brainmark.core.wording import bytes_text, plural
 from brainmark.data.fetch.places import home, mirrors
 from brainmark.run.stamp import versions
@@ -87,9 +87,8 @@ def _check_compute() -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
         return
     try:
-        devices = ["CPU", *(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))]
-        devices += ["Apple MPS"] if torch.backends.mps.is_available() else []
-        yield Finding("devices", "fine", ", ".join(devices))
+        importlib.import_module("torch")
+        yield Finding("devices", "fine", ", ".join(f"{one.name} ({one.what})" for one in list_devices()))
     except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
         yield Finding("torch", "broken", f"cannot be used: {error}", "pip install --force-reinstall torch")
 

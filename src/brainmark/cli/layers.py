@@ -17,8 +17,9 @@ from rich.table import Table
 from brainmark.analysis.layer_map import best_first, layer_figure
 from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import FIGURES, check_page, save_figure
-from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_plain, print_steps, show_progress
+from brainmark.cli.terminal import DeviceOption, JsonFlag, err, out, print_json, print_plain, print_steps, show_progress
 from brainmark.core import registry
+from brainmark.core.devices import compute_on
 from brainmark.core.errors import InvalidModel, NotApplicable, UnknownName
 from brainmark.core.lookup import load_model
 from brainmark.core.wording import interval, number
@@ -58,6 +59,7 @@ def layers(
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
     figure: Annotated[Path | None, typer.Option(help="Draw the map of layers: a .png, .svg, .pdf or .html.")] = None,
     toml: Annotated[Path | None, typer.Option(help="Write the choice as a model of a models.toml.")] = None,
+    device: DeviceOption = "cpu",
     as_json: JsonFlag = False,
 ) -> None:
     """Choose the layer that stands for a region on some recordings, and test it on others.
@@ -78,7 +80,7 @@ def layers(
     console = err if as_json else out
     choices: dict[str, Choice] = {}
     pairs = pair_benchmarks(model, region or [], benchmark or [], held_out)
-    with show_progress(console) as progress:
+    with show_progress(console) as progress, compute_on(device):
         for public, telling in pairs:
             lines = print_steps(f"layers of {model} on {public}")
             task = progress.add_task(escape(f"layers of {model} on {public}"), total=None)

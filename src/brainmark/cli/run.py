@@ -20,7 +20,17 @@ from brainmark.analysis.pages import check_page
 from brainmark.analysis.table import FORMATS, write_table
 from brainmark.cli.score import find_exit_code, show_outcomes, write_outcomes
 from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_models
-from brainmark.cli.terminal import JsonFlag, err, escape_markup, out, print_json, print_plain
+from brainmark.cli.terminal import (
+    DeviceOption,
+    JsonFlag,
+    PrecisionOption,
+    err,
+    escape_markup,
+    out,
+    print_json,
+    print_plain,
+)
+from brainmark.core.devices import check_precision, compute_on
 from brainmark.core.errors import UnknownName
 from brainmark.core.memory import tree_memory
 from brainmark.core.score import Outcome
@@ -62,6 +72,8 @@ def run(
     layers: Annotated[
         str, typer.Option(help="committed: the layers of the models; chosen: those of 'brainmark layers'.")
     ] = "committed",
+    device: DeviceOption = "cpu",
+    precision: PrecisionOption = "float32",
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     table: Annotated[Path | None, typer.Option(help="Also write one table of all: a .md or .csv file.")] = None,
@@ -80,16 +92,17 @@ def run(
         check_page(html, "report")
     if table is not None:
         check_place(table, "table", FORMATS)
-    wanted = make_plan(select_models(models), names, layers=cast("Layers", layers), retry_failed=retry_failed)
-    if plan:
-        show_plan(wanted, as_json)
-        return
     console = err if as_json else out
     outcomes: list[Outcome] = []
-    try:
-        outcomes = follow(wanted, outcomes)
-    finally:
-        show_outcomes(outcomes, names, nodes, console)
+    with compute_on(device, check_precision(precision)):
+        wanted = make_plan(select_models(models), names, layers=cast("Layers", layers), retry_failed=retry_failed)
+        if plan:
+            show_plan(wanted, as_json)
+            return
+        try:
+            outcomes = follow(wanted, outcomes)
+        finally:
+            show_outcomes(outcomes, names, nodes, console)
     if as_json:
         means = node_scores(nodes, outcomes, benchmark_cards(names)) if nodes else {}
         print_json([one.to_dict() for one in (*outcomes, *means.values())])

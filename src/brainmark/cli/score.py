@@ -18,8 +18,18 @@ from brainmark.analysis.report import write_report
 from brainmark.analysis.table import FORMATS, write_table
 from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_models, select_names
 from brainmark.cli.tables import make_leaderboard, make_tree_table
-from brainmark.cli.terminal import JsonFlag, err, out, print_json, print_log, show_progress
+from brainmark.cli.terminal import (
+    DeviceOption,
+    JsonFlag,
+    PrecisionOption,
+    err,
+    out,
+    print_json,
+    print_log,
+    show_progress,
+)
 from brainmark.core import registry
+from brainmark.core.devices import check_precision, compute_on
 from brainmark.core.errors import UnknownName
 from brainmark.core.score import Failure, Outcome
 from brainmark.core.tree import Node
@@ -75,6 +85,8 @@ def score(
     models_file: Annotated[
         Path | None, typer.Option(help="A TOML file that describes models, which can then be named without the file.")
     ] = None,
+    device: DeviceOption = "cpu",
+    precision: PrecisionOption = "float32",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print before each run of a network how much memory it will need.")
     ] = False,
@@ -103,9 +115,10 @@ def score(
     if table is not None:
         check_place(table, "table", FORMATS)
     console = err if as_json else out
-    outcomes = score_and_show(
-        chosen, names, nodes=nodes, console=console, cache=cache, layers=layers, finished=finished
-    )
+    with compute_on(device, check_precision(precision)):
+        outcomes = score_and_show(
+            chosen, names, nodes=nodes, console=console, cache=cache, layers=layers, finished=finished
+        )
     if left := sum(isinstance(o, Failure) and o.kind == "not_run" for o in outcomes):
         err.print(
             f"{left} of {len(chosen) * len(names)} scores are not remembered for this version of code and data; "

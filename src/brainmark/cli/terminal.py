@@ -59,6 +59,12 @@ class Terminal(Console):
 out = Terminal()
 err = Terminal(stderr=True)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Where networks and metrics compute: cpu, cuda, cuda:1, mps, or auto.")
+]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="In which networks compute: float32, or bfloat16 (faster, less exact).")
+]
 
 
 def escape_markup(message: object) -> str:

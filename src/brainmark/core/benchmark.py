@@ -14,6 +14,7 @@ from brainmark.core.cards import BenchmarkCard
 from brainmark.core.comparison import Ceiling, Comparison, Metric, check_comparison
 from brainmark.core.containment import contain
 from brainmark.core.convention import DEFAULT, Convention
+from brainmark.core.devices import compute_on
 from brainmark.core.errors import (
     BrainmarkError,
     InvalidMeasurement,
@@ -102,7 +103,8 @@ class Benchmark:
     @cached_property
     def _fixed_controls(self) -> dict[str, Comparison]:
         fixed = [c for c in self.controls if not c.per_model]
-        return {c.name: self._check_result(c.compare(self, self.mean_target), c.name) for c in fixed}
+        with compute_on(precision="float32"):  # one number for all models, whatever their precision
+            return {c.name: self._check_result(c.compare(self, self.mean_target), c.name) for c in fixed}
 
     def _check_result(self, result: Comparison, control: str = "") -> Comparison:
         told = f" (control {control!r})" if control else ""

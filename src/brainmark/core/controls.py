@@ -6,6 +6,7 @@ from typing import Any
 
 from brainmark.core.benchmark import Benchmark, Control
 from brainmark.core.comparison import Comparison
+from brainmark.core.devices import in_use
 from brainmark.core.errors import NotApplicable
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import models
@@ -44,7 +45,7 @@ def untrained_twin() -> Control:
         twin = models.get(f"{name}:random") if name else None  # a twin has none
         if twin is None:
             raise NotApplicable(f"{name or 'this subject'} has no untrained twin")
-        key = (twin.name, *benchmark.experiment.key)
+        key = (twin.name, in_use().precision, *benchmark.experiment.key)
         if key not in _TWINS:
             _TWINS[key] = benchmark.answer(twin.load())
             while len(_TWINS) > _TWINS_KEPT:
@@ -57,5 +58,5 @@ def untrained_twin() -> Control:
 UNTRAINED_TWIN = "untrained twin"
 """Name of that control."""
 
-_TWINS: dict[tuple[str, str, tuple[str, ...]], xr.DataArray] = {}
+_TWINS: dict[tuple[str, str, str, tuple[str, ...]], xr.DataArray] = {}
 _TWINS_KEPT = 4

@@ -35,6 +35,7 @@ class Stamp:
     seed : of the benchmark.
     seconds : that this score took; peak_memory : of the process until then, in bytes.
     data : where the files came from, see `brainmark.run.stamp.data_origin`.
+    device, precision : what networks and metrics ran on, and in which type networks computed.
     """
 
     created: str
@@ -53,6 +54,8 @@ class Stamp:
     data: str = "cached"
     sources: Mapping[str, str] = field(default_factory=dict)
     weights: str | None = None
+    device: str = "cpu"
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)

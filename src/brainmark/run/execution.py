@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 from brainmark.core.benchmark import Benchmark
+from brainmark.core.devices import Precision, compute_on
 from brainmark.core.errors import warn
 from brainmark.core.score import Outcome, Score
 from brainmark.core.wording import plural
@@ -83,6 +85,8 @@ def score_all(
     layers: Layers = "committed",
     started: Callable[[str, str], None] | None = None,
     finished: bool = False,
+    device: str | None = None,
+    precision: Precision | None = None,
 ) -> Iterator[Outcome]:
     """Score every model on every benchmark, and yield each outcome as it is known; what fails becomes a `Failure`.
 
@@ -90,12 +94,20 @@ def score_all(
     `started(model, benchmark)` is called before each that is computed. All names are looked up before anything is
     computed, so that a misspelled one costs nothing. Interrupted, the same call continues: finished scores are
     remembered, failures are tried again. With `finished` only scores that are remembered are given, and nothing is
-    computed.
+    computed. For `device` and `precision` see `brainmark.core.devices.compute_on`.
     """
     if isinstance(models, str) or isinstance(benchmarks, str):
         raise TypeError("score_all takes lists of models and benchmarks; for one of each use score(model, benchmark)")
-    plan = make_plan(models, benchmarks, layers=layers, cache=cache or finished, retry_failed=True)
-    return _recall_all(plan) if finished else execute(plan, started=started)
+    with compute_on(device, precision):
+        plan = make_plan(models, benchmarks, layers=layers, cache=cache or finished, retry_failed=True)
+        context = copy_context()
+    return _run_in(context, _recall_all(plan) if finished else execute(plan, started=started))
+
+
+def _run_in(context: Context, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Yield outcomes that are computed in a context; what the caller does between them is outside of it."""
+    while (outcome := context.run(next, outcomes, None)) is not None:
+        yield outcome
 
 
 def _recall_all(plan: Plan) -> Iterator[Outcome]:

@@ -15,6 +15,7 @@ from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.cards import ModelCard
 from brainmark.core.containment import contain
+from brainmark.core.devices import Precision, compute_on, gather_notes, in_use
 from brainmark.core.errors import BrainmarkError, DataError, FailureKind, InvalidRegistration, ModelError, tell, warn
 from brainmark.core.handout import checksum, take
 from brainmark.core.libraries import xr
@@ -35,7 +36,15 @@ Dependencies = Mapping[str, str]
 Key = tuple[int, str, tuple[str, ...]]
 
 
-def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers: Layers = "committed") -> Score:
+def score(
+    model: Any,
+    benchmark: str | Benchmark,
+    *,
+    cache: bool = True,
+    layers: Layers = "committed",
+    device: str | None = None,
+    precision: Precision | None = None,
+) -> Score:
     """Score a model on a benchmark.
 
     Parameters
@@ -44,12 +53,18 @@ def score(model: Any, benchmark: str | Benchmark, *, cache: bool = True, layers:
     benchmark : a registered name or a `Benchmark`.
     cache : look up and remember scores of registered names (see `brainmark.store.database`).
     layers : "chosen" records regions from the layers that `brainmark layers` chose for the model and kept.
+    device, precision : what networks and metrics run on, and the type in which networks compute, see
+        `brainmark.core.devices.compute_on`.
 
     Raises
     ------
     UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
     """
-    subject, task = GivenModel(model, layers), GivenBenchmark(benchmark)
+    with compute_on(device, precision):
+        return _score(GivenModel(model, layers), GivenBenchmark(benchmark), cache)
+
+
+def _score(subject: GivenModel, task: GivenBenchmark, cache: bool) -> Score:
     depends_on = depend_on(subject, task) if cache else None
     if depends_on and (known := _recall(subject, task, depends_on)):
         return known
@@ -79,17 +94,19 @@ def compute(model: GivenModel, benchmark: GivenBenchmark, answers: Answers) -> S
     begun = time.perf_counter()
     asked = (id(subject), *task.experiment.key)
     answer = answers.get(asked)
-    if answer is None:
-        with contain(f"{model.name} on {task.identifier}"):
-            answer = take(subject, task.experiment)
-        benchmark.check_unchanged(model.name)
-        answers.keep(asked, answer)
-    with run_apart():  # a control may be a twin of the model
-        result = task.score_answer(task.accept(answer, model.name))
+    with gather_notes() as notes:
+        if answer is None:
+            with contain(f"{model.name} on {task.identifier}"):
+                answer = take(subject, task.experiment)
+            benchmark.check_unchanged(model.name)
+            answers.keep(asked, answer)
+        with run_apart():  # a control may be a twin of the model
+            result = task.score_answer(task.accept(answer, model.name))
     seconds = time.perf_counter() - begun
     weights = _read_weights(subject, model.name)
     if model.layers == "chosen" and (note := note_on(model.name, task)):
-        result = replace(result, notes=(*result.notes, note))
+        notes[note] = None
+    result = replace(result, notes=(*result.notes, *notes))
     return replace(result, stamp=make_stamp(task, weights, model.fingerprint, seconds, benchmark.origin))
 
 
@@ -305,9 +322,10 @@ def depend_on(model: GivenModel, benchmark: GivenBenchmark) -> dict[str, str] | 
     """Return all that a score depends on, by name; None where that cannot be known, as for objects.
 
     It is what `fingerprints` says of model and benchmark, the layers that were chosen, all source code of this package,
-    and the versions of the numerical packages.
+    the versions of the numerical packages, and the precision of networks. The device is none of it: it changes how
+    sums are rounded, and nothing else.
     """
     if model.fingerprints is None or benchmark.fingerprints is None:
         return None
-    own = {"code of brainmark": code_digest(), **versions()}
+    own = {"code of brainmark": code_digest(), **versions(), "precision of networks": in_use().precision}
     return {**model.fingerprints, **benchmark.fingerprints, **model.choices, **own}

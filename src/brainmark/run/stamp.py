@@ -18,6 +18,7 @@ from typing import Any
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
+from brainmark.core.devices import describe_device, in_use
 from brainmark.core.errors import BrainmarkError, ModelError, tell
 from brainmark.core.libraries import np
 from brainmark.core.memory import peak_memory, total_memory
@@ -58,6 +59,8 @@ def make_stamp(benchmark: Benchmark, weights: str | None, model: str, seconds: f
         data=origin,
         sources=source_digests(benchmark.card.datasets),
         weights=weights,
+        device=describe_device(),
+        precision=in_use().precision,
     )
 
 

@@ -7,9 +7,10 @@ import dataclasses
 import fnmatch
 import logging
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from brainmark.core.devices import in_use
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
 from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import available_memory, keep_heap, resident_memory
@@ -20,14 +21,14 @@ from brainmark.models.activations.batches import Loader, as_arrays, bytes_of, di
 from brainmark.models.activations.blocks import list_blocks
 from brainmark.models.activations.hooks import ALL, BLOCKS, OUTPUT, all_calls, check_weights, convert_tensors
 from brainmark.models.activations.layout import CHANNELS_FIRST, find_orders, takes_channels_last
-from brainmark.models.activations.passes import Run, Stochastic, evaluation_mode, needs_gradients
+from brainmark.models.activations.passes import Run, Stochastic, compute_in, evaluation_mode, needs_gradients
 from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
 from brainmark.models.activations.reductions import Arranged, AtPositions, AveragePool, Reduction, WholeMap
 from brainmark.models.networks.seeds import draw_from
 from brainmark.models.subjects.arguments import a_module_of, check_count
 
 _USABLE = 0.8  # share of the free memory that a run may plan for
-_REPEATS = {"torch.float32": 1e-3, "torch.bfloat16": 5e-2}  # of the largest activation: two passes differ by less
+_REPEATS = {"float32": 1e-3, "bfloat16": 5e-2}  # of the largest activation: two passes differ by less
 
 Layers: TypeAlias = "Mapping[str, Reduction | None] | Sequence[str]"
 """One layer, several, or layers and what each is reduced by; ``all`` stands for every distinct output."""
@@ -47,28 +48,38 @@ class Extractor:
     prepare : medium -> array, or mapping or tuple of arrays; runs in threads beside the network.
     collate : what was prepared -> the module's input (stimuli, ...), on the CPU: a tensor, a tuple (arguments by
         position) or a mapping (by name). Stimuli of equal shapes come together.
-    device : where the module runs, and stays.
+    device : where the module runs, and stays; None: what is in use, see `brainmark.core.devices`.
     batch : stimuli in a batch; None: 16 to 64, fewer of large maps, or if the memory is short.
     dtype : torch.bfloat16 computes what it can in that precision, about twice as fast where the processor knows it,
-        with errors of some per cent of a layer's largest activation.
+        with errors of some per cent of a layer's largest activation; None: the precision in use.
     """
 
     module: nn.Module
     prepare: Callable[[Any], Any] = as_arrays
     collate: Callable[[Sequence[Any]], Any] = stack
-    device: str = "cpu"
+    device: str | None = None
     batch: int | None = None
-    dtype: torch.dtype = field(default_factory=lambda: torch.float32)
+    dtype: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidModel(
                 f"Extractor: module is a {type(self.module).__name__}; give a torch.nn.Module{a_module_of(self.module)}"
             )
-        if str(self.dtype) not in _REPEATS:
+        if self.precision not in _REPEATS:
             raise InvalidModel(f"Extractor: dtype = {self.dtype}; give torch.float32 or torch.bfloat16")
         if self.batch is not None:
             check_count("Extractor", "batch", self.batch, "give a number of stimuli, or None")
+
+    @property
+    def place(self) -> torch.device:
+        """The device on which it runs now."""
+        return torch.device(self.device or in_use().device)
+
+    @property
+    def precision(self) -> str:
+        """The type in which it computes now: "float32" or "bfloat16"."""
+        return in_use().precision if self.dtype is None else str(self.dtype).removeprefix("torch.")
 
     def layers(self, media: Media) -> list[str]:
         """Return names of every distinct output of the network, in the order of running: what ``all`` stands for."""
@@ -129,7 +140,7 @@ class Extractor:
                 with evaluation_mode(self.module, mode), draw_from(), keep_heap(), self._precision():
                     found = planning.probe(self.module, sample, names, mode)
                     two = self._as_input(self.collate([prepared] * 2))
-                    last = takes_channels_last(self.module, sample, two, _REPEATS[str(self.dtype)])
+                    last = takes_channels_last(self.module, sample, two, _REPEATS[self.precision])
                 break
             except RuntimeError as error:
                 if mode is torch.enable_grad or not needs_gradients(error):
@@ -164,7 +175,7 @@ class Extractor:
         shapes = {name: shape for name, (shape, _) in reduced.items()}
         results = 4 * len(media) * sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
         reducing = max((scratch for _, scratch in reduced.values()), default=0)
-        device = torch.device(self.device)
+        device = self.place
         on_cpu = device.type == "cpu"
         free = int(available_memory() * _USABLE)
         plan = None
@@ -254,13 +265,13 @@ class Extractor:
             raise InvalidStimuli(f"no stimuli to show to {type(self.module).__name__}")
         check_weights(self.module)
         try:
-            torch.empty(0, device=self.device)
+            torch.empty(0, device=self.place)
         except (AssertionError, RuntimeError) as error:
             first = (str(error).splitlines() or [""])[0]
             raise InvalidModel(
                 f"Extractor: device = {self.device!r}: {first}; give 'cpu', or one that is here"
             ) from error
-        self.module.to(self.device)
+        self.module.to(self.place)
         return self.prepare(media[0])
 
     def _complete_probe(self, media: Media, layers: Layers, probed: Probe | None) -> Probe:
@@ -295,23 +306,22 @@ class Extractor:
 
     def _as_input(self, inputs: Any, channels_last: bool = False) -> Any:
         """Put inputs on the device, in the module's precision; contiguous, as PyTorch does, or channels last."""
-        floats = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
+        floats, place = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None), self.place
 
         def convert(tensor: torch.Tensor) -> torch.Tensor:
             dtype = floats if floats and tensor.is_floating_point() else tensor.dtype
             order = torch.channels_last if channels_last and tensor.ndim == 4 else torch.contiguous_format
-            return tensor.to(self.device, dtype, non_blocking=True, memory_format=order)
+            return tensor.to(place, dtype, non_blocking=True, memory_format=order)
 
         return convert_tensors(inputs, convert)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        """Return the context in which the module computes in `dtype`."""
-        lower = self.dtype != torch.float32
-        return torch.autocast(torch.device(self.device).type, self.dtype) if lower else contextlib.nullcontext()
+        """Return the context in which the module computes in its precision."""
+        return compute_in(self.precision, self.place.type)
 
     def _check_steady(self, probed: Probe) -> None:
         for layer, off in (probed.changed or {}).items():
-            if off > _REPEATS[str(self.dtype)]:
+            if off > _REPEATS[self.precision]:
                 raise ModelError(
                     f"layer {layer!r} of {type(self.module).__name__} gives another answer to the first stimulus "
                     f"when it is shown again (by {off:.3g} of its largest activation): it draws random numbers "

@@ -20,6 +20,11 @@ class LiveMemory(TorchDispatchMode):
         self.paused = False
         self._sizes = {_place(t): 0 for t in known if is_array(t)}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Answer what PyTorch asks: with True it imports its compiler for this class, which takes seconds."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation and count what it made."""
         made = func(*args, **(kwargs or {}))

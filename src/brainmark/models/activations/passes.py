@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
+from brainmark.core.devices import CPU, in_use
 from brainmark.core.errors import ModelError, ResourceError
 from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import keep_heap
@@ -197,6 +198,22 @@ def evaluation_mode(module: nn.Module, mode: Mode | None = None) -> Generator[No
         finally:
             for m in training:
                 m.training = True
+
+
+def compute_in(precision: str, kind: str) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which modules on a kind of device compute what they can in a precision."""
+    lower = precision != "float32"
+    return torch.autocast(kind, getattr(torch, precision)) if lower else contextlib.nullcontext()
+
+
+def put_in_place(module: nn.Module) -> torch.device:
+    """Move a module to the device that was chosen, or leave it where it is; return the device."""
+    first, compute = next(module.parameters(), None), in_use()
+    here = torch.device(CPU) if first is None else first.device
+    if compute.chosen and here != torch.device(compute.device):
+        module.to(compute.device)
+        return torch.device(compute.device)
+    return here
 
 
 def _as_written() -> contextlib.AbstractContextManager[Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brainmark.core.devices import has_double
 from brainmark.core.libraries import np
 from brainmark.data.generated.leaves import dead_leaves
 
@@ -193,7 +193,7 @@ def _window_sums(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
     The table has double precision: differences of its large entries would cost float32 the faint windows. A device
     without it adds up each window, which is as exact and slower.
     """
-    if not _has_double(maps.device.type):
+    if not has_double(str(maps.device)):
         return [_box_sum(maps[:, None], side)[:, 0] for side in sides]
     table = functional.pad(maps.double().cumsum(-1).cumsum(-2), (1, 0, 1, 0))
     sums: list[Tensor] = []
@@ -201,15 +201,6 @@ def _window_sums(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
         right = table[..., k:] - table[..., :-k]
         sums.append((right[:, k:] - right[:, :-k]).clamp(min=0).to(maps.dtype))
     return sums
-
-
-@cache
-def _has_double(device: str) -> bool:
-    """Return whether a kind of device computes in double precision; Apple's does not."""
-    try:
-        return bool(torch.ones(1, dtype=torch.float64, device=device).sum() == 1)
-    except (TypeError, RuntimeError):
-        return False
 
 
 def _closeness(maps: Tensor, templates: Tensor) -> Tensor:

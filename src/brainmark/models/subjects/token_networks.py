@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, cast, runtime_checkable
 
+from brainmark.core.devices import compute_on, in_use
 from brainmark.core.errors import InvalidModel, ModelError
 from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import OUTPUT, EnoughSeen, Watch, check_ran, find_calls
-from brainmark.models.activations.passes import evaluation_mode
+from brainmark.models.activations.passes import compute_in, evaluation_mode, put_in_place
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.subjects.token_layouts import LARGE, SMALL, Layout, find_layout
 from brainmark.models.subjects.token_trials import Company, Memory, group_rows, memories, try_company, try_memories
@@ -104,7 +105,7 @@ class TransformersNetwork:
         self._whole = False  # logits are what the model puts out, not its head's answer to `TOP`
         self._layouts: dict[str, Layout] = {}
         self._runs: dict[tuple[str, ...], dict[nn.Module, int] | None] = {}
-        with evaluation_mode(self.module):
+        with evaluation_mode(self.module), compute_on(precision="float32"):
             self.causal = self._sees_no_future()
             self._check_head()
         limit = _limit(self.module, getattr(model, "config", None))
@@ -119,8 +120,8 @@ class TransformersNetwork:
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
-        return next(self.module.parameters()).device
+        """Where it runs: on the device in use, see `brainmark.core.devices`."""
+        return put_in_place(self.module)
 
     def blocks(self) -> list[str]:
         """Return the names of its blocks: the longest list of layers of one kind."""
@@ -134,7 +135,7 @@ class TransformersNetwork:
         """Return the logits (tokens, vocabulary), float32."""
         if self._whole or self._head is None:
             return top.float()
-        with evaluation_mode(self._head):
+        with evaluation_mode(self._head), compute_in(in_use().precision, top.device.type):
             return self._head(top).float()
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
@@ -207,9 +208,10 @@ class TransformersNetwork:
 
     def _pass(self, ids: torch.Tensor, options: Mapping[str, Any]) -> Any:
         """Return the answer of the module to some tokens; None if enough was seen before it came."""
-        with evaluation_mode(self.module):
+        device = self.device
+        with evaluation_mode(self.module), compute_in(in_use().precision, device.type):
             try:
-                return self.module(input_ids=ids.to(self.device), **options)
+                return self.module(input_ids=ids.to(device), **options)
             except EnoughSeen:
                 return None
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
@@ -249,7 +251,8 @@ class TransformersNetwork:
         def run(ids: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
             return next(self._run(ids, lengths, [self._end])).layers[self._end]
 
-        return try_company(run, self._some(min(8, self.window or 8)), 3)
+        with compute_on(precision="float32"):
+            return try_company(run, self._some(min(8, self.window or 8)), 3)
 
     @cached_property
     def _memory(self) -> Memory | None:
@@ -266,7 +269,8 @@ class TransformersNetwork:
 
         cache = transformers().DynamicCache
         ways = memories(tuple(self._options), (cache, lambda: cache(config=config)))
-        return try_memories(ways, run, ids, run(ids, None))
+        with compute_on(precision="float32"):
+            return try_memories(ways, run, ids, run(ids, None))
 
     def _find_layouts(self, names: tuple[str, ...]) -> dict[str, Layout]:
         """Return where texts and tokens stand in what layers put out, and note how often each runs in a pass."""
@@ -364,7 +368,7 @@ class RecurrentNetwork:
     def logits(self, top: torch.Tensor) -> torch.Tensor:
         """Return the logits (tokens, vocabulary), float32."""
         head: Any = self.module.head
-        with evaluation_mode(head):
+        with evaluation_mode(head), compute_in(in_use().precision, top.device.type):
             return head(top).float()
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
@@ -372,11 +376,11 @@ class RecurrentNetwork:
         found: dict[str, torch.Tensor] = {}
         calls = find_calls(self.module, [name for name in layers if name != TOP])
         watch = Watch(self.module, calls, found.__setitem__, first=True)
-        device, state = next(self.module.parameters()).device, None
+        device, state = put_in_place(self.module), None
         for start in range(0, ids.shape[1], CHUNK):
             found.clear()
             watch.begin(None)
-            with evaluation_mode(self.module), watch.attach():
+            with evaluation_mode(self.module), watch.attach(), compute_in(in_use().precision, device.type):
                 hidden, state = self.module(ids[:, start : start + CHUNK].to(device), state)
             check_ran(self.module, calls, watch.counts)
             yield Chunk(start, {**found, TOP: hidden} if TOP in layers else dict(found))

@@ -82,7 +82,7 @@ class VisionSubject:
     behavior: str | Readout | None = None
     similarity: Similarity = "cosine"
     batch: int | None = None
-    device: str = "cpu"
+    device: str | None = None
     progress: Progress | None = field(default=None, repr=False)
     guesses: tuple[str, ...] = field(default=(), repr=False)
 
