@@ -61,20 +61,17 @@ def score(
     UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
     """
     with compute_on(device, precision):
-        return _score(GivenModel(model, layers), GivenBenchmark(benchmark), cache)
-
-
-def _score(subject: GivenModel, task: GivenBenchmark, cache: bool) -> Score:
-    depends_on = depend_on(subject, task) if cache else None
-    if depends_on and (known := _recall(subject, task, depends_on)):
-        return known
-    try:
-        result = compute(subject, task, Answers())
-    except BrainmarkError as error:
-        remember(subject, task, depends_on, as_failure(subject.name, task.name, error))
-        raise
-    remember(subject, task, depends_on, result)
-    return result
+        subject, task = GivenModel(model, layers), GivenBenchmark(benchmark)
+        depends_on = depend_on(subject, task) if cache else None
+        if depends_on and (known := _recall(subject, task, depends_on)):
+            return known
+        try:
+            result = compute(subject, task, Answers())
+        except BrainmarkError as error:
+            remember(subject, task, depends_on, as_failure(subject.name, task.name, error))
+            raise
+        remember(subject, task, depends_on, result)
+        return result
 
 
 def as_failure(model: str, benchmark: str, error: Exception) -> Failure:
