@@ -13,7 +13,7 @@ from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.models.described.depth import guess_layers
 from brainmark.models.sources import torch_libraries
-from brainmark.run.stamp import entry_fingerprint
+from brainmark.run.declared import digest_entry
 from brainmark.testing.examples import images
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -106,14 +106,14 @@ def test_a_folder_of_the_hub_is_a_model(folder):
     assert subject.head.classes == ("cat", "dog", "owl")
     assert models["hf/./network:random"].load().weights_digest != subject.weights_digest
     assert answer(subject).shape[0] == len(images())
-    before = entry_fingerprint(models["hf/./network"])
+    before = digest_entry(models["hf/./network"])
     transformers.ViTImageProcessor(size={"height": 48, "width": 48}, image_mean=[0.1] * 3).save_pretrained(
         folder / "network"
     )
-    dimmed = entry_fingerprint(models["hf/./network"])
+    dimmed = digest_entry(models["hf/./network"])
     assert dimmed != before  # what it sees is another image
     transformers.ResNetForImageClassification(config).save_pretrained(folder / "network")
-    assert entry_fingerprint(models["hf/./network"]) not in (before, dimmed)
+    assert digest_entry(models["hf/./network"]) not in (before, dimmed)
 
 
 def test_weights_put_into_a_network_of_the_hub_stay_out_of_its_twin(folder):

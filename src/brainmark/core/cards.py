@@ -70,6 +70,7 @@ class Card(StrictCard):
     summary: Line = Field(description="one sentence")
     licence: Line
     cite: BibTeX = Field(description="keys of references.bib, or BibTeX; read as BibTeX")
+    version: int = Field(default=1, ge=1, description="raised by hand when its numbers change: older scores go")
 
     if not TYPE_CHECKING:
 
@@ -146,6 +147,5 @@ class BenchmarkCard(Card):
     )
     simulated: bool = False
     visibility: Literal["public", "private"] = "public"
-    version: int = Field(default=1, ge=1, description="counts changes after which older scores cannot be compared")
     superseded_by: str | None = Field(default=None, description="the benchmark that counts in its place")
     tags: tuple[str, ...] = ()

@@ -13,8 +13,8 @@ import inspect
 import pkgutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Generic, Literal, TypeVar
 
@@ -50,7 +50,8 @@ class Entry(Generic[T, C]):
     """A registered name: the function that makes the object, and the card that describes it.
 
     `content` gives a digest of what it is made of beside code and card, such as a file, or None where that cannot be
-    known; registered things are made of code alone.
+    known; registered things are made of code alone. `parameters` are what it was registered with beside its card that
+    changes its numbers, such as the setting of a data set, or the options that a benchmark gives its metric.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Entry(Generic[T, C]):
     factory: Callable[..., T]
     card: C
     content: Callable[[], str | None] | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
     @property
     def module(self) -> str:
@@ -249,17 +251,26 @@ def metric(
     chance: float | None = 0.0,
     domain: Domain | Literal["any"] = "any",
     tags: tuple[str, ...] = (),
+    version: int | None = None,
 ) -> Callable[[F], F]:
     """Register the decorated factory as a metric, with its card and its ceiling.
 
     Parameters
     ----------
-    name, summary, cite, compares, licence, chance, domain, tags : see `MetricCard`.
+    name, summary, cite, compares, licence, chance, domain, tags, version : see `MetricCard`.
     ceiling : factory of the ceiling, whose parameters that are options of the metric too receive the metric's options.
     ceiling_over : dimensions of a target of which one must have several entries for there to be a ceiling; empty: none.
     """
+    stated = {} if version is None else {"version": version}
     card = MetricCard(
-        summary=summary, cite=cite, compares=compares, licence=licence, chance=chance, domain=domain, tags=tags
+        summary=summary,
+        cite=cite,
+        compares=compares,
+        licence=licence,
+        chance=chance,
+        domain=domain,
+        tags=tags,
+        **stated,
     )
     return metrics.add(name, card=card, make_ceiling=ceiling, ceiling_over=ceiling_over)
 

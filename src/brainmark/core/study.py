@@ -91,7 +91,8 @@ class Study:
 
             rest = inspect.signature(partial(read, *arguments))  # the options of the data set
             load.__signature__ = rest  # pyright: ignore[reportAttributeAccessIssue]
-            datasets.add(name, card=about)(load)
+            stated = {"setting": shown, **({"arguments": arguments} if arguments else {})}
+            datasets.add(name, card=about, parameters=stated)(load)
             return read
 
         return register
@@ -164,9 +165,13 @@ def register_benchmark(
 
     load.__module__ = module or calling_module()
     load.__qualname__ = name
+    stated = {
+        "ask": ask, "options": options, "target": target, "ceiling": ceiling, "adapt": adapt, "controls": controls,
+        "convention": convention,
+    }  # fmt: skip
     if listed:
-        benchmarks.add(name, card=about)(load)
-    return Entry("benchmark", name, load, about)
+        benchmarks.add(name, card=about, parameters=stated)(load)
+    return Entry("benchmark", name, load, about, parameters=stated)
 
 
 def calling_module() -> str:

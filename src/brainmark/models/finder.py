@@ -137,7 +137,8 @@ def _twin(base: str, seed: int) -> ModelEntry:
             "tags": (*dict.fromkeys((*entry.card.tags, "untrained", "control")),),
         }
     )
-    return Entry("model", name, make, card, entry.content)
+    stated = {**entry.parameters, "twin of": base, "seed": seed}
+    return Entry("model", name, make, card, entry.content, stated)
 
 
 def _make_untrained(name: str, subject: Subject, seed: int) -> Subject:

@@ -9,12 +9,12 @@ from typing import Any
 
 from brainmark.core.errors import DataError, InvalidModel, UnknownName
 from brainmark.core.registry import models
+from brainmark.core.source_code import digest_code, is_our_code
 from brainmark.core.subject import Subject
-from brainmark.data.fetch import file_digest
 from brainmark.models import described
 from brainmark.models.described.description import ModelDescription
 from brainmark.models.described.model import DescribedModel, factory
-from brainmark.models.described.toml_files import ZOO_FILE, card_of_registered, read_models
+from brainmark.models.described.toml_files import ZOO_FILE, card_of_registered, digest_description, read_models
 from brainmark.models.sources.function import Function
 from brainmark.models.sources.names import find_source
 from brainmark.models.sources.source import USUAL, digest_over
@@ -56,7 +56,7 @@ def _describe(path: Path, name: str, spec: ModelDescription, module: str) -> Des
         raise InvalidModel(f"{path} [{name}]: source is {spec.source!r}: {error}") from None
     except TypeError as error:
         raise InvalidModel(f"{path} [{name}]: arguments is {spec.arguments!r}: {error}") from None
-    if not _is_own(module):
+    if not is_our_code(module):
         seen = (spec.size, spec.mean, spec.std)
         changes: dict[str, Any] = {"domain": None} if spec.domain == "vision" and None in seen else {}
         if spec.options is None and isinstance(source, Function):  # its own could be read from its module alone
@@ -74,7 +74,7 @@ def _loader(path: Path, model: DescribedModel, module: str) -> Callable[[Mapping
         except InvalidModel as error:
             raise InvalidModel(f"{path} [{model.name}]: {error}") from None
         described.check_kind(path, model, subject)
-        if not _is_own(module):
+        if not is_our_code(module):
             described.check_layers(path, model.name, subject)
         return subject
 
@@ -84,26 +84,19 @@ def _loader(path: Path, model: DescribedModel, module: str) -> Callable[[Mapping
 def _content(model: DescribedModel, module: str) -> Callable[[], str | None]:
     """Return what gives a digest of a description and of the network that it describes; nothing is read before.
 
-    What lies in our own package is known by the digest of the code.
+    What lies in our own package is known by the versions on its cards.
     """
     spec, source = model.spec, model.source
 
     def content() -> str | None:
-        table = spec.model_dump_json()
-        if _is_own(module):
-            return digest_over(table)
+        if is_our_code(module):
+            return digest_over(spec.identity)
         given = source.content or (None if source.named else model.maker.content)
         network = given() if given else spec.source
-        files = [model.folder / spec.weights.file] if spec.weights and spec.weights.file else []
-        if isinstance(source, Function) and (code := getattr(sys.modules.get(source.code), "__file__", None)):
-            files.append(Path(code))
-        return network and digest_over(table, network, *map(file_digest, files))
+        code = digest_code(source.code) if isinstance(source, Function) else None
+        return network and digest_description(spec, model.folder, network, code)
 
     return content
-
-
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 ZOO = register(ZOO_FILE)

@@ -23,8 +23,9 @@ from brainmark.core.experiment import Experiment
 from brainmark.core.handout import detach
 from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
+from brainmark.run.declared import digest_entry
 from brainmark.run.frames import pack_answer, read_frame, write_frame
-from brainmark.run.stamp import entry_fingerprint, versions
+from brainmark.run.stamp import versions
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
@@ -40,7 +41,7 @@ class Host:
         entry = registry.models[request["name"]]
         if request["what"] == "describe":
             options = {n: v for n, v in entry.options.items() if _is_plain(v)}
-            known = entry_fingerprint(entry)
+            known = digest_entry(entry)
             return {"card": entry.card.model_dump(mode="json"), "options": options, "fingerprint": known}, b""
         key = json.dumps([request["name"], request["options"]], sort_keys=True)
         if key not in self._made:

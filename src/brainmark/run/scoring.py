@@ -25,8 +25,9 @@ from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.run.apart import run_apart
+from brainmark.run.declared import Declared, declare_benchmark, declare_model, digest_declared
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
-from brainmark.run.stamp import code_digest, data_origin, fingerprints, make_stamp, versions
+from brainmark.run.stamp import data_origin, make_stamp
 from brainmark.store.results import KeptCard, ResultStore, key_of
 
 Layers = Literal["committed", "chosen"]
@@ -136,11 +137,9 @@ def keep(model: GivenModel, benchmark: GivenBenchmark, depends_on: Mapping[str, 
     """Keep an outcome if it is known what it depends on. Raises DataError: see `ResultStore.put`."""
     if depends_on is None:
         return
-    unused = versions().keys() - versions(loaded=True).keys()
-    used = {name: was for name, was in depends_on.items() if name not in unused}
     one, other = model.entry, benchmark.entry
     ResultStore.open().put(
-        used,
+        depends_on,
         outcome,
         layers=model.layers,
         convention=other.card.tree if other else "",
@@ -201,6 +200,8 @@ class GivenModel:
 
     def _look_up(self, name: str) -> Entry[Subject, ModelCard] | None:
         """Return its entry; None where its own code fails, as every score of it then does."""
+        if name in registry.models:
+            return registry.models[name]
         try:
             with run_apart(self.layers == "committed"), contain(name):  # layers are chosen in this process
                 return registry.models[name]
@@ -231,27 +232,29 @@ class GivenModel:
             return self.given
         return as_subject(self.given)
 
-    @property
+    @cached_property
     def choices(self) -> dict[str, str]:
         """What was chosen for it, as far as the score and the note on it depend on it."""
         chosen = {} if self.layers == "committed" else recall_choices(self.name)
         return {
-            f"layer of {region}": repr((c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates)))
+            f"model {self.name}: layer of {region}": repr(
+                (c.chosen.layer, c.chosen.pool, c.public, c.stimuli, len(c.candidates))
+            )
             for region, c in chosen.items()
         }
 
     @cached_property
-    def fingerprints(self) -> dict[str, str] | None:
-        """See `stamp.fingerprints`; None of an object."""
+    def declared(self) -> Declared | None:
+        """See `declare_model`; None of an object."""
         if self._broken:
             raise self._broken
-        return fingerprints(self.entry) if self.entry else None
+        found = declare_model(self.entry) if self.entry else None
+        return None if found is None else found | self.choices
 
     @property
     def fingerprint(self) -> str:
         """The digest of its registration; of an object, its type."""
-        known = next(iter((self.fingerprints or {}).values()), None)
-        return known or f"object {type(self.given).__qualname__}"
+        return digest_declared(self.declared) or f"object {type(self.given).__qualname__}"
 
 
 class GivenBenchmark:
@@ -267,9 +270,9 @@ class GivenBenchmark:
         self._checksum: int | None = None
 
     @cached_property
-    def fingerprints(self) -> dict[str, str] | None:
-        """See `stamp.fingerprints`; None of an object."""
-        return fingerprints(self.entry) if self.entry else None
+    def declared(self) -> Declared | None:
+        """See `declare_benchmark`; None of an object."""
+        return declare_benchmark(self.entry) if self.entry else None
 
     def load(self) -> Benchmark:
         """Return the benchmark, checked to be as it was. Raises BrainmarkError: as its factory does, every time."""
@@ -315,14 +318,15 @@ def _make(entry: Entry[Any, Any]) -> Any:
         raise InvalidRegistration(f"{entry.name} cannot be made: {tell(error)}") from error
 
 
-def depend_on(model: GivenModel, benchmark: GivenBenchmark) -> dict[str, str] | None:
+def depend_on(model: GivenModel, benchmark: GivenBenchmark) -> Declared | None:
     """Return all that a score depends on, by name; None where that cannot be known, as for objects.
 
-    It is what `fingerprints` says of model and benchmark, the layers that were chosen, all source code of this package,
-    the versions of the numerical packages, and the precision of networks. The device is none of it: it changes how
-    sums are rounded, and nothing else.
+    It is what `run.declared` says of model and benchmark, the layers that were chosen for the model, and the precision
+    of networks, in words: ``{"model gabor: version": "1", "metric ridge: selection": "loo", "dataset X: files": "9f",
+    ...}``. Neither data nor networks are loaded for it. Each half is found once for a `GivenModel` and a
+    `GivenBenchmark`, so that a pair takes no more than to join two dictionaries. The code of this package and versions
+    of libraries are in the stamp alone, and so is the device: it changes how sums are rounded, and nothing else.
     """
-    if model.fingerprints is None or benchmark.fingerprints is None:
+    if model.declared is None or benchmark.declared is None:
         return None
-    own = {"code of brainmark": code_digest(), **versions(), "precision of networks": in_use().precision}
-    return {**model.fingerprints, **benchmark.fingerprints, **model.choices, **own}
+    return {**model.declared, **benchmark.declared, "recording: precision": in_use().precision}

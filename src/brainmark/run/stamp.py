@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
-import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.devices import describe_device, in_use
-from brainmark.core.errors import BrainmarkError, ModelError, tell
 from brainmark.core.libraries import np
 from brainmark.core.memory import peak_memory, total_memory
-from brainmark.core.registry import Entry
 from brainmark.core.score import Stamp
 from brainmark.core.wording import bytes_text
 from brainmark.data.fetch import where
@@ -48,7 +43,7 @@ def make_stamp(benchmark: Benchmark, weights: str | None, model: str, seconds: f
         commit=commit(),
         code=code_digest(),
         python=platform.python_version(),
-        packages=versions(),
+        packages=versions(loaded=True),
         hardware=hardware(),
         experiment=benchmark.experiment.digest,
         target=target_digest(benchmark),
@@ -121,29 +116,6 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def fingerprints(entry: Entry[Any, Any]) -> dict[str, str] | None:
-    """Return what a score depends on of a model or a benchmark, by name; None where that cannot be known.
-
-    It is the registration with its source code (of a whole package, if it is not ours); of a benchmark also those of
-    its metric and datasets, and the sha256 of every data file on their cards.
-    """
-    datasets: tuple[str, ...] = entry.card.datasets if entry.kind == "benchmark" else ()
-    data = [known for name in datasets if (known := registry.datasets.find(name))]
-    metric: str = getattr(entry.card, "metric", "")
-    others = [registry.metrics[metric]] if metric in registry.metrics else []
-    found: dict[str, str] = {}
-    for one in (entry, *data, *others):
-        fingerprint = entry_fingerprint(one)
-        if fingerprint is None:
-            return None
-        found[f"{one.kind} {one.name}"] = fingerprint
-    return found | {f"files of {one.name}": _digest([s.digest for s in one.card.sources]) for one in data}
-
-
-def _digest(plain: Any) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
 @functools.cache
 def code_digest() -> str:
     """Return the sha256 over all files of the package that a score may depend on: a change is another number."""
@@ -180,73 +152,3 @@ def target_digest(benchmark: Benchmark) -> str:
     whole = hashlib.sha256(f"{target.dims}{target.shape}{target.dtype.str}".encode())
     whole.update(np.ascontiguousarray(target.values).tobytes())
     return whole.hexdigest()
-
-
-def entry_fingerprint(entry: Entry[Any, Any]) -> str | None:
-    """Return the sha256 over name, card, content and code of a thing; None where these cannot be read.
-
-    The code is every source file of the package that registers it, with the versions of its distributions; of a lone
-    file, with what it imports from its folder; for our own package the file alone, as `code_digest` covers the rest.
-    """
-    whole = hashlib.sha256(f"{entry.kind}:{entry.name}:{entry.card.model_dump_json()}".encode())
-    if entry.content:
-        content = _read_content(entry.content, entry.name)
-        if content is None:
-            return None
-        whole.update(content.encode())
-    parts = entry.module.split(".")
-    own = parts[0] == PACKAGE_FOLDER.name
-    names = [entry.module] if own else [".".join(parts[: i + 1]) for i in range(len(parts))]
-    files = [file for name in names if (file := getattr(sys.modules.get(name), "__file__", None))]
-    if not files:  # a notebook
-        return None
-    path = Path(files[0])
-    package = path.name == "__init__.py" and not own
-    for source in sorted(path.parent.rglob("*.py")) if package else [path] if own else _follow_imports(path):
-        whole.update(source.name.encode() + source.read_bytes())
-    if not own:
-        for package in metadata.packages_distributions().get(parts[0], []):
-            whole.update(f"{package}=={metadata.version(package)}".encode())
-    return whole.hexdigest()
-
-
-def _read_content(content: Callable[[], str | None], name: str) -> str | None:
-    """Return the digest of an object's content; any error of its own code becomes a `ModelError`."""
-    try:
-        return content()
-    except (BrainmarkError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:
-        raise ModelError(f"{name} cannot be read: {tell(error)}") from error
-
-
-def _follow_imports(path: Path) -> list[Path]:
-    """Return a file of Python, and the files of its folder that it imports, as do these, and so on.
-
-    Of an installed file it is the file alone: its folder holds all packages, whose versions are known.
-    """
-    if any(path.parent.glob("*.dist-info")):
-        return [path]
-    found: set[Path] = set()
-    todo = [path]
-    while todo:
-        file = todo.pop()
-        if file in found:
-            continue
-        found.add(file)
-        for name in _list_imports(file):
-            lone, package = path.parent / f"{name}.py", path.parent / name
-            todo += [lone] if lone.is_file() else package.rglob("*.py") if (package / "__init__.py").is_file() else []
-    return sorted(found)
-
-
-def _list_imports(file: Path) -> set[str]:
-    """Return the first parts of the names of the modules that a file imports."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return set()
-    nodes = list(ast.walk(tree))
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    return {name.split(".")[0] for name in names}

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, Engine, Row, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, insert, select
 
 from brainmark.core.errors import DataError, warn
 from brainmark.core.libraries import np, xr
@@ -26,6 +26,12 @@ from brainmark.store.database import begin_reading, begin_writing, open_database
 from brainmark.store.schema import MEASURED, arrays, cards, scores
 
 DRAWS = "draws"
+LONG = 40
+"""Letters of a value that are shown as they are; of a longer one, such as a digest, the first are."""
+UNDECLARED = "code of brainmark"
+"""What outcomes depended on before versions were declared: a digest of all code."""
+BEFORE = "it was kept when every change of code counted, before versions were declared"
+"""All that can be told of such an outcome: it is history, as what its code computed is not known."""
 CHECKED = tuple(column.name for column in scores.columns if column.name not in ("id", "record", "checksum"))
 """The columns that the checksum of a row covers, in order; the record has a digest among them."""
 
@@ -74,10 +80,9 @@ class ResultStore:
         return cls(open_database(url))
 
     def get(self, key: str, depends_on: Mapping[str, str]) -> Outcome | None:
-        """Return the newest outcome of a key for which all is as `depends_on` says, or None. Raises DataError."""
-        for row in self._rows(key):
-            plain = read_record(row)
-            if plain and not list_differences(plain["depends_on"], depends_on):
+        """Return the newest outcome of a key that depended on what `depends_on` says, or None. Raises DataError."""
+        for row in self._rows(key, scores.c.state == digest_state(depends_on)):
+            if plain := read_record(row):
                 return self._make_outcome(row, plain["outcome"])
         return None
 
@@ -116,12 +121,10 @@ class ResultStore:
             )
         return content
 
-    def _rows(self, key: str) -> list[Row[Any]]:
+    def _rows(self, key: str, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
+        asked = select(scores).where(scores.c.key == key, scores.c.source == MEASURED, *conditions)
         with begin_reading(self.engine) as connection:
-            found = connection.execute(
-                select(scores).where(scores.c.key == key, scores.c.source == MEASURED).order_by(scores.c.id.desc())
-            )
-            return list(found)
+            return list(connection.execute(asked.order_by(scores.c.id.desc())))
 
     def _make_outcome(self, row: Row[Any], plain: Mapping[str, Any]) -> Outcome | None:
         try:
@@ -187,6 +190,11 @@ def key_of(model: str, benchmark: str, layers: str) -> str:
     return digest_of(json.dumps(["score", model, benchmark, layers]).encode())
 
 
+def digest_state(depends_on: Mapping[str, str]) -> str:
+    """Return the sha256 over all that an outcome depends on."""
+    return digest_of(json.dumps(dict(depends_on), sort_keys=True).encode())
+
+
 def checksum_of(row: Mapping[str, Any]) -> str:
     """Return the sha256 over the columns of a row, but its id and the checksum itself."""
     return digest_of(json.dumps([row[name] for name in CHECKED], ensure_ascii=False).encode())
@@ -212,7 +220,7 @@ def _prepare(
     layers = facts.get("layers", "committed")
     row = _columns_of(outcome) | {
         "key": key_of(outcome.subject, outcome.benchmark, layers),
-        "state": digest_of(json.dumps(dict(depends_on), sort_keys=True).encode()),
+        "state": digest_state(depends_on),
         "layers": layers,
         "source": facts.get("source", MEASURED),
         "convention": facts.get("convention", ""),
@@ -270,13 +278,17 @@ def _add_once(connection: Connection, table: Table, digest: str, columns: Mappin
 
 
 def list_differences(depended: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Return in words what is not as it was of all that an outcome depended on."""
+    """Return in words what is not as it was of all that an outcome depended on, or what it depends on now."""
+    if UNDECLARED in depended and UNDECLARED not in now:
+        return (BEFORE,)
     return tuple(
-        f"{name} was {_shorten(was)}, now {_shorten(now[name]) if name in now else 'gone'}"
-        for name, was in depended.items()
-        if now.get(name) != was
+        f"{name} was {_shorten(depended.get(name))}, now {_shorten(now.get(name))}"
+        for name in dict.fromkeys((*depended, *now))
+        if now.get(name) != depended.get(name)
     )
 
 
-def _shorten(version: str) -> str:
-    return version if len(version) < 32 else f"{version[:12]}…"
+def _shorten(version: str | None) -> str:
+    if version is None:
+        return "absent"
+    return version if len(version) <= LONG else f"{version[:12]}…"

@@ -11,7 +11,7 @@ from brainmark.core import models
 from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
 from brainmark.models.sources.torchvision import Torchvision
 from brainmark.models.subjects.readout import Readout
-from brainmark.run.stamp import entry_fingerprint
+from brainmark.run.declared import digest_entry
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -53,9 +53,9 @@ def test_weights_of_a_file_replace_published_ones(folder, unreachable):
     file = write(folder, '[net]\nnetwork = "squeezenet1_1"\nweights = "mine.pth"\n')
     subject = models[file].load()
     assert torch.equal(subject.module.features[0].weight, source.features[0].weight)
-    before = entry_fingerprint(models[file])
+    before = digest_entry(models[file])
     torch.save(Torchvision("squeezenet1_1").build_untrained().state_dict(), folder / "mine.pth")
-    assert entry_fingerprint(models[file]) != before
+    assert digest_entry(models[file]) != before
     torch.save({"no": torch.zeros(1)}, folder / "mine.pth")
     with pytest.raises(ModelError, match=r"mine.pth: cannot be put into the network"):
         models[file].load()

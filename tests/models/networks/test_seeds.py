@@ -10,7 +10,7 @@ import torch
 
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import InvalidModel, UnknownName
-from brainmark.run.stamp import entry_fingerprint
+from brainmark.run.declared import digest_entry
 from brainmark.testing.examples import images
 
 
@@ -41,7 +41,7 @@ def test_twins_have_one_name_and_a_card_that_says_what_they_are():
     assert entry.name == "alexnet:random"
     assert entry.card.summary == "Untrained twin of alexnet: random weights, seed 0."
     assert {"untrained", "control"} <= set(entry.card.tags)
-    prints = {entry_fingerprint(models[n]) for n in ("alexnet", "alexnet:random", "alexnet:random=1")}
+    prints = {digest_entry(models[n]) for n in ("alexnet", "alexnet:random", "alexnet:random=1")}
     assert len(prints) == 3
 
 

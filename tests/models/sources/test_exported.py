@@ -10,7 +10,7 @@ from torch import nn
 
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, ModelError
-from brainmark.run.stamp import entry_fingerprint
+from brainmark.run.declared import digest_entry
 from brainmark.testing.examples import images
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -37,10 +37,10 @@ def test_an_exported_program_is_a_model_with_its_layers(folder):
     subject = models["net.pt2"].load()
     assert subject.size == 32
     assert answer(subject).shape[0] == len(images())
-    before = entry_fingerprint(models["net.pt2"])
+    before = digest_entry(models["net.pt2"])
     torch.manual_seed(9)
     export("net.pt2")
-    assert entry_fingerprint(models["net.pt2"]) != before
+    assert digest_entry(models["net.pt2"]) != before
 
 
 def test_a_file_beside_an_exported_program_describes_it(folder):

@@ -10,7 +10,7 @@ from torch import nn
 
 from brainmark.core import Experiment, Record, models
 from brainmark.core.errors import DataError, InvalidModel, ModelError, UnknownName
-from brainmark.run.stamp import entry_fingerprint
+from brainmark.run.declared import digest_entry
 from brainmark.testing.examples import images
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -35,10 +35,10 @@ def test_the_code_beside_a_function_counts_for_remembered_scores(folder):
     (folder / "my_networks_here.py").write_text("import helpers_here\n" + (folder / "my_networks_here.py").read_text())
     (folder / "helpers_here.py").write_text("WIDTH = 3\n")
     try:
-        before = entry_fingerprint(models["my_networks_here:make_model"])
+        before = digest_entry(models["my_networks_here:make_model"])
         (folder / "helpers_here.py").write_text("WIDTH = 4\n")
         assert before is not None
-        assert entry_fingerprint(models["my_networks_here:make_model"]) != before
+        assert digest_entry(models["my_networks_here:make_model"]) != before
     finally:
         sys.modules.pop("helpers_here", None)
 

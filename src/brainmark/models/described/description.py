@@ -124,6 +124,7 @@ class ModelDescription(BaseModel):
     summary: str | None = Field(None, min_length=1)
     licence: str = "not stated"
     cite: str | None = None
+    version: int = Field(1, ge=1)
     family: str | None = None
     tags: Names = ()
     degrees: float | None = Field(None, gt=0)
@@ -140,6 +141,11 @@ class ModelDescription(BaseModel):
     overlap: int | None = Field(None, ge=0)
     begin: bool | None = None
     as_shown: bool | None = None
+
+    @property
+    def identity(self) -> str:
+        """All of it that decides what the model answers, as text: not what its card says to people."""
+        return self.model_dump_json(exclude={"summary", "licence", "cite", "family", "tags", "version"})
 
     def fields(self, takes_text: bool) -> dict[str, Any]:
         """Return the description of a language subject, or sees, as fields of its class.
@@ -169,6 +175,7 @@ class ModelDescription(BaseModel):
 
     def card(self) -> ModelCard:
         """Return the card of a model whose description says everything, as those of the zoo do."""
-        facts: Mapping[str, Any] = self.model_dump(include={"domain", "licence", "cite", "family", "tags"})
+        said = {"domain", "licence", "cite", "family", "tags", *(self.model_fields_set & {"version"})}
+        facts: Mapping[str, Any] = self.model_dump(include=said)
         regions = tuple(self.regions) if self.domain == "vision" else LANGUAGE_REGIONS
         return ModelCard(**facts, summary=self.summary or "", regions=regions, degrees=self.degrees)

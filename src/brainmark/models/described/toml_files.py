@@ -30,7 +30,6 @@ and its families can be named in every file: ``like = "imagenet"``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -42,6 +41,7 @@ from pydantic import ValidationError
 from brainmark.core.cards import ModelCard
 from brainmark.core.errors import DataError, InvalidModel, InvalidRegistration, UnknownName
 from brainmark.core.registry import Entry
+from brainmark.core.source_code import digest_code, is_our_code
 from brainmark.core.subject import Subject
 from brainmark.data.fetch import file_digest
 from brainmark.data.readers.text import parse_toml, read_text
@@ -49,6 +49,7 @@ from brainmark.models import described
 from brainmark.models.described.description import HeadTable, ModelDescription, ReadoutTable, WeightsTable
 from brainmark.models.described.model import DEGREES, DescribedModel, factory
 from brainmark.models.sources.names import ModelEntry, card_for, find_source
+from brainmark.models.sources.source import digest_over
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS
 
 ZOO_FILE = Path(__file__).parents[1] / "zoo.toml"
@@ -165,11 +166,8 @@ def _description(path: Path, name: str, table: Any) -> ModelDescription:
 
 def _entry(name: str, path: Path, member: str, spec: ModelDescription) -> ModelEntry:
     folder = path.parent
-    files = [path]
-    if spec.weights and spec.weights.file:
-        files.append(folder / spec.weights.file)
-        if not files[-1].is_file():
-            raise DataError(f"{path} [{member}]: weights is {spec.weights.file!r}: there is no file {files[-1]}")
+    if spec.weights and spec.weights.file and not (file := folder / spec.weights.file).is_file():
+        raise DataError(f"{path} [{member}]: weights is {spec.weights.file!r}: there is no file {file}")
     here, above = (path.resolve(), member), _above.get()
     if here in above:
         raise InvalidModel(f"{path} [{member}]: source is {spec.source!r}, which leads back to itself")
@@ -196,10 +194,19 @@ def _entry(name: str, path: Path, member: str, spec: ModelDescription) -> ModelE
 
     def content() -> str | None:
         digest = given() if given else spec.source
-        return digest and hashlib.sha256("".join([digest, *map(file_digest, files)]).encode()).hexdigest()
+        return digest and digest_description(spec, folder, digest)
 
     made = factory(load, model.options, source.code)
     return Entry("model", name, made, _card(name, path, member, spec, source.facts()), content)
+
+
+def digest_description(spec: ModelDescription, folder: Path, *network: str | None) -> str:
+    """Return a digest of a description, what it says of the network, and the files and code that change its weights."""
+    weights = spec.weights or WeightsTable()
+    files = [folder / weights.file] if weights.file else []
+    mending = (weights.mend or "").partition(":")[0]
+    code = digest_code(mending) if mending and not is_our_code(mending) else None
+    return digest_over(spec.identity, *network, code, *map(file_digest, files))
 
 
 def _card(name: str, path: Path, member: str, spec: ModelDescription, facts: Mapping[str, Any]) -> ModelCard:
@@ -216,6 +223,7 @@ def _card(name: str, path: Path, member: str, spec: ModelDescription, facts: Map
         "regions": tuple(spec.regions) or facts.get("regions"),
         "cite": spec.cite,
         "tags": spec.tags or None,
+        "version": spec.version if "version" in spec.model_fields_set else None,
     }
     try:
         return card_for(spec.source, **{field: value for field, value in known.items() if value is not None})

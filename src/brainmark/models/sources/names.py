@@ -16,7 +16,7 @@ from brainmark.models.sources.checkpoint import checkpoint_at
 from brainmark.models.sources.exported import Exported
 from brainmark.models.sources.function import Function
 from brainmark.models.sources.hub import Hub, Transformers
-from brainmark.models.sources.source import NetworkSource
+from brainmark.models.sources.source import NetworkSource, digest_over
 from brainmark.models.sources.timm import Timm
 from brainmark.models.sources.torchvision import Torchvision
 
@@ -45,7 +45,8 @@ class Registered(NetworkSource):
     @property
     def content(self) -> Callable[[], str | None]:
         """Returns its digest; a model that is registered is known by its name."""
-        return self.entry.content or (lambda: self.entry.name)
+        entry = self.entry
+        return lambda: digest_over(entry.name, entry.card.version, entry.content and entry.content())
 
     def make(self, options: Mapping[str, Any]) -> Any:
         """Return the subject."""
