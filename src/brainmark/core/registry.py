@@ -130,17 +130,19 @@ class Registry(Generic[T, C]):
         self.card_type = card_type
         self._entries: dict[str, Entry[T, C]] = {}
         self._finders: list[Callable[[str], Entry[T, C] | None]] = []
+        self._first: list[Callable[[str], Entry[T, C] | None]] = []
 
     def add_finder(
         self, finder: Callable[[str], Entry[T, C] | None], *, first: bool = False
     ) -> Callable[[str], Entry[T, C] | None]:
         """Ask `finder` for names that are not registered, e.g. ``timm/resnet18``; it returns None for what is not its.
 
-        With `first` it is asked before those that are there. What it finds can be looked up, but is not listed. It may
-        raise what explains a name that is nearly right.
+        With `first` it is asked before all others, and for registered names too. What it finds can be looked up, but is
+        not listed. It may raise what explains a name that is nearly right.
         """
-        if finder not in self._finders:
-            self._finders.insert(0 if first else len(self._finders), finder)
+        finders = self._first if first else self._finders
+        if finder not in finders:
+            finders.append(finder)
         return finder
 
     def add(self, name: str, *, card: C, **more: Any) -> Callable[[F], F]:
@@ -188,6 +190,9 @@ class Registry(Generic[T, C]):
 
     def find(self, name: str) -> Entry[T, C] | None:
         """Return what is registered or found under this name, or None; what is nearly right raises its explanation."""
+        with say_what_to_install(f"{self.kind} {name!r}"):
+            if found := next((found for finder in self._first if (found := finder(name))), None):
+                return found
         if name not in self._entries:  # studies that are imported need no more than our own metrics
             _import_rooms(self.kind)
         if name not in self._entries:

@@ -33,7 +33,7 @@ def digest_code(module: str) -> str | None:
     if not files:
         return None
     path = Path(files[0])
-    found = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else _follow_imports(path)
+    found = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else follow_imports(path)
     return digest_files(found)
 
 
@@ -81,7 +81,7 @@ def _is_lone_text(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _follow_imports(path: Path) -> list[Path]:
+def follow_imports(path: Path) -> list[Path]:
     """Return a file of Python, and the files of its folder that it imports, as do these, and so on.
 
     Of an installed file it is the file alone: its folder holds all packages, whose versions are known.

@@ -94,11 +94,32 @@ def _unpack(about: Mapping[str, Any], content: bytes) -> np.ndarray:
         raise ValueError(f"shape {shape}")
     if "plain" in about:
         values = np.empty(math.prod(shape), object) if math.prod(shape) == len(about["plain"]) else None
-        if values is None or not all(isinstance(v, str | int | float | bool | type(None)) for v in about["plain"]):
+        if values is None or not all(map(_is_sound, about["plain"])):
             raise ValueError("plain values")
         values[:] = about["plain"]
         return values.reshape(shape)
     kind = np.dtype(str(about["type"]))
     if kind.kind not in _KINDS or kind.hasobject or math.prod(shape) * kind.itemsize != len(content):
         raise ValueError(f"{len(content)} bytes for shape {shape} of {kind}")
-    return np.frombuffer(content, kind).reshape(shape).copy()
+    return _check_bits(np.frombuffer(content, kind)).reshape(shape).copy()
+
+
+def _is_sound(value: Any) -> bool:
+    """Return whether a value of JSON is one that arrays, files and tables can hold."""
+    if isinstance(value, str):
+        return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in value)
+    return value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63)
+
+
+def _check_bits(values: np.ndarray) -> np.ndarray:
+    """Return an array whose bits stand for values of its type. Raises ValueError: they do not."""
+    if values.dtype.kind == "b":
+        return values.view(np.uint8) != 0
+    if values.dtype.kind == "U" and values.size:
+        signs = values.view(f"{values.dtype.str[0]}u4").reshape(len(values), -1)
+        ends_within = (signs[:, :-1] == 0) & (signs[:, 1:] != 0)
+        if signs.max() > 0x10FFFF or ((signs >= 0xD800) & (signs <= 0xDFFF)).any() or ends_within.any():
+            raise ValueError("texts that are none")
+    if values.dtype.kind == "S" and values.size and values.view(np.uint8).max() > 127:
+        raise ValueError("bytes that are no text")
+    return values

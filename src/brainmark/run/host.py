@@ -1,4 +1,4 @@
-"""The process in which a foreign model runs: ``python -m brainmark.run.host``; see `brainmark.run.apart`.
+"""The process in which a foreign model runs, started by `brainmark.run.begin`; see `brainmark.run.apart`.
 
 It gets requests from the run on its standard input, and answers them there where its standard output was; the model
 finds neither: its input is empty, and what it prints goes to standard error.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import json
+import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import warnings
@@ -18,23 +18,53 @@ from typing import Any, BinaryIO
 
 from brainmark.core import registry
 from brainmark.core.containment import contain
-from brainmark.core.errors import BrainmarkError, tell
-from brainmark.core.experiment import Experiment
+from brainmark.core.errors import BrainmarkError, MissingData, ModelError, tell
 from brainmark.core.handout import detach
 from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
 from brainmark.run.declared import digest_entry
+from brainmark.run.experiments import Parcel, unpack_experiment
 from brainmark.run.frames import pack_answer, read_frame, write_frame
 from brainmark.run.stamp import versions
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
+class Line:
+    """The line to the run: requests and replies, and questions for stimuli in between."""
+
+    def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
+        self.requests, self.replies, self.number = requests, replies, 0
+        shared = "fork" in multiprocessing.get_all_start_methods()
+        self._lock = multiprocessing.get_context("fork" if shared else None).RLock()  # workers that load data ask too
+
+    def read(self) -> tuple[dict[str, Any], bytes]:
+        """Return the next request. Raises EOFError: the run has ended."""
+        head, body = read_frame(self.requests)
+        self.number = head["number"]
+        return head, body
+
+    def reply(self, head: Mapping[str, Any], body: bytes = b"") -> None:
+        """Answer the request."""
+        with self._lock:
+            write_frame(self.replies, {**head, "number": self.number}, body)
+
+    def ask(self, *place: int) -> Parcel:
+        """Return a stimulus, by the numbers of its set and of itself."""
+        with self._lock:
+            self.reply({"stimulus": place})
+            head, body = read_frame(self.requests)
+            if "stimulus" not in head:
+                raise ModelError("a stimulus was asked for after the answer was given")
+            return head["stimulus"], body
+
+
 class Host:
     """Keeps the models of one process, and does what is asked of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: Line) -> None:
         self._made: dict[str, Subject] = {}
+        self._line = line
 
     def do(self, request: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """Return what a request asks for."""
@@ -50,35 +80,23 @@ class Host:
         if request["what"] == "weights":
             digest = getattr(subject, "weights_digest", None)
             return {"weights": None if digest is None else str(digest)}, b""
-        experiment = _unpickle(body)
+        experiment = unpack_experiment((request["experiment"], body), self._line.ask)
         answer = detach(subject.perform(experiment), experiment)
         if not isinstance(answer, xr.DataArray):
             return {"type": type(answer).__name__}, b""
         return pack_answer(answer)
 
 
-def _unpickle(body: bytes) -> Experiment:
-    """Return the experiment that the run sent, which is trusted; what is sent back is never pickled."""
-    try:
-        return pickle.loads(body)
-    except Exception as error:
-        raise _UnknownHere(f"{type(error).__name__}: {error}") from error
-
-
-class _UnknownHere(BrainmarkError):
-    """A class of the experiment is known to the run alone, as those of a notebook are."""
-
-
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+def serve(line: Line) -> None:
     """Answer requests until the run closes its end."""
-    host = Host()
+    host = Host(line)
     while True:
         try:
-            request, body = read_frame(requests)
+            request, body = line.read()
         except EOFError:
             return
         with warnings.catch_warnings(record=True) as told:
@@ -87,11 +105,22 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
                 with contain(request["name"]):
                     head, content = host.do(request, body)
             except BrainmarkError as error:
-                kind = next(c.__name__ for c in type(error).__mro__ if c.__module__.startswith("brainmark."))
-                text = tell(error).removeprefix(f"{type(error).__name__}: ")
-                head, content = {"error": kind, "message": text}, b""
+                head, content = _describe(error), b""
         spoken = [str(w.message) for w in told if issubclass(w.category, UserWarning)]
-        write_frame(replies, {**head, "warnings": spoken, "loaded": [*versions(loaded=True)]}, content)
+        line.reply({**head, "warnings": spoken, "loaded": [*versions(loaded=True)]}, content)
+
+
+def _describe(error: BrainmarkError) -> dict[str, Any]:
+    """Return an error for the run: its class, its message, and whether the system refused something (`outside`)."""
+    kind = next(c.__name__ for c in type(error).__mro__ if c.__module__.startswith("brainmark."))
+    text = tell(error).removeprefix(f"{type(error).__name__}: ")
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    outside = any(isinstance(c, OSError | MissingData) for c in causes)
+    return {"error": kind, "message": text, "outside": outside}
 
 
 def main() -> None:
@@ -102,8 +131,4 @@ def main() -> None:
     os.dup2(2, 1)
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    serve(requests, replies)
-
-
-if __name__ == "__main__":
-    main()
+    serve(Line(requests, replies))
