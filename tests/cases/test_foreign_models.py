@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 from brainmark.core import Benchmark, Comparison, Experiment, Failure, Record, Score, Stimuli, UnknownName
-from brainmark.run import apart
+from brainmark.run import apart, processes
 from brainmark.run.apart import is_foreign, run_apart
 from brainmark.run.execution import score_all
 from brainmark.run.scoring import score
@@ -65,7 +65,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BRAINMARK_HOME", str(tmp_path / "home"))
     yield "foreign_models_here"
-    apart.stop_all()
+    processes.stop_all()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from brainmark.core import registry
 from brainmark.core.devices import list_devices
 from brainmark.core.wording import bytes_text, plural
 from brainmark.data.fetch.places import home, mirrors
+from brainmark.run.sandbox import find_obstacle, find_program
 from brainmark.run.stamp import versions
 
 NAMED = 5  # data sets that are named when many are not at hand
@@ -47,7 +48,15 @@ class Finding:
 def doctor(as_json: JsonFlag = False) -> None:
     """Say which versions, threads, devices, cache and mirrors are used, what is broken and how to repair it."""
     # nothing is downloaded, and nothing is left behind
-    checks = (_check_versions, _check_compute, _check_cache, _check_mirrors, _check_plugins, _check_data)
+    checks = (
+        _check_versions,
+        _check_compute,
+        _check_sandbox,
+        _check_cache,
+        _check_mirrors,
+        _check_plugins,
+        _check_data,
+    )
     findings = [finding for check in checks for finding in check()]
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -91,6 +100,14 @@ def _check_compute() -> Iterator[Finding]:
         yield Finding("devices", "fine", ", ".join(f"{one.name} ({one.what})" for one in list_devices()))
     except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
         yield Finding("torch", "broken", f"cannot be used: {error}", "pip install --force-reinstall torch")
+
+
+def _check_sandbox() -> Iterator[Finding]:
+    if reason := find_obstacle():
+        mend = "see docs/howto/confine-models.md; until then such code runs with your rights, in a process of its own"
+        yield Finding("sandbox", "note", f"none for code of others: {reason}", mend)
+    else:
+        yield Finding("sandbox", "fine", f"code of others is confined by {find_program()}")
 
 
 def _check_cache() -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import check_page
 from brainmark.analysis.table import FORMATS, write_table
 from brainmark.cli.score import find_exit_code, show_outcomes, write_outcomes
-from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_models
+from brainmark.cli.selection import IsolationOption, benchmark_cards, select_benchmarks, select_models
 from brainmark.cli.terminal import (
     DeviceOption,
     JsonFlag,
@@ -74,6 +74,7 @@ def run(
     ] = "committed",
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float32",
+    isolation: IsolationOption = None,
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     table: Annotated[Path | None, typer.Option(help="Also write one table of all: a .md or .csv file.")] = None,
@@ -85,6 +86,7 @@ def run(
 
     Exit code: as that of [bold]brainmark score[/].
     """
+    del isolation  # it holds already
     if layers not in get_args(Layers):
         raise UnknownName("layers", layers, get_args(Layers), f" ({' or '.join(get_args(Layers))})")
     names, nodes = select_benchmarks(benchmarks, split)

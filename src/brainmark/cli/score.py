@@ -16,7 +16,7 @@ from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import check_page
 from brainmark.analysis.report import write_report
 from brainmark.analysis.table import FORMATS, write_table
-from brainmark.cli.selection import benchmark_cards, select_benchmarks, select_models, select_names
+from brainmark.cli.selection import IsolationOption, benchmark_cards, select_benchmarks, select_models, select_names
 from brainmark.cli.tables import make_leaderboard, make_tree_table
 from brainmark.cli.terminal import (
     DeviceOption,
@@ -87,6 +87,7 @@ def score(
     ] = None,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float32",
+    isolation: IsolationOption = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print before each run of a network how much memory it will need.")
     ] = False,
@@ -103,6 +104,7 @@ def score(
     Exit code: 0 if all that was asked for was scored; 1 if a score failed; 3 if none failed, but some do not apply to a
     model, or with --finished are not remembered; 2 for unknown names and wrong options.
     """
+    del isolation  # it holds already
     if verbose:
         print_log()
     wanted = list(models) if models_file is None else in_file(models_file, models)

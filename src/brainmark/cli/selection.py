@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
+
+import typer
 
 from brainmark.core import registry
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import DataError, ModelError, UnknownName
 from brainmark.core.tree import Node, Visibility, find, names, tree
 from brainmark.models.described.toml_files import read_models
-from brainmark.run.apart import run_apart
+from brainmark.run.apart import isolate_command, run_apart
 from brainmark.studies.packaged import expand
+
+
+def _isolate(context: typer.Context, isolation: str | None) -> str | None:
+    context.with_resource(isolate_command(isolation))
+    return isolation
+
+
+IsolationOption = Annotated[
+    str | None,
+    typer.Option(
+        callback=_isolate,
+        help="Where code of others runs: auto (a sandbox where there can be one, else a process of its own), sandbox, "
+        "process, or none (in this process). Without the option as BRAINMARK_ISOLATION says, or auto.",
+    ),
+]
+"""It holds for the whole command, and the processes that it starts."""
 
 
 def select_names(known: registry.Registry[Any, Any], wanted: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from brainmark.core.cards import ModelCard
+from brainmark.core.devices import in_use
 from brainmark.core.errors import BrainmarkError, InvalidMeasurement, ModelError, UnknownName, warn
 from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import xr
@@ -29,7 +30,7 @@ from brainmark.models.described.toml_files import read_models
 from brainmark.models.sources.names import FUNCTION
 from brainmark.run.experiments import pack_experiment
 from brainmark.run.frames import unpack_answer
-from brainmark.run.processes import Process, process_of, shorten, stop_all
+from brainmark.run.processes import Process, process_of, shorten
 from brainmark.run.sandbox import find_obstacle, require_sandbox
 
 Isolation = Literal["auto", "sandbox", "process", "none"]
@@ -40,7 +41,6 @@ Isolation = Literal["auto", "sandbox", "process", "none"]
 SETTING = "BRAINMARK_ISOLATION"
 _wanted: ContextVar[Isolation | None] = ContextVar("isolation", default=None)
 _active: ContextVar[bool] = ContextVar("apart", default=False)
-__all__ = ["Isolation", "find_apart", "is_foreign", "run_apart", "stop_all"]
 
 
 @contextlib.contextmanager
@@ -61,17 +61,32 @@ def isolate(isolation: str | None) -> Generator[None]:
     ------
     UnknownName : there is no such isolation.
     """
-    token = _wanted.set(_check(isolation, "isolation") if isolation else _wanted.get())
+    token = _wanted.set(check_isolation(isolation, "isolation") if isolation else _wanted.get())
     try:
         yield
     finally:
         _wanted.reset(token)
 
 
-def _check(isolation: str, what: str) -> Isolation:
+@contextlib.contextmanager
+def isolate_command(isolation: str | None) -> Generator[None]:
+    """Do what `isolate` does for all threads of this process, and for processes that it starts in the block."""
+    before = os.environ.get(SETTING)
+    if isolation:
+        os.environ[SETTING] = check_isolation(isolation, "isolation")
+    try:
+        yield
+    finally:
+        if isolation:
+            os.environ.pop(SETTING, None)
+            os.environ.update({} if before is None else {SETTING: before})
+
+
+def check_isolation(isolation: str, what: str) -> Isolation:
+    """Return a word that names an isolation; `what` names it in errors. Raises UnknownName."""
     if isolation not in get_args(Isolation):
         raise UnknownName(what, isolation, get_args(Isolation), f" ({', '.join(get_args(Isolation))})")
-    return cast(Isolation, isolation)
+    return cast("Isolation", isolation)
 
 
 def choose_isolation() -> Isolation:
@@ -82,7 +97,7 @@ def choose_isolation() -> Isolation:
     UnknownName : ``BRAINMARK_ISOLATION`` holds another word.
     MissingSandbox : a sandbox is wanted, and there can be none.
     """
-    wanted = _wanted.get() or _check(os.environ.get(SETTING, "").strip() or "auto", SETTING)
+    wanted = _wanted.get() or check_isolation(os.environ.get(SETTING, "").strip() or "auto", SETTING)
     if wanted == "sandbox":
         require_sandbox()
     if wanted != "auto":
@@ -190,7 +205,9 @@ class ApartSubject:
     def perform(self, experiment: Experiment) -> xr.DataArray:
         """Return what it answers."""
         (described, content), media = pack_experiment(experiment)
-        options = {"options": dict(self.options), "experiment": described}
+        compute = in_use()
+        chosen = [compute.device if compute.chosen else None, compute.precision]
+        options = {"options": dict(self.options), "experiment": described, "compute": chosen}
         head, body = self.process.ask("perform", self.identifier, content, media, **options)
         if "type" in head:
             raise InvalidMeasurement(f"{self.identifier}: is a {shorten(head['type'])}, not an xarray.DataArray")

@@ -13,6 +13,7 @@ from brainmark.core.devices import Precision, compute_on
 from brainmark.core.errors import warn
 from brainmark.core.score import Outcome, Score
 from brainmark.core.wording import plural
+from brainmark.run.apart import Isolation, isolate
 from brainmark.run.executors import Here, Place
 from brainmark.run.plan import Job, Plan, PlannedJob, make_plan
 from brainmark.run.scoring import Layers, remember
@@ -87,6 +88,7 @@ def score_all(
     finished: bool = False,
     device: str | None = None,
     precision: Precision | None = None,
+    isolation: Isolation | None = None,
 ) -> Iterator[Outcome]:
     """Score every model on every benchmark, and yield each outcome as it is known; what fails becomes a `Failure`.
 
@@ -94,11 +96,12 @@ def score_all(
     `started(model, benchmark)` is called before each that is computed. All names are looked up before anything is
     computed, so that a misspelled one costs nothing. Interrupted, the same call continues: finished scores are
     remembered, failures are tried again. With `finished` only scores that are remembered are given, and nothing is
-    computed. For `device` and `precision` see `brainmark.core.devices.compute_on`.
+    computed. For `device` and `precision` see `brainmark.core.devices.compute_on`, for
+    `isolation` `score`.
     """
     if isinstance(models, str) or isinstance(benchmarks, str):
         raise TypeError("score_all takes lists of models and benchmarks; for one of each use score(model, benchmark)")
-    with compute_on(device, precision):
+    with isolate(isolation), compute_on(device, precision):
         plan = make_plan(models, benchmarks, layers=layers, cache=cache or finished, retry_failed=True)
         context = copy_context()
     return _run_in(context, _recall_all(plan) if finished else execute(plan, started=started))

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from brainmark.core import registry
 from brainmark.core.containment import contain
+from brainmark.core.devices import compute_on
 from brainmark.core.errors import BrainmarkError, MissingData, ModelError, tell
 from brainmark.core.handout import detach
 from brainmark.core.libraries import xr
@@ -35,27 +36,29 @@ class Line:
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self.requests, self.replies, self.number = requests, replies, 0
+        self._asked = False  # whether a request waits for its answer
         shared = "fork" in multiprocessing.get_all_start_methods()
         self._lock = multiprocessing.get_context("fork" if shared else None).RLock()  # workers that load data ask too
 
     def read(self) -> tuple[dict[str, Any], bytes]:
         """Return the next request. Raises EOFError: the run has ended."""
         head, body = read_frame(self.requests)
-        self.number = head["number"]
+        self.number, self._asked = head["number"], True
         return head, body
 
     def reply(self, head: Mapping[str, Any], body: bytes = b"") -> None:
         """Answer the request."""
         with self._lock:
+            self._asked = "stimulus" in head
             write_frame(self.replies, {**head, "number": self.number}, body)
 
     def ask(self, *place: int) -> Parcel:
         """Return a stimulus, by the numbers of its set and of itself."""
         with self._lock:
+            if not self._asked:
+                raise ModelError("a stimulus was asked for after the answer was given")
             self.reply({"stimulus": place})
             head, body = read_frame(self.requests)
-            if "stimulus" not in head:
-                raise ModelError("a stimulus was asked for after the answer was given")
             return head["stimulus"], body
 
 
@@ -81,7 +84,8 @@ class Host:
             digest = getattr(subject, "weights_digest", None)
             return {"weights": None if digest is None else str(digest)}, b""
         experiment = unpack_experiment((request["experiment"], body), self._line.ask)
-        answer = detach(subject.perform(experiment), experiment)
+        with compute_on(*request["compute"]):
+            answer = detach(subject.perform(experiment), experiment)
         if not isinstance(answer, xr.DataArray):
             return {"type": type(answer).__name__}, b""
         return pack_answer(answer)

@@ -154,6 +154,9 @@ class Process:
             watch.end()
         if running is None:
             return
+        if watch is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(5)  # bubblewrap ends once all in the sandbox have ended
         with contextlib.suppress(OSError):
             if hasattr(os, "killpg"):
                 os.killpg(running.pid, signal.SIGKILL)

@@ -24,7 +24,7 @@ from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
 from brainmark.models.subjects.coerce import as_subject
-from brainmark.run.apart import run_apart
+from brainmark.run.apart import Isolation, isolate, run_apart
 from brainmark.run.declared import Declared, declare_benchmark, declare_model, digest_declared
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
 from brainmark.run.stamp import data_origin, make_stamp
@@ -45,6 +45,7 @@ def score(
     layers: Layers = "committed",
     device: str | None = None,
     precision: Precision | None = None,
+    isolation: Isolation | None = None,
 ) -> Score:
     """Score a model on a benchmark.
 
@@ -56,12 +57,14 @@ def score(
     layers : "chosen" records regions from the layers that `brainmark layers` chose for the model and kept.
     device, precision : what networks and metrics run on, and the type in which networks compute, see
         `brainmark.core.devices.compute_on`.
+    isolation : where code of others runs: "sandbox", "process", "none" (in this process) or "auto"; None: as the
+        environment says (``BRAINMARK_ISOLATION``), or "auto". A Python object runs in this process.
 
     Raises
     ------
-    UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError
+    UnknownName, NotApplicable, InvalidMeasurement, DataError, ModelError, ResourceError, MissingSandbox
     """
-    with compute_on(device, precision):
+    with isolate(isolation), compute_on(device, precision):
         subject, task = GivenModel(model, layers), GivenBenchmark(benchmark)
         depends_on = depend_on(subject, task) if cache else None
         if depends_on and (known := _recall(subject, task, depends_on)):
