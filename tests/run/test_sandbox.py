@@ -25,10 +25,10 @@ from brainmark.core import Experiment, InvalidMeasurement, ModelError, Record, S
 from brainmark.core.errors import InvalidModel, ResourceError
 from brainmark.run import processes, sandbox
 from brainmark.run.apart import ApartSubject, choose_isolation, isolate
+from brainmark.run.guard import Guard
 from brainmark.run.processes import Process
 from brainmark.run.sandbox import MissingSandbox, find_obstacle, read_limits, start
 from brainmark.run.visible import view_for
-from brainmark.run.watch import Watch
 
 pytestmark = pytest.mark.skipif(bool(find_obstacle()), reason=f"no sandbox here: {find_obstacle()}")
 SECRET = "correct-horse-battery"
@@ -67,7 +67,7 @@ def try_in_sandbox(code: str, limits: str = LIMITS, name: str = "hostile:make") 
         Path.cwd(),
         found,
     )
-    watch = Watch(handle, found)
+    watch = Guard(handle, found)
     with watch.keep():
         said, errors = running.communicate()
     watch.end()

@@ -31,7 +31,7 @@ from brainmark.run.stamp import versions
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
-class Line:
+class Connection:
     """The line to the run: requests and replies, and questions for stimuli in between."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
@@ -65,7 +65,7 @@ class Line:
 class Host:
     """Keeps the models of one process, and does what is asked of them."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Connection) -> None:
         self._made: dict[str, Subject] = {}
         self._line = line
 
@@ -95,7 +95,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-def serve(line: Line) -> None:
+def serve(line: Connection) -> None:
     """Answer requests until the run closes its end."""
     host = Host(line)
     while True:
@@ -135,4 +135,4 @@ def main() -> None:
     os.dup2(2, 1)
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    serve(Line(requests, replies))
+    serve(Connection(requests, replies))

@@ -24,9 +24,9 @@ from brainmark.core.text import name_commands
 from brainmark.run import begin, stamp
 from brainmark.run.experiments import pack_medium
 from brainmark.run.frames import read_frame, write_frame
+from brainmark.run.guard import Guard
 from brainmark.run.sandbox import Limits, list_limits, read_limits, start
 from brainmark.run.visible import view_for
-from brainmark.run.watch import Watch
 
 LEAST_FREE = 2 * 2**30
 """Bytes of free memory below which processes end, those not asked for longest first; they start anew when needed."""
@@ -51,7 +51,7 @@ class Process:
     name: str
     confined: bool = False
     _running: subprocess.Popen[bytes] | None = None
-    _watch: Watch | None = None
+    _watch: Guard | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _count: int = 0
 
@@ -125,7 +125,7 @@ class Process:
     def _start_confined(self, command: list[str], limits: Limits) -> subprocess.Popen[bytes]:
         running, handle = start(command, view_for(self.name, limits.show), Path.cwd(), limits)
         threading.Thread(target=_show, args=(running.stderr,), daemon=True).start()
-        self._watch = Watch(handle, limits)
+        self._watch = Guard(handle, limits)
         return running
 
     def _explain_end(self, name: str) -> BrainmarkError:

@@ -25,7 +25,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 @dataclass(eq=False)
-class Watch:
+class Guard:
     """Watches the processes below one; `reason` says which limit it went over.
 
     Attributes
@@ -41,7 +41,7 @@ class Watch:
 
     @contextlib.contextmanager
     def keep(self) -> Generator[None]:
-        """Watch during the block."""
+        """Guard during the block."""
         self._over.clear()
         for process in list_below(self._read_root(), _FEW):
             prefer_to_end(process)
