@@ -180,20 +180,6 @@ def test_a_folder_with_much_else_shows_the_model_alone(lab: Path, monkeypatch: p
     assert shown == "['helper.py', 'lone.py']\n"
 
 
-def test_weights_are_shown_and_secrets_by_that_name_are_not(lab: Path) -> None:
-    (lab / "net.pth").write_text("")
-    (lab / "key.pth").symlink_to(lab.parent / ".ssh" / "id_rsa")
-    (lab.parent / "shared.pth").write_text("")
-    text = "[a]\nsource = 'hostile:make'\nweights = {{ file = '{}' }}\n"
-    for name, weights in (("own", "net.pth"), ("key", "key.pth"), ("other", "../shared.pth"), ("home", "..")):
-        (lab / f"{name}.toml").write_text(text.format(weights))
-    shown = {name: view_for(f"{name}.toml").shown for name in ("own", "key", "other", "home")}
-    assert lab / "net.pth" in shown["own"]
-    assert any(p.resolve() == lab.parent / "shared.pth" for p in shown["other"])
-    hidden = (lab.parent, lab.parent / ".ssh", lab.parent / ".ssh" / "id_rsa")
-    assert not [p for name in shown for p in shown[name] if p.resolve() in hidden]
-
-
 def test_more_can_be_shown(lab: Path) -> None:
     place = lab.parent / "letters.txt"
     assert SECRET in try_in_sandbox(f"print(open({str(place)!r}).read())", f"{LIMITS} show={place}")

@@ -193,14 +193,18 @@ class Registry(Generic[T, C]):
         with say_what_to_install(f"{self.kind} {name!r}"):
             if found := next((found for finder in self._first if (found := finder(name))), None):
                 return found
+        if registered := self.find_registered(name):
+            return registered
+        with say_what_to_install(f"{self.kind} {name!r}"):
+            return next((found for finder in self._finders if (found := finder(name))), None)
+
+    def find_registered(self, name: str) -> Entry[T, C] | None:
+        """Return what is registered under this name, or None; no finder is asked."""
         if name not in self._entries:  # studies that are imported need no more than our own metrics
             _import_rooms(self.kind)
         if name not in self._entries:
             discover(self.kind)
-        if name in self._entries:
-            return self._entries[name]
-        with say_what_to_install(f"{self.kind} {name!r}"):
-            return next((found for finder in self._finders if (found := finder(name))), None)
+        return self._entries.get(name)
 
     def get(self, name: str) -> Entry[T, C] | None:
         """Return what is registered or found under this name, or None; what cannot be read counts as absent."""

@@ -144,9 +144,8 @@ def _names_code(path: Path, member: str) -> bool:
     )
 
 
-def _is_of_plugin(name: str) -> bool:
-    """Return whether a registered model is that of a package which others have installed."""
-    entry = models[name]
+def _is_of_plugin(entry: Entry[Subject, ModelCard]) -> bool:
+    """Return whether a registered model is that of an installed package of others; a program's own is not."""
     return entry.module.partition(".")[0] in _list_plugins()
 
 
@@ -161,12 +160,12 @@ def find_apart(name: str) -> Entry[Subject, ModelCard] | None:
     """Return a foreign model that runs apart; None outside of `run_apart`, and for any other."""
     if not _active.get():
         return None
-    with run_apart(False):  # what is looked up here is not sent away
-        registered = name.partition(":random")[0] in models
-        foreign = _is_of_plugin(name.partition(":random")[0]) if registered else is_foreign(name)
+    base = name.partition(":random")[0]
+    registered = models.find_registered(base)
+    foreign = is_foreign(name) if registered is None else _is_of_plugin(registered)
     if not foreign or (isolation := choose_isolation()) == "none":
         return None
-    process = process_of(name.partition(":random")[0], isolation == "sandbox")
+    process = process_of(base, isolation == "sandbox")
     described, _ = process.ask("describe", name)
     try:
         card, options = ModelCard.model_validate(described["card"]), dict(described["options"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainmark.core.errors import BrainmarkError
+from brainmark.core.registry import models
 from brainmark.core.source_code import follow_imports
 from brainmark.data.fetch.places import HOME, MIRROR, home, mirror_folders
 from brainmark.models.described.description import ModelDescription
@@ -110,6 +111,8 @@ def _list_own(name: str) -> Iterator[Path]:
         yield from _list_beside(Path(path).absolute())
     if path.endswith(".toml"):
         yield from _list_described(Path(path).absolute(), member)
+    elif registered := models.find_registered(base):
+        yield from _list_module(registered.module)
     elif match := FUNCTION.fullmatch(base):
         yield from _list_module(match["module"])
 
