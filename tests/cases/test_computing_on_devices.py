@@ -15,9 +15,11 @@ from torch import nn  # noqa: E402
 
 import brainmark  # noqa: E402
 from brainmark.core import Benchmark, BenchmarkCard, Experiment, NextWord, Read, Record, Stimuli  # noqa: E402
-from brainmark.core.devices import compute_on, in_use  # noqa: E402
-from brainmark.core.errors import UnknownName  # noqa: E402
+from brainmark.core.devices import compute_on, gather_notes, in_use  # noqa: E402
+from brainmark.core.errors import ResourceError, UnknownName  # noqa: E402
 from brainmark.core.score import Score  # noqa: E402
+from brainmark.models.activations import extract  # noqa: E402
+from brainmark.models.activations.extract import Extractor  # noqa: E402
 from brainmark.models.subjects.vision import VisionSubject  # noqa: E402
 from brainmark.testing.pretended import pretend_devices  # noqa: E402
 
@@ -113,3 +115,96 @@ def test_a_language_network_answers_on_a_device_as_on_the_cpu(ask: Any):
         np.testing.assert_allclose(far.values, near.values, rtol=1e-5, atol=1e-5)
     else:
         assert (far.values == near.values).all()
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+class Crowded(nn.Module):
+    """A network for which the memory of its device is too small if more than `most` stimuli pass together."""
+
+    def __init__(self, most: int, message: str = "") -> None:
+        super().__init__()
+        self.layer, self.most, self.message, self.seen = nn.Linear(4, 3), most, message, list[int]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(x))
+        if len(x) > self.most:
+            raise RuntimeError(self.message) if self.message else torch.OutOfMemoryError("CUDA out of memory.")
+        return self.layer(x)
+
+
+MEDIA = np.random.default_rng(0).random((32, 4), dtype=np.float32)
+
+
+@pytest.mark.parametrize("message", ["", "MPS backend out of memory (MPS allocated: 9 GB)"], ids=["cuda", "mps"])
+def test_a_batch_that_does_not_fit_on_a_device_is_halved(message: str):
+    """The run ended, although half of the batch would have fitted."""
+    network = Crowded(8, message)
+    wanted = Extractor(network, batch=8)(MEDIA, ["layer"])["layer"]
+    with pretend_devices(), compute_on("pretended:1"), gather_notes() as notes:
+        found = Extractor(network, batch=16)(MEDIA, ["layer"])["layer"]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert list(notes) == ["the memory of pretended:1 ran out: 8 stimuli were shown at a time, not 16"]
+
+
+def test_it_is_halved_once_and_then_a_failure_of_resources():
+    network = Crowded(3)
+    with pretend_devices(), compute_on("pretended:1"), pytest.raises(ResourceError, match="ran out with 8 stimuli"):
+        Extractor(network, batch=16)(MEDIA, ["layer"])
+    assert [n for n in network.seen if n > 3] == [16, 8]
+
+
+def test_batches_are_planned_for_the_memory_of_the_device(monkeypatch: pytest.MonkeyPatch):
+    network = nn.Sequential(nn.Linear(4, 2**16), nn.Linear(2**16, 3))
+    room = {"cpu": 2**40, "pretended": 2**23}
+    monkeypatch.setattr(extract, "available_memory", lambda device=None: room["cpu" if device is None else device.type])
+    with pretend_devices(), compute_on("pretended:1"):
+        assert (
+            Extractor(network).plan(MEDIA, ["1"]).batch < 8 < Extractor(network, device="cpu").plan(MEDIA, ["1"]).batch
+        )
+        room["pretended"] = 2**10
+        with pytest.raises(ResourceError, match="of the memory of pretended:1 are free; take 'cpu'"):
+            Extractor(network).plan(MEDIA, ["1"])
+
+
+def test_texts_that_do_not_fit_together_are_read_apart():
+    """What ran out was taken for a fault of the model."""
+    subject = brainmark.load_model("tiny-gpt")
+    stimuli = Stimuli(
+        "texts",
+        "text",
+        pd.DataFrame({"text": list("abcdefgh"), "context": range(8)}, pd.Index(list("abcdefgh"), name="stimulus_id")),
+    )
+    experiment = Experiment(stimuli, Record("language_system"))
+    near, most = subject.perform(experiment), [2]
+
+    def refuse(_: nn.Module, __: Any, options: dict[str, Any]) -> None:
+        if len(options["input_ids"]) > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    handle = subject.module.register_forward_pre_hook(refuse, with_kwargs=True)
+    try:
+        with pretend_devices(), compute_on("pretended:1"), gather_notes() as notes:
+            np.testing.assert_allclose(subject.perform(experiment).values, near.values, rtol=1e-5, atol=1e-5)
+            assert notes and all("memory ran out: tiny-gpt read" in one for one in notes)
+            most[0] = 0
+            with pytest.raises(ResourceError, match="memory ran out"):
+                subject.perform(experiment)
+    finally:
+        handle.remove()
+
+
+def test_a_metric_that_does_not_fit_on_a_device_is_computed_on_the_cpu():
+    class Knows:
+        identifier = "knows"
+
+        def perform(self, experiment: Experiment) -> xr.DataArray:
+            return make_benchmark().target.copy()
+
+    near = brainmark.score(Knows(), make_benchmark(), cache=False)
+    with pretend_devices(largest=100):
+        far = brainmark.score(Knows(), make_benchmark(), cache=False, device="pretended:1")
+    assert far.value == pytest.approx(near.value, abs=1e-12)
+    note = "the metric 'ridge' was computed on the CPU, since it does not fit into the memory of pretended:1"
+    assert set(far.notes) - set(near.notes) == {note}

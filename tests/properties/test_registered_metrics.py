@@ -5,7 +5,6 @@ A metric that is not invariant to something says so here, with the reason; that 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -16,6 +15,7 @@ import xarray as xr
 
 from brainmark.core import InvalidMeasurement, metrics
 from brainmark.core.comparison import Comparison
+from brainmark.core.devices import compute_on
 from brainmark.testing.metric_checks import MetricUnderTest
 
 Change = Callable[[xr.DataArray], xr.DataArray]
@@ -180,11 +180,16 @@ def test_blocks_give_what_the_whole_gives(name: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_torch_gives_what_numpy_gives(name: str) -> None:
-    case = under_test(name)
-    if "device" not in inspect.signature(case.entry.factory).parameters:
-        pytest.skip("the metric knows no device")
+def test_a_device_gives_what_the_cpu_gives(name: str) -> None:
+    """Metrics ran on the CPU whatever device was said; on one, a part that was left behind must be found."""
     pytest.importorskip("torch")
-    on_torch = case.entry.factory(device="cpu")
-    found = on_torch(case.noisy_prediction.copy(deep=True), case.example.target.copy(deep=True))
-    np.testing.assert_allclose(values_of(found), values_of(expected(name)), rtol=0, atol=1e-6)
+    from brainmark.testing.pretended import pretend_devices
+
+    wanted, case = expected(name), under_test(name)
+    with pretend_devices() as devices, compute_on("pretended:1"):
+        devices.done.clear()  # what it took to find the device
+        found = case.compare(case.noisy_prediction)
+    np.testing.assert_allclose(values_of(found), values_of(wanted), rtol=0, atol=1e-6)
+    if wanted.replicates is not None and found.replicates is not None:
+        np.testing.assert_allclose(found.replicates, wanted.replicates, rtol=0, atol=1e-6)
+    assert bool(devices.done["pretended:1"]) == case.card.on_device, "its card says where it computes"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.comparison import Ceiling, Comparison, Metric, check_comparison
 from brainmark.core.containment import contain
 from brainmark.core.convention import DEFAULT, Convention
-from brainmark.core.devices import compute_on
+from brainmark.core.devices import compute_on, compute_where_it_fits
 from brainmark.core.errors import (
     BrainmarkError,
     InvalidMeasurement,
@@ -98,13 +98,19 @@ class Benchmark:
     @cached_property
     def ceiling_comparison(self) -> Comparison | None:
         """The ceiling, computed once."""
-        return None if self.ceiling is None else self.ceiling(self.target)
+        ceiling = self.ceiling
+        return None if ceiling is None else compute_where_it_fits(partial(ceiling, self.target), "the ceiling")
 
     @cached_property
     def _fixed_controls(self) -> dict[str, Comparison]:
         fixed = [c for c in self.controls if not c.per_model]
         with compute_on(precision="float32"):  # one number for all models, whatever their precision
-            return {c.name: self._check_result(c.compare(self, self.mean_target), c.name) for c in fixed}
+            return {c.name: self._compare(c.name, partial(c.compare, self, self.mean_target)) for c in fixed}
+
+    def _compare(self, control: str, compare: Callable[[], Comparison]) -> Comparison:
+        """Return what the metric says of the answer, or of a control, on the device in use if it fits there."""
+        what = f"the control {control!r}" if control else f"the metric {self.card.metric!r}"
+        return self._check_result(compute_where_it_fits(compare, what), control)
 
     def _check_result(self, result: Comparison, control: str = "") -> Comparison:
         told = f" (control {control!r})" if control else ""
@@ -151,14 +157,14 @@ class Benchmark:
         where = f"{name} on {self.identifier}"
         self.prepare()
         with _explain_method_errors(f"{where}: the metric {self.card.metric!r} failed"):
-            raw = self._check_result(self.metric(answer, self.mean_target))
+            raw = self._compare("", partial(self.metric, answer, self.mean_target))
         if not np.isfinite(raw.array).any():
             self._check_that_something_is_defined(answer, raw)
         controls = dict(self._fixed_controls)
         for control in self.controls:
             if control.per_model:
                 with _explain_method_errors(f"{where}: the control {control.name!r} failed"), suppress(NotApplicable):
-                    controls[control.name] = self._check_result(control.compare(self, answer), control.name)
+                    controls[control.name] = self._compare(control.name, partial(control.compare, self, answer))
         top, names = self.ceiling_comparison, (self.identifier, name)
         return make_score(*names, raw, top, controls, self.seed, self.convention)
 

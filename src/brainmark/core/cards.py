@@ -130,6 +130,7 @@ class MetricCard(Card):
     domain: AnyDomain = "any"
     compares: Compared
     chance: float | None = Field(default=0.0, description="expected value without any relation; None: depends")
+    on_device: bool = Field(default=False, description="computed on the device of the run; others on the CPU")
     tags: tuple[str, ...] = ()
 
 

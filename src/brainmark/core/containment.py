@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator
 from types import FrameType, ModuleType
 from typing import Any
 
+from brainmark.core.devices import is_out_of_memory
 from brainmark.core.errors import BrainmarkError, ModelError, ResourceError, tell
 
 Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
@@ -100,7 +101,7 @@ def _explain(what: str, error: BaseException) -> BrainmarkError:
     """Return the error of the package that stands for an error of a model's own code."""
     if isinstance(error, SystemExit | KeyboardInterrupt | GeneratorExit):
         return ModelError(f"{what}: it ended the program ({tell(error)})")
-    short = isinstance(error, MemoryError | OSError) or type(error).__name__ == "OutOfMemoryError"  # of torch
+    short = isinstance(error, OSError) or is_out_of_memory(error)
     return (ResourceError if short else ModelError)(f"{what}: {tell(error)}")
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Generator
+import gc
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
-from brainmark.core.errors import UnknownName, say_what_to_install
+from brainmark.core.errors import ResourceError, UnknownName, say_what_to_install
 from brainmark.core.libraries import torch
 
+T = TypeVar("T")
 CPU, AUTO = "cpu", "auto"
 Precision = Literal["float32", "bfloat16"]
 """In which networks compute; metrics always take double precision where they need it."""
@@ -97,6 +99,42 @@ def note(text: str) -> None:
     gathered = _notes.get()
     if gathered is not None:
         gathered[text] = None
+
+
+def compute_where_it_fits(compute: Callable[[], T], what: str) -> T:
+    """Return what is computed on the device in use, or on the CPU where the memory of the device is too small for it.
+
+    Raises
+    ------
+    ResourceError : nor is that of the machine enough.
+    """
+    device = in_use().device
+    if device == CPU:
+        return compute()
+    try:
+        return compute()
+    except ResourceError:
+        pass
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    free_memory()
+    note(f"{what} was computed on the CPU, since it does not fit into the memory of {device}")
+    with compute_on(CPU):
+        return compute()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out: that of the machine, or, from torch, that of a device."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error)
+
+
+def free_memory() -> None:
+    """Give memory that torch holds for new tensors, after an error, back to the devices."""
+    gc.collect()
+    for kind in (torch.cuda, torch.mps):
+        if kind.is_available():
+            kind.empty_cache()
 
 
 def check_precision(given: str) -> Precision:

@@ -27,12 +27,14 @@ def available_memory(device: Any = None) -> int:
 
     On a `device` of CUDA they are those of the device. Elsewhere they are the least of what the machine has free, what
     the limits of the control groups leave (containers and batch jobs, both versions of cgroups), and what the limit of
-    the address space leaves (``ulimit -v``).
+    the address space leaves (``ulimit -v``); on Apple's, also of what PyTorch may take of the memory that both share.
     """
     if getattr(device, "type", None) == "cuda":
         reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for new tensors
         return int(torch.cuda.mem_get_info(device)[0] + reserved)
     limits = [_free_on_machine(), _free_in_container(), _free_addresses()]
+    if getattr(device, "type", None) == "mps":
+        limits.append(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return min(free for free in limits if free is not None)
 
 

@@ -259,6 +259,7 @@ def metric(
     ceiling_over: tuple[str, ...] = ("repetition", "subject"),
     chance: float | None = 0.0,
     domain: Domain | Literal["any"] = "any",
+    on_device: bool = False,
     tags: tuple[str, ...] = (),
     version: int | None = None,
 ) -> Callable[[F], F]:
@@ -266,7 +267,7 @@ def metric(
 
     Parameters
     ----------
-    name, summary, cite, compares, licence, chance, domain, tags, version : see `MetricCard`.
+    name, summary, cite, compares, licence, chance, domain, on_device, tags, version : see `MetricCard`.
     ceiling : factory of the ceiling, whose parameters that are options of the metric too receive the metric's options.
     ceiling_over : dimensions of a target of which one must have several entries for there to be a ceiling; empty: none.
     """
@@ -278,6 +279,7 @@ def metric(
         licence=licence,
         chance=chance,
         domain=domain,
+        on_device=on_device,
         tags=tags,
         **stated,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from array_api_compat import array_namespace, device, is_torch_array
 
+from brainmark.core.devices import CPU, has_double, in_use, note
 from brainmark.core.errors import ResourceError
 from brainmark.core.libraries import np, torch
 from brainmark.core.memory import available_memory
@@ -67,6 +68,20 @@ def as_numpy(x: Shaped[Array, "*axes"]) -> Shaped[np.ndarray, "*axes"]:
         return np.asarray(unmask(x))
     x = x.detach().cpu()
     return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
+
+
+def to_device(x: Shaped[np.ndarray, "*axes"]) -> Shaped[Array, "*axes"]:
+    """Return NumPy array `x` on the device in use, as a tensor of torch; on the CPU, as it is.
+
+    A device without double precision computes no metric: there, too, `x` stays as it is, and a note says so.
+    """
+    device = in_use().device
+    if device == CPU:
+        return x
+    if not has_double(device):
+        note(f"the metric was computed on the CPU, since {device} has no double precision")
+        return x
+    return torch.from_numpy(np.ascontiguousarray(x)).to(device)
 
 
 def like(x: Shaped[np.ndarray, "*axes"], other: Shaped[Array, " ..."]) -> Shaped[Array, "*axes"]:

@@ -38,7 +38,8 @@ _CACHED = 2**18  # correlations that stay in the cache
 
 @metric(
     "single_unit", summary="Cross-validated r of each neuroid with the one unit of the model that suits it best.",
-    cite="khosla2024", compares="recordings", ceiling=split_half, ceiling_over=("repetition",), tags=("matching",),
+    cite="khosla2024", compares="recordings", ceiling=split_half, ceiling_over=("repetition",), on_device=True,
+    tags=("matching",),
 )  # fmt: skip
 def single_unit(
     partners: Partners = "best", splits: Splitter | None = None, resamples: int = 1000, seed: int = 0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from brainmark.core.comparison import Comparison
 from brainmark.core.convention import stretch_draws
 from brainmark.core.errors import InvalidMeasurement
-from brainmark.core.libraries import np, torch, xr
+from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.backend import as_numpy, like
+from brainmark.metrics._arrays.backend import as_numpy, like, to_device
 from brainmark.metrics._arrays.inputs import (
     Recording,
     check_filled,
@@ -55,7 +55,6 @@ class Predictivity:
     splits : the folds; labels are coordinates along presentation of the target, or else of the prediction.
     resamples : bootstrap samples of presentations for the replicates; 0: none.
     seed : of the draws.
-    device : torch device such as "cuda"; None computes with NumPy.
     dual : form of the features that the mapping needs; None: the smaller one.
     block : neighbouring presentations that are drawn together.
     """
@@ -64,7 +63,6 @@ class Predictivity:
     splits: Splitter
     resamples: int = 1000
     seed: int = 0
-    device: str | None = None
     dual: bool | None = None
     block: int = 1
 
@@ -85,7 +83,10 @@ class Predictivity:
 
     def prepare(self, x: Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"]) -> Features:
         """Return what all comparisons on these features (presentation, neuroid) share."""
-        return prepare(_on_device(x, self.device), self.dual)
+        placed = to_device(x)
+        if placed is not x:
+            check_numbers(x, "features")  # of NumPy's, `prepare` does
+        return prepare(placed, self.dual)
 
     def compare(
         self,
@@ -145,7 +146,7 @@ class Predictivity:
 @metric(
     "pls", summary="Cross-validated r of each neuroid, predicted by partial least squares with 25 components.",
     cite="wold1975 yamins2014", compares="recordings", tags=("regression",), ceiling=split_half,
-    ceiling_over=("repetition",),
+    ceiling_over=("repetition",), on_device=True,
 )  # fmt: skip
 def pls(
     components: int = 25,
@@ -153,7 +154,6 @@ def pls(
     resamples: int = 1000,
     seed: int = 0,
     stop: Stop = "exact",
-    device: str | None = None,
 ) -> Predictivity:
     """Return the metric that maps by partial least squares (`pls.pls_predictions`)."""
 
@@ -162,13 +162,13 @@ def pls(
         few = (f"PLS used {used} of {components} components: the data do not carry more",)
         return predictions, few if used < components else ()
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed)
 
 
 @metric(
     "ridge", summary="Cross-validated r of each neuroid, predicted by ridge regression, penalty chosen in the fold.",
     cite="hoerl1970 golub1979", compares="recordings", tags=("regression",), ceiling=split_half,
-    ceiling_over=("repetition",),
+    ceiling_over=("repetition",), on_device=True,
 )  # fmt: skip
 def ridge(
     alphas: Sequence[float] | None = None,
@@ -177,7 +177,6 @@ def ridge(
     splits: Splitter | None = None,
     resamples: int = 1000,
     seed: int = 0,
-    device: str | None = None,
 ) -> Predictivity:
     """Return the metric that maps by ridge regression (`ridge.ridge_predictions`).
 
@@ -193,22 +192,20 @@ def ridge(
         predictions, chosen = ridge_predictions(features, y, folds, grid, per_target, selection)
         return predictions, note_edges(as_numpy(chosen), grid)
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed)
 
 
 @metric(
     "ols", summary="Cross-validated r of each neuroid, predicted by ordinary least squares.", cite="yamins2014",
-    compares="recordings", tags=("regression",), ceiling=split_half, ceiling_over=("repetition",),
+    compares="recordings", tags=("regression",), ceiling=split_half, ceiling_over=("repetition",), on_device=True,
 )  # fmt: skip
-def ols(
-    splits: Splitter | None = None, resamples: int = 1000, seed: int = 0, device: str | None = None
-) -> Predictivity:
+def ols(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0) -> Predictivity:
     """Return the metric that maps by ordinary least squares, of least norm when features outnumber presentations."""
 
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
         return ols_predictions(features, y, folds), ()
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, device)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed)
 
 
 def _note_few(y: np.ndarray, used: np.ndarray, folds: int) -> Iterator[str]:
@@ -287,10 +284,3 @@ def _by_fold(predicted: Array, truth: Array, sizes: Sequence[int]) -> np.ndarray
     ends = np.cumsum(sizes)
     parts = [pearson(predicted[e - s : e], truth[e - s : e]) for e, s in zip(ends, sizes, strict=True)]
     return np.stack([as_numpy(p) for p in parts])
-
-
-def _on_device(x: np.ndarray, device: str | None) -> Array:
-    if device is None:
-        return x
-
-    return torch.from_numpy(np.ascontiguousarray(x)).to(device)

@@ -8,7 +8,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
-from brainmark.metrics._arrays.backend import centre
+from brainmark.metrics._arrays.backend import as_numpy, centre, like, to_device
 from brainmark.metrics._arrays.inputs import (
     Recording,
     check_filled,
@@ -19,7 +19,7 @@ from brainmark.metrics._arrays.inputs import (
     take_complete,
 )
 from brainmark.metrics._arrays.scale import rescale
-from brainmark.metrics._arrays.shapes import Float, Real
+from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.similarity.geometry import gaussian_kernel, linear_cka, procrustes_similarity
 from brainmark.metrics.similarity.rsa import mean_of_trials, part_trials
 from brainmark.metrics.statistics.averages import divide
@@ -64,8 +64,8 @@ def cka_ceiling(
         if np.isfinite(trials).sum(axis=0).min() < 2:
             raise InvalidMeasurement("no neuroid has two repetitions of every stimulus")
         halves = [part_trials(trials, 2, np.random.default_rng([seed, 3, k])) for k in range(halvings)]
-        mean = _kernel(mean_of_trials(trials))
-        pairs = [(_kernel(a), _kernel(b)) for a, b in halves]
+        mean = _kernel(to_device(mean_of_trials(trials)))
+        pairs = [(_kernel(to_device(a)), _kernel(to_device(b))) for a, b in halves]
 
         def values(counts: np.ndarray) -> np.ndarray:
             signal = np.mean([resample_hsic(a, b, counts) for a, b in pairs], axis=0)
@@ -80,7 +80,7 @@ def cka_ceiling(
 @metric(
     "cka", summary="Aligns the linear kernels of two populations, without bias from the number of neuroids.",
     cite="kornblith2019", compares="recordings", ceiling=cka_ceiling, ceiling_over=("repetition",),
-    tags=("similarity",),
+    on_device=True, tags=("similarity",),
 )  # fmt: skip
 def cka(
     unbiased: bool = True, resamples: int = 1000, seed: int = 0, kernel: Kernel = "linear", width: float = 1.0
@@ -103,7 +103,7 @@ def cka(
     def metric(prediction: Recording, target: Recording) -> Comparison:
         (x, y), notes = _pair(prediction, target, 4 if unbiased else 2)
         linear = kernel == "linear"
-        k, m = (_kernel(side) if linear else gaussian_kernel(side, width) for side in (x, y))
+        k, m = (_kernel(side) if linear else as_numpy(gaussian_kernel(side, width)) for side in (x, y))
 
         def statistic(counts: np.ndarray) -> np.ndarray:
             return resample_cka(k, m, counts, unbiased)
@@ -117,7 +117,7 @@ def cka(
 @metric(
     "procrustes",
     summary="Cosine of the angle between two populations after the best rotation of one into the other.",
-    cite="williams2021", compares="recordings", chance=None, tags=("similarity",),
+    cite="williams2021", compares="recordings", chance=None, on_device=True, tags=("similarity",),
 )  # fmt: skip
 def procrustes(whiten: float = 0.0, resamples: int = 100, seed: int = 0) -> Metric:
     """Compare a model's population with a recorded one by their Procrustes similarity (the cosine of the angle).
@@ -197,19 +197,17 @@ def _tuples(k: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np
     return pairs, triples, quadruples
 
 
-def _weigh_procrustes(x: np.ndarray, y: np.ndarray, count: np.ndarray, whiten: float) -> float:
+def _weigh_procrustes(x: Array, y: Array, count: np.ndarray, whiten: float) -> float:
     """Return the Procrustes similarity of the resampled patterns, from those that were drawn, weighted."""
     drawn = np.flatnonzero(count)
     if len(drawn) < FEWEST_ROWS:
         return np.nan
-    weight = count[drawn, None] / count.sum()
-    scaled = [np.sqrt(weight) * (side[drawn] - (weight * side[drawn]).sum(axis=0)) for side in (x, y)]
+    weight, rows = like(count[drawn, None] / count.sum(), x), like(drawn, x)
+    scaled = [weight**0.5 * (side[rows] - (weight * side[rows]).sum(axis=0)) for side in (x, y)]
     return procrustes_similarity(scaled[0], scaled[1], whiten, centred=True)
 
 
-def _pair(
-    prediction: Recording, target: Recording, fewest: int = 2
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
+def _pair(prediction: Recording, target: Recording, fewest: int = 2) -> tuple[tuple[Array, Array], tuple[str, ...]]:
     """Return centred patterns (stimulus, neuroid) of both sides over the same stimuli, at least `fewest` of them.
 
     Return also what was left out.
@@ -221,9 +219,10 @@ def _pair(
     check_same_stimuli(prediction, target)
     if len(x) < fewest:
         raise InvalidMeasurement(f"populations are compared over at least {fewest} stimuli, not {len(x)}")
-    return (centre(rescale(x)[0]), centre(rescale(y)[0])), left_out + also
+    x, y = (centre(rescale(to_device(side))[0]) for side in (x, y))
+    return (x, y), left_out + also
 
 
-def _kernel(x: np.ndarray) -> np.ndarray:
+def _kernel(x: Array) -> np.ndarray:
     centred = x - x.mean(axis=0)
-    return (centred @ centred.T).astype(float)
+    return as_numpy(centred @ centred.T).astype(float)

@@ -9,6 +9,7 @@ from brainmark.core.comparison import Ceiling, Comparison, Metric
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.core.libraries import np, xr
 from brainmark.core.registry import metric
+from brainmark.metrics._arrays.backend import as_numpy, to_device
 from brainmark.metrics._arrays.inputs import (
     Recording,
     check_filled,
@@ -91,7 +92,7 @@ def rdm_ceiling(
 
 @metric(
     "rdm", summary="Correlates the dissimilarity matrix of a population with that of each subject.",
-    cite="kriegeskorte2008", compares="dissimilarities", ceiling=rdm_ceiling, tags=("similarity",),
+    cite="kriegeskorte2008", compares="dissimilarities", ceiling=rdm_ceiling, on_device=True, tags=("similarity",),
 )  # fmt: skip
 def rdm(
     distance: Distance | Literal["crossnobis"] = "correlation",
@@ -182,7 +183,7 @@ def _recording_ceiling(
 
 def _between_parts(parts: list[np.ndarray], distance: Distance, weights: np.ndarray, compare: Compare) -> np.ndarray:
     """Return the similarity (draw,) of the RDMs of two independent parts of the trials."""
-    one, other = (np.asarray(rdm_matrix(part, distance)) for part in parts)
+    one, other = (as_numpy(rdm_matrix(to_device(part), distance)) for part in parts)
     return as_correlation(resample_rdms(one, other[None], weights, compare)[:, 0], compare)
 
 
@@ -256,7 +257,7 @@ def _model_rdm(prediction: xr.DataArray, ids: np.ndarray, distance: Distance) ->
     prediction = prediction.isel(_positions(prediction, "stimulus_id", "presentation", ids))
     features = prediction.transpose("presentation", "neuroid").values
     features = features if features.dtype == np.float32 else features.astype(np.float64)
-    matrix = np.asarray(rdm_matrix(features, distance), float)
+    matrix = np.asarray(as_numpy(rdm_matrix(to_device(features), distance)), float)
     flat = np.flatnonzero(np.isnan(matrix).sum(axis=1) == len(matrix) - 1)
     if not len(flat):
         return matrix, ()
@@ -302,7 +303,7 @@ def _target_rdms(
         trials, notes = take_complete(target, "target", "repetition")
         return crossnobis_rdm(trials, noise_precision(trials))[None], notes
     values, notes = take_complete(target, "target")
-    return np.asarray(rdm_matrix(values.astype(float), distance))[None], notes
+    return as_numpy(rdm_matrix(to_device(values.astype(float)), distance))[None], notes
 
 
 def _subject_rdms(target: xr.DataArray) -> np.ndarray:

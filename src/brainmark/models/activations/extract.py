@@ -8,9 +8,10 @@ import fnmatch
 import logging
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
-from brainmark.core.devices import in_use
+from brainmark.core.devices import CPU, free_memory, in_use, note
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError, ResourceError, UnknownName
 from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import available_memory, keep_heap, resident_memory
@@ -175,17 +176,22 @@ class Extractor:
         shapes = {name: shape for name, (shape, _) in reduced.items()}
         results = 4 * len(media) * sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
         reducing = max((scratch for _, scratch in reduced.values()), default=0)
-        device = self.place
-        on_cpu = device.type == "cpu"
+        device, plan, passing = self.place, None, 0
+        on_cpu = device.type == CPU
         free = int(available_memory() * _USABLE)
-        plan = None
+        room = free if on_cpu else int(available_memory(device) * _USABLE)
         for batch in self._sizes(len(media), seed, probed.working if on_cpu else 0):
             passing, beside = planning.working_bytes(probed, batch, reducing)
             working = beside + (passing if on_cpu else 0)
             plan = Plan(len(media), shapes, batch, results, working, resident_memory())
-            if plan.bytes <= free and (on_cpu or passing <= available_memory(device) * _USABLE):
+            if plan.bytes <= free and (on_cpu or passing <= room):
                 return plan
         assert plan is not None
+        if plan.bytes <= free:
+            raise ResourceError(
+                f"{type(self.module).__name__} needs {bytes_text(passing)} to pass {plan.batch} of the stimuli, but "
+                f"{bytes_text(room)} of the memory of {device} are free; take 'cpu', or a device with more"
+            )
         fewer = "a smaller batch, " if plan.batch > 1 else ""
         raise ResourceError(
             f"activations of {plan.stimuli} stimuli need {bytes_text(plan.bytes)} ({', '.join(shapes)}; "
@@ -222,7 +228,8 @@ class Extractor:
         InvalidModel : the module returns several tensors, and its output is asked for (of a layer, the first counts).
         ModelError : values that are not finite, naming layer and stimulus; a layer without a tensor of stimuli; shapes
             that differ between stimuli; without a seed, a module that changes from one pass to the next.
-        ResourceError : the result and one stimulus at a time would not fit into memory.
+        ResourceError : the result and one stimulus at a time would not fit into memory; or that of a device ran out,
+            also with half of the planned batch.
         """
 
         def label(row: int) -> str:
@@ -233,6 +240,29 @@ class Extractor:
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
+        show = partial(self._show, media, layers, probed, seed=seed, progress=progress, label=label)
+        try:
+            return show(plan)
+        except ResourceError:
+            if self.place.type == CPU or plan.batch == 1:
+                raise
+        free_memory()
+        half = dataclasses.replace(plan, batch=plan.batch // 2)
+        note(f"the memory of {self.place} ran out: {half.batch} stimuli were shown at a time, not {plan.batch}")
+        return show(half)
+
+    def _show(
+        self,
+        media: Media,
+        layers: Layers,
+        probed: Probe,
+        plan: Plan,
+        *,
+        seed: int | None,
+        progress: Progress | None,
+        label: Callable[[int], str],
+    ) -> dict[str, np.ndarray]:
+        """Show all media in batches of the planned size."""
         run = Run(self.module, self._as_input, self._reductions(layers, probed), probed, plan, seed, label)
         waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
         loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
-from brainmark.core.devices import CPU, in_use
+from brainmark.core.devices import CPU, in_use, is_out_of_memory
 from brainmark.core.errors import ModelError, ResourceError
 from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import keep_heap
@@ -83,7 +83,9 @@ class Run:
         try:
             with self.watch.attach(), keep_heap(), draw_from():
                 yield
-        except (MemoryError, torch.OutOfMemoryError) as error:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             raise ResourceError(
                 f"memory ran out with {self.plan.batch} stimuli in a batch ({error}); give a smaller batch"
             ) from error
@@ -96,7 +98,7 @@ class Run:
         try:
             self._pass(batch)
         except Exception as error:
-            if not self.channels_last:
+            if not self.channels_last or is_out_of_memory(error):
                 error.add_note(f"in the forward pass of {self.label(min(batch.rows))} and {len(batch.rows) - 1} others")
                 raise
             self.channels_last = False  # a path that takes memory in its order, as `view` does

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from brainmark.core.errors import InvalidModel, NotApplicable
+from brainmark.core.devices import free_memory, note
+from brainmark.core.errors import InvalidModel, NotApplicable, ResourceError
 from brainmark.core.libraries import nn, np, torch
 from brainmark.models.subjects.readout import Readout
 from brainmark.models.subjects.text_passes import (
     Frame,
     Piece,
+    Window,
     ask_next_tokens,
     batches,
     causal_passes,
@@ -228,18 +231,34 @@ class TextRunner:
         limit = self.network.window
         overlap = (limit or 0) // 2 if self.overlap is None else self.overlap
         plan = [w for i, s in enumerate(sequences) if len(s) for w in windows(i, len(s), limit, overlap)]
-        for batch in batches(plan, self.budget):
-            stretches = [torch.from_numpy(sequences[w.sequence][w.start : w.stop]) for w in batch]
-            ids = nn.utils.rnn.pad_sequence(stretches, batch_first=True)
-            for chunk in self.network.run(ids, [len(w) for w in batch], layers):
-                size = next(iter(chunk.layers.values())).shape[1]
-                for row, window in enumerate(batch):  # the new tokens of each window
-                    first = max(window.first - window.start, chunk.start)
-                    stop = min(len(window), chunk.start + size)
-                    if first < stop:
-                        here = slice(first - chunk.start, stop - chunk.start)
-                        found = {name: tensor[row, here] for name, tensor in chunk.layers.items()}
-                        yield Piece(window.sequence, window.start + first, window.start + stop, found)
+        todo = deque(batches(plan, self.budget))
+        while todo:
+            batch, begun = todo.popleft(), False
+            try:
+                for piece in self._pass(batch, sequences, layers):
+                    begun = True
+                    yield piece
+                continue
+            except ResourceError:
+                if begun or len(batch) == 1:
+                    raise
+            free_memory()
+            note(f"memory ran out: {self.identifier} read {len(batch)} texts in two batches, not one")
+            todo.extendleft((batch[len(batch) // 2 :], batch[: len(batch) // 2]))
+
+    def _pass(self, batch: Sequence[Window], sequences: Sequence[np.ndarray], layers: Sequence[str]) -> Iterator[Piece]:
+        """Run the windows of a batch together, and yield what their new tokens led to."""
+        stretches = [torch.from_numpy(sequences[w.sequence][w.start : w.stop]) for w in batch]
+        ids = nn.utils.rnn.pad_sequence(stretches, batch_first=True)
+        for chunk in self.network.run(ids, [len(w) for w in batch], layers):
+            size = next(iter(chunk.layers.values())).shape[1]
+            for row, window in enumerate(batch):  # the new tokens of each window
+                first = max(window.first - window.start, chunk.start)
+                stop = min(len(window), chunk.start + size)
+                if first < stop:
+                    here = slice(first - chunk.start, stop - chunk.start)
+                    found = {name: tensor[row, here] for name, tensor in chunk.layers.items()}
+                    yield Piece(window.sequence, window.start + first, window.start + stop, found)
 
     def _best(self, sequences: Sequence[np.ndarray], ends: Sequence[np.ndarray], allowed: np.ndarray) -> np.ndarray:
         """Return the most probable of the tokens `allowed` (vocabulary,) after each sequence up to each of its ends."""

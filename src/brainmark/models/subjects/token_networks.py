@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, cast, runtime_checkable
 
-from brainmark.core.devices import compute_on, in_use
-from brainmark.core.errors import InvalidModel, ModelError
+from brainmark.core.devices import compute_on, in_use, is_out_of_memory
+from brainmark.core.errors import InvalidModel, ModelError, ResourceError
 from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import OUTPUT, EnoughSeen, Watch, check_ran, find_calls
 from brainmark.models.activations.passes import compute_in, evaluation_mode, put_in_place
@@ -216,6 +216,8 @@ class TransformersNetwork:
                 return None
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
                 name = type(self.module).__name__
+                if is_out_of_memory(error):
+                    raise ResourceError(f"{name}: memory ran out with {tuple(ids.shape)} tokens ({error})") from error
                 raise ModelError(f"{name} failed on {tuple(ids.shape)} tokens: {error}") from error
 
     @contextlib.contextmanager
