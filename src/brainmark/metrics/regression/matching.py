@@ -40,6 +40,7 @@ _CACHED = 2**18  # correlations that stay in the cache
     "single_unit", summary="Cross-validated r of each neuroid with the one unit of the model that suits it best.",
     cite="khosla2024", compares="recordings", ceiling=split_half, ceiling_over=("repetition",), on_device=True,
     tags=("matching",),
+    version=2,
 )  # fmt: skip
 def single_unit(
     partners: Partners = "best", splits: Splitter | None = None, resamples: int = 1000, seed: int = 0

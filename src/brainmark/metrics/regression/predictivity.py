@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from brainmark.core.comparison import Comparison
 from brainmark.core.convention import stretch_draws
@@ -38,6 +39,8 @@ TEN_FOLDS = Shuffled(10, seed=0, fewest=FEWEST_ROWS)
 """Ten folds; of less than thirty presentations fewer, so that r can be taken in each."""
 FEW_STIMULI = 30
 """Of fewer presentations, resampled ones scatter too little, and intervals are widened by Student's t."""
+_FEWEST_TO_WIDEN = 5  # presentations of a fold
+_SOME = 32  # neuroids whose predictions are compared
 RELATIVE_ALPHAS = tuple(10.0 ** (-5 + i / 2) for i in range(21))
 """Default penalties, in units of the mean squared length of the centred features."""
 
@@ -117,8 +120,11 @@ class Predictivity:
             sizes, truth = [len(f.test) for f in subset], targets[like(test, targets)]
             values[columns] = as_numpy(fold_pearson(predicted, truth, sizes))
             per_fold[np.array(tested)[:, None], columns] = _by_fold(predicted, truth, sizes)
-            drawn = resample_pearson(predicted, truth, sizes, counts[:, rows[test]])
-            replicates[:, columns] = _widen(drawn, len(rows))
+            if self.resamples:
+                drawn = resample_pearson(predicted, truth, sizes, counts[:, rows[test]])
+                some = targets[:, :: -(-targets.shape[1] // _SOME)]
+                widened = widen_for_training(drawn, values[columns], subset, partial(self._predict_alone, part, some))
+                replicates[:, columns] = _widen(widened, len(rows))
             still[columns] = np.isnan(as_numpy(fold_pearson(truth, truth, sizes)))
         units = unit_coordinates(target)
         return Comparison(
@@ -127,6 +133,10 @@ class Predictivity:
             replicates=replicates if self.resamples else None,
             notes=(*notes, *_note_few(y, used, len(folds)), *_note_undefined(y, np.isnan(values), used, still)),
         )
+
+    def _predict_alone(self, features: Features, targets: Array, fold: Fold) -> np.ndarray:
+        """Return the predictions of one fold."""
+        return as_numpy(self.predict(features, targets, [fold])[0])
 
     def _split_among(
         self, rows: np.ndarray, n: int, folds: Sequence[Fold], labels: dict[str, np.ndarray]
@@ -147,6 +157,7 @@ class Predictivity:
     "pls", summary="Cross-validated r of each neuroid, predicted by partial least squares with 25 components.",
     cite="wold1975 yamins2014", compares="recordings", tags=("regression",), ceiling=split_half,
     ceiling_over=("repetition",), on_device=True,
+    version=2,
 )  # fmt: skip
 def pls(
     components: int = 25,
@@ -169,6 +180,7 @@ def pls(
     "ridge", summary="Cross-validated r of each neuroid, predicted by ridge regression, penalty chosen in the fold.",
     cite="hoerl1970 golub1979", compares="recordings", tags=("regression",), ceiling=split_half,
     ceiling_over=("repetition",), on_device=True,
+    version=2,
 )  # fmt: skip
 def ridge(
     alphas: Sequence[float] | None = None,
@@ -198,6 +210,7 @@ def ridge(
 @metric(
     "ols", summary="Cross-validated r of each neuroid, predicted by ordinary least squares.", cite="yamins2014",
     compares="recordings", tags=("regression",), ceiling=split_half, ceiling_over=("repetition",), on_device=True,
+    version=2,
 )  # fmt: skip
 def ols(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0) -> Predictivity:
     """Return the metric that maps by ordinary least squares, of least norm when features outnumber presentations."""
@@ -273,6 +286,43 @@ def _restrict(folds: Sequence[Fold], rows: np.ndarray, n: int) -> tuple[list[Fol
     kept = [Fold(*(place[part][place[part] >= 0] for part in fold)) for fold in folds]
     tested = [k for k, fold in enumerate(kept) if len(fold.test)]
     return [kept[k] for k in tested], tested
+
+
+def widen_for_training(
+    drawn: Float[np.ndarray, "draw neuroid"],
+    values: Float[np.ndarray, " neuroid"],
+    folds: Sequence[Fold],
+    predict: Callable[[Fold], np.ndarray],
+) -> Float[np.ndarray, "draw neuroid"]:
+    """Return draws of fold-wise r, spread as r is when the mapping, too, is fitted to other presentations.
+
+    Draws of presentations keep the predictions as they are. Whatever part of these is noise of the training rows meets
+    the same pairs of presentations twice: i tests what j trained, and j tests what i trained. Without a relation that
+    doubles the variance of r (the n_test / n_train of Nadeau & Bengio 2003, Machine Learning 52, 239, for folds); where
+    the mapping is well known it adds nothing. The part of noise is found from thirds of the folds: two mappings, each
+    fitted on one, share no noise in what they predict of the third; their correlation, over some of the neuroids, is
+    carried to the number of rows that the folds train on (Spearman 1910, Brown 1910). One number serves all neuroids.
+
+    Parameters
+    ----------
+    drawn, values : r under resampled presentations, and as measured.
+    folds : of the presentations. Fewer than three have no thirds; all is then taken for noise, except that of a single
+        fold, which shares no pair. Draws within folds of fewer than five spread too far already, and stay as they are.
+    predict : returns the predictions (row, neuroid) of the test rows of one fold.
+    """
+    if len(folds) < 2 or np.median([len(fold.test) for fold in folds]) < _FEWEST_TO_WIDEN:
+        return drawn
+    noise = 1.0 if len(folds) < 3 else _share_of_noise(folds, predict)
+    return np.clip(values + np.sqrt(1 + noise) * (drawn - values), -1, 1)
+
+
+def _share_of_noise(folds: Sequence[Fold], predict: Callable[[Fold], np.ndarray]) -> float:
+    """Return which part of the variance of predictions is due to the training rows, 0 to 1."""
+    first, second, left = (np.concatenate([fold.test for fold in folds[k::3]]) for k in range(3))
+    r = np.asarray(pearson(*(predict(Fold(rows, left)) for rows in (first, second))))
+    alike = max(float(np.where(np.isfinite(r), r, 0.0).mean()), 0.0)
+    more = np.mean([len(fold.train) for fold in folds]) / len(first)
+    return 1 - float(more * alike / (1 + (more - 1) * alike))
 
 
 def _widen(drawn: np.ndarray, presentations: int) -> np.ndarray:

@@ -81,6 +81,7 @@ def cka_ceiling(
     "cka", summary="Aligns the linear kernels of two populations, without bias from the number of neuroids.",
     cite="kornblith2019", compares="recordings", ceiling=cka_ceiling, ceiling_over=("repetition",),
     on_device=True, tags=("similarity",),
+    version=2,
 )  # fmt: skip
 def cka(
     unbiased: bool = True, resamples: int = 1000, seed: int = 0, kernel: Kernel = "linear", width: float = 1.0
@@ -109,7 +110,7 @@ def cka(
             return resample_cka(k, m, counts, unbiased)
 
         whole = linear_cka(x, y, unbiased) if linear else None
-        return resample(statistic, len(x), resamples, seed, "population", value=whole, notes=notes)
+        return resample(statistic, len(x), resamples, seed, "population", whole, notes=notes, pairs=unbiased)
 
     return metric
 

@@ -177,6 +177,7 @@ def volumes_ceiling(nuisance: Sequence[str] = (), resamples: int = 1000, seed: i
     summary="Cross-validated r of each time course, predicted from words delayed as blood flow is, by ridge.",
     cite="friston1998 huth2016", compares="series", ceiling=volumes_ceiling, ceiling_over=("repetition",),
     domain="language", on_device=True, tags=("regression", "temporal"),
+    version=2,
 )  # fmt: skip
 def bold_ridge(
     response: Response | None = None, splits: Splitter | None = None, resamples: int = 1000, seed: int = 0
