@@ -13,7 +13,7 @@ from brainmark.core.errors import InvalidMeasurement, ResourceError
 from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import np, pd, xr
 from brainmark.core.memory import available_memory
-from brainmark.core.stimuli import ImageFiles, Media, Selected, Stimuli
+from brainmark.core.stimuli import ImageFiles, Media, Selected, Stimuli, digest_at
 from brainmark.core.subject import Subject, is_ours
 from brainmark.core.wording import bytes_text
 
@@ -46,6 +46,10 @@ class Copies:
 
     def __getitem__(self, index: int) -> Any:
         return copy_medium(self.media[index])
+
+    def digest_at(self, index: int) -> bytes:
+        """Return the hash of a stimulus, see `stimuli.digest_at`."""
+        return digest_at(self.media, index)
 
 
 def copy_medium(medium: Any) -> Any:

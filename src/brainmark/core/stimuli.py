@@ -48,6 +48,23 @@ class ImageFiles:
         except InvalidStimuli as error:
             raise InvalidStimuli(f"image {index}: cannot decode {path}: {error}") from error
 
+    def digest_at(self, index: int) -> bytes:
+        """Return the hash of an image (`content_digest`); a file that has not changed since is not decoded again."""
+        try:
+            state = self.paths[index].stat()
+        except OSError:
+            return content_digest(self[index])  # which says what is wrong
+        known = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        if known not in _of_files:
+            if len(_of_files) >= _MOST_FILES:
+                _of_files.clear()
+            _of_files[known] = content_digest(self[index])
+        return _of_files[known]
+
+
+_MOST_FILES = 200_000
+_of_files: dict[tuple[int, ...], bytes] = {}
+
 
 MODALITIES: dict[str, Callable[[int], Stimuli] | None] = dict.fromkeys(
     ("image", "text", "audio", "kinematics", "dots", "video")
@@ -72,6 +89,10 @@ class Selected:
 
     def __getitem__(self, index: int) -> Any:
         return self.media[self.positions[index]]
+
+    def digest_at(self, index: int) -> bytes:
+        """Return the hash of a stimulus, see `digest_at`."""
+        return digest_at(self.media, self.positions[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +168,7 @@ class Stimuli:
         """sha256 over the content of every stimulus, in order; names and metadata do not count."""
         whole = hashlib.sha256(f"{self.modality}:{len(self)}".encode())
         for index in range(len(self)):
-            whole.update(content_digest(self.media[index]))
+            whole.update(digest_at(self.media, index))
         return whole.hexdigest()
 
     def take(self, positions: Sequence[int] | np.ndarray, identifier: str | None = None) -> Stimuli:
@@ -155,6 +176,17 @@ class Stimuli:
         chosen = tuple(int(p) for p in positions)
         name = identifier or f"{self.identifier}[{len(chosen)}]"
         return Stimuli(name, self.modality, self.table.iloc[list(chosen)], Selected(self.media, chosen))
+
+
+def digest_at(media: Media, index: int) -> bytes:
+    """Return the sha256 over the content of one of several media, see `content_digest`; some know it without loading.
+
+    Raises
+    ------
+    InvalidStimuli : it cannot be loaded, or its content is not known.
+    """
+    known = getattr(media, "digest_at", None)
+    return content_digest(media[index]) if known is None else known(index)
 
 
 def content_digest(medium: Any, new: Callable[[], Any] = hashlib.sha256) -> bytes:

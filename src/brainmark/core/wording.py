@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -58,3 +59,11 @@ def bytes_text(count: float | None) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def read_bytes(text: str) -> int:
+    """Return the bytes of "512", "500 MB", "1.2GB" (powers of 1000), "20 GiB" (of 1024). Raises ValueError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kKMGT]?)(i?)[bB])?", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no number of bytes; give one such as 500MB")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** "_KMGT".index((found[2] or "_").upper()))

@@ -17,8 +17,10 @@ _tidy: set[Path] = set()
 
 
 @contextmanager
-def whole_file(path: Path) -> Generator[Path]:
+def whole_file(path: Path, flush: bool = True) -> Generator[Path]:
     """Yield a temporary name beside `path` to write to; then flush to the disk, rename. On any error nothing is left.
+
+    Without `flush`, a loss of power may cost the content of a file that is there: what reads it has to check it.
 
     Raises
     ------
@@ -29,8 +31,9 @@ def whole_file(path: Path) -> Generator[Path]:
     part = beside(path, "part")
     try:
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        if flush:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

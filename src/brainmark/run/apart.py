@@ -25,6 +25,7 @@ from brainmark.core.experiment import Experiment
 from brainmark.core.libraries import xr
 from brainmark.core.registry import ENTRY_POINT_GROUP, Entry, models
 from brainmark.core.subject import Subject
+from brainmark.models.activations.kept import find_kept
 from brainmark.models.described.model import factory
 from brainmark.models.described.toml_files import read_models
 from brainmark.models.sources.names import FUNCTION
@@ -207,6 +208,7 @@ class ApartSubject:
         compute = in_use()
         chosen = [compute.device if compute.chosen else None, compute.precision]
         options = {"options": dict(self.options), "experiment": described, "compute": chosen}
+        options |= {"keep": "" if find_kept() is None else "scratch" if self.process.confined else "home"}
         head, body = self.process.ask("perform", self.identifier, content, media, **options)
         if "type" in head:
             raise InvalidMeasurement(f"{self.identifier}: is a {shorten(head['type'])}, not an xarray.DataArray")

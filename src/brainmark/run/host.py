@@ -12,8 +12,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from brainmark.core import registry
@@ -23,11 +26,13 @@ from brainmark.core.errors import BrainmarkError, MissingData, ModelError, tell
 from brainmark.core.handout import detach
 from brainmark.core.libraries import xr
 from brainmark.core.subject import Subject
+from brainmark.models.activations.kept import keep_activations
 from brainmark.run.declared import digest_entry
 from brainmark.run.experiments import Parcel, unpack_experiment
 from brainmark.run.frames import pack_answer, read_frame, write_frame
 from brainmark.run.stamp import versions
 
+_SCRATCH = 2**28  # bytes of activations that are kept in the sandbox
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
@@ -84,11 +89,17 @@ class Host:
             digest = getattr(subject, "weights_digest", None)
             return {"weights": None if digest is None else str(digest)}, b""
         experiment = unpack_experiment((request["experiment"], body), self._line.ask)
-        with compute_on(*request["compute"]):
+        with compute_on(*request["compute"]), _keep(request["keep"]):
             answer = detach(subject.perform(experiment), experiment)
         if not isinstance(answer, xr.DataArray):
             return {"type": type(answer).__name__}, b""
         return pack_answer(answer)
+
+
+def _keep(where: str) -> AbstractContextManager[None]:
+    """Keep activations where the run does ("home"), for as long as this process lives ("scratch"), or not at all."""
+    scratch = (Path(tempfile.gettempdir()) / "activations", _SCRATCH) if where == "scratch" else None
+    return keep_activations(bool(where), scratch)
 
 
 def _is_plain(value: Any) -> bool:

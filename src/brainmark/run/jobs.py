@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from brainmark.core.errors import BrainmarkError
 from brainmark.core.memory import resident_memory
 from brainmark.core.score import Failure, Outcome
+from brainmark.models.activations.kept import keep_activations
 from brainmark.run import stamp
 from brainmark.run.plan import Job
 from brainmark.run.scoring import Answers, GivenBenchmark, GivenModel, as_failure, compute
@@ -54,7 +55,7 @@ class Workbench:
         self._benchmarks[job.benchmark] = job.data, benchmark
         self._models[job.model] = model
         self._models.move_to_end(job.model)
-        outcome = attempt(model, benchmark, self.answers)
+        outcome = attempt(model, benchmark, self.answers, job.keep)
         if job.last:
             self._drop(job.model)
         while len(self._models) > 1 and resident_memory() > MOST_HELD:
@@ -65,10 +66,11 @@ class Workbench:
         self.answers.forget(self._models.pop(name).drop())
 
 
-def attempt(model: GivenModel, benchmark: GivenBenchmark, answers: Answers) -> Outcome:
-    """Return the score, or the failure that stands for any error."""
+def attempt(model: GivenModel, benchmark: GivenBenchmark, answers: Answers, keep: bool = True) -> Outcome:
+    """Return the score, or the failure that stands for any error; with `keep`, activations are kept and used."""
     try:
-        return compute(model, benchmark, answers)
+        with keep_activations(keep):
+            return compute(model, benchmark, answers)
     except MemoryError as error:
         return Failure(benchmark.name, model.name, "resource", f"out of memory: {error}")
     except Exception as error:  # noqa: BLE001 - the others are still scored

@@ -34,6 +34,7 @@ class Job:
     model, benchmark, layers : as `brainmark.run.scoring.score` takes them.
     data : data sets of the benchmark; jobs on the same data follow each other.
     last : whether no later job of the plan needs the model.
+    keep : whether activations are kept, and those that are kept used.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Job:
     layers: Layers = "committed"
     data: tuple[str, ...] = ()
     last: bool = False
+    keep: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +145,7 @@ def make_plan(
 
     Parameters
     ----------
-    cache : look up what is kept; without, all is to do.
+    cache : look up what is kept, scores and activations; without, all is to do.
     retry_failed : plan also what failed or did not apply, and was kept as such.
 
     Raises
@@ -157,7 +159,7 @@ def make_plan(
     triples = [(data, model, task) for data, some in groups.items() for model in subjects for task in some]
     last = {id(model): place for place, (_, model, _) in enumerate(triples)}
     pairs = [
-        PlannedJob(Job(model.name, task.name, layers, data, last[id(model)] == place), model, task)
+        PlannedJob(Job(model.name, task.name, layers, data, last[id(model)] == place, cache), model, task)
         for place, (data, model, task) in enumerate(triples)
     ]
     return _recall(pairs, retry_failed) if cache else Plan(tuple(pairs))

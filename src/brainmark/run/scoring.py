@@ -23,6 +23,7 @@ from brainmark.core.memory import reset_peak_memory
 from brainmark.core.registry import Entry
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
+from brainmark.models.activations.kept import keep_activations
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.run.apart import Isolation, isolate, run_apart
 from brainmark.run.declared import Declared, declare_benchmark, declare_model, digest_declared
@@ -53,7 +54,8 @@ def score(
     ----------
     model : a registered name, a `torch.nn.Module`, or any object with ``perform(experiment)``.
     benchmark : a registered name or a `Benchmark`.
-    cache : look up and remember scores of registered names (see `brainmark.store.database`).
+    cache : look up and remember scores of registered names (see `brainmark.store.database`), and activations (see
+        `brainmark.models.activations.kept`).
     layers : "chosen" records regions from the layers that `brainmark layers` chose for the model and kept.
     device, precision : what networks and metrics run on, and the type in which networks compute, see
         `brainmark.core.devices.compute_on`.
@@ -70,7 +72,8 @@ def score(
         if depends_on and (known := _recall(subject, task, depends_on)):
             return known
         try:
-            result = compute(subject, task, Answers())
+            with keep_activations(cache):
+                result = compute(subject, task, Answers())
         except BrainmarkError as error:
             remember(subject, task, depends_on, as_failure(subject.name, task.name, error))
             raise

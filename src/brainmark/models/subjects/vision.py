@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,13 @@ from typing import Any, get_args
 
 from brainmark.core.errors import InvalidModel, ModelError, NotApplicable
 from brainmark.core.experiment import Experiment, Record, Setting, TimeBin
-from brainmark.core.libraries import nn, np, torch, xr
-from brainmark.core.stimuli import Media
-from brainmark.models.activations.extract import Extractor, Progress
+from brainmark.core.libraries import Image, nn, np, torch, xr
+from brainmark.core.stimuli import Media, Selected
+from brainmark.models.activations.extract import Extractor, Probe, Progress, Stochastic
 from brainmark.models.activations.hooks import digest_of_weights
+from brainmark.models.activations.identity import describe_device
+from brainmark.models.activations.kept import Identity, Kept, Rows, Wanted, kept_activations
+from brainmark.models.activations.kept import record as record_kept
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction, WholeMap, shape_of_map
 from brainmark.models.readouts.answers import Similarity
 from brainmark.models.subjects.arguments import check_count, check_name, is_finite, numbers_in, refuse
@@ -221,22 +225,23 @@ class VisionSubject:
         The network runs once; a layer can be recorded by one readout only.
         """
         eccentricity, time_bins = (ask.eccentricity, ask.time_bins) if ask else (None, ())
-        extractor = self._extractor(degrees)
-        calls = [r.calls for r in readouts]
-        names = [name for names in calls for name in names]
+        names = [name for readout in readouts for name in readout.calls]
         if len(set(names)) < len(names):
             raise InvalidModel(f"{self.identifier}: a layer is recorded twice among {', '.join(names)}")
-        probed = extractor.probe(media, dict.fromkeys(names, WholeMap()))
-        units, wanted = [], {}
-        for readout, of_readout in zip(readouts, calls, strict=True):
-            shape = shape_of_map(probed.shapes[of_readout[0]], probed.orders[of_readout[0]])
-            where, reduce = self._units(readout, shape, eccentricity)
-            units.append(where)
-            wanted |= dict.fromkeys(of_readout, reduce)
-        found = extractor(media, wanted, probed=probed, seed=seed, progress=self.progress, ids=ids)
+        committed = [(as_readout(r), eccentricity) for r in self.regions.values()]
+        committed += [(as_readout(self.behavior), None)] if self.behavior else []
+        committed += [(Readout(self.head.layer), None)] if self.head else []
+        asked = {name: (readout, eccentricity) for readout in readouts for name in readout.calls}
+        others = {name: one for one in committed for name in one[0].calls if name not in asked}
+        seen = (type(self), self.degrees, self.size, self.mean, self.std, self.channels, self.stochastic, degrees)
+        extractor = self._extractor(degrees)
+        recorder = _Recorder(media, ids, extractor, seed, self._units, {**others, **asked}, seen, self.progress)
+        wanted = Wanted(media, _tell(asked), _tell(others), {"model": self.identifier})
+        found = record_kept(kept_activations(), wanted, recorder)
+        units = [self._units(r, found[r.calls[0]][1], eccentricity)[0] for r in readouts]
         return [
-            (_over_time([found.pop(n).reshape(len(media), -1) for n in of_readout], readout.time, time_bins), where)
-            for readout, of_readout, where in zip(readouts, calls, units, strict=True)
+            (_over_time([found.pop(name)[0] for name in readout.calls], readout.time, time_bins), where)
+            for readout, where in zip(readouts, units, strict=True)
         ]
 
     def _extractor(self, degrees: float | None) -> Extractor:
@@ -276,6 +281,77 @@ class VisionSubject:
         return Units(
             readout.layers[0], channels, *grid(_pool_centres(across, pool.columns), _pool_centres(down, pool.rows))
         ), pool
+
+
+_Asked = tuple[Readout, float | None]
+"""What a call of a layer is read for, and within which eccentricity."""
+
+
+def _tell(asked: Mapping[str, _Asked]) -> dict[str, str]:
+    """Return the reduction of each call of a layer as text."""
+    return {name: json.dumps([r.pool, r.first, r.step, within]) for name, (r, within) in asked.items()}
+
+
+@dataclass(eq=False)
+class _Recorder:
+    """Records calls of layers on some of the stimuli, as often as it is asked; the network is tried out once.
+
+    Attributes
+    ----------
+    media, ids : the stimuli, and their names for errors.
+    extractor : of the network.
+    seed : of its draws.
+    units : readout, shape of its layer's output and eccentricity -> units and reduction.
+    asked : what each call of a layer is read for.
+    seen : how the network sees stimuli.
+    progress : see `extract.Extractor`.
+    """
+
+    media: Media
+    ids: Sequence[str] | None
+    extractor: Extractor
+    seed: int | None
+    units: Callable[[Readout, tuple[int, ...], float | None], tuple[Units, Reduction | None]]
+    asked: Mapping[str, _Asked]
+    seen: tuple[Any, ...]
+    progress: Progress | None
+    _tried: tuple[list[str], Probe] | None = None
+    _done: int = 0
+
+    def identify(self, kept: Kept) -> Identity | None:
+        """Return what tells the network, and how it sees and runs, from others."""
+        extractor = self.extractor
+        run = (self.seed, extractor.precision, describe_device(extractor.place), extractor.batch)
+        return kept.identify(extractor.module, self.seen, run, Image.__version__)
+
+    def __call__(self, rows: Sequence[int], names: Sequence[str]) -> dict[str, Rows]:
+        """Return the rows of these stimuli for these calls of layers."""
+        whole = len(rows) == len(self.media)
+        media = self.media if whole else Selected(self.media, tuple(rows))
+        ids = self.ids if self.ids is None or whole else [self.ids[row] for row in rows]
+        if self._tried is None or self._tried[0] != list(names):
+            self._tried = list(names), self.extractor.probe(media, dict.fromkeys(names, WholeMap()))
+        probed = self._tried[1]
+        shapes, reductions = {}, {}
+        for name in names:
+            readout, eccentricity = self.asked[name]
+            first = readout.calls[0]
+            shapes[name] = shape_of_map(probed.shapes[first], probed.orders[first])
+            reductions[name] = self.units(readout, shapes[name], eccentricity)[1]
+        made = self.extractor(media, reductions, probed=probed, seed=self.seed, progress=self._report, ids=ids)
+        self._done = 0 if whole else self._done + len(rows)
+        return {name: (made.pop(name).reshape(len(media), -1), shapes[name]) for name in names}
+
+    @property
+    def alike(self) -> bool:
+        """Whether the network answers alike: as it did when it was tried out, or as its draws begin anew."""
+        if self.seed is not None:
+            return isinstance(self.extractor.module, Stochastic)
+        return self._tried is not None and not self._tried[1].changed
+
+    def _report(self, done: int, _: int) -> None:
+        if self.progress:
+            self.progress(self._done + done, len(self.media))
 
 
 def _over_time(steps: Sequence[np.ndarray], time: Steps | None, time_bins: Sequence[TimeBin]) -> np.ndarray:
