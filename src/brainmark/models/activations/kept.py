@@ -205,7 +205,7 @@ def keep_activations(wanted: bool = True, place: tuple[Path, int] | None = None)
         _active.reset(token)
 
 
-def kept_activations() -> Kept | None:
+def find_kept() -> Kept | None:
     """Return what is kept; None where nothing is."""
     now = _active.get()
     return None if now == "off" else now
@@ -232,7 +232,7 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RowsWanted:
     """What is recorded: rows of layers on stimuli.
 
     Attributes
@@ -249,15 +249,13 @@ class Wanted:
     about: Mapping[str, str]
 
 
-def record(kept: Kept | None, wanted: Wanted, recorder: Recorder) -> dict[str, Rows]:
+def record(kept: Kept, wanted: RowsWanted, recorder: Recorder) -> dict[str, Rows]:
     """Return the rows of all stimuli for the layers asked for: those that are kept, and the rest computed.
 
     The numbers are those of the recorder called once for all stimuli, to the bit where it gives a stimulus the same
-    numbers whatever others are shown. Without `kept`, everything is computed.
+    numbers whatever others are shown.
     """
     for attempt in (wanted, replace(wanted, others={}))[: 2 if wanted.others else 1]:
-        if kept is None:
-            break
         try:
             found = _record(kept, attempt, recorder)
         except Exception as error:  # noqa: BLE001 - of any network; what still fails below is told
@@ -269,7 +267,7 @@ def record(kept: Kept | None, wanted: Wanted, recorder: Recorder) -> dict[str, R
     return recorder(range(len(wanted.media)), list(wanted.layers))
 
 
-def _record(kept: Kept, wanted: Wanted, recorder: Recorder) -> dict[str, Rows] | None:
+def _record(kept: Kept, wanted: RowsWanted, recorder: Recorder) -> dict[str, Rows] | None:
     """Return the rows with the help of what is kept; None where that cannot help."""
     network = recorder.identify(kept)
     digests = None if network is None else _read_digests(wanted.media)
@@ -299,7 +297,12 @@ def _record(kept: Kept, wanted: Wanted, recorder: Recorder) -> dict[str, Rows] |
 
 
 def _compute(
-    kept: Kept, wanted: Wanted, recorder: Recorder, network: Identity, missing: Sequence[int], positions: Sequence[int]
+    kept: Kept,
+    wanted: RowsWanted,
+    recorder: Recorder,
+    network: Identity,
+    missing: Sequence[int],
+    positions: Sequence[int],
 ) -> Iterator[tuple[list[str], Sequence[int], dict[str, Rows]]]:
     """Yield names of layers to keep, rows, and what was recorded for them, some stimuli at a time.
 

@@ -95,8 +95,11 @@ class Run:
         self.batch = batch
         among = self.comparable and len(batch.rows) > 1 and self.probed.digest in batch.digests
         self.known = batch.digests.index(self.probed.digest) if among else None  # the stimulus that was shown alone
+        self.watch.begin(self.runs if batch.key == self.probed.key else None)
         try:
-            self._pass(batch)
+            positional, named = arguments(self.as_input(batch.inputs, self.channels_last))
+            with self._seed(), contextlib.suppress(EnoughSeen):
+                self.module(*positional, **named)
         except Exception as error:
             if not self.channels_last or is_out_of_memory(error):
                 error.add_note(f"in the forward pass of {self.label(min(batch.rows))} and {len(batch.rows) - 1} others")
@@ -108,12 +111,6 @@ class Run:
             raise ModelError(
                 f"layer {min(missing)!r} ran fewer times for {self.label(batch.rows[0])} than for the first"
             )
-
-    def _pass(self, batch: Batch) -> None:
-        self.watch.begin(self.runs if batch.key == self.probed.key else None)
-        positional, named = arguments(self.as_input(batch.inputs, self.channels_last))
-        with self._seed(), contextlib.suppress(EnoughSeen):
-            self.module(*positional, **named)
 
     def finish(self, same_as: Mapping[int, int]) -> dict[str, np.ndarray]:
         """Give rows that repeat another the values of that row, and return layer -> activations."""

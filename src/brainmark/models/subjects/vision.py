@@ -16,7 +16,7 @@ from brainmark.core.stimuli import Media, Selected
 from brainmark.models.activations.extract import Extractor, Probe, Progress, Stochastic
 from brainmark.models.activations.hooks import digest_of_weights
 from brainmark.models.activations.identity import describe_device
-from brainmark.models.activations.kept import Identity, Kept, Rows, Wanted, kept_activations
+from brainmark.models.activations.kept import Identity, Kept, Rows, RowsWanted, find_kept
 from brainmark.models.activations.kept import record as record_kept
 from brainmark.models.activations.reductions import AtPositions, AveragePool, Reduction, WholeMap, shape_of_map
 from brainmark.models.readouts.answers import Similarity
@@ -236,8 +236,11 @@ class VisionSubject:
         seen = (type(self), self.degrees, self.size, self.mean, self.std, self.channels, self.stochastic, degrees)
         extractor = self._extractor(degrees)
         recorder = _Recorder(media, ids, extractor, seed, self._units, {**others, **asked}, seen, self.progress)
-        wanted = Wanted(media, _tell(asked), _tell(others), {"model": self.identifier})
-        found = record_kept(kept_activations(), wanted, recorder)
+        if kept := find_kept():
+            wanted = RowsWanted(media, _tell(asked), _tell(others), {"model": self.identifier})
+            found = record_kept(kept, wanted, recorder)
+        else:
+            found = recorder(range(len(media)), names)
         units = [self._units(r, found[r.calls[0]][1], eccentricity)[0] for r in readouts]
         return [
             (_over_time([found.pop(name)[0] for name in readout.calls], readout.time, time_bins), where)
