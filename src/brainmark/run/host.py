@@ -89,7 +89,7 @@ class Host:
             digest = getattr(subject, "weights_digest", None)
             return {"weights": None if digest is None else str(digest)}, b""
         experiment = unpack_experiment((request["experiment"], body), self._line.ask)
-        with compute_on(*request["compute"]), _keep(request["keep"]):
+        with compute_on(*request["compute"]), _keep(request.get("keep", "")):
             answer = detach(subject.perform(experiment), experiment)
         if not isinstance(answer, xr.DataArray):
             return {"type": type(answer).__name__}, b""
