@@ -148,9 +148,9 @@ def rows_follow_the_stimuli(model: ModelUnderTest) -> None:
     """Stimuli in another order give the same rows in that order."""
     _skip_stochastic(model)
     order = [2, 0, 1]
-    for region, answer in model.answers():
-        moved = model.perform(model.stimuli.take(order), Record(region))
-        _close(answer.isel(presentation=order), moved, f"region {region!r}, stimuli in another order")
+    region, answer = model.last()
+    moved = model.perform(model.stimuli.take(order), Record(region))
+    _close(answer.isel(presentation=order), moved, f"region {region!r}, stimuli in another order")
 
 
 def one_stimulus_is_enough(model: ModelUnderTest) -> None:

@@ -152,12 +152,13 @@ def test_noise_belongs_to_the_seed():
 def test_the_subject_answers_for_every_region_and_trial():
     images = np.random.default_rng(0).integers(0, 256, (2, 30, 30, 3), np.uint8)
     stimuli = Stimuli("two", "image", pd.DataFrame({"stimulus_id": ["a", "b"]}), list(images))
+    subject = models["voneblock"].load()
     for region in models["voneblock"].card.regions:
         experiment = Experiment(stimuli, Record(region), Setting(degrees=8.0))
-        answer = check_answer(models["voneblock"].load().perform(experiment), experiment, "voneblock")
+        answer = check_answer(subject.perform(experiment), experiment, "voneblock")
         assert answer.sizes["neuroid"] <= 50_000
     near = Experiment(stimuli, Record("V1", eccentricity=0.1), Setting(degrees=8.0, trials=3))
-    assert models["voneblock"].load().perform(near).shape == (2, 512)
+    assert subject.perform(near).shape == (2, 512)
     noisy = models["voneblock"].load(noise=True)
     trials = noisy.perform(near)
     assert trials.sizes == {"presentation": 2, "neuroid": 512, "repetition": 3}
