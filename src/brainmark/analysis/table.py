@@ -71,7 +71,11 @@ def tree_lines(
 
 
 def describe_cell(cell: NodeScore | Outcome | None) -> CellText:
-    """Return the value, marked "≤" if it is not above the best control and "raw" without a ceiling; or why not."""
+    """Return the value, or why there is none.
+
+    It is marked "≤" if it is not above the best control, "raw" without a ceiling, and "> ceiling" if all of its
+    interval is.
+    """
     if isinstance(cell, NodeScore):
         text = "" if cell.value is None else f"{'≤ ' if cell.beaten else ''}{number(cell.value)}"
         return CellText(text, cell.interval, "" if cell.complete else f"{cell.known}/{cell.total}")
@@ -79,7 +83,8 @@ def describe_cell(cell: NodeScore | Outcome | None) -> CellText:
         return CellText(why_missing(cell, raw=True))
     control = best_control(cell)
     beaten = "≤ " if control is not None and cell.value <= control[0] else ""
-    return CellText(f"{beaten}{number(cell.value)}{' raw' if cell.ceiling is None else ''}", cell.interval)
+    mark = " raw" if cell.ceiling is None else " > ceiling" if cell.above_ceiling else ""
+    return CellText(f"{beaten}{number(cell.value)}{mark}", cell.interval)
 
 
 def find_control(cells: Sequence[NodeScore | Outcome | None]) -> tuple[float, str] | None:

@@ -121,4 +121,10 @@ def _show_figures(row: Any) -> tuple[str, str, str, str]:
     if row.status != "scored":
         return {"failed": "failed", "not_applicable": "n/a"}[row.status], "", "", time
     ends = "" if row.low is None else f"{number(row.low)} – {number(row.high)}"
-    return number(row.value), ends, number(row.ceiling) if row.ceiling is not None else "", time
+    above = row.ceiling is not None and row.low is not None and row.low > 1
+    return (
+        f"{number(row.value)}{' > ceiling' if above else ''}",
+        ends,
+        number(row.ceiling) if row.ceiling is not None else "",
+        time,
+    )

@@ -14,7 +14,7 @@ from rich.text import Text
 from brainmark.analysis.hierarchy import NodeScore, best_control
 from brainmark.analysis.table import Line, describe_ceiling, describe_cell, find_control, tree_lines
 from brainmark.core.cards import BenchmarkCard
-from brainmark.core.score import Failure, Outcome, Score
+from brainmark.core.score import ABOVE_CEILING, Failure, Outcome, Score
 from brainmark.core.tree import Node
 from brainmark.core.wording import duration, number, plural
 from brainmark.run.layer_choice import LAYER_NOTE
@@ -30,7 +30,7 @@ BOARD: dict[str, tuple[JustifyMethod, int]] = {  # its columns: how they stand, 
 }
 FOLDING = {"model", "highest control"}  # columns of names, which fold before one is cut
 LEFT, CELL = 64, 17  # of the table of a tree: columns left of the models, and of a model
-BESIDE = ("decided for", "few stimuli")  # how notes begin that stand beside a score
+BESIDE = ("decided for", "few stimuli", ABOVE_CEILING)  # how notes begin that stand beside a score
 DIM = {"not run": "not run", "no data": "no data", "not applicable": "n/a"}
 
 
@@ -120,7 +120,7 @@ def _list_cells(score: Score) -> dict[str, str]:
     control = best_control(score)
     return {
         "model": escape(score.subject),
-        "score": number(score.value),
+        "score": f"{number(score.value)}{' > ceiling' if score.above_ceiling else ''}",
         "95 % interval": "" if score.interval is None else " – ".join(map(number, score.interval)),
         "ceiling": number(score.ceiling),
         "highest control": escape(f"{control[1]} {number(control[0])}") if control else "",
@@ -168,7 +168,7 @@ def make_tree_table(
     how = Text(
         "Values are raw / ceiling, with 95 % intervals below; a node is the mean of the nodes below it that have a "
         "value. k/n: only k of n benchmarks have one, so it compares with no other. ≤: not above the best control. "
-        "raw: no ceiling, outside the mean (engineering is all raw).",
+        "raw: no ceiling, outside the mean (engineering is all raw). > ceiling: so is the whole interval.",
         style="dim",
     )
     return Group(*tables, how, *causes)

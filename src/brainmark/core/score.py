@@ -16,6 +16,8 @@ from brainmark.core.libraries import np, xr
 from brainmark.core.text import hide_secrets, name_commands
 
 Interval = tuple[float, float]
+ABOVE_CEILING = "above the ceiling"
+"""How the note begins on a score whose whole interval is."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,15 @@ class Score:
         details = {name_commands(name): value for name, value in self.details.items()}
         notes = tuple(map(name_commands, self.notes))
         self.__dict__.update(names, controls=controls, details=details, notes=notes)
+
+    @property
+    def above_ceiling(self) -> bool:
+        """Whether the whole interval lies above 1: the model predicts the data better than they predict themselves.
+
+        It may have read the responses it is compared with, or the ceiling is estimated too low; of forty models that
+        reach the ceiling one is above it by chance.
+        """
+        return self.ceiling is not None and self.interval is not None and self.interval[0] > 1
 
     def __repr__(self) -> str:
         spread = f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]" if self.interval else ""
@@ -256,7 +267,7 @@ def make_score(
         units=_tabulate_units(raw, ceiling),
         controls=scored,
         details=raw.details | (ceiling.details if ceiling else {}) | raw.details,  # equal names: the metric's
-        notes=_gather_notes(raw, ceiling, aligned, interval is not None, [n for n in scores if n not in scored]),
+        notes=_gather_notes(raw, ceiling, aligned, interval, [n for n in scores if n not in scored]),
         draws=draws - np.nanmedian(draws) + value if interval else None,
     )
 
@@ -278,16 +289,25 @@ def _explain_undefined(
 
 
 def _gather_notes(
-    raw: Comparison, ceiling: Comparison | None, aligned: Comparison, resampled: bool, undefined: list[str]
+    raw: Comparison,
+    ceiling: Comparison | None,
+    aligned: Comparison,
+    interval: Interval | None,
+    undefined: list[str],
 ) -> tuple[str, ...]:
     """Return what metric and ceiling note, and what a reader must know of units and controls that do not count."""
     notes = [*_keep_other_notes(raw.notes + (ceiling.notes if ceiling else ()))]
     if ceiling is None:
         notes.append("no ceiling: the value is not normalised")
+    elif interval is not None and interval[0] > 1:
+        notes.append(
+            f"{ABOVE_CEILING}: the whole interval is above 1; the model may have read these responses, or the ceiling "
+            "is estimated too low"
+        )
     known, count, of = int(np.isfinite(aligned.array).sum()), raw.values.size, f"(dimension {raw.unit!r})"
     if known < count:
         notes.append(f"left out: {count - known} of {count} {of}, without a value or a ceiling")
-    if 1 < known < FEW_UNITS and resampled:
+    if 1 < known < FEW_UNITS and interval is not None:
         notes.append(f"the interval rests on {known} units {of}: it is too narrow")
     if undefined:
         notes.append(f"controls without a value: {', '.join(undefined)}")
