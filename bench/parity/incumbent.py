@@ -23,8 +23,9 @@ from brainscore_core.supported_data_standards.brainio.assemblies import (  # noq
     NeuroidAssembly,
     PropertyAssembly,
 )
-from cases import Case  # noqa: E402
 from clock import measured, serve  # noqa: E402
+
+from cases import Case  # noqa: E402
 
 Data = dict[str, Any]
 

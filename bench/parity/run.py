@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from cases import Case, cases, make
 
 HERE = Path(__file__).parent
