@@ -14,9 +14,10 @@ import torch
 
 from brainmark.core import ModelError
 from brainmark.models.sources.torch_libraries import transformers
-from brainmark.models.subjects import token_networks
+from brainmark.models.subjects import token_interface
+from brainmark.models.subjects.token_interface import TOP
 from brainmark.models.subjects.token_layouts import LARGE, SMALL, find_layout
-from brainmark.models.subjects.token_networks import TOP, TransformersNetwork
+from brainmark.models.subjects.token_networks import TransformersNetwork
 
 SIZES = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 99,
@@ -101,7 +102,7 @@ def test_texts_that_do_not_change_one_another_pass_together(name):
 @pytest.mark.parametrize("name", list(CARRIES_STATE))
 def test_a_text_in_chunks_is_read_as_in_one_pass(name, monkeypatch):
     """What came before a chunk was dropped (985 words of RWKV were wrong, by up to 8.6 bits), or was an error."""
-    monkeypatch.setattr(token_networks, "CHUNK", 16)
+    monkeypatch.setattr(token_interface, "CHUNK", 16)
     network = make(name, **CARRIES_STATE[name])
     reader = TransformersNetwork(network)
     ids, (one,) = texts(60)
@@ -118,7 +119,7 @@ def test_a_text_in_chunks_is_read_as_in_one_pass(name, monkeypatch):
 
 def test_what_no_memory_carries_is_read_again(monkeypatch):
     """A network to which nothing hands on what came before: of a long text, each token sees at least two chunks."""
-    monkeypatch.setattr(token_networks, "CHUNK", 16)
+    monkeypatch.setattr(token_interface, "CHUNK", 16)
     network = make("MambaForCausalLM")
     reader = TransformersNetwork(network)
     ids, (one,) = texts(150)
@@ -130,7 +131,7 @@ def test_what_no_memory_carries_is_read_again(monkeypatch):
 
 def test_a_network_without_a_limit_reads_all_that_came_before(monkeypatch):
     """A causal network whose configuration names no limit forgot what stood 2048 tokens before."""
-    monkeypatch.setattr(token_networks, "CHUNK", 16)
+    monkeypatch.setattr(token_interface, "CHUNK", 16)
     network = make("BloomForCausalLM", n_head=4, n_layer=2)
     reader = TransformersNetwork(network)
     assert reader.window is None

@@ -14,7 +14,6 @@ from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics._arrays.backend import all_finite, gram, inverse_cholesky
 from brainmark.metrics.regression import ridge
 from brainmark.metrics.regression.features import prepare
-from brainmark.metrics.regression.ridge import predict_left_out
 from brainmark.metrics.regression.spectrum import Spectrum, loo_errors, sum_loo_errors
 from brainmark.metrics.statistics.ceilings import correlate_halves
 from brainmark.metrics.statistics.splits import Fold, Random
@@ -78,30 +77,6 @@ def test_summed_errors_are_those_of_the_targets(shape: tuple[int, int, int], cou
     spectrum = Spectrum(prepare(x), torch.arange(len(y)) if torched else np.arange(len(y)), y)
     np.testing.assert_allclose(sum_loo_errors(spectrum, alphas), expected, rtol=1e-8)
     np.testing.assert_allclose(sum_loo_errors(spectrum, alphas, y @ y.T), expected, rtol=1e-8)
-
-
-@pytest.mark.parametrize("p", [20, 150])
-def test_least_squares_from_one_factorisation(p: int) -> None:
-    x, y = population(70, p, 3)
-    folds = Random(4, 0.8, seed=1)(70)
-    expected = []
-    for train, test in folds:
-        mean, offset = x[train].mean(axis=0), y[train].mean(axis=0)
-        weights = np.linalg.lstsq(x[train] - mean, y[train] - offset, rcond=None)[0]
-        expected.append((x[test] - mean) @ weights + offset)
-    found = predict_left_out(prepare(x), y, folds)
-    assert found is not None
-    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-9)
-
-
-@pytest.mark.parametrize("p", [20, 150])
-def test_one_factorisation_is_not_trusted_where_rounding_decides(p: int) -> None:
-    x, y = population(70, p, 3)
-    folds = Random(4, 0.8, seed=1)(70)
-    same = np.concatenate([x[:, :-1], x[:, :1]], axis=1) if p == 20 else np.concatenate([x[:1], x[:-1]])
-    same = same if p == 20 else np.concatenate([same[1:2], same[1:]])  # two equal features, or presentations
-    assert predict_left_out(prepare(same), y, folds) is None
-    assert predict_left_out(prepare(x), y, [Fold(np.arange(30), np.arange(40, 50))]) is None
 
 
 def test_finite_numbers_whose_squares_are_not() -> None:

@@ -24,11 +24,12 @@ from brainmark.core import (
     Stimuli,
     check_answer,
 )
-from brainmark.models.subjects import token_networks
+from brainmark.models.subjects import token_interface
 from brainmark.models.subjects.language import LanguageSubject, as_language_subject, block_at
 from brainmark.models.subjects.readout import Readout
 from brainmark.models.subjects.text_passes import windows
-from brainmark.models.subjects.token_networks import TOP, TransformersNetwork
+from brainmark.models.subjects.token_interface import TOP
+from brainmark.models.subjects.token_networks import TransformersNetwork
 
 LAYER = {"language_system": "transformer.h.1"}
 RECORD = Record("language_system")
@@ -154,12 +155,12 @@ def test_neither_batches_nor_order_nor_chunks_matter(tokenizers, gpt, asked, dat
     rows = np.concatenate([np.arange(firsts[i], firsts[i + 1]) for i in order])
     for ask in (Read("surprisal"), RECORD):
         expected = usual.perform(asked(contexts, ask)).values
-        before = token_networks.CHUNK
-        token_networks.CHUNK = chunk
+        before = token_interface.CHUNK
+        token_interface.CHUNK = chunk
         try:
             given = other.perform(asked([contexts[i] for i in order], ask)).values
         finally:
-            token_networks.CHUNK = before
+            token_interface.CHUNK = before
         np.testing.assert_allclose(given, expected[rows], rtol=1e-6, atol=2e-5)
 
 
@@ -354,7 +355,7 @@ def test_a_recurrent_network_carries_its_state(tokenizers, asked, monkeypatch, l
         )
     tokens = subject.tokens(contexts[0])
     for chunk in (2048, 3):
-        monkeypatch.setattr("brainmark.models.subjects.token_networks.CHUNK", chunk)
+        monkeypatch.setattr("brainmark.models.subjects.token_interface.CHUNK", chunk)
         given = subject.perform(asked(contexts, Read("surprisal"))).values[:7]
         np.testing.assert_allclose(given, np.bincount(tokens.part, bits.numpy()), atol=1e-5)
         recorded = subject.perform(asked(contexts, RECORD)).values[:7]

@@ -11,8 +11,9 @@ from brainmark.metrics._arrays.backend import block_width
 from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Real
 from brainmark.metrics.regression.features import Features, prepare, settle_constants
+from brainmark.metrics.regression.left_out import predict_left_out
 from brainmark.metrics.regression.pls import pls_predictions
-from brainmark.metrics.regression.ridge import predict_left_out, ridge_predictions
+from brainmark.metrics.regression.ridge import ridge_predictions
 from brainmark.metrics.regression.spectrum import Spectrum
 from brainmark.metrics.statistics.correlation import never_varies
 from brainmark.metrics.statistics.splits import Fold

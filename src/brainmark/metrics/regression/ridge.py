@@ -1,4 +1,23 @@
-"""Ridge regression and ordinary least squares over the folds of a cross-validation, penalty chosen inside each fold."""
+"""Ridge regression and ordinary least squares over the folds of a cross-validation, penalty chosen inside each fold.
+
+Which algorithm runs follows from the question, for n presentations, p units and q targets. The first that fits is
+taken; one that says where rounding forbids it hands on to the next. All give the same numbers up to rounding.
+
+=====================================  ====================================================  ========================
+asked for                              also needed                                           algorithm
+=====================================  ====================================================  ========================
+one penalty of several for all         p >= n; more than 3 folds that leave rows out of all  `_one_for_all`
+targets, by leave-one-out error        n; at most 16 penalties; unless rounding forbids it
+the same                               q > n                                                 `_one_for_many`
+one penalty, or least squares          folds that leave rows out of all n; unless rounding   `predict_left_out`
+                                       forbids it
+anything                                                                                     `_each_fold`
+=====================================  ====================================================  ========================
+
+`_each_fold` decomposes the training rows of each fold once for all penalties (`Spectrum`), and takes the cheapest way
+from there to predictions: with one penalty for all of more targets than a fold tests, a smoother (test, n) for each
+fold, and one product at the end; with few penalties beside the targets, a smoother for each penalty; else weights.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +33,24 @@ from brainmark.metrics._arrays.backend import (
     as_numpy,
     column_means,
     gram,
-    inverse_cholesky,
     like,
     namespace,
-    take_rows,
-    times_upper,
     transpose,
 )  # fmt: skip
 from brainmark.metrics._arrays.scale import rescale, times_power
 from brainmark.metrics._arrays.shapes import Array, Float, Real
 from brainmark.metrics.regression.features import Features, centre_products, prepare, settle_constants
+from brainmark.metrics.regression.left_out import (
+    are_complementary,
+    keep_float,
+    multiply_smoothers,
+    predict_left_out,
+    smooth_left_out,
+)
 from brainmark.metrics.regression.spectrum import DETERMINED, FEW, Spectrum, gcv_errors, loo_errors, sum_loo_errors
 from brainmark.metrics.statistics.splits import Fold
 
 Selection = Literal["gcv", "loo"]
-
-_TOGETHER = 2**22  # numbers of the rows of several folds that are handled together
 
 
 def relative_alphas(features: Features, alphas: Sequence[float]) -> Float[np.ndarray, " alpha"]:
@@ -70,7 +91,7 @@ def ridge_predictions(
     if penalties.size == 0 or not (np.isfinite(penalties) & (penalties >= 0)).all():
         raise InvalidMeasurement("ridge needs finite penalties that are not negative")
     features = prepare(features)
-    y, power = rescale(_single_or_double(y))
+    y, power = rescale(keep_float(y))
     unit = 4.0**features.power  # of the products of features
     found, chosen = _predict(features, y, folds, penalties / unit, per_target, selection)
     return times_power(settle_constants(found, y, folds), power), chosen * unit
@@ -89,9 +110,8 @@ def _predict(
         if shared is not None:
             return shared
     y = as_float64(y)
-    if len(penalties) == 1 and penalties[0] > 0 and _complementary(folds, features.n):
-        left_out = _predict_dual if features.dual else _predict_primal
-        found = left_out(features, y, [fold.test for fold in folds], float(penalties[0]))
+    if len(penalties) == 1 and penalties[0] > 0:
+        found = predict_left_out(features, y, folds, float(penalties[0]), scaled=True)
         if found is not None:
             return found, like(np.full((len(folds), y.shape[1]), penalties[0]), y)
     return _each_fold(features, y, folds, penalties, per_target, selection)
@@ -124,149 +144,12 @@ def _varying(features: Features) -> Features:
     return features if kept in (0, features.p) else Features(None, x[:, varies], n, kept, features.power)
 
 
-def predict_left_out(
-    features: Features, y: Real[Array, "presentation neuroid"], folds: Sequence[Fold], scaled: bool = False
-) -> Float[Array, "test neuroid"] | None:
-    """Fit least squares for all folds from one factorisation (`_predict_primal`); None where some fold forbids it.
-
-    The identity divides by what the rows of a fold do not decide alone. It needs rows that surely determine all
-    weights, also without those of a fold; or, if features outnumber presentations, rows that are surely independent.
-    `scaled` judges features that all vary after scaling them: those of any units are then determined.
-    """
-    if not _complementary(folds, features.n):
-        return None
-    tests = [fold.test for fold in folds]
-    if features.dual:
-        return _predict_dual(features, _single_or_double(y), tests, 0.0)
-    return _predict_primal(features, _single_or_double(y), tests, 0.0, scaled)
-
-
-def _single_or_double(y: Array) -> Array:
-    xp = namespace(y)
-    return y if y.dtype in (xp.float32, xp.float64) else as_float64(y)
-
-
-def _complementary(folds: Sequence[Fold], n: int) -> bool:
-    return all(len(f.train) + len(f.test) == n for f in folds)
-
-
-def _predict_primal(
-    features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float, scaled: bool = True
-) -> Array | None:
-    """Predict left-out groups, y_t - (I - H_tt)^-1 e_t, from one factorisation; None where rounding forbids it.
-
-    H is the hat matrix of all rows, with an intercept that is not penalised; e = (I - H) y. On centred rows,
-    H = half half' + 11'/n, where half = X L^-T with LL' = X'X + alpha.
-    """
-    xp, a, n = namespace(y), features.array, features.n
-    inverse = _sure_inverse(transpose(a) @ a, alpha, scaled)
-    if inverse is None:
-        return None
-    error = y - column_means(y)
-    explained = inverse @ transpose(transpose(error) @ a)
-    parts: list[Array] = []
-    for group in _groups(tests, _TOGETHER // features.p):
-        rows, places = np.unique(np.concatenate(group), return_inverse=True)  # random folds share rows
-        own = take_rows(a, like(rows, y), xp.empty((len(rows), features.p), dtype=xp.float64, device=device(a)))
-        half = times_upper(own, inverse, own)
-        rest = error[like(rows, y)] - half @ explained
-        for test, place in zip(group, np.split(places, np.cumsum([len(test) for test in group])[:-1]), strict=True):
-            at = like(place, y)
-            part, own_error = half[at], rest[at]
-            many = len(test) > features.p  # I + P (I - P'P)^-1 P' with H_tt = PP' is then the smaller inverse
-            if many:
-                part = xp.concat([part, xp.full_like(part[:, :1], n**-0.5)], axis=1)
-            between = transpose(part) @ part if many else part @ transpose(part) + 1 / n
-            lower = inverse_cholesky(_eye(len(between), a) - between)
-            if lower is None or _squares(lower) > DETERMINED**-0.5:  # else the smallest eigenvalue is above 3e-5
-                return None
-            inner = transpose(part) @ own_error if many else own_error
-            solved = transpose(lower) @ (lower @ inner)
-            parts.append(y[like(test, y)] - (own_error + part @ solved if many else solved))
-    return xp.concat(parts, axis=0)
-
-
-def _groups(tests: Sequence[np.ndarray], most: int) -> list[list[np.ndarray]]:
-    """Share tests out to groups, in their order, of at most so many rows together, or of one test."""
-    groups: list[list[np.ndarray]] = []
-    for test in tests:
-        if groups and sum(map(len, groups[-1])) + len(test) <= most:
-            groups[-1].append(test)
-        else:
-            groups.append([test])
-    return groups
-
-
-def _predict_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alpha: float) -> Array | None:
-    """Predict the same from products of presentations: y_t - (M_tt)^-1 (My)_t with M = (K + alpha)^-1 less its mean.
-
-    M is (I - H) / alpha, and without a penalty the limit of that: the pseudoinverse of the centred products.
-    """
-    xp, n = namespace(features.array), features.n
-    kernel = features.array
-    share = float(xp.sum(xp.linalg.diagonal(kernel))) / n / n  # fills the direction that centring leaves empty
-    inverse = _sure_inverse(kernel + share, alpha)
-    if inverse is None:
-        return None
-    constant = 1 / (n * (share * n + alpha))
-    mean = column_means(y)
-    places = [like(test, y) for test in tests]
-    if y.shape[1] > n:
-        whole = transpose(inverse) @ inverse - constant
-        return _product(xp.concat([_without(whole, test) for test in places], axis=0), y, mean)
-    error = transpose(inverse) @ (inverse @ (y - mean))
-    parts: list[Array] = []
-    for test in places:
-        columns = inverse[:, test]
-        parts.append(y[test] - xp.linalg.inv(transpose(columns) @ columns - constant) @ error[test])
-    return xp.concat(parts, axis=0)
-
-
-def _product(smoothers: Array, y: Array, mean: Array) -> Array:
-    """Return the product of smoothers (m, n), whose rows add up to 1, with targets (n, q) that have a mean (q,).
-
-    In the precision of the targets: rounded once more they would not lose more, and there are many.
-    """
-    xp = namespace(y)
-    mean = xp.astype(mean, y.dtype)
-    made = xp.astype(smoothers, y.dtype) @ (y - mean)
-    made += mean
-    return made
-
-
-def _sure_inverse(products: Array, alpha: float, scaled: bool = False) -> Array | None:
-    """Return the inverse Cholesky factor of products + alpha; None if eigenvalues differ by more than rounding allows.
-
-    `products` are overwritten. `scaled`: eigenvalues count after scaling to a diagonal of 1, which the rounding of a
-    factor does not notice (van der Sluis 1969, Numer. Math. 14): units of any scale then determine their weights.
-    """
-    xp = namespace(products)
-    lengths = xp.linalg.diagonal(products) + alpha
-    largest = float(xp.sum(lengths)) - alpha * (len(lengths) - 1)
-    along = xp.arange(len(lengths), device=device(products))
-    products[along, along] = lengths
-    inverse = inverse_cholesky(products)
-    if inverse is None:
-        return None
-    sure = _squares(inverse) * largest < 1 / DETERMINED
-    if scaled and not sure:
-        sure = _squares(inverse * xp.sqrt(lengths)) * len(lengths) < 1 / DETERMINED
-    return inverse if sure else None
-
-
-def _squares(x: Array) -> float:
-    """Return the sum of squares."""
-    flat = namespace(x).reshape(x, (-1,))
-    return float(flat @ flat)
-
-
 def _each_fold(
     features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray, per_target: bool, selection: Selection
 ) -> tuple[Array, Array]:
     xp = namespace(y)
     q = y.shape[1]
-    summed = selection == "loo" and not per_target and len(alphas) > 1
-    judged = y if per_target or summed or len(alphas) == 1 else _same_products(y)
+    judged = y if per_target or len(alphas) == 1 else _same_products(y)
     together = not per_target and max(len(fold.test) for fold in folds) < q  # one product for all folds, at the end
     predictions: list[Array] = []
     chosen: list[Array] = []
@@ -292,8 +175,8 @@ def _each_fold(
 
 def _worth_sharing(features: Features, folds: Sequence[Fold], alphas: np.ndarray) -> bool:
     """Return whether `_one_for_all` serves these folds, at three products a penalty instead of one for each fold."""
-    fewest = min(len(fold.train) for fold in folds)
-    return features.dual and len(folds) > 3 and len(alphas) <= FEW and fewest > 2 and _complementary(folds, features.n)
+    enough = len(folds) > 3 and min(len(fold.train) for fold in folds) > 2
+    return features.dual and enough and len(alphas) <= FEW and are_complementary(folds, features.n)
 
 
 def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array] | None:
@@ -324,8 +207,8 @@ def _one_for_all(features: Features, y: Array, folds: Sequence[Fold], alphas: np
     smoothers: dict[int, Array] = {}
     for alpha in np.unique(best):
         m = whole(float(alpha))
-        smoothers |= {int(k): _without(m, tests[k]) for k in np.flatnonzero(best == alpha)}
-    made = _product(xp.concat([smoothers[k] for k in range(len(folds))], axis=0), y, column_means(y))
+        smoothers |= {int(k): smooth_left_out(m, tests[k]) for k in np.flatnonzero(best == alpha)}
+    made = multiply_smoothers(xp.concat([smoothers[k] for k in range(len(folds))], axis=0), y, column_means(y))
     return made, xp.zeros((len(folds), y.shape[1]), dtype=xp.float64, device=device(y)) + like(best, y)[:, None]
 
 
@@ -342,14 +225,6 @@ def _sum_left_out_errors(m: Array, s: Array, test: Array) -> float:
     return float(xp.sum(xp.where(known, total / xp.where(known, free, 1.0) ** 2, float("inf"))))
 
 
-def _without(m: Array, test: Array) -> Array:
-    """Return the smoother (test, n) of the rows `test` from all others: I_t - (M_tt)^-1 M_t."""
-    rows = m[test]
-    smoother = -namespace(m).linalg.inv(rows[:, test]) @ rows
-    smoother[:, test] = 0.0
-    return smoother
-
-
 def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: np.ndarray) -> tuple[Array, Array]:
     """Choose one penalty for more targets than presentations, by leave-one-out error, which their products decide."""
     xp = namespace(y)
@@ -364,7 +239,7 @@ def _one_for_many(features: Features, y: Array, folds: Sequence[Fold], alphas: n
         smoothers.append(_smoother(spectrum, features, train, test, alpha))
         chosen.append(xp.full((y.shape[1],), alpha, dtype=xp.float64, device=device(y)))
     mean = column_means(y)
-    return _product(xp.concat(smoothers, axis=0), y, mean), xp.stack(chosen)
+    return multiply_smoothers(xp.concat(smoothers, axis=0), y, mean), xp.stack(chosen)
 
 
 def _same_products(y: Array) -> Array:
@@ -403,8 +278,3 @@ def _best(spectrum: Spectrum, alphas: np.ndarray, per_target: bool, selection: S
         return xp.argmin((gcv_errors if selection == "gcv" else loo_errors)(spectrum, alphas), axis=0)
     total = sum_loo_errors(spectrum, alphas) if selection == "loo" else xp.sum(gcv_errors(spectrum, alphas), axis=1)
     return xp.zeros(q, dtype=xp.int64, device=device(total)) + xp.argmin(total)
-
-
-def _eye(n: int, other: Array) -> Array:
-    xp = namespace(other)
-    return xp.eye(n, dtype=xp.float64, device=device(other))

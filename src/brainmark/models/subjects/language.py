@@ -26,7 +26,8 @@ from brainmark.models.subjects.readout import (
     check_regions,
 )
 from brainmark.models.subjects.text_runner import BUDGET, TextRunner
-from brainmark.models.subjects.token_networks import TokenNetwork, as_token_network
+from brainmark.models.subjects.token_interface import TokenNetwork
+from brainmark.models.subjects.token_networks import as_token_network
 from brainmark.models.subjects.tokens import PartTokenizer, Tokens, parts_of_contexts, restore_order
 from brainmark.models.subjects.units import as_recording
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from brainmark.core.libraries import np, torch
-from brainmark.models.subjects.token_networks import TokenNetwork
+from brainmark.models.subjects.token_interface import TokenNetwork
 from brainmark.models.subjects.tokens import Tokens
 
 # --- windows of sequences --------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from brainmark.models.subjects.text_passes import (
     part_passes,
     windows,
 )
-from brainmark.models.subjects.token_networks import TOP, TokenNetwork
+from brainmark.models.subjects.token_interface import TOP, TokenNetwork
 from brainmark.models.subjects.tokens import PartTokenizer, Tokens, word_tokens
 
 BUDGET = 1024
@@ -226,7 +226,7 @@ class TextRunner:
         Parameters
         ----------
         sequences : (tokens,) ids; empty ones yield nothing.
-        layers : names, or `token_networks.TOP`.
+        layers : names, or `token_interface.TOP`.
         """
         limit = self.network.window
         overlap = (limit or 0) // 2 if self.overlap is None else self.overlap

@@ -1,13 +1,12 @@
-"""Networks over tokens: one interface over transformers' models and recurrent ones, run piece by piece."""
+"""Networks over tokens behind the interface `TokenNetwork`: models of transformers, run piece by piece."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 from brainmark.core.devices import compute_on, in_use, is_out_of_memory
 from brainmark.core.errors import InvalidModel, ModelError, ResourceError
@@ -15,69 +14,17 @@ from brainmark.core.libraries import nn, torch
 from brainmark.models.activations.hooks import OUTPUT, EnoughSeen, Watch, check_ran, find_calls
 from brainmark.models.activations.passes import compute_in, evaluation_mode, put_in_place
 from brainmark.models.sources.torch_libraries import transformers
+from brainmark.models.subjects import token_interface
+from brainmark.models.subjects.recurrent_network import RecurrentNetwork
+from brainmark.models.subjects.token_interface import TOP, Chunk, TokenNetwork
 from brainmark.models.subjects.token_layouts import LARGE, SMALL, Layout, find_layout
 from brainmark.models.subjects.token_trials import Company, Memory, group_rows, memories, try_company, try_memories
 
-CHUNK = 2048
-"""Tokens that pass at a time; what came before is in the cache of keys and values, or in the state."""
 RECALL = 4
 """Chunks that pass at once through a network to which nothing hands on what came before."""
 UNLIMITED = 2048
 """Window of a network that sees both sides and names none."""
-TOP = ""
-"""Stands among names of layers for what enters the head."""
 _SAME = 1e-4  # of the largest logit: what two orders of summation may differ by
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """The outputs for some tokens of a batch.
-
-    Attributes
-    ----------
-    start : position of the first of them.
-    layers : layer -> (batch, tokens, units).
-    """
-
-    start: int
-    layers: Mapping[str, torch.Tensor]
-
-
-@runtime_checkable
-class TokenNetwork(Protocol):
-    """A network over tokens: all of a pass, or (causal) those before each."""
-
-    @property
-    def module(self) -> nn.Module:
-        """Its layers, by dotted name."""
-        ...
-
-    @property
-    def causal(self) -> bool:
-        """Whether a token sees those before it only."""
-        ...
-
-    @property
-    def window(self) -> int | None:
-        """Most tokens in one pass; None: any number, since state is carried on."""
-        ...
-
-    @property
-    def has_head(self) -> bool:
-        """Whether it gives words probabilities."""
-        ...
-
-    def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
-        """Run ids (batch, tokens), of which the first `lengths` of each row count, and yield layers, or `TOP`."""
-        ...
-
-    def logits(self, top: torch.Tensor) -> torch.Tensor:
-        """Return the logits (tokens, vocabulary), float32, of some rows of `TOP`."""
-        ...
-
-    def blocks(self) -> list[str]:
-        """Return the names of the layers that follow one another, from first to last."""
-        ...
 
 
 class TransformersNetwork:
@@ -140,7 +87,7 @@ class TransformersNetwork:
 
     def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
         """Run ids (batch, tokens), whose rows are filled up at their ends; causal ones in chunks, with a memory."""
-        memory = self._memory if self.causal and ids.shape[1] > CHUNK else None
+        memory = self._memory if self.causal and ids.shape[1] > token_interface.CHUNK else None
         groups = group_rows(lengths, self._company) if len(ids) > 1 else [[0]]
         if len(groups) == 1:
             yield from self._run(ids, lengths, layers, memory)
@@ -162,7 +109,7 @@ class TransformersNetwork:
         memory: Memory | None = None,
         size: int | None = None,
     ) -> Iterator[Chunk]:
-        """Run a batch as it stands, in chunks of `size` (usually `CHUNK`) tokens."""
+        """Run a batch as it stands, in chunks of `size` (usually `token_interface.CHUNK`) tokens."""
         names, top = tuple(name for name in layers if name != TOP), TOP in layers
         layouts = self._find_layouts(names) if names else {}
         found: dict[str, torch.Tensor] = {}
@@ -170,7 +117,7 @@ class TransformersNetwork:
         to_end = memory is not None and memory.make is None
         runs = None if top or to_end else self._runs[names]
         kept: Any = memory.make() if memory and memory.make else None
-        for start, stop, known in self._cut(ids.shape[1], size or CHUNK, memory):
+        for start, stop, known in self._cut(ids.shape[1], size or token_interface.CHUNK, memory):
             found.clear()
             watch.begin(runs)
             part = ids[:, start:stop]
@@ -261,7 +208,8 @@ class TransformersNetwork:
         """How what came before is handed on to the next pass; None: in no way that changes nothing."""
         config = getattr(self.module, "config", None)
         near = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None) or 0
-        size = 8 + (near if near < CHUNK // 3 else 0)  # beyond what a layer with a window of its own sees
+        near = near if near < token_interface.CHUNK // 3 else 0
+        size = 8 + near  # beyond what a layer with a window of its own sees
         size = min(size, (self.window or 3 * size) // 3)
         ids = self._some(3 * size)
 
@@ -346,46 +294,6 @@ class TransformersNetwork:
             given = None
         same = given is not None and given.shape == wanted.shape
         self._whole = not (same and bool((given - wanted).abs().max() <= _SAME * wanted.abs().max()))
-
-
-class RecurrentNetwork:
-    """A module called with (ids, state) that returns (hidden, state), and whose `head` turns hidden into logits.
-
-    Hidden is (texts, tokens, units); state is whatever the module takes back, None at the beginning. State is carried
-    over a whole text, however long. Layers whose output is (texts, tokens, units), or a tuple that begins with it as
-    that of `nn.LSTM`, can be read. Between passes the module is as it was given, in training if it was.
-    """
-
-    causal = True
-    window = None
-    has_head = True
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-
-    def blocks(self) -> list[str]:
-        """Return the names of its recurrent layers."""
-        return [name for name, layer in self.module.named_modules() if isinstance(layer, nn.RNNBase | nn.RNNCellBase)]
-
-    def logits(self, top: torch.Tensor) -> torch.Tensor:
-        """Return the logits (tokens, vocabulary), float32."""
-        head: Any = self.module.head
-        with evaluation_mode(head), compute_in(in_use().precision, top.device.type):
-            return head(top).float()
-
-    def run(self, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[str]) -> Iterator[Chunk]:
-        """Run ids (batch, tokens) in chunks, carrying the state on."""
-        found: dict[str, torch.Tensor] = {}
-        calls = find_calls(self.module, [name for name in layers if name != TOP])
-        watch = Watch(self.module, calls, found.__setitem__, first=True)
-        device, state = put_in_place(self.module), None
-        for start in range(0, ids.shape[1], CHUNK):
-            found.clear()
-            watch.begin(None)
-            with evaluation_mode(self.module), watch.attach(), compute_in(in_use().precision, device.type):
-                hidden, state = self.module(ids[:, start : start + CHUNK].to(device), state)
-            check_ran(self.module, calls, watch.counts)
-            yield Chunk(start, {**found, TOP: hidden} if TOP in layers else dict(found))
 
 
 def as_token_network(network: nn.Module | TokenNetwork, window: int | None = None) -> TokenNetwork:
