@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from brainmark.core import BenchmarkCard, DatasetCard, MetricCard, ModelCard, Source, registry
+from brainmark.core import BenchmarkCard, DatasetCard, MetricCard, ModelCard, Source, datasets, registry
+from brainmark.core.dataset import Dataset
+from brainmark.data.fetch import where
 from brainmark.data.packaging import CannotPackage, Prepared, parse_description, prepare
 from brainmark.testing.shapes import check_shapes
 
@@ -262,3 +265,17 @@ def inside(lab: Lab):
     os.chdir(lab.folder)
     yield lab
     os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def study() -> Callable[[str], Dataset]:
+    """Loads a registered data set once; the test is skipped if its files are neither in a mirror nor in the cache."""
+
+    @lru_cache(maxsize=4)
+    def load(name: str) -> Dataset:
+        lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
+        if lost:
+            pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")
+        return datasets[name].load()
+
+    return load

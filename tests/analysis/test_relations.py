@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from brainmark.analysis.pages import save_figure
-from brainmark.analysis.relation_figure import HEAD, describe, make_cells, relation_figure
+from brainmark.analysis.relation_figure import describe, make_cells
 from brainmark.analysis.relations import (
     Method,
     p_by_families,
@@ -205,25 +204,3 @@ def test_a_relation_is_json_and_a_row() -> None:
     assert plain["points"][0]["model"] == "m0"
     assert make_cells(found)[-1] == "9 of 3 families"
     assert describe(found).startswith(f"r {found.r:.2f} [")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".html"])
-def test_figures_are_written(suffix: str, tmp_path) -> None:
-    table = pairs(9, 0.5).assign(z=range(9))
-    relations = relate_all(table, [("x", "y"), ("x", "z"), ("y", "z"), ("z", "x")], resamples=200)
-    path = tmp_path / f"figure{suffix}"
-    figure = relation_figure(relations, families_of(table, 3))
-    save_figure(figure, path, "Relations", [HEAD, *map(make_cells, relations)])
-    content = path.read_bytes()
-    assert len(content) > 5000
-    if suffix == ".html":
-        assert content.count(b"<tr>") == 5
-        assert b"f2" in content
-
-
-def test_a_figure_has_a_panel_for_each_relation() -> None:
-    table = pairs(20, 0.5).assign(z=range(20))
-    relations = relate_all(table, [("x", "y"), ("x", "z")], resamples=0)
-    assert sum(axes.get_visible() for axes in relation_figure(relations).axes) == 2
-    with pytest.raises(ValueError, match="at least one"):
-        relation_figure([])

@@ -38,30 +38,6 @@ def test_the_number_of_cells_is_the_published_one(name: str, cells: int) -> None
     assert int(datasets[name].load().measurement.sum()) == cells
 
 
-def test_orientations_cover_the_circle_once() -> None:
-    bins = datasets["DeValois1982.preferred_orientation"].load().measurement
-    assert float(bins.coords["bin_end"][-1] - bins.coords["bin_start"][0]) == 180
-
-
-def test_spatial_frequencies_have_the_published_centre() -> None:
-    bins = datasets["DeValois1982.preferred_spatial_frequency"].load().measurement
-    cells, edges = bins.values, np.append(bins.coords["bin_start"].values, bins.coords["bin_end"].values[-1])
-    median = 2 ** np.interp(0.5, np.append(0, cells.cumsum()) / cells.sum(), np.log2(edges))
-    assert median == pytest.approx(2.69, abs=0.01)
-    assert cells[edges[:-1] >= 2].sum() / cells.sum() == pytest.approx(0.705, abs=0.001)
-
-
-def test_the_margins_of_receptive_field_shape_are_those_of_the_joint_table() -> None:
-    counts, edges = ringach2002b.joint_counts()
-    assert counts.shape == (5, 5)
-    assert counts[1, 0] == 8  # short and narrow; (nx, ny), not the other way
-    assert counts[2, 3] == 17
-    np.testing.assert_allclose(edges, 10 ** np.linspace(-1, 0.2, 6), rtol=1e-5)
-    shares = datasets["Ringach2002b.nx"].load().measurement.values / 79
-    np.testing.assert_allclose(shares, [0.038, 0.278, 0.532, 0.152, 0], atol=0.0006)
-    np.testing.assert_array_equal(datasets["Ringach2002b.ny"].load().measurement.values, counts.sum(axis=0))
-
-
 def test_every_table_names_its_source() -> None:
     files = sorted(places.TABLES.glob("*.csv"))
     assert files

@@ -2,61 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from brainmark.core import benchmarks, datasets
+from brainmark.core import benchmarks
 from brainmark.core.dataset import Dataset
-from brainmark.data.fetch import where
-from brainmark.metrics.behavior.soft_labels import entropy, halve
 
 pytestmark = pytest.mark.realdata
 
 
-@cache
-def study(name: str) -> Dataset:
-    """The dataset; the test is skipped if its files are neither in a mirror nor in the cache."""
-    lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
-    if lost:
-        pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")
-    return datasets[name].load()
-
-
-def spearman_brown(values: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    r = np.mean([np.corrcoef(one, other)[0, 1] for one, other in values])
-    return float(2 * r / (1 + r))
-
-
-def test_people_agree_with_the_labels_on_99_percent() -> None:
-    counts = study("CIFAR10H").measurement
-    assert int(counts.sum()) == 511_000
-    named = counts.coords["choice"].values[counts.values.argmax(axis=1)]
-    assert (named == counts.coords["label"].values).mean() == pytest.approx(0.992, abs=0.0005)
-
-
-def test_reliability_of_entropy_and_error_patterns() -> None:
-    counts = study("CIFAR10H").measurement
-    wrong = counts.coords["label"].values[:, None] != counts.coords["choice"].values
-    generator = np.random.default_rng(0)
-    entropies, errors = [], []
-    for _ in range(10):
-        shares = [half / half.sum(axis=1, keepdims=True) for half in halve(counts.values.astype(float), generator)]
-        entropies.append(tuple(map(entropy, shares)))
-        errors.append(tuple(half[wrong] for half in shares))
-    assert spearman_brown(entropies) == pytest.approx(0.875, abs=0.005)
-    assert spearman_brown(errors) == pytest.approx(0.90, abs=0.005)
-
-
 @pytest.mark.parametrize("name", ["CIFAR10.test", "CIFAR10.train"])
-def test_each_label_has_a_thousand_images(name: str) -> None:
+def test_each_label_has_a_thousand_images(study: Callable[[str], Dataset], name: str) -> None:
     labels = study(name).stimuli.table["label"]  # type: ignore[union-attr]
     assert labels.value_counts().to_dict() == dict.fromkeys(sorted(labels.unique()), 1000)
     assert len(labels.unique()) == 10
 
 
-def test_images_are_decoded_and_in_order() -> None:
+def test_images_are_decoded_and_in_order(study: Callable[[str], Dataset]) -> None:
     """Colours know something of the labels; in another order they would not: nearest centroid, chance 10 %."""
     centroids, names = {}, study("CIFAR10.train").measurement.coords["choice"].values
     training, test = study("CIFAR10.train").stimuli, study("CIFAR10.test").stimuli
@@ -70,7 +34,7 @@ def test_images_are_decoded_and_in_order() -> None:
     assert 0.25 < found.mean() < 0.32
 
 
-def test_a_corrupted_set_has_every_severity_equally_often() -> None:
+def test_a_corrupted_set_has_every_severity_equally_often(study: Callable[[str], Dataset]) -> None:
     study("CIFAR10.test")
     shown = benchmarks["CIFAR10C.contrast-top1"].load().experiment.stimuli
     severity = shown.table["severity"].to_numpy()

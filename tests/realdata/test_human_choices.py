@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from brainmark.core import datasets
 from brainmark.core.dataset import Dataset
-from brainmark.data.fetch import where
 from brainmark.metrics.behavior.choices import error_consistency_ceiling
 from brainmark.metrics.behavior.shape_bias import shape_bias, shape_bias_ceiling
-from brainmark.studies import geirhos2021, kar2022
+from brainmark.studies import geirhos2021
 
 pytestmark = pytest.mark.realdata
-
-
-def study(name: str) -> Dataset:
-    lost = [found for found in map(where, datasets[name].card.sources) if found.path is None]
-    if lost:
-        pytest.skip(f"neither a mirror (BRAINMARK_MIRROR) nor the cache has {lost[0].source.url}")
-    return datasets[name].load()
 
 
 def reliability(values: np.ndarray, halves: int = 200) -> float:
@@ -39,7 +32,9 @@ def reliability(values: np.ndarray, halves: int = 200) -> float:
 @pytest.mark.parametrize(
     ("condition", "accuracy", "kappa", "reliable"), [("edge", 0.871, 0.318, 0.826), ("silhouette", 0.753, 0.476, 0.906)]
 )
-def test_people_agree_as_published(condition: str, accuracy: float, kappa: float, reliable: float):
+def test_people_agree_as_published(
+    study: Callable[[str], Dataset], condition: str, accuracy: float, kappa: float, reliable: float
+):
     choices = study(f"Geirhos2021.{condition}").measurement
     assert choices.shape == (160, 16, 10)
     right = (choices.values * (choices.label.values[:, None] == choices.choice.values)[:, :, None]).sum(1)
@@ -48,7 +43,7 @@ def test_people_agree_as_published(condition: str, accuracy: float, kappa: float
     assert reliability(right) == pytest.approx(reliable, abs=5e-3)
 
 
-def test_conflicting_cues_have_a_shape_and_a_texture():
+def test_conflicting_cues_have_a_shape_and_a_texture(study: Callable[[str], Dataset]):
     found = study("Geirhos2021.cue-conflict")
     choices = found.measurement
     assert choices.shape == (134, 16, 10)
@@ -62,7 +57,7 @@ def test_conflicting_cues_have_a_shape_and_a_texture():
     assert found.setting.degrees == 3.0
 
 
-def test_people_agree_on_all_pictures_of_conflicting_cues():
+def test_people_agree_on_all_pictures_of_conflicting_cues(study: Callable[[str], Dataset]):
     """Of most of the 1280 only the answers are registered, not the pictures; names are those of shape and texture."""
     study("Geirhos2021.cue-conflict")  # or skip
     trials = geirhos2021.answers("cue-conflict")
@@ -76,7 +71,7 @@ def test_people_agree_on_all_pictures_of_conflicting_cues():
     assert reliability(right) == pytest.approx(0.838, abs=5e-3)
 
 
-def test_people_decide_by_shape_and_an_observer_of_textures_does_not():
+def test_people_decide_by_shape_and_an_observer_of_textures_does_not(study: Callable[[str], Dataset]):
     choices = study("Geirhos2021.cue-conflict").measurement
     ceiling = shape_bias_ceiling(resamples=0)(choices)
     assert ceiling.aggregate() > 0.95
@@ -88,31 +83,3 @@ def test_people_decide_by_shape_and_an_observer_of_textures_does_not():
     other = shape_bias(resamples=0)(person.copy(data=textures), choices)
     assert other.details["shape bias"] == 0
     assert other.aggregate() < 0.05
-
-
-@pytest.mark.parametrize(("group", "people", "reliable"), [("control", 15, 0.988), ("autism", 18, 0.990)])
-def test_judgements_of_faces_are_reliable(group: str, people: int, reliable: float):
-    found = study(f"Kar2022.{group}")
-    choices = found.measurement
-    assert choices.shape == (28, people, 9)
-    assert found.stimuli is not None
-    assert found.stimuli.media[0].shape == (246, 246, 3)
-    by_person = choices.mean("repetition")
-    assert reliability(by_person.values) == pytest.approx(reliable, abs=2e-3)
-    curve = by_person.mean("subject").groupby("level").mean().values
-    assert (np.diff(curve) > 0).all()
-    assert curve[0] < 0.05
-    assert curve[-1] > 0.95
-
-
-def test_trials_without_an_answer_are_dropped():
-    missing = [int(np.isnan(study(f"Kar2022.{group}").measurement.values).sum()) for group in kar2022.GROUPS]
-    assert missing == [54, 96]
-
-
-def test_curves_of_people_with_autism_are_shallower():
-    slopes = []
-    for group in kar2022.GROUPS:
-        curve = study(f"Kar2022.{group}").measurement.mean(("repetition", "subject")).groupby("level").mean()
-        slopes.append(float(curve.sel(level=60) - curve.sel(level=40)))
-    assert slopes[0] > slopes[1]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from brainmark.cli.terminal import JsonFlag, Terminal, out, print_json
+from brainmark.cli.terminal import JsonFlag, out, print_json, write_out
 from brainmark.core import registry
 from brainmark.core.errors import UnknownName
 from brainmark.core.lookup import select
 from brainmark.core.registry import Entry, Registry
+from brainmark.core.text import name_commands
 from brainmark.core.wording import plural
 
 REGISTRIES: dict[str, Registry[Any, Any]] = {
@@ -54,31 +55,55 @@ def list_(
     elif out.is_terminal:
         out.print(make_listing(kind, entries, out.width))
     else:  # a program may read it
-        Terminal(width=10_000).print(make_listing(kind, entries, None))
+        write_out(make_plain_listing(kind, entries))
 
 
-def make_listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int | None) -> RenderableType:
-    """Return a table of registered things for a terminal of `width` columns, a line each; None: nothing is cut.
+def make_plain_listing(kind: str, entries: Sequence[Entry[Any, Any]]) -> str:
+    """Return a table of registered things as text, a line each, of which nothing is cut."""
+    columns = {"name": [e.name for e in entries], **_gather_cells(kind, entries)}
+    columns["summary"] = [e.card.summary for e in entries]
+    shown = [[" ".join(name_commands(cell).split()) for cell in (head, *cells)] for head, cells in columns.items()]
+    widths = [max(map(cell_len, column)) for column in shown]
+    lines = [
+        " " + (" " * GAP).join(cell + " " * (w - cell_len(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*shown, strict=True)
+    ]
+    rule = " " + "─" * (sum(widths) + GAP * (len(widths) - 1))
+    return "\n".join([lines[0], rule, *lines[1:], "", _count(kind, entries), ""])
+
+
+def _gather_cells(kind: str, entries: Sequence[Entry[Any, Any]]) -> dict[str, list[str]]:
+    """Return the texts of the columns between name and summary."""
+    values = {column: [getattr(e.card, column) for e in entries] for column in COLUMNS[kind]}
+    return {
+        column: [", ".join(value) if isinstance(value, tuple) else str(value) for value in cells]
+        for column, cells in values.items()
+    }
+
+
+def _count(kind: str, entries: Sequence[Entry[Any, Any]]) -> str:
+    return f"{len(entries)} {plural(kind[:-1], len(entries))}"
+
+
+def make_listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int) -> RenderableType:
+    """Return a table of registered things for a terminal of `width` columns, a line each.
 
     Names are never cut, but the longest may fold. Columns between name and summary are left out, from the last one,
     where they leave the summary no room.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    name = max((len(e.name) for e in entries), default=4)
-    name = name if width is None else min(name, NAME)
+    name = min(NAME, max((len(e.name) for e in entries), default=4))
     table.add_column("name", overflow="fold", style="bold", min_width=name, max_width=name)
     cells: list[list[str]] = []
-    most, room = (math.inf, math.inf) if width is None else (CELL, width - EDGES - name - GAP)  # room: for a summary
-    for column in COLUMNS[kind]:
-        values = [getattr(e.card, column) for e in entries]
-        texts = [", ".join(value) if isinstance(value, tuple) else str(value) for value in values]
-        needed = int(min(most, max(map(len, [column, *texts]))))
+    room = width - EDGES - name - GAP  # for a summary
+    for column, texts in _gather_cells(kind, entries).items():
+        needed = min(CELL, max(map(len, [column, *texts])))
         if room - needed - GAP < SUMMARY:
             break
         room -= needed + GAP
         table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=needed, max_width=needed)
         cells.append(texts)
-    table.add_column("summary", no_wrap=True, overflow="ellipsis", width=None if width is None else max(8, int(room)))
+    table.add_column("summary", no_wrap=True, overflow="ellipsis", width=max(8, room))
     for row, entry in enumerate(entries):
         table.add_row(entry.name, *(escape(texts[row]) for texts in cells), escape(entry.card.summary))
-    return Group(table, Text(f"{len(entries)} {plural(kind[:-1], len(entries))}", style="dim"))
+    return Group(table, Text(_count(kind, entries), style="dim"))

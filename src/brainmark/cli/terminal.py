@@ -105,8 +105,13 @@ def print_log() -> None:
 
 def print_json(value: Any) -> None:
     """Write what a program reads on standard output."""
+    write_out(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_out(text: str) -> None:
+    """Write text on standard output as it is."""
     try:
-        sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         out.on_broken_pipe()

@@ -31,7 +31,7 @@ Line = Annotated[str, Field(min_length=1, pattern=r"^\S")]
 class StrictCard(BaseModel):
     """A card that cannot be changed, and refuses fields that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Source(StrictCard):

@@ -254,34 +254,6 @@ def test_no_regions_are_not_all_regions():
         as_subject(Maps(), regions={})
 
 
-def test_any_module_becomes_a_subject():
-    net = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
-    wrapped = as_subject(net)
-    assert wrapped.identifier == "Sequential"
-    experiment = ask(Record("V4"))
-    answer = check_answer(wrapped.perform(experiment), experiment, "net")
-    assert answer.sizes["neuroid"] == 12
-    pooled = as_subject(net, "mine", regions={"V1": "0"}, mean=(0,) * 3, std=(1,) * 3, size=32)
-    image = pictures().media[0].astype(float) / 255
-    expected = image.reshape(2, 16, 2, 16, 3).mean((1, 3)).transpose(2, 0, 1).ravel()
-    np.testing.assert_allclose(pooled.perform(ask(Record("V1"))).values[0], expected, atol=1e-5)
-
-
-def test_subjects_pass_through_and_other_things_are_refused():
-    mine = subject()
-    assert as_subject(mine) is mine
-    with pytest.raises(TypeError, match="a int is not a subject"):
-        as_subject(3)
-    with pytest.raises(TypeError, match=r"the class Maps is not a subject.*call it first"):
-        as_subject(Maps)
-
-    class Nameless:
-        def perform(self, _: Experiment) -> None: ...
-
-    with pytest.raises(TypeError, match="no `identifier`"):
-        as_subject(Nameless())
-
-
 def test_bins_are_answered_by_the_steps_they_overlap():
     steps = Steps(start=100, step=50, count=3)  # 100-150, 150-200, 200-250 ms
     weights = steps.weights([(100, 150), (125, 175), (100, 250), (140, 160), (240, 400), (0, 110)])

@@ -22,11 +22,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import url2pathname
 
 from brainmark.core import DataError
 from brainmark.core.errors import warn
-from brainmark.core.libraries import platformdirs
+from brainmark.core.libraries import platformdirs, urllib_request
 from brainmark.core.text import show_url
 
 HOME = "BRAINMARK_HOME"
@@ -112,7 +111,7 @@ def _mirror(given: str) -> Mirror:
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost"):
             return Mirror(shown, problem=f"a file URL names no host, but this one names {parts.hostname!r}")
-        folder = Path(url2pathname(parts.path))
+        folder = Path(urllib_request.url2pathname(parts.path))
         return Mirror(shown, folder=folder, problem=_no_folder(folder))
     if parts.scheme not in ("http", "https"):
         return Mirror(shown, problem=f"{parts.scheme}:// is not understood; use a folder, http, https or file")
@@ -178,7 +177,7 @@ def places(url: str) -> tuple[PurePosixPath, ...]:
 def local_path(url: str) -> Path | None:
     """Return the file that a ``file:`` URL names, as in the cards of packaged data sets; None for any other URL."""
     parts = urlsplit(url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    return Path(urllib_request.url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def as_url(base: str, place: PurePosixPath) -> str:

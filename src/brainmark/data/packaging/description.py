@@ -44,7 +44,7 @@ from brainmark.data.packaging.sessions import Session
 from brainmark.data.readers import text
 from brainmark.data.readers.text_tables import TableLayout
 
-_EXACT = ConfigDict(extra="forbid", frozen=True)
+_EXACT = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 Kind = Literal["recording", "dissimilarity", "choices", "ratings", "reading_times"]
 R = TypeVar("R", bound="type[Recordings]")
 M = TypeVar("M", bound=BaseModel)

@@ -14,7 +14,7 @@ from brainmark.models.described.weights import PublishedWeights
 from brainmark.models.subjects.readout import LANGUAGE_REGIONS, Head, Pool, Readout, Steps
 from brainmark.models.subjects.screen import ChannelOrder
 
-_EXACT = ConfigDict(extra="forbid", strict=True)
+_EXACT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 def _list_to_fields(value: Any) -> Any:

@@ -7,7 +7,6 @@ import importlib
 import json
 import socket
 import threading
-import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from brainmark.core.errors import DataError, InvalidModel
-from brainmark.core.libraries import nn
+from brainmark.core.libraries import nn, urllib_request
 from brainmark.models.networks.seeds import draw_from
 
 USUAL: Mapping[str, Any] = {"weights": "published", "seed": 0}
@@ -212,7 +211,7 @@ def hub() -> Generator[None]:
 def _can_reach(url: str) -> bool:
     """Return whether the host has an address; behind a proxy it is taken to have one."""
     parts = urlsplit(url)
-    if parts.scheme in urllib.request.getproxies():
+    if parts.scheme in urllib_request.getproxies():
         return True
     try:
         socket.getaddrinfo(parts.hostname, parts.port or 443)

@@ -1,4 +1,4 @@
-"""Which layers are candidates to stand for a region: blocks, unless patterns or all of them are asked for."""
+"""Which layers are candidates to stand for a region: blocks, unless patterns choose among all layers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import pytest
 from torch import Tensor, nn
 
 from brainmark import Experiment, Record, Setting, Stimuli, VisionSubject
-from brainmark.analysis.layer_map import choose_labels, layer_figure
-from brainmark.cli.terminal import print_steps
 from brainmark.core.errors import UnknownName
 from brainmark.models.sources import torch_libraries
-from brainmark.run.layer_choice import Candidate, Choice
 
 ASKED = Experiment(
     Stimuli("one", "image", pd.DataFrame({"stimulus_id": ["a"]}), [np.zeros((64, 64, 3), np.uint8)]),
@@ -61,30 +58,3 @@ class Flat(nn.Module):
 
 def test_a_network_without_blocks_offers_its_output():
     assert names(Flat(), "blocks") == ["output"]
-
-
-def choice(count: int) -> Choice:
-    tried = tuple(Candidate(f"layer{k}.conv", None, 10, k / count) for k in range(count))
-    return Choice("mine", "0" * 64, "IT", tried[-2], tried, "this", "that", 0.5, (0.4, 0.6), None)
-
-
-@pytest.mark.parametrize("count", [3, 20, 160, 900])
-def test_a_figure_of_many_layers_stays_on_a_page(count: int):
-    """One of 160 layers was 6,154 pixels tall."""
-    figure = layer_figure({"IT": choice(count)})
-    assert figure.get_size_inches()[1] < 9
-    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert f"layer{count - 2}.conv" in labels and len(labels) <= 70
-
-
-def test_labels_do_not_touch():
-    assert choose_labels(5, [3], 1) == [0, 1, 2, 3, 4]
-    written = choose_labels(100, [50, 98], 7)
-    assert {50, 98} <= set(written) and np.diff(written).min() >= 7
-
-
-def test_progress_is_told_in_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]):
-    report = print_steps("layers of mine")
-    for done in range(5):
-        report(done, 4)
-    assert capsys.readouterr().err.splitlines() == ["layers of mine: 0 of 4", "layers of mine: 4 of 4"]
