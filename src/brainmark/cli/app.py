@@ -27,6 +27,7 @@ COMMANDS = {  # in the order of the help; each is a function in the module of it
     "relate": "Relate scores to each other over models: r with interval and p, and a figure.",
     "layers": "Choose the layer that stands for a region on some recordings, and test it on others.",
     "demo": "Score four models on all benchmarks that need no download, and on real recordings if they can be had.",
+    "cache": "Show the activations that are kept, check them, or remove some; scores are not touched.",
     "fetch": "Download registered data into the cache, with progress and licence.",
     "check": "Test whether models, data sets, metrics and benchmarks keep the rules that scoring relies on.",
     "package": "Package a lab's own recordings: one folder that is checked, shown and scored by its path.",

@@ -252,9 +252,9 @@ def _list_files(folder: Path) -> list[Path]:
         return []
 
 
-def drop_damaged(path: Path, why: str) -> None:
-    """Remove a damaged file, and tell so once."""
-    if path not in _told:
+def drop_damaged(path: Path, why: str, told: bool = False) -> None:
+    """Remove a damaged file, and tell so once unless somebody tells it otherwise."""
+    if path not in _told and not told:
         _told.add(path)
         warn(f"{path}: {why}; these activations are not used, and are computed anew when they are needed")
     with suppress(OSError):
