@@ -23,7 +23,7 @@ from brainmark.models.activations.blocks import list_blocks
 from brainmark.models.activations.hooks import ALL, BLOCKS, OUTPUT, all_calls, check_weights, convert_tensors
 from brainmark.models.activations.layout import CHANNELS_FIRST, find_orders, takes_channels_last
 from brainmark.models.activations.passes import Run, Stochastic, compute_in, evaluation_mode, needs_gradients
-from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, Plan, Probe
+from brainmark.models.activations.plan import BATCHES, MANY, QUICK, TOGETHER, ExtractionPlan, Probe
 from brainmark.models.activations.reductions import Arranged, AtPositions, AveragePool, Reduction, WholeMap
 from brainmark.models.networks.seeds import draw_from
 from brainmark.models.subjects.arguments import a_module_of, check_count
@@ -161,7 +161,9 @@ class Extractor:
             orders = find_orders(self.module, sample, shapes, probed.calls)
         return dataclasses.replace(probed, orders={**probed.orders, **orders})
 
-    def plan(self, media: Media, layers: Layers, *, probed: Probe | None = None, seed: int | None = None) -> Plan:
+    def plan(
+        self, media: Media, layers: Layers, *, probed: Probe | None = None, seed: int | None = None
+    ) -> ExtractionPlan:
         """Return what a call with the same arguments will do, and the memory that it will need at most.
 
         Raises
@@ -183,7 +185,7 @@ class Extractor:
         for batch in self._sizes(len(media), seed, probed.working if on_cpu else 0):
             passing, beside = planning.working_bytes(probed, batch, reducing)
             working = beside + (passing if on_cpu else 0)
-            plan = Plan(len(media), shapes, batch, results, working, resident_memory())
+            plan = ExtractionPlan(len(media), shapes, batch, results, working, resident_memory())
             if plan.bytes <= free and (on_cpu or passing <= room):
                 return plan
         assert plan is not None
@@ -256,7 +258,7 @@ class Extractor:
         media: Media,
         layers: Layers,
         probed: Probe,
-        plan: Plan,
+        plan: ExtractionPlan,
         *,
         seed: int | None,
         progress: Progress | None,
@@ -360,6 +362,15 @@ class Extractor:
 
 
 __all__ = [
-    "ALL", "OUTPUT", "AtPositions", "AveragePool", "Extractor", "Layers", "Plan", "Probe", "Progress", "Reduction",
+    "ALL",
+    "OUTPUT",
+    "AtPositions",
+    "AveragePool",
+    "ExtractionPlan",
+    "Extractor",
+    "Layers",
+    "Probe",
+    "Progress",
+    "Reduction",
     "Stochastic",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from brainmark.core.libraries import nn, np, torch
 from brainmark.core.memory import keep_heap
 from brainmark.models.activations.batches import Batch
 from brainmark.models.activations.hooks import EnoughSeen, Watch, arguments, find_calls
-from brainmark.models.activations.plan import Mode, Plan, Probe, check_stimuli, versions
+from brainmark.models.activations.plan import ExtractionPlan, Mode, Probe, check_stimuli, versions
 from brainmark.models.activations.reductions import Reduction
 from brainmark.models.networks.seeds import draw_from
 
@@ -54,7 +54,7 @@ class Run:
         as_input: Callable[[Any, bool], Any],
         wanted: Mapping[str, Reduction | None],
         probed: Probe,
-        plan: Plan,
+        plan: ExtractionPlan,
         seed: int | None,
         label: Callable[[int], str],
     ) -> None:

@@ -80,7 +80,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExtractionPlan:
     """What a run will do and need at most.
 
     Attributes
