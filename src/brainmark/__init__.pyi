@@ -17,6 +17,7 @@ from .core.lookup import (
 from .core.score import Failure, Score
 from .core.stimuli import Stimuli
 from .core.subject import Subject
+from .models.subjects.features import features
 from .models.subjects.vision import VisionSubject
 from .run.execution import score_all
 from .run.scoring import score
@@ -41,6 +42,7 @@ __all__ = [
     "Subject",
     "VisionSubject",
     "compute_on",
+    "features",
     "list_benchmarks",
     "list_datasets",
     "list_metrics",

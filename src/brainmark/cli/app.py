@@ -22,6 +22,8 @@ COMMANDS = {  # in the order of the help; each is a function in the module of it
     "show": "Show what is known of a name: its card, and for data at hand what was measured and its ceiling.",
     "score": "Score models on benchmarks.",
     "run": "Score many models on many benchmarks; interrupted or killed, the same command finishes what is missing.",
+    "record": "Write what a model answers to benchmarks to a file, from which others score it without the model.",
+    "suites": "Show the frozen suites of benchmarks, whose scores compare; or the members of one.",
     "results": "Show the scores that are kept; nothing is computed.",
     "import": "Add scores that others published to the store; all of the table, or nothing.",
     "relate": "Relate scores to each other over models: r with interval and p, and a figure.",

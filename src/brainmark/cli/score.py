@@ -16,7 +16,14 @@ from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import check_page
 from brainmark.analysis.report import write_report
 from brainmark.analysis.table import FORMATS, write_table
-from brainmark.cli.selection import IsolationOption, benchmark_cards, select_benchmarks, select_models, select_names
+from brainmark.cli.selection import (
+    IsolationOption,
+    benchmark_cards,
+    read_features,
+    select_benchmarks,
+    select_models,
+    select_names,
+)
 from brainmark.cli.tables import make_leaderboard, make_tree_table
 from brainmark.cli.terminal import (
     DeviceOption,
@@ -32,6 +39,7 @@ from brainmark.core import registry
 from brainmark.core.devices import check_precision, compute_on
 from brainmark.core.errors import UnknownName
 from brainmark.core.score import Failure, Outcome
+from brainmark.core.subject import name_of
 from brainmark.core.tree import Node
 from brainmark.models.described.toml_files import in_file
 from brainmark.run.apart import run_apart
@@ -47,22 +55,22 @@ QUIET = 20.0
 
 
 def score(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            help="Models by name; patterns such as 'hm*' and families such as 'family:cornet' are allowed. Also "
-            "timm/NAME, torchvision/NAME, hf/OWNER/NAME, my_module:make_model, NETWORK.pt2, models.toml#NAME."
-        ),
-    ],
     benchmark: Annotated[
         list[str],
         typer.Option(
             "--benchmark",
             "-b",
-            help="Benchmarks by name, pattern, node of their tree or path of a packaged data set (PATH, "
+            help="Benchmarks by name, pattern, node of their tree, suite, or path of a packaged data set (PATH, "
             "PATH:V4-ridge); may be given several times.",
         ),
     ],
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Models by name; patterns such as 'hm*' and families such as 'family:cornet' are allowed. Also "
+            "timm/NAME, torchvision/NAME, hf/OWNER/NAME, my_module:make_model, NETWORK.pt2, models.toml#NAME."
+        ),
+    ] = None,
     split: Annotated[
         str | None, typer.Option(help="public or private: use only the benchmarks of this split below a node.")
     ] = None,
@@ -88,6 +96,25 @@ def score(
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float32",
     isolation: IsolationOption = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score features or answers that were computed elsewhere, without a model: FILE.npy, FILE.npz or "
+            "FILE.nc (stimuli x units)."
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the features, in tables; else that of the file.")] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="Stimulus of each row of the features: lines, or a table with a column stimulus_id."),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="REGION=ARRAY of the features that stands for it, as in V4=layer3; may be repeated."),
+    ] = None,
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="Rows of the features are in the order of the benchmark's stimuli.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print before each run of a network how much memory it will need.")
     ] = False,
@@ -96,7 +123,8 @@ def score(
 
     Examples: [bold]brainmark score gabor -b Cowley2023.V4-ridge[/],
     [bold]brainmark score pixels gabor hmax -b 'Cowley2023.*' --html report.html[/],
-    [bold]brainmark score pixels gabor alexnet:random -b average_vision --table results.md[/]
+    [bold]brainmark score pixels gabor alexnet:random -b average_vision --table results.md[/],
+    [bold]brainmark score --features clip.npz --name lab/clip -b Cowley2023.V4-ridge[/]
 
     A node of the tree (see [bold]brainmark show average_vision[/]) stands for all benchmarks below it; then the table
     is the tree, with means at its nodes.
@@ -107,10 +135,13 @@ def score(
     del isolation  # it holds already
     if verbose:
         print_log()
-    wanted = list(models) if models_file is None else in_file(models_file, models)
-    chosen = select_models(wanted)
+    given = models or []
+    chosen: list[Any] = select_models(given if models_file is None else in_file(models_file, given))
     if random_weights:
         chosen = select_names(registry.models, [n if ":random" in n else f"{n}:random" for n in chosen])
+    chosen += read_features(features, name, ids, region or (), in_order)
+    if not chosen:
+        raise typer.BadParameter("name at least one model, or a file of features", param_hint="MODELS")
     names, nodes = select_benchmarks(benchmark, split)
     if html is not None:
         check_page(html, "report")
@@ -146,7 +177,7 @@ def find_exit_code(outcomes: Sequence[Outcome]) -> int:
 
 
 def score_and_show(
-    models: Sequence[str],
+    models: Sequence[Any],
     benchmarks: Sequence[str],
     *,
     console: Console,
@@ -163,6 +194,7 @@ def score_and_show(
     if layers not in get_args(Layers):
         raise UnknownName("layers", layers, get_args(Layers), f" ({' or '.join(get_args(Layers))})")
     outcomes: list[Outcome] = []
+    names = [one if isinstance(one, str) else name_of(one) for one in models]
     total, last_line = len(models) * len(benchmarks), time.monotonic()
     try:
         with show_progress(console) as progress:
@@ -179,9 +211,9 @@ def score_and_show(
             options: dict[str, Any] = {"cache": cache, "layers": layers, "started": announce, "finished": finished}
             outcomes.extend(score_all(models, benchmarks, **options))
         if finished:
-            outcomes = _add_missing(models, benchmarks, outcomes)
+            outcomes = _add_missing(names, benchmarks, outcomes)
     finally:
-        order = {pair: number for number, pair in enumerate((m, b) for b in benchmarks for m in models)}
+        order = {pair: number for number, pair in enumerate((m, b) for b in benchmarks for m in names)}
         outcomes.sort(key=lambda one: order.get((one.subject, one.benchmark), 0))
         show_outcomes(outcomes, benchmarks, nodes, console)
     return outcomes

@@ -14,6 +14,7 @@ from brainmark.core.cards import BenchmarkCard
 from brainmark.core.errors import DataError, ModelError, UnknownName
 from brainmark.core.tree import Node, Visibility, find, names, tree
 from brainmark.models.described.toml_files import read_models
+from brainmark.models.subjects.features import FeatureSubject, features
 from brainmark.run.apart import isolate_command, run_apart
 from brainmark.studies.packaged import expand
 
@@ -64,6 +65,22 @@ def select_models(wanted: Sequence[str]) -> list[str]:
         else:
             names.append(name)
     return select_names(registry.models, names)
+
+
+def read_features(
+    path: Path | None, name: str | None, ids: Path | None, regions: Sequence[str], in_order: bool
+) -> list[FeatureSubject]:
+    """Return the features that the options of a command state, if they do. Raises DataError, InvalidModel."""
+    if path is None:
+        odd = next((f for f, v in (("--name", name), ("--ids", ids), ("--region", regions)) if v), None)
+        if odd or in_order:
+            raise DataError(f"{odd or '--in-order'} is about features; say --features FILE")
+        return []
+    pairs = [one.partition("=") for one in regions]
+    wrong = next((one for one, (_, sign, array) in zip(regions, pairs, strict=True) if not sign or not array), None)
+    if wrong:
+        raise DataError(f"--region {wrong}: say REGION=ARRAY, such as V4=layer3")
+    return [features(path, ids=ids, name=name, regions={r: array for r, _, array in pairs}, in_order=in_order)]
 
 
 def _select_family(family: str) -> list[str]:

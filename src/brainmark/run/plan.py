@@ -82,7 +82,8 @@ class PlannedJob:
     def portable(self) -> bool:
         """Whether another process can find model and benchmark by their names."""
         entries = (self.model.entry, self.benchmark.entry)
-        return all(entry is not None and entry.module != "__main__" for entry in entries)
+        named = isinstance(self.model.given, str)  # features have an entry that no other process knows
+        return named and all(entry is not None and entry.module != "__main__" for entry in entries)
 
 
 @dataclass(frozen=True, eq=False)

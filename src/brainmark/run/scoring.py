@@ -25,6 +25,7 @@ from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.subject import Subject, is_ours, name_of
 from brainmark.models.activations.kept import keep_activations
 from brainmark.models.subjects.coerce import as_subject
+from brainmark.models.subjects.features import FeatureSubject
 from brainmark.run.apart import Isolation, isolate, run_apart
 from brainmark.run.declared import Declared, declare_benchmark, declare_model, digest_declared
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
@@ -52,7 +53,7 @@ def score(
 
     Parameters
     ----------
-    model : a registered name, a `torch.nn.Module`, or any object with ``perform(experiment)``.
+    model : a registered name, a `torch.nn.Module`, `brainmark.features`, or any object with ``perform(experiment)``.
     benchmark : a registered name or a `Benchmark`.
     cache : look up and remember scores of registered names (see `brainmark.store.database`), and activations (see
         `brainmark.models.activations.kept`).
@@ -201,8 +202,13 @@ class GivenModel:
     def __init__(self, given: Any, layers: Layers = "committed") -> None:
         self.given, self.layers = given, layers
         self._broken: ModelError | None = None
-        self.entry = self._look_up(given) if isinstance(given, str) else None
+        self.entry = self._find_entry(given)
         self.name = given if isinstance(given, str) else name_of(self._own)
+
+    def _find_entry(self, given: Any) -> Entry[Subject, ModelCard] | None:
+        if isinstance(given, FeatureSubject):
+            return given.entry
+        return self._look_up(given) if isinstance(given, str) else None
 
     def _look_up(self, name: str) -> Entry[Subject, ModelCard] | None:
         """Return its entry; None where its own code fails, as every score of it then does."""

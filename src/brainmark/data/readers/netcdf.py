@@ -56,15 +56,21 @@ def encode_measurement(measurement: xr.DataArray, name: str) -> bytes:
     with h5netcdf.File(buffer, "w", invalid_netcdf=True) as file:
         file.dimensions = {str(dim): size for dim, size in measurement.sizes.items()}
         for key, coordinate in coordinates.items():
-            _write_variable(file, key, coordinate, f"{name}: coordinate {key!r}")
-        variable = _write_variable(file, own, measurement, f"{name}: {own!r}")
+            write_variable(file, key, coordinate, f"{name}: coordinate {key!r}")
+        variable = write_variable(file, own, measurement, f"{name}: {own!r}")
         others = [key for key in coordinates if key not in measurement.dims]
         if others:
             variable.attrs["coordinates"] = " ".join(others)
     return buffer.getvalue()
 
 
-def _write_variable(file: Any, key: str, array: xr.DataArray, what: str) -> Any:
+def write_variable(file: Any, key: str, array: xr.DataArray, what: str) -> Any:
+    """Write an array as the variable `key` of an open file or group, whose dimensions are there; return the variable.
+
+    Raises
+    ------
+    InvalidMeasurement : it holds what netCDF cannot; `what` names it.
+    """
     if not key or "/" in key or " " in key or key != key.strip() or not key.isprintable():
         raise InvalidMeasurement(f"{what}: a name in netCDF has no white space and no '/'")
     values, extra = _encode(array, what)
