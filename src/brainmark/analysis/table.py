@@ -129,7 +129,21 @@ def make_markdown(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Map
         head = f"{'&ensp;' * line.depth}{f'**{name}**' if line.is_node else name}"
         rows.append([head, describe_ceiling(list(line.cells.values())), floor, *cells])
     text = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([*text, "", *_list_reasons(outcomes)]).rstrip() + "\n"
+    of_suites = [escape_markdown(line) for line in describe_suites(nodes)]
+    return "\n".join([*text, "", *of_suites, *_list_reasons(outcomes)]).rstrip() + "\n"
+
+
+def describe_suites(nodes: Sequence[Node]) -> list[str]:
+    """Return of each average among the nodes, in a sentence, which suite it is of, and with what it compares."""
+    told: dict[str, None] = {}
+    for node in nodes:
+        root, at, suite = node.path[0].partition("@")
+        if at:
+            told[f"Means under @{suite} are those of the suite {suite}, and compare with others of it."] = None
+        elif "average" in root.split("_"):
+            changes = "it changes with the benchmarks that are registered ('brainmark suites' shows suites)"
+            told[f"{root} is of no frozen suite: {changes}."] = None
+    return list(told)
 
 
 def make_csv(nodes: Sequence[Node], outcomes: Sequence[Outcome], cards: Mapping[str, BenchmarkCard]) -> str:

@@ -16,6 +16,7 @@ from brainmark.core.tree import Node, Visibility, find, names, tree
 from brainmark.models.described.toml_files import read_models
 from brainmark.models.subjects.features import FeatureSubject, features
 from brainmark.run.apart import isolate_command, run_apart
+from brainmark.run.suites import list_suites
 from brainmark.studies.packaged import expand
 
 
@@ -103,7 +104,7 @@ def _name(known: registry.Registry[Any, Any], name: str) -> str:
 
 
 def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[list[str], list[Node]]:
-    """Return the benchmarks that names, patterns and nodes choose, in order, each once; and the outermost such nodes.
+    """Return the benchmarks that names, patterns, nodes and suites choose, in order, each once; and the nodes.
 
     The path of a packaged data set stands for its usual benchmarks. Of nodes, only the benchmarks of the `split`
     ("public" or "private") are chosen, if given. Raises UnknownName.
@@ -115,6 +116,11 @@ def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[
     for name in wanted:
         if _is_pattern(name) or name in registry.benchmarks:
             chosen |= dict.fromkeys(select_names(registry.benchmarks, [name]))
+        elif suite := list_suites().get(name):
+            suite.check()
+            found = suite.nodes()
+            nodes |= {node.path: node for node in found}
+            chosen |= dict.fromkeys(leaf for node in found for leaf in node.leaves())
         elif found := find_nodes(name, cast("Visibility | None", split)):
             nodes |= {node.path: node for node in found}
             chosen |= dict.fromkeys(leaf for node in found for leaf in node.leaves())
@@ -126,8 +132,10 @@ def select_benchmarks(wanted: Sequence[str], split: str | None = None) -> tuple[
             raise UnknownName(f"{split} node", name, (), f": no benchmark below it is {split}")
         else:
             check_folder(name)
-            known = [*registry.benchmarks, *names(tree(benchmark_cards()))]
-            hint = " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree)"
+            known = [*registry.benchmarks, *names(tree(benchmark_cards())), *list_suites()]
+            hint = (
+                " ('brainmark list benchmarks' shows all, 'brainmark show average_vision' a tree, 'brainmark suites')"
+            )
             raise UnknownName("benchmark", name, known, hint)
     outermost = [n for path, n in nodes.items() if not any(path[:i] in nodes for i in range(1, len(path)))]
     return list(chosen), outermost

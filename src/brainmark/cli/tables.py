@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brainmark.analysis.hierarchy import NodeScore, best_control
-from brainmark.analysis.table import Line, describe_ceiling, describe_cell, find_control, tree_lines
+from brainmark.analysis.table import Line, describe_ceiling, describe_cell, describe_suites, find_control, tree_lines
 from brainmark.core.cards import BenchmarkCard
 from brainmark.core.score import ABOVE_CEILING, Failure, Outcome, Score
 from brainmark.core.tree import Node
@@ -171,7 +171,8 @@ def make_tree_table(
         "raw: no ceiling, outside the mean (engineering is all raw). > ceiling: so is the whole interval.",
         style="dim",
     )
-    return Group(*tables, how, *causes)
+    suites = [Text(line, style="dim") for line in describe_suites(nodes)]
+    return Group(*tables, how, *suites, *causes)
 
 
 def _make_part(lines: Sequence[Line], models: Sequence[str]) -> Table:

@@ -1,7 +1,7 @@
 """Files of features and answers: numbers with the identifier of a stimulus for each row, read when they are needed.
 
-Three formats are read: NumPy ``.npy`` (one array), ``.npz`` (arrays by name) and netCDF-4 ``.nc`` (variables by name, or
-groups with one variable each, as `write_answers` makes them). Rows are stimuli. Large arrays are mapped into memory, so
+Three formats are read: NumPy ``.npy`` (one array), ``.npz`` (arrays by name) and netCDF-4 ``.nc`` (variables by name,
+or groups with one variable each, as `write_answers` makes them). Rows are stimuli. Arrays are mapped into memory, so
 that a file may be larger than that: all but compressed members of ``.npz``.
 
 Identifiers are text. They stand in the file itself, in ``.npz`` as the array ``ids``, in netCDF as the variable
@@ -13,11 +13,11 @@ from __future__ import annotations
 import struct
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from brainmark.core.errors import DataError, InvalidModel
+from brainmark.core.errors import DataError
 from brainmark.core.libraries import h5netcdf, np, pd, xr
 from brainmark.core.wording import plural
 from brainmark.data.packaging.names import as_names
@@ -95,8 +95,8 @@ def read_tables(path: Path, ids: Path | None = None) -> dict[str, RowTable]:
 
     Raises
     ------
-    DataError : it is missing, damaged, of another format, or holds objects.
-    InvalidModel : identifiers are stated twice, are no text, or are not as many as rows.
+    DataError : it is missing, damaged, of another format, or holds objects; identifiers are stated twice, are no text,
+        or are not as many as rows.
     """
     readers = {".npy": _read_npy, ".npz": _read_npz, ".nc": _read_netcdf}
     if path.suffix.lower() not in readers:
@@ -104,20 +104,24 @@ def read_tables(path: Path, ids: Path | None = None) -> dict[str, RowTable]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     tables = readers[path.suffix.lower()](path)
-    given = None if ids is None else read_ids(ids)
+    if not tables:
+        raise DataError(f"{path}: holds no array of features")
+    return name_rows(tables, None if ids is None else read_ids(ids), f" of {ids}")
+
+
+def name_rows(tables: Mapping[str, RowTable], ids: np.ndarray | None, of: str = "") -> dict[str, RowTable]:
+    """Return tables whose rows have these identifiers, or their own. Raises DataError: see `read_tables`."""
     found: dict[str, RowTable] = {}
     for name, table in tables.items():
-        if given is not None and table.ids is not None:
-            raise InvalidModel(f"{table.where}: names its stimuli itself; leave out the identifiers of {ids}")
-        stated = table.ids if given is None else given
-        if stated is not None and len(stated) != table.values.shape[0]:
-            told = f"{len(stated)} {plural('identifier', len(stated))} for {table.values.shape[0]} rows"
-            raise InvalidModel(f"{table.where}: {told}; the first dimension is stimuli")
-        found[name] = RowTable(
-            table.where, table.values, stated, table.coords, table.dims, table.answers, table.missing
-        )
-    if not found:
-        raise DataError(f"{path}: holds no array of features")
+        if not table.values.shape:
+            raise DataError(f"{table.where}: has shape (); the first dimension is stimuli")
+        if ids is not None and table.ids is not None:
+            raise DataError(f"{table.where}: names its stimuli itself; leave out the identifiers{of}")
+        stated, rows = table.ids if ids is None else ids, table.values.shape[0]
+        if stated is not None and len(stated) != rows:
+            told = f"{len(stated)} {plural('identifier', len(stated))} for {rows} {plural('row', rows)}"
+            raise DataError(f"{table.where}: {told}; the first dimension is stimuli")
+        found[name] = replace(table, ids=stated)
     return found
 
 
@@ -141,19 +145,19 @@ def read_ids(path: Path) -> np.ndarray:
 
 
 def check_ids(values: Any, where: str) -> np.ndarray:
-    """Return identifiers as text (stimuli,). Raises InvalidModel: there are none, or one stands twice, with examples."""
+    """Return identifiers as text (stimuli,). Raises DataError: one is missing or stands twice, with examples."""
     array = decode_array(values, where)
     if array.ndim != 1 or array.dtype.kind not in "UiuOT":
-        raise InvalidModel(f"{where}: identifiers are {array.dtype} {array.shape}; give one text for each row")
+        raise DataError(f"{where}: identifiers are {array.dtype} {array.shape}; give one text for each row")
     names = as_names(array.tolist(), where)
     empty = np.flatnonzero(names == "")
     if len(empty):
-        raise InvalidModel(f"{where}: {len(empty)} of {len(names)} identifiers are empty, the first in row {empty[0]}")
+        raise DataError(f"{where}: {len(empty)} of {len(names)} identifiers are empty, the first in row {empty[0]}")
     index = pd.Index(names)
     if index.has_duplicates:
         twice = index[index.duplicated()].unique()
         told = f"{len(twice)} {plural('identifier', len(twice))} stand more than once"
-        raise InvalidModel(f"{where}: {told}, such as {show_some(twice.tolist())}; give one row for each stimulus")
+        raise DataError(f"{where}: {told}, such as {show_some(twice.tolist())}; give one row for each stimulus")
     return names
 
 
@@ -272,7 +276,7 @@ def _read_group(group: Any, path: Path, called: str) -> dict[str, RowTable]:
         where = f"{path}: {key!r}"
         packed = [a for a in ("scale_factor", "add_offset") if a in variable.attrs]
         if packed:
-            raise InvalidModel(f"{where}: has the attribute {packed[0]!r}; write its numbers as they are")
+            raise DataError(f"{where}: has the attribute {packed[0]!r}; write its numbers as they are")
         fills = [variable.attrs[a] for a in ("_FillValue", "missing_value") if a in variable.attrs]
         own = {c: known for c, known in coords.items() if set(known[0]) <= set(variable.dimensions)}
         ids_name = next((c for c in (*IDS, rows) if c in own and own[c][0] == (rows,)), None)
@@ -294,9 +298,7 @@ def _decode(variable: Any, path: Path) -> np.ndarray:
     return decode_array(values, path)
 
 
-def write_answers(
-    path: Path, answers: Iterable[tuple[str, str, xr.DataArray]], attributes: Mapping[str, str]
-) -> None:
+def write_answers(path: Path, answers: Iterable[tuple[str, str, xr.DataArray]], attributes: Mapping[str, str]) -> None:
     """Write answers of a model as a netCDF-4 file: a group for each, with the digest of its experiment.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Records what a model answers to the experiments of benchmarks, in a file from which it is scored without the model."""
+"""Records what a model answers to the experiments of benchmarks, in a file that is scored without the model."""
 
 from __future__ import annotations
 

@@ -26,7 +26,15 @@ from brainmark.core.libraries import np, pd, xr
 from brainmark.core.registry import Entry
 from brainmark.core.stimuli import Media, Stimuli, content_digest
 from brainmark.core.wording import plural
-from brainmark.data.feature_files import RowTable, check_ids, read_ids, read_tables, rows_at_once, show_some
+from brainmark.data.feature_files import (
+    RowTable,
+    check_ids,
+    name_rows,
+    read_ids,
+    read_tables,
+    rows_at_once,
+    show_some,
+)
 from brainmark.data.fetch import file_digest
 from brainmark.data.packaging.names import as_names
 from brainmark.models.subjects.observer import Observer, as_answer
@@ -60,8 +68,8 @@ def features(
 
     Raises
     ------
-    DataError : a file cannot be read.
-    InvalidModel : identifiers are missing or stand twice; arrays are masked, complex, or hold objects; a name is taken.
+    DataError : a file cannot be read; identifiers stand twice, or are not as many as rows.
+    InvalidModel : identifiers are missing; arrays are masked, complex, or hold objects; a name is taken.
 
     >>> score(features("clip.npz", name="lab/clip-api"), "Cowley2023.V4-ridge")  # doctest: +SKIP
     """
@@ -70,19 +78,19 @@ def features(
         beside = Path(ids) if isinstance(ids, str | Path) else None
         tables = read_tables(path, beside)
         if beside is None and ids is not None:
-            tables = _name_rows(tables, check_ids(np.asarray(ids), f"identifiers of {path}"))
+            tables = name_rows(tables, check_ids(np.asarray(ids), f"identifiers of {path}"))
         parts = [path, beside] if beside else [path]
         content = _digest_of([file_digest(part) for part in parts], [] if beside or ids is None else np.asarray(ids))
     else:
-        tables = _tables_of(source)
         given = read_ids(Path(ids)) if isinstance(ids, str | Path) else ids
-        if given is not None:
-            tables = _name_rows(tables, check_ids(np.asarray(given), "identifiers of the features"))
+        named = None if given is None else check_ids(np.asarray(given), "identifiers of the features")
+        tables = name_rows(_tables_of(source), named)
         content = _digest_of([content_digest(np.ascontiguousarray(t.values)).hex() for t in tables.values()],
                              [*tables, *(t.ids for t in tables.values())])  # fmt: skip
         path = None
-    found = FeatureSubject(_check_name(name or (path.name if path else "features")), tables, dict(regions or {}), in_order,
-                     _digest_of([content, str(in_order)], sorted((regions or {}).items())))  # fmt: skip
+    called = _check_name(name or (path.name if path else "features"))
+    content = _digest_of([content, str(in_order)], sorted((regions or {}).items()))
+    found = FeatureSubject(called, tables, dict(regions or {}), in_order, content)
     found.check()
     return found
 
@@ -90,16 +98,6 @@ def features(
 def _digest_of(digests: list[str], values: Any) -> str:
     plain = [np.asarray(v).tolist() if v is not None else None for v in values]
     return hashlib.sha256(json.dumps([digests, plain]).encode()).hexdigest()
-
-
-def _name_rows(tables: Mapping[str, RowTable], ids: np.ndarray) -> dict[str, RowTable]:
-    for table in tables.values():
-        if table.ids is not None:
-            raise InvalidModel(f"{table.where}: names its stimuli itself; leave out the other identifiers")
-        if len(ids) != table.values.shape[0]:
-            told = f"{len(ids)} {plural('identifier', len(ids))} for {table.values.shape[0]} rows"
-            raise InvalidModel(f"{table.where}: {told}; the first dimension is stimuli")
-    return {name: replace(table, ids=ids) for name, table in tables.items()}
 
 
 def _tables_of(source: Any) -> dict[str, RowTable]:
@@ -326,7 +324,9 @@ class FeatureSubject:
         count = table.values.shape[1]
         if "choice" not in table.coords:
             if isinstance(ask, Choose):
-                raise InvalidModel(f"{table.where}: does not say what its {count} columns stand for; name the 'choices'")
+                raise InvalidModel(
+                    f"{table.where}: does not say what its {count} columns stand for; name the 'choices'"
+                )
             labels = np.arange(count).astype(str)
         else:
             labels = check_ids(table.coords["choice"][1], f"{table.where}: choices")
