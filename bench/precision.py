@@ -18,7 +18,7 @@ import brainmark
 from brainmark.core.errors import BrainmarkError, tell
 from brainmark.core.score import Score
 
-VISION = ("cifar-resnet", "alexnet:random", "squeezenet1_1:random", "resnet-18:random", "vit_tiny_patch16_224:random")
+VISION = ("cifar-resnet", "alexnet:random", "squeezenet1_1:random", "resnet-18:random")
 LANGUAGE = ("tiny-gpt",)
 BENCHMARKS = {
     VISION: ("Kriegeskorte2008.monkeyIT-rdm", "Kriegeskorte2008.humanIT-rdm", "Simulated.IT-ridge"),

@@ -13,6 +13,7 @@ from brainmark.core import metrics
 from brainmark.core.comparison import Comparison
 from brainmark.core.devices import compute_on, gather_notes
 from brainmark.core.errors import InvalidMeasurement
+from brainmark.metrics.regression.predictivity import TEN_FOLDS, Predictivity
 from brainmark.testing.pretended import pretend_devices
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -97,3 +98,18 @@ def test_what_is_refused_on_the_cpu_is_refused_on_a_device(value: float):
     prediction = prediction * 0 + value if value < 1 else prediction.where(prediction.neuroid > 0, value)
     with pretend_devices(), compute_on("pretended:1"), pytest.raises(InvalidMeasurement, match="features"):
         metric(prediction, record(4, 3))
+
+
+def test_a_mapping_of_ones_own_that_knows_numpy_alone_gets_numpy():
+    """Mappings of packages of others were written before there were devices, and must go on."""
+
+    def predict(features: Any, y: Any, folds: Any) -> tuple[Any, tuple[str, ...]]:
+        assert isinstance(features.kernel, np.ndarray) and isinstance(y, np.ndarray)
+        return np.concatenate([y[f.train[: len(f.test)]] for f in folds]), ()
+
+    metric = Predictivity(predict, TEN_FOLDS, resamples=5, dual=True)
+    wanted = metric(record(7, 2), record(4, 3))
+    with pretend_devices() as devices, compute_on("pretended:1"):
+        devices.done.clear()
+        agree(metric(record(7, 2), record(4, 3)), wanted)
+    assert not devices.done["pretended:1"]

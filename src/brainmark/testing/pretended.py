@@ -21,6 +21,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 KIND = "pretended"
 """Its names are "pretended:0", "pretended:1" and so on."""
+_C: Any = torch._C  # pyright: ignore[reportPrivateUsage] - there is no other way in
+_REGISTRATION: Any = backend_registration
 _MOVES = {"_to_copy", "copy_", "_local_scalar_dense", "set_"}
 _TAKE_POSITIONS = {"index", "index_put", "index_put_", "_index_put_impl_"}
 
@@ -36,7 +38,7 @@ class FarTensor(torch.Tensor):
     owner: PretendedDevice
 
     @staticmethod
-    def __new__(cls, near: torch.Tensor, place: torch.device, owner: PretendedDevice) -> FarTensor:
+    def __new__(cls: Any, near: torch.Tensor, place: torch.device, owner: PretendedDevice) -> FarTensor:
         """Put an array of the CPU on the device."""
         made: Any = torch.Tensor._make_wrapper_subclass(
             cls, near.shape, strides=near.stride(), storage_offset=near.storage_offset(), dtype=near.dtype, device=place
@@ -44,7 +46,7 @@ class FarTensor(torch.Tensor):
         made.near, made.owner = near, owner
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = _C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -146,7 +148,7 @@ def _to_cpu(leaf: Any) -> Any:
 @cache
 def _register() -> None:
     """Tell PyTorch the name of the device, once in a process."""
-    backend_registration._setup_privateuseone_for_python_backend(KIND)
+    _REGISTRATION._setup_privateuseone_for_python_backend(KIND)
 
 
 @contextlib.contextmanager
@@ -156,10 +158,10 @@ def pretend_devices(double: bool = True, largest: int | None = None) -> Generato
     Needs PyTorch 2.10 or newer.
     """
     _register()
-    only_lift = torch._C._only_lift_cpu_tensors()
-    torch._C._set_only_lift_cpu_tensors(True)  # so that `torch.tensor(..., device=...)` comes by here
+    only_lift = _C._only_lift_cpu_tensors()
+    _C._set_only_lift_cpu_tensors(True)  # so that `torch.tensor(..., device=...)` comes by here
     try:
         with PretendedDevice(double, largest) as devices:
             yield devices
     finally:
-        torch._C._set_only_lift_cpu_tensors(only_lift)
+        _C._set_only_lift_cpu_tensors(only_lift)

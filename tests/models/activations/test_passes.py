@@ -14,6 +14,7 @@ from brainmark.core import benchmarks
 from brainmark.core.errors import InvalidModel, InvalidStimuli, ModelError
 from brainmark.models.activations.extract import Extractor
 from brainmark.models.activations.hooks import digest_of_weights
+from brainmark.models.activations.passes import compute_in
 from brainmark.models.described.depth import guess_layers
 from brainmark.models.subjects.coerce import as_subject
 from brainmark.models.subjects.vision import VisionSubject
@@ -376,3 +377,13 @@ def test_normalisation_that_keeps_training_neither_sees_the_batch_nor_learns_fro
     assert torch.equal(network.norm.running_mean, before) and network.norm.training
     alone = np.concatenate([Extractor(network)(IMAGES[i : i + 1], ["norm"])["norm"] for i in range(len(IMAGES))])
     np.testing.assert_allclose(found, alone, atol=1e-5)
+
+
+def test_single_precision_on_cuda_keeps_its_digits():
+    """PyTorch lets convolutions there drop 13 of 23 bits, unless it is told otherwise."""
+    before = torch.backends.cudnn.allow_tf32
+    with compute_in("float32", "cuda"):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before
+    with compute_in("float32", "cpu"):
+        assert torch.backends.cudnn.allow_tf32 == before

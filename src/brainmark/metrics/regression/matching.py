@@ -56,7 +56,7 @@ def single_unit(
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
         return match_units(features, y, folds, partners), ()
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, dual=False)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, dual=False, on_device=True)
 
 
 def match_units(

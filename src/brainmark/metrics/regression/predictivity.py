@@ -60,6 +60,7 @@ class Predictivity:
     seed : of the draws.
     dual : form of the features that the mapping needs; None: the smaller one.
     block : neighbouring presentations that are drawn together.
+    on_device : whether the mapping takes tensors of torch, too: then it gets them where a device is in use.
     """
 
     predict: Predict
@@ -68,6 +69,7 @@ class Predictivity:
     seed: int = 0
     dual: bool | None = None
     block: int = 1
+    on_device: bool = False
 
     def __call__(self, prediction: Recording, target: Recording) -> Comparison:
         """Compare a model's answer (presentation, neuroid) with recordings (presentation, neuroid).
@@ -86,7 +88,7 @@ class Predictivity:
 
     def prepare(self, x: Bool[np.ndarray, "presentation unit"] | Real[np.ndarray, "presentation unit"]) -> Features:
         """Return what all comparisons on these features (presentation, neuroid) share."""
-        placed = to_device(x)
+        placed = to_device(x) if self.on_device else x
         if placed is not x:
             check_numbers(x, "features")  # of NumPy's, `prepare` does
         return prepare(placed, self.dual)
@@ -173,7 +175,7 @@ def pls(
         few = (f"PLS used {used} of {components} components: the data do not carry more",)
         return predictions, few if used < components else ()
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, on_device=True)
 
 
 @metric(
@@ -204,7 +206,7 @@ def ridge(
         predictions, chosen = ridge_predictions(features, y, folds, grid, per_target, selection)
         return predictions, note_edges(as_numpy(chosen), grid)
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, on_device=True)
 
 
 @metric(
@@ -218,7 +220,7 @@ def ols(splits: Splitter | None = None, resamples: int = 1000, seed: int = 0) ->
     def predict(features: Features, y: Array, folds: Sequence[Fold]) -> tuple[Array, tuple[str, ...]]:
         return ols_predictions(features, y, folds), ()
 
-    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed)
+    return Predictivity(predict, splits or TEN_FOLDS, resamples, seed, on_device=True)
 
 
 def _note_few(y: np.ndarray, used: np.ndarray, folds: int) -> Iterator[str]:

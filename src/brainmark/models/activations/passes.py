@@ -201,8 +201,20 @@ def evaluation_mode(module: nn.Module, mode: Mode | None = None) -> Generator[No
 
 def compute_in(precision: str, kind: str) -> contextlib.AbstractContextManager[Any]:
     """Return the context in which modules on a kind of device compute what they can in a precision."""
-    lower = precision != "float32"
-    return torch.autocast(kind, getattr(torch, precision)) if lower else contextlib.nullcontext()
+    if precision != "float32":
+        return torch.autocast(kind, getattr(torch, precision))
+    return _whole_single_precision() if kind == "cuda" else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _whole_single_precision() -> Generator[None]:
+    """Let convolutions keep all digits of float32; PyTorch on CUDA drops more than half of them to be faster (TF32)."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def put_in_place(module: nn.Module) -> torch.device:
