@@ -71,13 +71,6 @@ class Progress:
         return (sum(t for t in times if t is not None) + len(self.running) * (average or 0.0) / 2) / self.places
 
 
-@dataclass
-class _Attempt:
-    job: PlannedJob
-    place: Place
-    begun: float
-
-
 def score_all(
     models: Iterable[Any],
     benchmarks: Iterable[str | Benchmark],
