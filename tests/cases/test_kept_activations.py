@@ -413,6 +413,17 @@ def test_the_limit_holds(home: Path, monkeypatch: pytest.MonkeyPatch):
     assert 0 < total <= 400_000
 
 
+def test_layers_nobody_asked_for_leave_room(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Guards against large layers that drive out what is asked for; small ones are recorded in the same pass."""
+    monkeypatch.setenv(kept.LIMIT, "300 kB")
+    network = Net()
+    model = subject(network, regions={"V1": "two", "V4": Readout("one", 2), "IT": Readout("three", 4)})
+    with keep_activations():
+        record(model, "V4")
+        assert count(network, lambda: record(model, "IT")) == 0
+        assert count(network, lambda: record(model, "V1")) >= 12
+
+
 def test_a_limit_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(kept.LIMIT, "much")
     with pytest.raises(Exception, match="BRAINMARK_ACTIVATIONS is 'much'; give a number of bytes"):

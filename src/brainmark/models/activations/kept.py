@@ -37,9 +37,9 @@ LIMIT = "BRAINMARK_ACTIVATIONS"
 """Names the most bytes of activations that are kept, such as ``50 GB``; 0: none are."""
 USUAL_LIMIT = 20 * 10**9
 _LEAST_FREE = 2**30  # bytes of the disk that are left to others
-_FIRST = 64  # stimuli after which it is known how many bytes each has
-_CHUNK = 2**28  # bytes of rows that are computed before they are written
-_SHARE_OF_OTHERS = 8  # layers that nobody asked for take no more than one part in so many of the limit
+_FIRST = 16  # stimuli after which it is known how many bytes each has, and the fewest that are computed together
+_CHUNK = 2**26  # bytes of rows that are computed before they are written: few, as fresh memory is slow
+_SHARE_OF_OTHERS = 4  # layers that nobody asked for take no more than one part in so many of the limit
 _USABLE = 0.8  # share of the free memory that rows may take
 _SAMPLE = 64  # numbers of each weight that are looked at to see whether it is as it was
 
@@ -306,7 +306,7 @@ def _compute(
 ) -> Iterator[tuple[list[str], Sequence[int], dict[str, Rows]]]:
     """Yield names of layers to keep, rows, and what was recorded for them, some stimuli at a time.
 
-    What nobody asked for is recorded while it takes a small share of the room.
+    What nobody asked for is recorded as far as it takes a small share of the room.
     """
     asked, names = list(wanted.layers), [*wanted.layers, *wanted.others]
     start, step = 0, _FIRST
@@ -315,12 +315,21 @@ def _compute(
         made = recorder([positions[row] for row in rows], names)
         sizes = {name: values[0].nbytes for name, (values, _) in made.items()}
         needed = sum(sizes[name] for name in asked) * left
-        if sum(sizes.values()) * left - needed > kept.most // _SHARE_OF_OTHERS:
-            names = asked
+        names = [*asked, *_choose_small({n: sizes[n] * left for n in names if n not in asked}, kept.most)]
         steady = network.is_still(recorder.identify(kept), recorder.alike)
         yield names if steady and needed <= kept.most // 2 else [], rows, made
         start += len(rows)
         step = max(_FIRST, _CHUNK // sum(sizes.values()) // _FIRST * _FIRST)
+
+
+def _choose_small(sizes: Mapping[str, int], most: int) -> list[str]:
+    """Return the layers that nobody asked for and that are recorded nonetheless: the smallest that have room."""
+    chosen, total = set[str](), 0
+    for name in sorted(sizes, key=lambda n: sizes[n]):
+        total += sizes[name]
+        if total <= most // _SHARE_OF_OTHERS:
+            chosen.add(name)
+    return [name for name in sizes if name in chosen]
 
 
 class _Whole:

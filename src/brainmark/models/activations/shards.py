@@ -31,7 +31,7 @@ DIGEST = 32
 """Bytes of the digest of a stimulus."""
 _LONGEST_HEADER = 1 << 20
 _MANY = 32  # whenever a group has so many files more, small ones are put together
-_SMALL = 64  # rows of a file that is put together with others
+_SMALL = 16  # rows of a file that is put together with others
 _TOGETHER = 2**28  # bytes of rows that are put together at most
 _RECENT = 60.0  # seconds for which a file is not marked as used again
 _ABANDONED = 24 * 3600.0  # seconds after which an unfinished file is that of a process that was killed
