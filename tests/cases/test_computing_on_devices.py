@@ -117,6 +117,21 @@ def test_a_language_network_answers_on_a_device_as_on_the_cpu(ask: Any):
         assert (far.values == near.values).all()
 
 
+@pytest.mark.parametrize("name", ["gabor", "hmax", "voneblock", "cifar-resnet"])
+def test_networks_of_our_own_answer_on_a_device_as_on_the_cpu(name: str):
+    """One that computes in part on the CPU, or on the first device, would end the run on a second GPU."""
+    images = tuple(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
+    stimuli = Stimuli(
+        "toy", "image", pd.DataFrame({"n": range(2)}, pd.Index(["a", "b"], name="stimulus_id")), media=images
+    )
+    experiment, subject = Experiment(stimuli, Record("IT")), brainmark.load_model(name)
+    near = subject.perform(experiment).values
+    with pretend_devices() as devices, compute_on("pretended:1"):
+        far = subject.perform(experiment).values
+    assert devices.done["pretended:1"] and not devices.done["pretended:0"]
+    np.testing.assert_allclose(far, near, rtol=0, atol=1e-5 * np.abs(near).max())
+
+
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 It computes on the CPU, and is else as strict as CUDA: NumPy cannot read its arrays, and an operation refuses arrays of
 which some lie on the device and some on the CPU (but single numbers, and positions to take from an array). So a test
 fails where a part of a computation stays behind on the CPU. What it cannot show is how a real device rounds, how fast
-it is, and how its memory breaks into pieces.
+it is, and how its memory breaks into pieces. Unlike on CUDA, `Tensor.new_tensor` puts its array on "pretended:0".
 """
 
 from __future__ import annotations

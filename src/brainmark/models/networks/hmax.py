@@ -97,7 +97,8 @@ class HMAX(nn.Module):
         """Return the maximum of |S1| over the two scales of each band: 8 x (n, orientation, size, size)."""
         if images.shape[-2:] != (self.size, self.size):
             raise ValueError(f"HMAX was made for {self.size} x {self.size} pixels, not {tuple(images.shape[-2:])}")
-        grey = torch.einsum("c,nchw->nhw", images.new_tensor([0.299, 0.587, 0.114]), images.contiguous())
+        shares = torch.tensor([0.299, 0.587, 0.114], dtype=images.dtype, device=images.device)
+        grey = torch.einsum("c,nchw->nhw", shares, images.contiguous())
         spectrum, powers = torch.fft.fft2(grey)[:, None], _window_sums(grey.square(), SCALES)
         bands: list[Tensor] = []
         for index, (size, power) in enumerate(zip(SCALES, powers, strict=True)):
