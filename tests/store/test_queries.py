@@ -67,7 +67,7 @@ def test_patterns_statuses_and_days_choose(filled: ResultStore) -> None:
 def test_the_history_says_why_a_score_moved(filled: ResultStore) -> None:
     rows = [row for row in list_history(filled, "resnet-18", "V4") if row.source == "measured"]
     assert [row.value for row in rows] == [0.3, 0.35]
-    assert explain_change(*rows) == ("code was 1, now 2",)
+    assert explain_change(*rows) == ("code was 1, now 2", "numpy was absent, now 2.1")
 
 
 def test_a_row_that_was_edited_is_left_out_of_tables(filled: ResultStore) -> None:

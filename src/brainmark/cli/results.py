@@ -18,6 +18,7 @@ from brainmark.cli.terminal import JsonFlag, err, escape_markup, out, print_json
 from brainmark.core.errors import DataError
 from brainmark.core.wording import duration, number
 from brainmark.store.exchange import ENDINGS, export_table, tabulate
+from brainmark.store.old_files import open_store
 from brainmark.store.queries import Wanted, explain_change, list_history, list_latest
 from brainmark.store.results import ResultStore
 from brainmark.store.schema import MEASURED
@@ -50,7 +51,7 @@ def results(
 
     A model that was never run on a benchmark has no row. Scores that others published stand apart, under their source.
     """
-    store = ResultStore.open()
+    store = open_store()
     if history:
         rows = _list_history(store, models or [], benchmark or [])
     else:

@@ -18,7 +18,8 @@ from brainmark.core.score import Failure, Outcome, Score
 from brainmark.data.fetch import where
 from brainmark.run.costs import UNKNOWN, Costs, Estimate
 from brainmark.run.scoring import Dependencies, GivenBenchmark, GivenModel, Layers, depend_on
-from brainmark.store.results import ResultStore, key_of
+from brainmark.store.old_files import open_store
+from brainmark.store.results import key_of
 
 State = Literal["to do", "scored", "not applicable", "failed"]
 TRIED_AGAIN = ("environment", "no_data", "not_run")
@@ -174,23 +175,27 @@ def list_data(task: GivenBenchmark) -> tuple[str, ...]:
 def _recall(pairs: Sequence[PlannedJob], retry_failed: bool) -> Plan:
     """Return the plan of these jobs, with what they depend on, what is kept of them, and what they may take."""
     try:
-        store = ResultStore.open()
+        store = open_store()
         costs = Costs.read(store, {p.job.model for p in pairs}, {p.job.benchmark for p in pairs})
     except DataError as error:
         warn(f"scores are not remembered: {error}")
         return Plan(tuple(pairs))
+    on = {id(pair): depends_on for pair in pairs if (depends_on := find_dependencies(pair))}
+    wanted = {pair.key: on[id(pair)] for pair in pairs if id(pair) in on}
+    outcomes = {key: outcome for key, outcome in store.get_all(wanted).items() if not _is_tried(outcome, retry_failed)}
+    missing = {key: depends_on for key, depends_on in wanted.items() if key not in outcomes}
+    changed = Counter(change for changes in store.find_all_changes(missing).values() for change in changes)
     found: list[PlannedJob] = []
-    changed = Counter[str]()
     for pair in pairs:
-        depends_on = find_dependencies(pair)
-        known = store.get(pair.key, depends_on) if depends_on else None
-        if isinstance(known, Failure) and (retry_failed or known.kind in TRIED_AGAIN):
-            known = None
+        known = outcomes.get(pair.key) if id(pair) in on else None
         estimate = costs.estimate(pair.job) if known is None else UNKNOWN
-        found.append(PlannedJob(pair.job, pair.model, pair.benchmark, depends_on, known, estimate))
-        if depends_on and not known:
-            changed.update(store.find_changes(pair.key, depends_on))
+        found.append(PlannedJob(pair.job, pair.model, pair.benchmark, on.get(id(pair)), known, estimate))
     return Plan(tuple(found), changed)
+
+
+def _is_tried(outcome: Outcome, retry_failed: bool) -> bool:
+    """Return whether an outcome is a failure that is tried again."""
+    return isinstance(outcome, Failure) and (retry_failed or outcome.kind in TRIED_AGAIN)
 
 
 def find_dependencies(pair: PlannedJob) -> Dependencies | None:

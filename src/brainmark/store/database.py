@@ -67,7 +67,7 @@ def _prepare(engine: Engine) -> None:
     with engine.connect() as connection:
         found = _find_revision(connection)
     if found != REVISION:
-        with _one_at_a_time(engine), engine.execution_options(writes=True).begin() as connection:
+        with one_at_a_time(engine), engine.execution_options(writes=True).begin() as connection:
             _migrate(connection, _find_revision(connection), show_url(engine))
 
 
@@ -161,8 +161,8 @@ def _is_sqlite(engine: Engine) -> bool:
 
 
 @contextmanager
-def _one_at_a_time(engine: Engine) -> Generator[None]:
-    """Let one process at a time make or migrate the tables."""
+def one_at_a_time(engine: Engine) -> Generator[None]:
+    """Let one process at a time make or migrate the tables, or do what has to be done once."""
     if _is_sqlite(engine) and engine.url.database:
         with filelock.FileLock(f"{engine.url.database}.lock"):
             yield

@@ -74,7 +74,8 @@ def list_latest(store: ResultStore, wanted: Wanted = ALL, *, records: bool = Fal
         if wanted.statuses:
             found = found.where(scores.c.status.in_(wanted.statuses))
         rows = connection.execute(found).all()
-    return sorted((row for row in rows if is_whole(row)), key=_order)
+    check = read_record if records else is_whole
+    return sorted((row for row in rows if check(row)), key=_order)
 
 
 def list_history(store: ResultStore, model: str, benchmark: str) -> list[Row[Any]]:
@@ -109,6 +110,8 @@ def _order(row: Row[Any]) -> tuple[str, bool, float, str]:
 
 def _match(connection: Connection, column: Column[str], patterns: Sequence[str]) -> ColumnElement[bool]:
     """Return the condition that a name matches a pattern, the same on every database."""
+    if not any(sign in pattern for pattern in patterns for sign in "*?["):
+        return column.in_([*patterns])
     names = connection.execute(select(column).distinct()).scalars()
     return column.in_([name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)])
 

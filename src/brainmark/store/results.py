@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, insert, select
+from sqlalchemy import Connection, Engine, Row, Table, insert, select
 
 from brainmark.core.errors import DataError, warn
 from brainmark.core.libraries import np, xr
@@ -26,12 +27,15 @@ from brainmark.store.database import begin_reading, begin_writing, open_database
 from brainmark.store.schema import MEASURED, arrays, cards, scores
 
 DRAWS = "draws"
+AT_ONCE = 5000
+"""Keys that one question to the database names."""
 LONG = 40
 """Letters of a value that are shown as they are; of a longer one, such as a digest, the first are."""
 UNDECLARED = "code of brainmark"
 """What outcomes depended on before versions were declared: a digest of all code."""
 BEFORE = "it was kept when every change of code counted, before versions were declared"
 """All that can be told of such an outcome: it is history, as what its code computed is not known."""
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # that of `json.dumps` is made anew for each row
 CHECKED = tuple(column.name for column in scores.columns if column.name not in ("id", "record", "checksum"))
 """The columns that the checksum of a row covers, in order; the record has a digest among them."""
 
@@ -81,15 +85,35 @@ class ResultStore:
 
     def get(self, key: str, depends_on: Mapping[str, str]) -> Outcome | None:
         """Return the newest outcome of a key that depended on what `depends_on` says, or None. Raises DataError."""
-        for row in self._rows(key, scores.c.state == digest_state(depends_on)):
-            if plain := read_record(row):
-                return self._make_outcome(row, plain["outcome"])
-        return None
+        return self.get_all({key: depends_on}).get(key)
+
+    def get_all(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Outcome]:
+        """Return what `get` returns for each key with what it depends on, in few questions to the database.
+
+        Raises
+        ------
+        DataError : the database cannot be read.
+        """
+        states = {key: digest_state(depends_on) for key, depends_on in wanted.items()}
+        found: dict[str, Outcome] = {}
+        for row in self._rows(list(states), list(dict.fromkeys(states.values()))):
+            if row.state == states[row.key] and row.key not in found and (plain := read_record(row)):
+                outcome = self._make_outcome(row, plain["outcome"])
+                found |= {row.key: outcome} if outcome else {}
+        return found
 
     def find_changes(self, key: str, depends_on: Mapping[str, str]) -> tuple[str, ...]:
         """Return what has changed since the outcome of this key that differs least; () where none is kept."""
-        kept = [plain for row in self._rows(key) if (plain := read_record(row, silent=True))]
-        return min((list_differences(plain["depends_on"], depends_on) for plain in kept), key=len, default=())
+        return self.find_all_changes({key: depends_on}).get(key, ())
+
+    def find_all_changes(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+        """Return what `find_changes` returns for each key of which an outcome is kept, in few questions."""
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self._rows(list(wanted)):
+            if plain := read_record(row, silent=True):
+                differences = list_differences(plain["depends_on"], wanted[row.key])
+                found[row.key] = min(found.get(row.key, differences), differences, key=len)
+        return found
 
     def put(self, depends_on: Mapping[str, str], outcome: Outcome, **facts: Unpack[KeptFacts]) -> None:
         """Add an outcome with what it depends on; one that is there already stays as it is.
@@ -102,9 +126,9 @@ class ResultStore:
 
     def put_all(self, outcomes: Iterable[tuple[Mapping[str, str], Outcome, KeptFacts]]) -> int:
         """Add outcomes, all or none; return how many were not there before. Errors: see `put`."""
-        prepared = [_prepare(*one) for one in outcomes]
+        prepared = [prepare_row(*one) for one in outcomes]
         with begin_writing(self.engine) as connection:
-            return sum(_add(connection, *one) for one in prepared)
+            return sum(add_row(connection, *one) for one in prepared)
 
     def read_arrays(self, digest: str) -> bytes:
         """Return the netCDF file of units and draws with this sha256.
@@ -121,10 +145,14 @@ class ResultStore:
             )
         return content
 
-    def _rows(self, key: str, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
-        asked = select(scores).where(scores.c.key == key, scores.c.source == MEASURED, *conditions)
-        with begin_reading(self.engine) as connection:
-            return list(connection.execute(asked.order_by(scores.c.id.desc())))
+    def _rows(self, keys: Sequence[str], states: Sequence[str] = ()) -> Iterator[Row[Any]]:
+        """Yield the rows of these keys that were measured, newest first; with `states` those in one of them."""
+        few = states if len(states) <= AT_ONCE else ()  # else the caller chooses among all
+        for start in range(0, len(keys), AT_ONCE):
+            asked = select(scores).where(scores.c.key.in_(keys[start : start + AT_ONCE]), scores.c.source == MEASURED)
+            asked = asked.where(scores.c.state.in_(few)) if few else asked
+            with begin_reading(self.engine) as connection:
+                yield from connection.execute(asked.order_by(scores.c.id.desc())).all()
 
     def _make_outcome(self, row: Row[Any], plain: Mapping[str, Any]) -> Outcome | None:
         try:
@@ -174,7 +202,7 @@ def read_record(row: Row[Any], silent: bool = False) -> dict[str, Any] | None:
 
 def is_whole(row: Row[Any], silent: bool = False) -> bool:
     """Whether the columns of a row are as they were written; a warning says which row is not."""
-    whole = checksum_of({name: getattr(row, name) for name in CHECKED}) == row.checksum
+    whole = _digest_values(list(_values_of(row._mapping))) == row.checksum
     if not whole and not silent:
         _warn_of_damage(row)
     return whole
@@ -197,7 +225,14 @@ def digest_state(depends_on: Mapping[str, str]) -> str:
 
 def checksum_of(row: Mapping[str, Any]) -> str:
     """Return the sha256 over the columns of a row, but its id and the checksum itself."""
-    return digest_of(json.dumps([row[name] for name in CHECKED], ensure_ascii=False).encode())
+    return _digest_values([row[name] for name in CHECKED])
+
+
+_values_of = itemgetter(*CHECKED)
+
+
+def _digest_values(values: list[Any]) -> str:
+    return hashlib.sha256(_encode(values).encode()).hexdigest()
 
 
 def digest_of(content: bytes) -> str:
@@ -205,10 +240,10 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _prepare(
+def prepare_row(
     depends_on: Mapping[str, str], outcome: Outcome, facts: KeptFacts
 ) -> tuple[dict[str, Any], bytes, list[KeptCard]]:
-    """Return the row of an outcome, its arrays and its cards."""
+    """Return the row of an outcome, its arrays and its cards. Raises DataError: a number is not finite."""
     try:
         plain = {"depends_on": dict(depends_on), "outcome": outcome.to_dict()}
         record = json.dumps(plain, sort_keys=True, allow_nan=False)
@@ -233,7 +268,7 @@ def _prepare(
     return row | {"checksum": checksum_of(row)}, content, list(known.values())
 
 
-def _add(connection: Connection, row: Mapping[str, Any], content: bytes, known: Iterable[KeptCard]) -> bool:
+def add_row(connection: Connection, row: Mapping[str, Any], content: bytes, known: Iterable[KeptCard]) -> bool:
     """Add a row with its arrays and cards unless it is there; return whether it was not."""
     same = [scores.c[name] == row[name] for name in ("key", "state", "source", "status")]
     if connection.execute(select(scores.c.id).where(*same)).first():
