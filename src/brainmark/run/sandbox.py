@@ -70,7 +70,7 @@ class Limits:
 
 
 def read_limits(given: str | None = None) -> Limits:
-    """Return the limits that ``BRAINMARK_SANDBOX`` states, as ``memory=8GB seconds=3600 show=/data:/more keep=NAME``.
+    """Return the limits that ``BRAINMARK_SANDBOX`` states, as ``memory=8GB seconds=3600 show=/opt/more keep=NAME``.
 
     Raises
     ------
