@@ -7,6 +7,7 @@ environment are not there. It may write to ``/tmp``, which lives in memory, has 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import json
@@ -15,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -40,6 +42,9 @@ _MORE = (
 )
 _DEVICES = ("nvidia*", "nvidia-caps", "kfd", "dri")
 _UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_GROUPS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))
+"""Where control groups of processes are made: version 1, version 2."""
+_JOIN = 'echo $$ > "$0" && exec "$@"'
 SCRATCH = "/tmp"
 
 
@@ -92,10 +97,39 @@ def read_limits(given: str | None = None) -> Limits:
 
 def list_limits(limits: Limits) -> dict[str, int]:
     """Return the limits that the system keeps for each process, by name; those of all together are watched."""
-    found = {"fsize": limits.scratch, "cpu": limits.seconds * (os.cpu_count() or 1), "core": 0}
+    tasks = _count_tasks(limits)
+    found = {"fsize": limits.scratch, "cpu": limits.seconds * (os.cpu_count() or 1), "core": 0, "nproc": tasks}
     return (
         found if list(Path("/dev").glob("nvidia*")) else found | {"data": limits.memory}
     )  # CUDA maps more than it uses
+
+
+def _count_tasks(limits: Limits) -> int:
+    """Return how many processes and threads there may be at most, which the system enforces at once."""
+    return 4 * limits.processes + 256
+
+
+def make_group(limits: Limits) -> Path | None:
+    """Return a new control group that bounds processes and threads; None where the system's other bound holds.
+
+    The bound of `list_limits` does not hold for the superuser, whose processes need a group. Groups of sandboxes that
+    have ended are removed.
+    """
+    if os.geteuid() != 0:
+        return None
+    for above in _GROUPS:
+        with contextlib.suppress(OSError):
+            for ended in above.glob("brainmark-*"):
+                with contextlib.suppress(OSError):
+                    ended.rmdir()
+            group = Path(tempfile.mkdtemp(prefix="brainmark-", dir=above))
+            try:
+                (group / "pids.max").write_text(str(_count_tasks(limits)))
+            except OSError:  # no such control here
+                group.rmdir()
+            else:
+                return group
+    return None
 
 
 def find_program() -> str | None:
@@ -152,9 +186,11 @@ def start(command: Sequence[str], view: View, folder: Path, limits: Limits) -> t
     calls = _write_file(make_filter())
     passed = [words, tell, *([calls] if make_filter() else [])]
     options = ["--args", str(words), "--info-fd", str(tell), *(["--seccomp", str(calls)] if make_filter() else [])]
+    group = make_group(limits)
+    first = ["/bin/sh", "-c", _JOIN, str(group / "cgroup.procs")] if group else []
     try:
         running = subprocess.Popen(
-            [find_program() or "bwrap", *options, "--", *command], env={}, pass_fds=passed, start_new_session=True,
+            [*first, find_program() or "bwrap", *options, "--", *command], env={}, pass_fds=passed, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
     finally:
