@@ -22,7 +22,7 @@ class Column:
     Attributes
     ----------
     group : region that it stands under, and whether it is simulated.
-    counted : whether its values enter the mean: real, and normalised by a ceiling.
+    counted : whether its values enter the mean: real, normalised by a ceiling, and superseded by no other benchmark.
     """
 
     name: str
@@ -116,7 +116,8 @@ def _make_column(name: str, card: Card | None, outcomes: Sequence[Outcome]) -> C
     scores = [o for o in outcomes if o.benchmark == name and isinstance(o, Score)]
     simulated = card is not None and card.simulated
     region = card.region if card else NO_REGION
-    counted = not simulated and (not scores or any(map(is_normalised, scores)))
+    gone = card is not None and card.superseded_by is not None
+    counted = not simulated and not gone and (not scores or any(map(is_normalised, scores)))
     return Column(name, card, f"{region} (simulated)" if simulated else region, simulated, counted)
 
 

@@ -105,5 +105,7 @@ def make_listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int) -> R
         cells.append(texts)
     table.add_column("summary", no_wrap=True, overflow="ellipsis", width=max(8, room))
     for row, entry in enumerate(entries):
-        table.add_row(entry.name, *(escape(texts[row]) for texts in cells), escape(entry.card.summary))
+        after = getattr(entry.card, "superseded_by", None)
+        summary = f"Superseded by {after}. {entry.card.summary}" if after else entry.card.summary
+        table.add_row(entry.name, *(escape(texts[row]) for texts in cells), escape(summary))
     return Group(table, Text(_count(kind, entries), style="dim"))

@@ -44,28 +44,30 @@ def _field(row: Row[Any], name: str) -> Any:
     return json.loads(record)["outcome"]["reason"] if record and row.status != "scored" else None
 
 
-def export_table(rows: Iterable[Row[Any]], ending: str) -> bytes:
+def export_table(rows: Iterable[Row[Any]], ending: str, more: Mapping[str, Sequence[Any]] | None = None) -> bytes:
     """Return a table of outcomes as the content of a file.
 
     Parameters
     ----------
     ending : ".csv", ".json" or ".parquet".
+    more : further columns by name, one value for each row.
 
     Raises
     ------
     MissingDependency : ".parquet" needs pyarrow.
     """
-    plain = tabulate(rows)
+    more = more or {}
+    plain = [{**row, **{name: column[i] for name, column in more.items()}} for i, row in enumerate(tabulate(rows))]
     if ending == ".json":
         return (json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
     if ending == ".parquet":
         try:
-            return pd.DataFrame(plain, columns=list(FIELDS)).to_parquet(index=False)
+            return pd.DataFrame(plain, columns=[*FIELDS, *more]).to_parquet(index=False)
         except ImportError as error:
             raise MissingDependency("pyarrow", None, "a parquet file") from error
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
+    writer.writerow([*FIELDS, *more])
     writer.writerows([escape_csv(v) if isinstance(v, str) else v for v in row.values()] for row in plain)
     return text.getvalue().encode()
 

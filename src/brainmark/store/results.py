@@ -220,7 +220,17 @@ def key_of(model: str, benchmark: str, layers: str) -> str:
 
 def digest_state(depends_on: Mapping[str, str]) -> str:
     """Return the sha256 over all that an outcome depends on."""
-    return digest_of(json.dumps(dict(depends_on), sort_keys=True).encode())
+    return digest_lines(list_lines(depends_on))
+
+
+def list_lines(depends_on: Mapping[str, str]) -> list[str]:
+    """Return each thing that an outcome depends on as a line, from which `digest_lines` makes the state."""
+    return [f"{name}={value!r}" for name, value in depends_on.items()]
+
+
+def digest_lines(lines: Iterable[str]) -> str:
+    """Return the sha256 over lines in any order."""
+    return digest_of("\n".join(sorted(lines)).encode())
 
 
 def checksum_of(row: Mapping[str, Any]) -> str:
