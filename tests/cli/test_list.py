@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from brainmark.cli import app as cli
-from brainmark.cli.list import NAME, REGISTRIES, make_listing
+from brainmark.cli.list import NAME, REGISTRIES, make_listing, make_plain_listing, summarize
 from brainmark.core import registry
 
 runner = CliRunner()
@@ -46,7 +46,12 @@ def test_a_list_has_room_for_names_and_summaries_in_any_terminal(kind, width):
         (row,) = (line for line in lines if line.split(" ")[1] == entry.name)
         shown = row[head.index("summary") :].rstrip(" …")
         assert shown
-        assert entry.card.summary.startswith(shown)
+        assert summarize(entry).startswith(shown)
+
+
+def test_a_superseded_benchmark_says_what_counts_in_its_place():
+    text = make_plain_listing("benchmarks", [registry.benchmarks["Geirhos2021.cue-conflict_3deg-top1"]])
+    assert "Superseded by Geirhos2021.cue-conflict-top1. " in text
 
 
 def test_a_list_that_a_program_reads_is_not_cut():

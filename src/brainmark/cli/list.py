@@ -61,7 +61,7 @@ def list_(
 def make_plain_listing(kind: str, entries: Sequence[Entry[Any, Any]]) -> str:
     """Return a table of registered things as text, a line each, of which nothing is cut."""
     columns = {"name": [e.name for e in entries], **_gather_cells(kind, entries)}
-    columns["summary"] = [e.card.summary for e in entries]
+    columns["summary"] = [summarize(e) for e in entries]
     shown = [[" ".join(name_commands(cell).split()) for cell in (head, *cells)] for head, cells in columns.items()]
     widths = [max(map(cell_len, column)) for column in shown]
     lines = [
@@ -79,6 +79,12 @@ def _gather_cells(kind: str, entries: Sequence[Entry[Any, Any]]) -> dict[str, li
         column: [", ".join(value) if isinstance(value, tuple) else str(value) for value in cells]
         for column, cells in values.items()
     }
+
+
+def summarize(entry: Entry[Any, Any]) -> str:
+    """Return the summary of a card; of a superseded benchmark, what counts in its place comes first."""
+    after = getattr(entry.card, "superseded_by", None)
+    return f"Superseded by {after}. {entry.card.summary}" if after else entry.card.summary
 
 
 def _count(kind: str, entries: Sequence[Entry[Any, Any]]) -> str:
@@ -105,7 +111,5 @@ def make_listing(kind: str, entries: Sequence[Entry[Any, Any]], width: int) -> R
         cells.append(texts)
     table.add_column("summary", no_wrap=True, overflow="ellipsis", width=max(8, room))
     for row, entry in enumerate(entries):
-        after = getattr(entry.card, "superseded_by", None)
-        summary = f"Superseded by {after}. {entry.card.summary}" if after else entry.card.summary
-        table.add_row(entry.name, *(escape(texts[row]) for texts in cells), escape(summary))
+        table.add_row(entry.name, *(escape(texts[row]) for texts in cells), escape(summarize(entry)))
     return Group(table, Text(_count(kind, entries), style="dim"))
