@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -31,11 +32,13 @@ from brainmark.cli.terminal import (
     print_plain,
 )
 from brainmark.core.devices import check_precision, compute_on
-from brainmark.core.errors import UnknownName
+from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.memory import tree_memory
 from brainmark.core.score import Outcome
-from brainmark.core.wording import bytes_text, duration, plural
-from brainmark.run.execution import Progress, execute
+from brainmark.core.wording import bytes_text, duration, read_bytes, plural
+from brainmark.run.clusters import open_cluster
+from brainmark.run.execution import Limits, Progress, execute
+from brainmark.run.executors import Place, make_processes
 from brainmark.run.plan import Plan, make_plan
 from brainmark.run.scoring import Layers
 
@@ -69,6 +72,24 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try again what failed, or did not apply, and was kept as such.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=0,
+            help="Processes that work side by side, by default 1; 0: all in this process. With --dask, jobs at once.",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Work on a cluster of Dask: the address of its scheduler, a TOML file, or 'local'."),
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", min=0.1, help="Seconds after which a job is ended.")
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Memory for all jobs that run at once, such as 6GB; by default what is free, less a tenth."),
+    ] = None,
     layers: Annotated[
         str, typer.Option(help="committed: the layers of the models; chosen: those of 'brainmark layers'.")
     ] = "committed",
@@ -94,6 +115,9 @@ def run(
         check_page(html, "report")
     if table is not None:
         check_place(table, "table", FORMATS)
+    limits = Limits(time_limit, None if memory is None else read_bytes(memory))
+    if jobs == 0 and (time_limit is not None or memory is not None):
+        raise DataError("--time-limit and --memory need processes that can be ended: say --jobs 1 or more")
     console = err if as_json else out
     outcomes: list[Outcome] = []
     with compute_on(device, check_precision(precision)):
@@ -102,7 +126,8 @@ def run(
             show_plan(wanted, as_json)
             return
         try:
-            outcomes = follow(wanted, outcomes)
+            with open_places(wanted, jobs, dask) as places:
+                outcomes = follow(wanted, outcomes, places, limits)
         finally:
             show_outcomes(outcomes, names, nodes, console)
     if as_json:
@@ -113,6 +138,18 @@ def run(
     if table is not None:
         err.print(f"table: {write_table(table, nodes, outcomes, benchmark_cards(names))}", soft_wrap=True)
     raise typer.Exit(find_exit_code(outcomes))
+
+
+@contextlib.contextmanager
+def open_places(plan: Plan, jobs: int | None, dask: str | None) -> Generator[Sequence[Place]]:
+    """Yield the places where jobs are done; none stand for this process."""
+    if not plan.to_do or (jobs == 0 and not dask):
+        yield []
+    elif dask:
+        with open_cluster(dask, jobs) as shares:
+            yield shares
+    else:
+        yield make_processes(jobs or 1, plan.to_do)
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -178,7 +215,7 @@ def _sum_up(plan: Plan, rows: Sequence[dict[str, object]]) -> str:
 # --- the live view ---------------------------------------------------------------------------------------------------
 
 
-def follow(plan: Plan, outcomes: list[Outcome]) -> list[Outcome]:
+def follow(plan: Plan, outcomes: list[Outcome], places: Sequence[Place], limits: Limits) -> list[Outcome]:
     """Execute a plan with a live view, or with lines where there is no terminal; return its outcomes in its order.
 
     `outcomes` holds what is known when it is interrupted.
@@ -189,7 +226,7 @@ def follow(plan: Plan, outcomes: list[Outcome]) -> list[Outcome]:
     if err.is_terminal:
         view.start()
     try:
-        for outcome in execute(plan, progress=progress):
+        for outcome in execute(plan, places, limits=limits, progress=progress):
             outcomes.append(outcome)
             if not err.is_terminal and (time.monotonic() - last_line > QUIET):
                 last_line = time.monotonic()
@@ -203,14 +240,16 @@ def follow(plan: Plan, outcomes: list[Outcome]) -> list[Outcome]:
 
 def describe_progress(progress: Progress) -> str:
     """Return one line: how many jobs are done, what runs, memory, and the time that is left."""
+    waiting = len(progress.left) + len(progress.running) + progress.elsewhere
     parts = [
         f"{progress.done} of {progress.total} done",
         f"{progress.known} known before" if progress.known else "",
         f"{progress.failed} failed" if progress.failed else "",
         f"{progress.not_applicable} not applicable" if progress.not_applicable else "",
-        f"{len(progress.left) + len(progress.running)} left" if progress.left or progress.running else "",
+        f"{waiting} left" if waiting else "",
+        f"{progress.elsewhere} of them in another run" if progress.elsewhere else "",
     ]
-    if progress.left or progress.running:
+    if waiting:
         left = progress.estimate_left()
         parts += [f"memory {bytes_text(tree_memory())}", f"time left {'unknown' if left is None else duration(left)}"]
     return ", ".join(filter(None, parts))

@@ -20,6 +20,7 @@ EXTRAS_WITH: dict[str, tuple[str, ...]] = {  # libraries by the names they are i
     "tokenizers": ("language",),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), ("report",)),
     **dict.fromkeys(("nibabel", "pynwb"), ("data",)),
+    **dict.fromkeys(("dask", "distributed"), ("cluster",)),
 }
 
 

@@ -62,6 +62,8 @@ def _promise_imports() -> Generator[None]:
 with _promise_imports():
     from urllib import request as urllib_request
 
+    import dask
+    import distributed
     import filelock
     import h5netcdf
     import h5py
@@ -94,8 +96,8 @@ with _promise_imports():
     from torch import nn
 
 __all__ = [
-    "Image", "alembic_command", "alembic_config", "alembic_util", "filelock", "h5netcdf", "h5py", "jinja2",
-    "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker", "nibabel", "nn", "np",
-    "pd", "platformdirs", "psutil", "pynwb", "requests", "requests_adapters", "rich_console", "rich_progress", "scipy",
-    "torch", "urllib3", "urllib_request", "xr",
+    "Image", "alembic_command", "alembic_config", "alembic_util", "dask", "distributed", "filelock", "h5netcdf", "h5py",
+    "jinja2", "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker", "nibabel", "nn",
+    "np", "pd", "platformdirs", "psutil", "pynwb", "requests", "requests_adapters", "rich_console", "rich_progress",
+    "scipy", "torch", "urllib3", "urllib_request", "xr",
 ]  # fmt: skip

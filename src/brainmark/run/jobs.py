@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 
+from brainmark.core import registry
+from brainmark.core.devices import compute_on
 from brainmark.core.errors import BrainmarkError
 from brainmark.core.memory import resident_memory
 from brainmark.core.score import Failure, Outcome
 from brainmark.models.activations.kept import keep_activations
-from brainmark.run import stamp
+from brainmark.run.apart import run_apart, stop_all
 from brainmark.run.plan import Job
 from brainmark.run.scoring import Answers, GivenBenchmark, GivenModel, as_failure, compute
 
@@ -23,11 +34,11 @@ class Finished:
 
     Attributes
     ----------
-    loaded : names of the packages that were in use, see `stamp.versions`.
+    warnings : that were given meanwhile in another process.
     """
 
     outcome: Outcome
-    loaded: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Workbench:
@@ -60,7 +71,7 @@ class Workbench:
             self._drop(job.model)
         while len(self._models) > 1 and resident_memory() > MOST_HELD:
             self._drop(next(iter(self._models)))
-        return Finished(outcome, tuple(stamp.versions(loaded=True)))
+        return Finished(outcome)
 
     def _drop(self, name: str) -> None:
         self.answers.forget(self._models.pop(name).drop())
@@ -75,3 +86,40 @@ def attempt(model: GivenModel, benchmark: GivenBenchmark, answers: Answers, keep
         return Failure(benchmark.name, model.name, "resource", f"out of memory: {error}")
     except Exception as error:  # noqa: BLE001 - the others are still scored
         return as_failure(model.name, benchmark.name, error)
+
+
+# --- in a process of its own ------------------------------------------------------------------------------------------
+
+_one_at_a_time = threading.Lock()
+_bench: Workbench | None = None
+
+
+def perform(job: Job) -> Finished:
+    """Do a job in a worker, which keeps what the next one may share; threads of one worker wait for each other."""
+    global _bench
+    with _one_at_a_time, run_apart(), warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        _bench = _bench or Workbench()
+        with compute_on(job.device, job.precision):
+            finished = _bench.do(job)
+    texts = (str(one.message) for one in told if issubclass(one.category, UserWarning))
+    return replace(finished, warnings=tuple(dict.fromkeys(texts)))
+
+
+def set_up_worker(modules: Iterable[str]) -> None:
+    """Prepare a worker: it leaves Ctrl-C to its parent, ends with it, and knows what these modules register."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), name="parent", daemon=True).start()
+    for name in modules:
+        with contextlib.suppress(Exception):  # the jobs that need it then fail, and say so
+            importlib.import_module(name)
+    registry.discover()
+
+
+def _end_with(sentinel: int) -> None:
+    """Wait until the parent has ended, however it did, and end this process."""
+    wait([sentinel])
+    stop_all()
+    os._exit(1)

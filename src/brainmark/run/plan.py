@@ -13,6 +13,7 @@ from typing import Any, Literal
 from brainmark.core import registry
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.cards import Source
+from brainmark.core.devices import Precision, in_use
 from brainmark.core.errors import BrainmarkError, DataError, warn
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.data.fetch import where
@@ -36,6 +37,7 @@ class Job:
     data : data sets of the benchmark; jobs on the same data follow each other.
     last : whether no later job of the plan needs the model.
     keep : whether activations are kept, and those that are kept used.
+    device, precision : see `brainmark.core.devices.compute_on`.
     """
 
     model: str
@@ -44,6 +46,8 @@ class Job:
     data: tuple[str, ...] = ()
     last: bool = False
     keep: bool = True
+    device: str | None = None
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +98,12 @@ class Plan:
     Attributes
     ----------
     changed : what is not as it was when outcomes were kept that hold no longer, with their number.
+    retry_failed : whether failures that were kept are tried again.
     """
 
     jobs: tuple[PlannedJob, ...]
     changed: Mapping[str, int] = field(default_factory=dict[str, int])
+    retry_failed: bool = False
 
     @property
     def to_do(self) -> list[PlannedJob]:
@@ -160,8 +166,10 @@ def make_plan(
         groups.setdefault(list_data(task), []).append(task)
     triples = [(data, model, task) for data, some in groups.items() for model in subjects for task in some]
     last = {id(model): place for place, (_, model, _) in enumerate(triples)}
+    chosen = in_use()
+    computing = (chosen.device if chosen.chosen else None, chosen.precision)
     pairs = [
-        PlannedJob(Job(model.name, task.name, layers, data, last[id(model)] == place, cache), model, task)
+        PlannedJob(Job(model.name, task.name, layers, data, last[id(model)] == place, cache, *computing), model, task)
         for place, (data, model, task) in enumerate(triples)
     ]
     return _recall(pairs, retry_failed) if cache else Plan(tuple(pairs))
@@ -190,7 +198,13 @@ def _recall(pairs: Sequence[PlannedJob], retry_failed: bool) -> Plan:
         known = outcomes.get(pair.key) if id(pair) in on else None
         estimate = costs.estimate(pair.job) if known is None else UNKNOWN
         found.append(PlannedJob(pair.job, pair.model, pair.benchmark, on.get(id(pair)), known, estimate))
-    return Plan(tuple(found), changed)
+    return Plan(tuple(found), changed, retry_failed)
+
+
+def recall(store: ResultStore, key: str, depends_on: Dependencies, retry_failed: bool) -> Outcome | None:
+    """Return the outcome that is kept, unless it is a failure that is tried again. Raises DataError."""
+    known = store.get(key, depends_on)
+    return None if known is None or _is_tried(known, retry_failed) else known
 
 
 def _is_tried(outcome: Outcome, retry_failed: bool) -> bool:

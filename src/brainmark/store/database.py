@@ -17,7 +17,7 @@ from brainmark.data.fetch.places import home
 
 STORE = "BRAINMARK_STORE"
 FILE = "scores.sqlite"
-REVISION = "0001"
+REVISION = "0002"
 """Of the tables that this version of the package reads and writes; the newest file in ``migrations/versions``."""
 _opened: dict[tuple[str, int], Engine] = {}  # by URL and process
 _LOCK = 0x6272616E  # of PostgreSQL, any number that nobody else takes

@@ -3,7 +3,7 @@
 Rows are only ever added. ``scores`` holds every outcome that was computed or imported, so that the latest row of a
 model and a benchmark is their present score, and the rows before it are its history. Units and draws are netCDF files
 in ``arrays``, and what was known of a model or a benchmark at that time is a card in ``cards``; both are named by the
-sha256 of their content, and are there once.
+sha256 of their content, and are there once. Only ``claims``, which say who computes what just now, come and go.
 """
 
 from __future__ import annotations
@@ -82,4 +82,15 @@ scores = Table(
     CheckConstraint("status IN ('scored', 'not_applicable', 'failed')", name="status"),
     Index(None, "model", "benchmark", "layers", "id"),
     Index(None, "benchmark", "id"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("key", _DIGEST, primary_key=True),
+    Column("state", _DIGEST, primary_key=True),
+    Column("holder", String(32), nullable=False, index=True),  # the run that works on it
+    Column("place", Text, nullable=False),  # where it runs, and
+    Column("process", BigInteger, nullable=False),  # the number of its process there
+    Column("beats", BigInteger, nullable=False),  # counted up as long as it lives
 )
