@@ -62,7 +62,6 @@ def _promise_imports() -> Generator[None]:
 with _promise_imports():
     from urllib import request as urllib_request
 
-    import dask
     import distributed
     import filelock
     import h5netcdf
@@ -84,6 +83,7 @@ with _promise_imports():
     from alembic import command as alembic_command
     from alembic import config as alembic_config
     from alembic import util as alembic_util
+    from dask import config as dask_config
     from matplotlib import axes as mpl_axes
     from matplotlib import figure as mpl_figure
     from matplotlib import lines as mpl_lines
@@ -96,8 +96,8 @@ with _promise_imports():
     from torch import nn
 
 __all__ = [
-    "Image", "alembic_command", "alembic_config", "alembic_util", "dask", "distributed", "filelock", "h5netcdf", "h5py",
-    "jinja2", "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker", "nibabel", "nn",
-    "np", "pd", "platformdirs", "psutil", "pynwb", "requests", "requests_adapters", "rich_console", "rich_progress",
-    "scipy", "torch", "urllib3", "urllib_request", "xr",
+    "Image", "alembic_command", "alembic_config", "alembic_util", "dask_config", "distributed", "filelock", "h5netcdf",
+    "h5py", "jinja2", "markupsafe", "mpl", "mpl_axes", "mpl_figure", "mpl_lines", "mpl_patches", "mpl_ticker",
+    "nibabel", "nn", "np", "pd", "platformdirs", "psutil", "pynwb", "requests", "requests_adapters", "rich_console",
+    "rich_progress", "scipy", "torch", "urllib3", "urllib_request", "xr",
 ]  # fmt: skip

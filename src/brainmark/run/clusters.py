@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from brainmark.core.errors import DataError, tell
-from brainmark.core.libraries import dask, distributed
+from brainmark.core.libraries import dask_config, distributed
 from brainmark.run.jobs import Finished, perform
 from brainmark.run.plan import PlannedJob
 
@@ -136,7 +136,7 @@ def _connect(address: Any, stack: contextlib.ExitStack) -> Any:
 
 def _start(settings: Mapping[str, Any], stack: contextlib.ExitStack, given: str) -> Any:
     module, _, name = str(settings["cluster"]).rpartition(".")
-    stack.enter_context(dask.config.set(settings.get("dask", {})))
+    stack.enter_context(dask_config.set(settings.get("dask", {})))
     try:
         kind = getattr(importlib.import_module(module), name)
         cluster = stack.enter_context(kind(**settings.get("options", {})))

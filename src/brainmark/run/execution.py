@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -25,7 +24,7 @@ from brainmark.run.plan import Job, Plan, PlannedJob, make_plan, recall
 from brainmark.run.scoring import Layers, keep, remember
 from brainmark.run.waiting import Group, Waiting, group_of
 from brainmark.store.claims import Claimed, Claims
-from brainmark.store.results import ResultStore, digest_of
+from brainmark.store.results import ResultStore, digest_state
 
 TICK = 0.5
 """Seconds between two looks at what runs."""
@@ -411,7 +410,7 @@ def _open_store(strict: bool) -> ResultStore | None:
 
 
 def _claimed(job: PlannedJob) -> Claimed:
-    return job.key, digest_of(json.dumps(dict(job.depends_on or {}), sort_keys=True).encode())
+    return job.key, digest_state(job.depends_on or {})
 
 
 def _read(future: Future[Finished], attempt: _Attempt) -> Finished:

@@ -18,9 +18,9 @@ from brainmark.core.errors import BrainmarkError, DataError, warn
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.data.fetch import where
 from brainmark.run.costs import UNKNOWN, Costs, Estimate
-from brainmark.run.scoring import Dependencies, GivenBenchmark, GivenModel, Layers, depend_on
+from brainmark.run.scoring import Dependencies, GivenBenchmark, GivenModel, Layers, add_code, depend_on
 from brainmark.store.old_files import open_store
-from brainmark.store.results import key_of
+from brainmark.store.results import ResultStore, key_of
 
 State = Literal["to do", "scored", "not applicable", "failed"]
 TRIED_AGAIN = ("environment", "no_data", "not_run")
@@ -190,7 +190,9 @@ def _recall(pairs: Sequence[PlannedJob], retry_failed: bool) -> Plan:
         return Plan(tuple(pairs))
     on = {id(pair): depends_on for pair in pairs if (depends_on := find_dependencies(pair))}
     wanted = {pair.key: on[id(pair)] for pair in pairs if id(pair) in on}
-    outcomes = {key: outcome for key, outcome in store.get_all(wanted).items() if not _is_tried(outcome, retry_failed)}
+    failures = store.get_all({key: add_code(depends_on) for key, depends_on in wanted.items()})
+    kept = failures | store.get_all(wanted)
+    outcomes = {key: outcome for key, outcome in kept.items() if not _is_tried(outcome, retry_failed)}
     missing = {key: depends_on for key, depends_on in wanted.items() if key not in outcomes}
     changed = Counter(change for changes in store.find_all_changes(missing).values() for change in changes)
     found: list[PlannedJob] = []
@@ -203,7 +205,7 @@ def _recall(pairs: Sequence[PlannedJob], retry_failed: bool) -> Plan:
 
 def recall(store: ResultStore, key: str, depends_on: Dependencies, retry_failed: bool) -> Outcome | None:
     """Return the outcome that is kept, unless it is a failure that is tried again. Raises DataError."""
-    known = store.get(key, depends_on)
+    known = store.get(key, depends_on) or store.get(key, add_code(depends_on))
     return None if known is None or _is_tried(known, retry_failed) else known
 
 

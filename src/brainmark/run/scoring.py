@@ -29,7 +29,7 @@ from brainmark.models.subjects.features import FeatureSubject
 from brainmark.run.apart import Isolation, isolate, run_apart
 from brainmark.run.declared import Declared, declare_benchmark, declare_model, digest_declared
 from brainmark.run.layer_choice import note_on, recall_choices, with_chosen_layers
-from brainmark.run.stamp import data_origin, make_stamp
+from brainmark.run.stamp import code_digest, data_origin, make_stamp, versions
 from brainmark.store.results import KeptCard, ResultStore, key_of
 
 Layers = Literal["committed", "chosen"]
@@ -146,13 +146,18 @@ def keep(model: GivenModel, benchmark: GivenBenchmark, depends_on: Mapping[str, 
         return
     one, other = model.entry, benchmark.entry
     ResultStore.open().put(
-        depends_on,
+        add_code(depends_on) if isinstance(outcome, Failure) else depends_on,
         outcome,
         layers=model.layers,
         convention=other.card.tree if other else "",
         model_card=KeptCard("model", one.name, one.card.model_dump_json()) if one else None,
         benchmark_card=KeptCard("benchmark", other.name, other.card.model_dump_json()) if other else None,
     )
+
+
+def add_code(depends_on: Dependencies) -> Dependencies:
+    """Return what a failure depends on beside: all code, and the versions of libraries, which may be its cause."""
+    return {**depends_on, "code": code_digest(), **versions()}
 
 
 def _read_weights(subject: Subject, name: str) -> str | None:

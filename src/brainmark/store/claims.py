@@ -52,7 +52,7 @@ class Claims:
 
     def _sweep(self) -> None:
         """Remove what killed processes of this machine left."""
-        with begin_writing(self._store.engine) as connection:
+        with begin_writing(self._store.engine, lasting=False) as connection:
             for row in connection.execute(select(claims).where(claims.c.place == find_place())).all():
                 if not psutil.pid_exists(row.process):
                     connection.execute(delete(claims).where(*_is((row.key, row.state)), claims.c.holder == row.holder))
@@ -62,13 +62,13 @@ class Claims:
         if self._thread:
             self._thread.join()
         if self._held:
-            with contextlib.suppress(DataError), begin_writing(self._store.engine) as connection:
+            with contextlib.suppress(DataError), begin_writing(self._store.engine, lasting=False) as connection:
                 connection.execute(delete(claims).where(claims.c.holder == self._holder))
         self._held.clear()
 
     def take(self, wanted: Claimed, finished: Iterable[Claimed] = ()) -> bool:
         """Claim what is wanted, and give back what is finished; return whether it was had. Raises DataError."""
-        with begin_writing(self._store.engine) as connection:
+        with begin_writing(self._store.engine, lasting=False) as connection:
             for one in finished:
                 connection.execute(delete(claims).where(*_is(one), claims.c.holder == self._holder))
             had = self._take(connection, wanted)
@@ -113,7 +113,7 @@ class Claims:
 
     def _go_on_beating(self) -> None:
         while not self._ended.wait(self._beat):
-            with contextlib.suppress(DataError), begin_writing(self._store.engine) as connection:
+            with contextlib.suppress(DataError), begin_writing(self._store.engine, lasting=False) as connection:
                 mine = update(claims).where(claims.c.holder == self._holder)
                 connection.execute(mine.values(beats=claims.c.beats + 1))
 

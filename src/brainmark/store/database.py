@@ -96,19 +96,27 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin a transaction; one that writes takes its place in the queue at once, so that it cannot fail half-way."""
-    writes = connection.get_execution_options().get("writes")
+    options = connection.get_execution_options()
+    writes = options.get("writes")
+    if writes:  # without waiting for the disk, a loss of power may undo it, as a whole
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('lasting', True) else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
-def begin_writing(engine: Engine) -> Generator[Connection]:
+def begin_writing(engine: Engine, *, lasting: bool = True) -> Generator[Connection]:
     """Yield a connection in a transaction that writes: all that is done with it is kept, or nothing.
+
+    Parameters
+    ----------
+    lasting : whether it must survive a loss of power, which takes SQLite some milliseconds.
 
     Raises
     ------
     DataError : see `explain_database_errors`.
     """
-    with explain_database_errors(show_url(engine)), engine.execution_options(writes=True).begin() as connection:
+    chosen = engine.execution_options(writes=True, lasting=lasting)
+    with explain_database_errors(show_url(engine)), chosen.begin() as connection:
         yield connection
 
 

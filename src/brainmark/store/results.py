@@ -103,14 +103,14 @@ class ResultStore:
         return found
 
     def find_changes(self, key: str, depends_on: Mapping[str, str]) -> tuple[str, ...]:
-        """Return what has changed since the outcome of this key that differs least; () where none is kept."""
+        """Return what has changed since the score of this key that differs least; () where none is kept."""
         return self.find_all_changes({key: depends_on}).get(key, ())
 
     def find_all_changes(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
-        """Return what `find_changes` returns for each key of which an outcome is kept, in few questions."""
+        """Return what `find_changes` returns for each key of which a score is kept, in few questions."""
         found: dict[str, tuple[str, ...]] = {}
         for row in self._rows(list(wanted)):
-            if plain := read_record(row, silent=True):
+            if row.status == "scored" and (plain := read_record(row, silent=True)):
                 differences = list_differences(plain["depends_on"], wanted[row.key])
                 found[row.key] = min(found.get(row.key, differences), differences, key=len)
         return found
