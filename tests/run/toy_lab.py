@@ -61,8 +61,8 @@ class Toy:
     def _eats(self, log: Path) -> None:
         self.food = []
         while True:
-            self.food.append(np.ones(4_000_000))
-            time.sleep(0.01)
+            self.food.append(np.ones(8_000_000))
+            time.sleep(0.02)
 
     def _declines(self, log: Path) -> None:
         raise NotApplicable("declines: it has no eyes")

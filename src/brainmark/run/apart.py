@@ -90,6 +90,12 @@ def check_isolation(isolation: str, what: str) -> Isolation:
     return cast("Isolation", isolation)
 
 
+def find_isolation() -> Isolation | None:
+    """Return the isolation that the block around or the environment names; None: neither. Raises UnknownName."""
+    named = os.environ.get(SETTING, "").strip()
+    return _wanted.get() or (check_isolation(named, SETTING) if named else None)
+
+
 def choose_isolation() -> Isolation:
     """Return where foreign models run now: "sandbox", "process" or "none".
 
@@ -98,7 +104,7 @@ def choose_isolation() -> Isolation:
     UnknownName : ``BRAINMARK_ISOLATION`` holds another word.
     MissingSandbox : a sandbox is wanted, and there can be none.
     """
-    wanted = _wanted.get() or check_isolation(os.environ.get(SETTING, "").strip() or "auto", SETTING)
+    wanted = find_isolation() or "auto"
     if wanted == "sandbox":
         require_sandbox()
     if wanted != "auto":

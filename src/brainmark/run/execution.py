@@ -282,26 +282,26 @@ class _Execution:
             attempt = self._attempts.pop(future)
             yield from self._settle(attempt, _read(future, attempt), kept=True)
         if seconds:
-            for future, reason in self._find_overdue():
+            for future, reason in self._find_overdue().items():
                 attempt = self._attempts.pop(future)
                 attempt.place.restart()
                 job = attempt.job.job
                 yield from self._settle(attempt, Finished(Failure(job.benchmark, job.model, "resource", reason)), True)
 
-    def _find_overdue(self) -> Iterator[tuple[Future[Finished], str]]:
-        """Yield jobs that take too long or too much memory, with the reason to end them."""
-        for future, attempt in list(self._attempts.items()):
-            limit = self._limits.seconds
-            if limit is not None and attempt.place.measure_time() > limit:
-                yield future, f"it took longer than the limit of {duration(limit)} for a job (--time-limit)"
+    def _find_overdue(self) -> dict[Future[Finished], str]:
+        """Return jobs that take too long or too much memory, with the reason to end them."""
+        found: dict[Future[Finished], str] = {}
         local = [(f, a.place.measure_memory()) for f, a in self._attempts.items() if a.place.shares_memory]
-        if not local:
-            return
-        free, held = available_memory(), sum(memory for _, memory in local)
-        if free < LEAST_FREE or (self._limits.memory is not None and held > self._limits.memory):
+        free, held = available_memory() if local else 0, sum(memory for _, memory in local)
+        if local and (free < LEAST_FREE or (self._limits.memory is not None and held > self._limits.memory)):
             future, memory = max(local, key=lambda pair: pair[1])
             room = bytes_text(self._room if free >= LEAST_FREE else free)
-            yield future, f"it was ended when it held {bytes_text(memory)} of memory, and there were {room}"
+            found[future] = f"it was ended when it held {bytes_text(memory)} of memory, and there were {room}"
+        limit = self._limits.seconds
+        for future, attempt in self._attempts.items():
+            if limit is not None and attempt.place.measure_time() > limit:
+                found.setdefault(future, f"it took longer than the limit of {duration(limit)} for a job (--time-limit)")
+        return found
 
     def _settle(self, attempt: _Attempt, finished: Finished, kept: bool) -> Generator[Outcome]:
         """Yield the outcome of a job, unless it is tried once more."""
@@ -378,7 +378,7 @@ class _Execution:
 
     def _wait_for_store(self, action: Callable[[], T]) -> T:
         """Do something with the store; where another program locks it, say so, and wait."""
-        with _tell_later("the store of scores does not answer: another program may lock it; waiting", 5.0):
+        with _tell_later("the store of scores does not answer: another program may lock it; waiting", 10.0):
             for attempt in range(10):
                 try:
                     return action()

@@ -20,8 +20,9 @@ from brainmark.core.errors import BrainmarkError
 from brainmark.core.memory import resident_memory
 from brainmark.core.score import Failure, Outcome
 from brainmark.models.activations.kept import keep_activations
-from brainmark.run.apart import run_apart, stop_all
+from brainmark.run.apart import isolate, run_apart
 from brainmark.run.plan import Job
+from brainmark.run.processes import stop_all
 from brainmark.run.scoring import Answers, GivenBenchmark, GivenModel, as_failure, compute
 
 MOST_HELD = 3 * 10**9
@@ -100,7 +101,7 @@ def perform(job: Job) -> Finished:
     with _one_at_a_time, run_apart(), warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("default")
         _bench = _bench or Workbench()
-        with compute_on(job.device, job.precision):
+        with compute_on(job.device, job.precision), isolate(job.isolation):
             finished = _bench.do(job)
     texts = (str(one.message) for one in told if issubclass(one.category, UserWarning))
     return replace(finished, warnings=tuple(dict.fromkeys(texts)))

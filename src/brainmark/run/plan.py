@@ -17,6 +17,7 @@ from brainmark.core.devices import Precision, in_use
 from brainmark.core.errors import BrainmarkError, DataError, warn
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.data.fetch import where
+from brainmark.run.apart import Isolation, find_isolation
 from brainmark.run.costs import UNKNOWN, Costs, Estimate
 from brainmark.run.scoring import Dependencies, GivenBenchmark, GivenModel, Layers, add_code, depend_on
 from brainmark.store.old_files import open_store
@@ -38,6 +39,7 @@ class Job:
     last : whether no later job of the plan needs the model.
     keep : whether activations are kept, and those that are kept used.
     device, precision : see `brainmark.core.devices.compute_on`.
+    isolation : where foreign models run, see `brainmark.run.apart.isolate`; None: as the worker's machine decides.
     """
 
     model: str
@@ -48,6 +50,7 @@ class Job:
     keep: bool = True
     device: str | None = None
     precision: Precision = "float32"
+    isolation: Isolation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,7 @@ def make_plan(
     triples = [(data, model, task) for data, some in groups.items() for model in subjects for task in some]
     last = {id(model): place for place, (_, model, _) in enumerate(triples)}
     chosen = in_use()
-    computing = (chosen.device if chosen.chosen else None, chosen.precision)
+    computing = (chosen.device if chosen.chosen else None, chosen.precision, find_isolation())
     pairs = [
         PlannedJob(Job(model.name, task.name, layers, data, last[id(model)] == place, cache, *computing), model, task)
         for place, (data, model, task) in enumerate(triples)
