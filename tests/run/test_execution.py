@@ -24,6 +24,7 @@ import pytest
 from sqlalchemy import select
 
 from brainmark.core import DataError, Failure, Score, registry
+from brainmark.core.errors import ResourceError
 from brainmark.core.score import Outcome
 from brainmark.run import execution
 from brainmark.run.clusters import open_cluster
@@ -199,6 +200,15 @@ def test_a_worker_that_crashes_loses_its_job_alone(lab, tmp_path):
     assert "(tried twice)" in outcomes["crashes"].reason
     assert list_asked(tmp_path) == {f"crashes {lab.TOYS[0]}": 2, f"toy-0 {lab.TOYS[0]}": 1}
     assert (progress.scored, progress.failed, len(progress.left), progress.running) == (1, 1, 0, {})
+
+
+def test_a_worker_that_does_not_even_start_ends_the_run_and_no_job_is_blamed(lab, monkeypatch):
+    plan = make_plan(["toy-0"], lab.TOYS)
+    place = OwnProcess(1, ["toy_lab"])
+    monkeypatch.setattr("brainmark.run.executors.set_up_worker", os.abort)  # which takes no modules, and fails
+    with pytest.raises(ResourceError, match="a process that should work could not be started"):
+        list(execute(plan, [place]))
+    assert read_table() == {}
 
 
 def test_a_job_that_hangs_or_eats_memory_is_ended_and_remembered(lab, tmp_path, monkeypatch):

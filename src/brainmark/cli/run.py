@@ -35,7 +35,7 @@ from brainmark.core.devices import check_precision, compute_on
 from brainmark.core.errors import DataError, UnknownName
 from brainmark.core.memory import tree_memory
 from brainmark.core.score import Outcome
-from brainmark.core.wording import bytes_text, duration, read_bytes, plural
+from brainmark.core.wording import bytes_text, duration, plural, read_bytes
 from brainmark.run.clusters import open_cluster
 from brainmark.run.execution import Limits, Progress, execute
 from brainmark.run.executors import Place, make_processes

@@ -25,7 +25,7 @@ _FIELDS = {"cluster": str, "workers": int, "options": dict, "dask": dict}
 class Share:
     """A share of a cluster of Dask: one job at a time, again by the worker that did the one before, if it can be."""
 
-    replaceable, shares_memory = True, False
+    replaceable, shares_memory, ready = True, False, True
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from brainmark.core.benchmark import Benchmark
 from brainmark.core.devices import Precision, compute_on
-from brainmark.core.errors import DataError, tell, warn
+from brainmark.core.errors import DataError, ResourceError, tell, warn
 from brainmark.core.memory import available_memory
 from brainmark.core.score import Failure, Outcome, Score
 from brainmark.core.wording import bytes_text, duration, plural
@@ -172,6 +172,7 @@ def execute(
     Raises
     ------
     DataError : an outcome cannot be kept, as the disk is full.
+    ResourceError : a process that should do jobs cannot be started.
     """
     _tell_of_changes(plan, "scores that are kept no longer hold, and are computed anew")
     state = progress or Progress()
@@ -423,6 +424,11 @@ def _read(future: Future[Finished], attempt: _Attempt) -> Finished:
     except BaseException as stop:  # noqa: BLE001 - a cancelled future raises an error that is no Exception
         error = stop
     end = attempt.place.restart()
+    if not attempt.place.ready:
+        raise ResourceError(
+            f"a process that should work could not be started ({end or tell(error)}); a script that runs jobs in "
+            "processes begins with: if __name__ == '__main__':"
+        ) from error
     told = f" ({end})" if end else f" ({tell(error)})"
     hint = "; it crashed, or ran out of memory" if end else ""
     job = attempt.job.job

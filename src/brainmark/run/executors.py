@@ -28,10 +28,12 @@ class Place(Protocol):
     ----------
     replaceable : whether a job that failed for lack of memory or time can be tried elsewhere.
     shares_memory : whether it uses the memory of this machine.
+    ready : whether it ever began to work; a job is not to blame where a place does not even start.
     """
 
     replaceable: bool
     shares_memory: bool
+    ready: bool
 
     def submit(self, job: PlannedJob) -> Future[Finished]:
         """Begin a job."""
@@ -58,6 +60,7 @@ class Here:
     """The process itself; a job is done when `submit` returns."""
 
     replaceable = shares_memory = False
+    ready = True
 
     def __init__(self) -> None:
         self._bench = Workbench()
@@ -100,6 +103,7 @@ class OwnProcess:
         self._executor: Executor | None = None
         self._process: BaseProcess | None = None
         self._begun = 0.0
+        self.ready = False
 
     def submit(self, job: PlannedJob) -> Future[Finished]:
         """Begin a job."""
@@ -118,8 +122,9 @@ class OwnProcess:
             self._executor.submit(os.getpid).add_done_callback(self._note_start)
         self._process = next(iter(set(multiprocessing.active_children()) - before), None)
 
-    def _note_start(self, _: Future[int]) -> None:
-        self._begun = time.monotonic()
+    def _note_start(self, future: Future[int]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._begun, self.ready = time.monotonic(), True
 
     def measure_time(self) -> float:
         """Return the seconds that the present job runs; what it took to start the process does not count."""
@@ -173,7 +178,7 @@ def limit_threads(count: int) -> Generator[None]:
 class Borrowed:
     """A share of an executor of others, such as one of Dask, MPI or loky; its workers know models by their names."""
 
-    replaceable, shares_memory = True, False
+    replaceable, shares_memory, ready = True, False, True
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor

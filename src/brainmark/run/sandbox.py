@@ -187,10 +187,11 @@ def start(command: Sequence[str], view: View, folder: Path, limits: Limits) -> t
     passed = [words, tell, *([calls] if make_filter() else [])]
     options = ["--args", str(words), "--info-fd", str(tell), *(["--seccomp", str(calls)] if make_filter() else [])]
     group = make_group(limits)
-    first = ["/bin/sh", "-c", _JOIN, str(group / "cgroup.procs")] if group else []
+    joined = ["/bin/sh", "-c", _JOIN, str(group / "cgroup.procs")] if group else []
+    program = [*joined, find_program() or "bwrap", *options]
     try:
         running = subprocess.Popen(
-            [*first, find_program() or "bwrap", *options, "--", *command], env={}, pass_fds=passed, start_new_session=True,
+            [*program, "--", *command], env={}, pass_fds=passed, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
     finally:
