@@ -142,7 +142,7 @@ def explain_database_errors(where: str) -> Generator[None]:
     """
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:  # the latter of a message of SQLite with damaged text
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         raise DataError(f"the store of scores, {where}: {reason}; {_find_way_out(reason)}") from error
     except OSError as error:
@@ -177,8 +177,8 @@ def one_at_a_time(engine: Engine) -> Generator[None]:
     elif _is_sqlite(engine):
         yield
     else:
-        with engine.connect() as connection:  # the lock goes with its connection
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        with engine.connect() as connection:  # the lock goes with its transaction
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             yield
 
 
