@@ -22,7 +22,7 @@ test: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install develop test lint format types imports docs bench dist check clean
+.PHONY: help demo install develop test lint format types imports docs figures bench dist check clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -55,8 +55,11 @@ docs: $(DEVELOP) ## Build the documentation into docs/_build/html; warnings are 
 	@$(BIN)/sphinx-build -W --keep-going -E -a -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+figures: $(DEVELOP) ## Say how old the figures of the documentation are, in its pages
+	@$(BIN)/python bench/figures.py
+
 bench: $(DEVELOP) ## Measure speed (bench/): figures, no verdict
-	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in bench/*_speed.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 dist: $(DEVELOP) ## Build wheel and sdist into dist/, and check their descriptions
 	@rm -rf dist

@@ -9,7 +9,6 @@ units and noise; what is wanted is .93 to .97. The other rows are means over exp
 from __future__ import annotations
 
 import argparse
-import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -216,7 +215,7 @@ def main() -> None:
             print(f"{row.what:85} {row.found:16} {row.wanted:14} {'' if row.good else 'NOT'}", flush=True)
             lines.append(f"| {row.what} | {row.found} | {row.wanted}{'' if row.good else ' (missed)'} |")
             if options.markdown:
-                options.markdown.write_text("\n".join(lines) + f"\n\nPython {platform.python_version()}\n")
+                options.markdown.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

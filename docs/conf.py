@@ -22,7 +22,7 @@ extensions = [
     "registered",
     "one_line_fields",
 ]
-exclude_patterns = ["_build", "reference/results-table.md"]  # which reference/results.md includes
+exclude_patterns = ["_build", "**/*-table.md"]  # tables that pages include
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -130,3 +130,22 @@ def test_wrong_words_are_explained(
     result = runner.invoke(cli.app, ["relate", *given])
     assert isinstance(result.exception, error), result.output
     assert reason in str(result.exception)
+
+
+@pytest.mark.parametrize("sign", [";", "\\t"])
+def test_tables_of_excel_are_read_when_it_is_said_how_they_are_written(scores: Path, sign: str) -> None:
+    table = pd.read_csv(scores)
+    table.to_csv(scores, index=False, sep="\t" if sign == "\\t" else sign, decimal=",")
+    words = ["relate", "--table", str(scores), "--with", "x", "-b", "y", "--json"]
+    assert runner.invoke(cli.app, words).exit_code != 0
+    result = runner.invoke(cli.app, [*words, "--separator", sign, "--decimal", ","])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)[0]["r"] < -0.95
+
+
+@pytest.mark.parametrize(("option", "held"), [("--separator", ";;"), ("--decimal", "x")])
+def test_odd_signs_of_tables_are_refused(scores: Path, option: str, held: str) -> None:
+    words = ["relate", "--table", str(scores), "--with", "x", "-b", "y", option, held]
+    found = runner.invoke(cli.app, words)
+    assert isinstance(found.exception, InvalidModel)
+    assert option in str(found.exception)

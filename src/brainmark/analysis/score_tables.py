@@ -16,7 +16,7 @@ from brainmark.core.score import Outcome, Score
 from brainmark.core.text import name_commands
 from brainmark.data.readers.damage import explain_damage
 from brainmark.data.readers.text import read_text
-from brainmark.data.readers.text_tables import read_text_table
+from brainmark.data.readers.text_tables import DEFAULT, TableLayout, read_text_table
 from brainmark.store.exchange import read_numbers
 
 DETAIL = ":"
@@ -40,13 +40,17 @@ def make_table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
-def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+def read_table(path: Path, layout: TableLayout = DEFAULT) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
     """Read a table of scores.
 
     A CSV file (or TSV) is wide, with a column ``model`` and one for each benchmark or task, or long, with columns
     ``model``, ``benchmark`` (or ``task``) and ``value`` (or ``score``). Both may have a column ``family``, the long one
     a column ``category``. Names are texts, whatever they look like. A JSON file is what ``brainmark score --json``
     printed.
+
+    Parameters
+    ----------
+    layout : of a CSV file, see `brainmark.data.readers.text_tables.TableLayout`.
 
     Returns
     -------
@@ -61,10 +65,10 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]
     with explain_damage(path, "is not a table of scores"):
         if path.suffix.lower() == ".json":
             return _read_json(json.loads(read_text(path)), path)
-    return _read_plain(read_text_table(path), path)
+    return _read_plain(read_text_table(path, layout), path, layout.decimal)
 
 
-def _read_plain(plain: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+def _read_plain(plain: pd.DataFrame, path: Path, decimal: str) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
     if "model" not in plain.columns:
         raise DataError(f"{path}: has no column 'model' among {', '.join(plain.columns)}")
     nameless = plain.index[plain["model"] == ""]
@@ -77,10 +81,10 @@ def _read_plain(plain: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str
     if column is None or value is None:
         wide = plain.drop(columns=FAMILY, errors="ignore")
         _refuse_twice(wide["model"].tolist(), path)
-        numbers = {name_commands(str(c)): read_numbers(wide[c], path) for c in wide.columns if c != "model"}
+        numbers = {name_commands(str(c)): read_numbers(wide[c], path, decimal) for c in wide.columns if c != "model"}
         return pd.DataFrame(numbers, index=pd.Index(wide["model"].tolist(), name="model")), families, {}
     _refuse_twice(list(zip(plain["model"], plain[column], strict=True)), path)
-    numbers = plain.assign(**{value: read_numbers(plain[value], path)})
+    numbers = plain.assign(**{value: read_numbers(plain[value], path, decimal)})
     long = numbers.pivot(index="model", columns=column, values=value)
     order = list(dict.fromkeys(plain["model"])), list(dict.fromkeys(plain[column]))
     scores = long.loc[order[0], order[1]].rename(columns=name_commands).rename_axis(columns=None)

@@ -23,6 +23,7 @@ from brainmark.core import registry
 from brainmark.core.errors import InvalidModel
 from brainmark.core.libraries import pd
 from brainmark.core.text import escape_csv
+from brainmark.data.readers.text_tables import TableLayout
 
 
 def relate(
@@ -43,6 +44,10 @@ def relate(
     tasks: Annotated[
         Path | None, typer.Option(help="Scores on tasks (CSV: model, task, category, score) to relate to instead.")
     ] = None,
+    separator: Annotated[
+        str | None, typer.Option(help="Sign between fields of these files; by default a comma, a tab in .tsv and .txt.")
+    ] = None,
+    decimal: Annotated[str, typer.Option(help="Sign before the decimals of their numbers: . or ,")] = ".",
     by_family: Annotated[
         bool, typer.Option("--by-family", help="Draw and test families of models as a whole.")
     ] = False,
@@ -60,6 +65,7 @@ def relate(
     [bold]brainmark relate --table scores.csv -b 'Pereira2018*' --tasks tasks.csv --by-family[/]
     """
     check_options(method, correction)
+    layout = _check_layout(separator, decimal)
     if not models and table is None:
         raise InvalidModel(
             "name the models whose scores are related, e.g. 'ngram-*', or give their scores: --table FILE"
@@ -76,7 +82,7 @@ def relate(
         check_place(csv, "file")
     console = err if as_json else out
     if table is not None:
-        scores, families, _ = read_table(table)
+        scores, families, _ = read_table(table, layout)
         ys = select_columns(scores, benchmark)
     else:
         names, _ = select_benchmarks([*(name.partition(DETAIL)[0] for name in to or ()), *benchmark])
@@ -86,7 +92,7 @@ def relate(
     families = families_of(scores, families)
     options: dict[str, Any] = {"method": method, "correction": correction, "seed": seed}
     if tasks is not None:
-        task_scores, stated, categories = read_table(tasks)
+        task_scores, stated, categories = read_table(tasks, layout)
         families |= stated
         options["families"] = families if by_family else None
         relations = relate_categories(scores[ys], task_scores, categories, **options)
@@ -104,6 +110,16 @@ def relate(
         print_plain(console, f"points: {csv}")
     if as_json:
         print_json([relation.to_dict() for relation in relations])
+
+
+def _check_layout(separator: str | None, decimal: str) -> TableLayout:
+    """Return how tables are written. Raises InvalidModel."""
+    separator = "\t" if separator == "\\t" else separator
+    if separator is not None and len(separator) != 1:
+        raise InvalidModel(f"--separator is {separator!r}; give one character, such as ';' or '\\t'")
+    if decimal not in (".", ","):
+        raise InvalidModel(f"--decimal is {decimal!r}; give . or ,")
+    return TableLayout(separator=separator, decimal=decimal)
 
 
 def make_relation_table(relations: Sequence[Relation]) -> RenderableType:

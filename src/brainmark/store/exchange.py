@@ -133,9 +133,9 @@ def _find_columns(there: Sequence[str], given: Mapping[str, str], path: Path) ->
     return {name: column for name, column in named.items() if column in there}
 
 
-def read_numbers(column: pd.Series, path: Path) -> np.ndarray:
+def read_numbers(column: pd.Series, path: Path, decimal: str = ".") -> np.ndarray:
     """Return the numbers of a column, NaN where there is no score. Raises DataError, with the line."""
-    numbers, wrong = parse_numbers(column.to_numpy(object), TableLayout(missing=NO_SCORE))
+    numbers, wrong = parse_numbers(column.to_numpy(object), TableLayout(missing=NO_SCORE, decimal=decimal))
     if len(wrong):
         line, held = column.index[wrong[0]], column.iloc[wrong[0]]
         raise DataError(f"{path}: line {line}: {column.name} is {held!r}, which is no number")

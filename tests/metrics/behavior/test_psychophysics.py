@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from brainmark.metrics.behavior.psychophysics import (
-    fit_psychometric,
-)
+from brainmark.metrics.behavior import psychophysics
+from brainmark.metrics.behavior.psychophysics import fit_psychometric
 
 LEVELS = np.linspace(-3, 5, 9)
 
@@ -72,3 +71,12 @@ def test_refusals() -> None:
         fit_psychometric(LEVELS, n / 2, n, "weibull")
     with pytest.raises(ValueError, match="not one a level"):
         fit_psychometric(LEVELS, n[:3], n)
+
+
+def test_a_fit_that_reaches_its_bound_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was given as if it had converged."""
+    shares = norm.cdf((LEVELS - 1.2) / 0.8)
+    assert fit_psychometric(LEVELS, 1000 * shares, np.full(9, 1000)).converged
+    monkeypatch.setattr(psychophysics, "STEPS", 1)
+    with pytest.warns(UserWarning, match="did not converge in 1 steps"):
+        assert not fit_psychometric(LEVELS, 1000 * shares, np.full(9, 1000)).converged

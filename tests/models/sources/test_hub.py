@@ -231,3 +231,16 @@ def test_registered_networks_have_the_layer_that_they_name(transformers, tokeniz
     assert answer.shape == (len(WORDS), 8)
     assert np.isfinite(answer.values).all()
     assert set(answer.coords["layer"].values) == {layer}
+
+
+def test_code_of_a_repository_is_refused_in_one_line(tmp_path, capfd):
+    """A traceback of transformers, which advises to trust the code."""
+    known = {"AutoConfig": "conf.C", "AutoModel": "net.M"}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mine", "auto_map": known, "architectures": ["M"]}))
+    (tmp_path / "conf.py").write_text("print('RAN')\nclass C: pass\n")
+    with pytest.raises(
+        DataError, match=r"holds code of its own, which is never run; build the network yourself"
+    ) as told:
+        Hub(str(tmp_path), text=True).load_trained()
+    assert "\n" not in str(told.value)
+    assert "RAN" not in capfd.readouterr().out

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from brainmark.core import ModelError
+from brainmark.core import InvalidModel, ModelError
 from brainmark.models.sources.torch_libraries import transformers
 from brainmark.models.subjects import token_interface
+from brainmark.models.subjects.recurrent_network import RecurrentNetwork
 from brainmark.models.subjects.token_interface import TOP
 from brainmark.models.subjects.token_layouts import LARGE, SMALL, find_layout
 from brainmark.models.subjects.token_networks import TransformersNetwork
@@ -117,16 +118,36 @@ def test_a_text_in_chunks_is_read_as_in_one_pass(name, monkeypatch):
     torch.testing.assert_close(given, wanted, rtol=1e-3, atol=1e-3)
 
 
-def test_what_no_memory_carries_is_read_again(monkeypatch):
-    """A network to which nothing hands on what came before: of a long text, each token sees at least two chunks."""
+def test_what_no_memory_carries_is_exact_or_refused(monkeypatch):
+    """Of a text too long for one pass, tokens saw a part of what came before, and nothing said so."""
     monkeypatch.setattr(token_interface, "CHUNK", 16)
     network = make("MambaForCausalLM")
     reader = TransformersNetwork(network)
-    ids, (one,) = texts(150)
-    (found,) = logits_of(reader, ids, [150])
-    for start, first, stop in ((0, 0, 64), (32, 64, 96), (64, 96, 128), (96, 128, 150)):
-        wanted = one_pass(network, one[start:stop])[first - start :]
-        torch.testing.assert_close(found[first:stop], wanted, rtol=1e-4, atol=1e-4)
+    ids, (one,) = texts(64)
+    (found,) = logits_of(reader, ids, [64])
+    torch.testing.assert_close(found, one_pass(network, one), rtol=1e-4, atol=1e-4)
+    with pytest.raises(ModelError, match=r"a text has 65 tokens: it is exact for 64; give .*window=64"):
+        logits_of(reader, texts(65)[0], [65])
+
+
+def test_a_network_that_reads_backwards_gives_no_probabilities():
+    """Every recurrent network was taken for one that reads forwards: words were known before they were predicted."""
+
+    class Both(torch.nn.Module):
+        def __init__(self, backwards: bool) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.embedding = torch.nn.Embedding(9, 8)
+            self.layer = torch.nn.LSTM(8, 8, batch_first=True, bidirectional=backwards)
+            self.head = torch.nn.Linear(16 if backwards else 8, 9)
+
+        def forward(self, ids: torch.Tensor, state: Any = None) -> tuple[torch.Tensor, Any]:
+            return self.layer(self.embedding(ids), state)
+
+    ids = torch.tensor([[1, 2, 3]])
+    assert next(RecurrentNetwork(Both(backwards=False)).run(ids, [3], [TOP])).layers[TOP].shape == (1, 3, 8)
+    with pytest.raises(InvalidModel, match="Both reads later words, too"):
+        next(RecurrentNetwork(Both(backwards=True)).run(ids, [3], [TOP]))
 
 
 def test_a_network_without_a_limit_reads_all_that_came_before(monkeypatch):

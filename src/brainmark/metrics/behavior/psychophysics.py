@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from brainmark.core.errors import warn
 from brainmark.core.libraries import np, scipy
 from brainmark.metrics._arrays.shapes import Float, Real
 
 Shape = Literal["gaussian", "logistic", "weibull"]
+STEPS = 500
+"""Most steps of a fit."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Psychometric:
     log_likelihood : of the data at the maximum, in nats, without the binomial coefficients.
     deviance : 2 (log-likelihood of the saturated model - log_likelihood); of the order of the number of levels less
         the number of parameters if the function fits.
+    converged : whether the search ended at a maximum; it did not if it took all of its steps.
     """
 
     threshold: float
@@ -33,6 +37,7 @@ class Psychometric:
     shape: Shape
     log_likelihood: float
     deviance: float
+    converged: bool = True
 
     def __call__(self, level: Real[np.ndarray, " *grid"] | float) -> Float[np.ndarray, " *grid"]:
         """Return the probability of the counted answer at these levels."""
@@ -67,6 +72,10 @@ def fit_psychometric(
     lapse : share of answers that ignore the stimulus at the upper end; None: fitted, at most `most_lapses`.
     most_lapses : limit of what is fitted.
 
+    Warns
+    -----
+    UserWarning : the search took all of its `STEPS` without an end; the result says so, too.
+
     Raises
     ------
     ValueError : fewer than two levels, impossible counts, or successes that do not rise with the level.
@@ -95,14 +104,18 @@ def fit_psychometric(
         for s in np.linspace(limits[1][0] + 2, limits[1][1] - 2, 3)
     ]
     starts = sorted(starts, key=cost)[:2]  # the likelihood has few valleys; the best grid points lie in the deepest
-    best = min(
-        (scipy.optimize.minimize(cost, s, method="L-BFGS-B", bounds=limits) for s in starts), key=lambda r: float(r.fun)
-    )
+    bound = {"maxiter": STEPS, "maxfun": 20 * STEPS}
+    found = [scipy.optimize.minimize(cost, s, method="L-BFGS-B", bounds=limits, options=bound) for s in starts]
+    best = min(found, key=lambda r: float(r.fun))
+    converged = int(best.status) != 1  # 1: a bound was reached
+    if not converged:
+        warn(f"the fit of a psychometric function did not converge in {STEPS} steps: its figures are provisional")
     threshold, spread, g, miss = unpack(best.x)
     if not k[np.argsort(x)][-1] / n[np.argsort(x)][-1] > k[np.argsort(x)][0] / n[np.argsort(x)][0]:
         raise ValueError("successes do not rise from the lowest to the highest level: no psychometric function")
     saturated = _log_likelihood(k, n, k / n)
-    return Psychometric(threshold, spread, g, miss, shape, -float(best.fun), 2 * (saturated + float(best.fun)))
+    deviance = 2 * (saturated + float(best.fun))
+    return Psychometric(threshold, spread, g, miss, shape, -float(best.fun), deviance, converged)
 
 
 def _check_counts(x: np.ndarray, k: np.ndarray, n: np.ndarray, shape: str) -> None:

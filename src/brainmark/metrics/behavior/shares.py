@@ -100,6 +100,8 @@ def _curve(whose: str, shares: np.ndarray, levels: np.ndarray) -> dict[str, floa
         fitted = fit_psychometric(steps, sums, each, guess=None)
     except ValueError:
         return {}
+    if not fitted.converged:  # which the fit has warned of
+        return {}
     return {f"threshold{whose}": fitted.threshold, f"slope{whose}": fitted.slope}
 
 

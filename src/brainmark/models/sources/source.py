@@ -184,8 +184,13 @@ def fetching(what: str, where: str, way_out: str = UNTRAINED) -> Generator[None]
     try:
         with hub():
             yield
-    except (OSError, RuntimeError, ImportError) as error:
-        first = (str(error).splitlines() or [""])[0]
+    except (OSError, RuntimeError, ImportError, ValueError) as error:
+        first = (str(error).splitlines() or [""])[0].strip()
+        if "trust_remote_code" in str(error):  # never given: see the page on trust
+            raise DataError(
+                f"{what} of {where} cannot be taken: the repository holds code of its own, which is never run; "
+                "build the network yourself and score it as module:function"
+            ) from error
         raise DataError(
             f"cannot get {what} from {where} ({type(error).__name__}: {first}); connect to the network, or {way_out}"
         ) from error

@@ -35,7 +35,7 @@ class TransformersNetwork:
     before it), whether its head can run on some rows alone (else logits are those of whole passes), which axes of a
     layer count texts and tokens, which texts may pass together (`token_trials.Company`), and how what came before is
     handed on from one chunk to the next (`token_trials.Memory`). Where nothing hands it on, texts of up to `RECALL`
-    chunks pass at once, and of longer ones each token sees at least half as many before it, which pass again.
+    chunks pass at once, and longer ones are refused.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class TransformersNetwork:
         to_end = memory is not None and memory.make is None
         runs = None if top or to_end else self._runs[names]
         kept: Any = memory.make() if memory and memory.make else None
-        for start, stop, known in self._cut(ids.shape[1], size or token_interface.CHUNK, memory):
+        for start, stop in self._cut(ids.shape[1], size or token_interface.CHUNK, memory):
             found.clear()
             watch.begin(runs)
             part = ids[:, start:stop]
@@ -129,20 +129,22 @@ class TransformersNetwork:
                 found[TOP] = answer.logits
             if top and TOP not in found:
                 raise ModelError(f"the head of {type(self.module).__name__} does not run in its forward pass")
-            made = {name: layouts[name].arrange(found[name], *part.shape)[:, known:] for name in names}
-            yield Chunk(start + known, {**made, TOP: found[TOP][:, known:]} if top else made)
+            made = {name: layouts[name].arrange(found[name], *part.shape) for name in names}
+            yield Chunk(start, {**made, TOP: found[TOP]} if top else made)
 
-    def _cut(self, count: int, size: int, memory: Memory | None) -> Iterator[tuple[int, int, int]]:
-        """Yield the first token of each pass, the one after its last, and how many at its beginning are known."""
-        if not self.causal or count <= size:
-            yield 0, count, 0
-        elif memory is not None:
+    def _cut(self, count: int, size: int, memory: Memory | None) -> Iterator[tuple[int, int]]:
+        """Yield the first token of each pass, and the one after its last."""
+        if memory is not None:
             for start in range(0, count, size):
-                yield start, min(start + size, count), 0
-        else:  # half of each pass is what came before, run again
-            whole = RECALL * size
-            for start in range(0, max(1, count - whole // 2), whole // 2):
-                yield start, min(start + whole, count), whole // 2 if start else 0
+                yield start, min(start + size, count)
+        elif not self.causal or count <= RECALL * size:
+            yield 0, count
+        else:
+            name = type(self.module).__name__
+            raise ModelError(
+                f"{name} hands nothing on from one pass to the next, and a text has {count} tokens: it is exact for "
+                f"{RECALL * size}; give TransformersNetwork(..., window={RECALL * size}) to let it see no more at once"
+            )
 
     def _say(self, part: torch.Tensor, lengths: Sequence[int], memory: Memory | None, kept: Any) -> dict[str, Any]:
         """Return what the module is called with beside the tokens."""
