@@ -38,7 +38,7 @@ def test_benchmarks_and_families_whose_names_look_like_numbers_stay_apart(tmp_pa
         ("model,x,x\na,1,2\n", "columns 2, 3 are both called 'x'"),
         ("model;x\na;1\n", "its header is one field"),
         ("model,x\na,1\n,2\n", "line 3 names no model"),
-        ("model,x\na,TRUE\n", "column 'x' holds 'TRUE' in line 2"),
+        ("model,x\na,TRUE\n", "line 2: x is 'TRUE', which is no number"),
         ("model,x\na,1\na,2\n", "two values for 'a'"),
         ('model,x\na,"1\nb,2\n', "line 2 opens a quote"),
     ],

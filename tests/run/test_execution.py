@@ -29,7 +29,7 @@ from brainmark.core.score import Outcome
 from brainmark.run import execution
 from brainmark.run.clusters import open_cluster
 from brainmark.run.costs import Estimate
-from brainmark.run.execution import Limits, Progress, execute, score_all
+from brainmark.run.execution import Progress, RunLimits, execute, score_all
 from brainmark.run.executors import Borrowed, OwnProcess, make_processes
 from brainmark.run.plan import make_plan
 from brainmark.store.claims import Claims, find_place
@@ -215,7 +215,7 @@ def test_a_job_that_hangs_or_eats_memory_is_ended_and_remembered(lab, tmp_path, 
     monkeypatch.setattr(execution, "RETRIED", ())
     plan = make_plan(["hangs", "eats"], lab.TOYS[:1])
     places = make_processes(2, plan.to_do)
-    outcomes = {one.subject: one for one in execute(plan, places, limits=Limits(seconds=4, memory=600 * 10**6))}
+    outcomes = {one.subject: one for one in execute(plan, places, limits=RunLimits(seconds=4, memory=600 * 10**6))}
     assert {one.kind for one in outcomes.values()} == {"resource"}
     assert "it took longer than the limit of 4.0 s for a job (--time-limit)" in outcomes["hangs"].reason
     assert "of memory, and there were 600 MB" in outcomes["eats"].reason

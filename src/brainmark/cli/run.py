@@ -37,7 +37,7 @@ from brainmark.core.memory import tree_memory
 from brainmark.core.score import Outcome
 from brainmark.core.wording import bytes_text, duration, plural, read_bytes
 from brainmark.run.clusters import open_cluster
-from brainmark.run.execution import Limits, Progress, execute
+from brainmark.run.execution import Progress, RunLimits, execute
 from brainmark.run.executors import Place, make_processes
 from brainmark.run.plan import Plan, make_plan
 from brainmark.run.scoring import Layers
@@ -115,7 +115,7 @@ def run(
         check_page(html, "report")
     if table is not None:
         check_place(table, "table", FORMATS)
-    limits = Limits(time_limit, None if memory is None else read_bytes(memory))
+    limits = RunLimits(time_limit, None if memory is None else read_bytes(memory))
     if jobs == 0 and (time_limit is not None or memory is not None):
         raise DataError("--time-limit and --memory need processes that can be ended: say --jobs 1 or more")
     console = err if as_json else out
@@ -215,7 +215,7 @@ def _sum_up(plan: Plan, rows: Sequence[dict[str, object]]) -> str:
 # --- the live view ---------------------------------------------------------------------------------------------------
 
 
-def follow(plan: Plan, outcomes: list[Outcome], places: Sequence[Place], limits: Limits) -> list[Outcome]:
+def follow(plan: Plan, outcomes: list[Outcome], places: Sequence[Place], limits: RunLimits) -> list[Outcome]:
     """Execute a plan with a live view, or with lines where there is no terminal; return its outcomes in its order.
 
     `outcomes` holds what is known when it is interrupted.

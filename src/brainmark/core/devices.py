@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from brainmark.core.errors import ResourceError, UnknownName, say_what_to_install
+from brainmark.core.errors import ResourceError, UnknownName, say_what_to_install, tell
 from brainmark.core.libraries import torch
 
 T = TypeVar("T")
@@ -126,7 +126,9 @@ def compute_where_it_fits(compute: Callable[[], T], what: str) -> T:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out: that of the machine, or, from torch, that of a device."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error)
+    return (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in tell(error)
+    )
 
 
 def free_memory() -> None:

@@ -161,7 +161,7 @@ def check_ids(values: Any, where: str) -> np.ndarray:
     return names
 
 
-def show_some(names: Sequence[str]) -> str:
+def show_some(names: Sequence[Any]) -> str:
     """Return the first names, in quotes."""
     return ", ".join(map(repr, map(str, names[:3]))) + (", …" if len(names) > 3 else "")
 

@@ -60,7 +60,10 @@ def declare_benchmark(entry: Entry[Any, BenchmarkCard]) -> Declared | None:
 
     So do those of the models that are its controls. None where a part cannot be known, as of a notebook.
     """
-    parts = [entry, *(known for name in entry.card.datasets if (known := registry.datasets.find(name)))]
+    parts: list[Entry[Any, Any]] = [
+        entry,
+        *(known for name in entry.card.datasets if (known := registry.datasets.find(name))),
+    ]
     if entry.card.metric in registry.metrics:
         parts.append(registry.metrics[entry.card.metric])
     parts += [registry.models[name] for name in _list_controls(entry) if name in registry.models]

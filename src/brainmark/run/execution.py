@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """What an execution may take.
 
     Attributes
@@ -51,7 +51,7 @@ class Limits:
     memory: int | None = None
 
 
-FREE = Limits()
+FREE = RunLimits()
 
 
 @dataclass
@@ -157,7 +157,7 @@ def execute(
     plan: Plan,
     places: Sequence[Place] = (),
     *,
-    limits: Limits = FREE,
+    limits: RunLimits = FREE,
     strict: bool = True,
     started: Callable[[str, str], None] | None = None,
     progress: Progress | None = None,
@@ -200,7 +200,7 @@ class _Execution:
         self,
         jobs: Sequence[PlannedJob],
         places: Sequence[Place],
-        limits: Limits,
+        limits: RunLimits,
         strict: bool,
         retry_failed: bool,
         started: Callable[[str, str], None] | None,
@@ -325,7 +325,7 @@ class _Execution:
     def _conclude(self, job: PlannedJob, outcome: Outcome, kept: bool = False) -> Outcome:
         """Count an outcome; `kept`: another run had computed it."""
         if job.depends_on:
-            self._finished.append(_claimed(job))
+            self._finished.append(_make_claim(job))
         if kept:
             self._progress.known += 1
         else:
@@ -346,7 +346,7 @@ class _Execution:
         if claims is None or not job.depends_on:
             return True
         try:
-            had = self._wait_for_store(lambda: claims.take(_claimed(job), self._finished))
+            had = self._wait_for_store(lambda: claims.take(_make_claim(job), self._finished))
         except DataError:
             if self._strict:
                 raise
@@ -410,7 +410,7 @@ def _open_store(strict: bool) -> ResultStore | None:
         return None
 
 
-def _claimed(job: PlannedJob) -> Claimed:
+def _make_claim(job: PlannedJob) -> Claimed:
     return job.key, digest_state(job.depends_on or {})
 
 

@@ -120,7 +120,7 @@ class SentMedia:
         return unpack_medium(self.ask(self.number, index), index)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return tuple, (list(self),)
+        return tuple, ([self[index] for index in range(self.count)],)
 
 
 class _Packer:
@@ -180,8 +180,9 @@ class _Packer:
         table = stimuli.table
         columns = [[self.pack(name), self._pack_column(table.iloc[:, i])] for i, name in enumerate(table.columns)]
         packed = {"identifier": stimuli.identifier, "modality": stimuli.modality, "ids": stimuli.ids.tolist()}
-        if type(stimuli.media) is tuple and all(type(m) in _PLAIN for m in stimuli.media):
-            return {**packed, "columns": columns, "media": self.pack(stimuli.media)}
+        given: Any = stimuli.media
+        if type(given) is tuple and all(type(medium) in _PLAIN for medium in given):
+            return {**packed, "columns": columns, "media": self.pack(given)}
         media, rows = distinct(stimuli.media)
         self.media.append(media)
         places = rows.tolist() if len(media) < len(stimuli) else None

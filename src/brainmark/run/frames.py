@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, cast
 
 from brainmark.core.errors import ModelError, ResourceError
 from brainmark.core.libraries import np, xr
@@ -17,7 +17,7 @@ _LONGEST_HEAD = 2**24
 MOST_DIMENSIONS = 6
 
 
-def write_frame(file: BinaryIO, head: Mapping[str, Any], body: bytes = b"") -> None:
+def write_frame(file: IO[bytes], head: Mapping[str, Any], body: bytes = b"") -> None:
     """Write a message: what JSON can hold, and bytes."""
     plain = json.dumps(head).encode()
     file.write(len(plain).to_bytes(8, "big") + len(body).to_bytes(8, "big"))
@@ -26,7 +26,7 @@ def write_frame(file: BinaryIO, head: Mapping[str, Any], body: bytes = b"") -> N
     file.flush()
 
 
-def read_frame(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
+def read_frame(file: IO[bytes]) -> tuple[dict[str, Any], bytes]:
     """Return a message.
 
     Raises
@@ -50,7 +50,7 @@ def read_frame(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     return cast("dict[str, Any]", plain), _read(file, body)
 
 
-def _read(file: BinaryIO, count: int) -> bytes:
+def _read(file: IO[bytes], count: int) -> bytes:
     content = file.read(count)
     if len(content) < count:
         raise EOFError

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from operator import itemgetter
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection, Engine, Row, Table, insert, select
@@ -202,7 +201,7 @@ def read_record(row: Row[Any], silent: bool = False) -> dict[str, Any] | None:
 
 def is_whole(row: Row[Any], silent: bool = False) -> bool:
     """Whether the columns of a row are as they were written; a warning says which row is not."""
-    whole = _digest_values(list(_values_of(row._mapping))) == row.checksum
+    whole = _digest_values([getattr(row, name) for name in CHECKED]) == row.checksum
     if not whole and not silent:
         _warn_of_damage(row)
     return whole
@@ -236,9 +235,6 @@ def digest_lines(lines: Iterable[str]) -> str:
 def checksum_of(row: Mapping[str, Any]) -> str:
     """Return the sha256 over the columns of a row, but its id and the checksum itself."""
     return _digest_values([row[name] for name in CHECKED])
-
-
-_values_of = itemgetter(*CHECKED)
 
 
 def _digest_values(values: list[Any]) -> str:

@@ -12,7 +12,7 @@ import xarray as xr
 from brainmark.brainscore import metrics as bs
 from brainmark.core.errors import InvalidMeasurement
 from brainmark.metrics._arrays.backend import all_finite, gram, inverse_cholesky
-from brainmark.metrics.regression import ridge
+from brainmark.metrics.regression import left_out, ridge
 from brainmark.metrics.regression.features import prepare
 from brainmark.metrics.regression.spectrum import Spectrum, loo_errors, sum_loo_errors
 from brainmark.metrics.statistics.ceilings import correlate_halves
@@ -175,5 +175,5 @@ def test_rows_of_several_folds_are_transformed_in_groups(monkeypatch: pytest.Mon
     expected = [slowly_left_out(x, y, fold, [2.0])[0] for fold in folds]
     np.testing.assert_allclose(whole, np.concatenate(expected), atol=1e-9)
     for most in (1, 30 * 20):  # one fold at a time, two
-        monkeypatch.setattr(ridge, "_TOGETHER", most)
+        monkeypatch.setattr(left_out, "_TOGETHER", most)
         np.testing.assert_allclose(ridge.ridge_predictions(x, y, folds, [2.0])[0], whole, atol=1e-12)

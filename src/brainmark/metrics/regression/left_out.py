@@ -17,7 +17,7 @@ from brainmark.metrics._arrays.backend import (
     times_upper,
     transpose,
 )  # fmt: skip
-from brainmark.metrics._arrays.shapes import Array, Float, Real
+from brainmark.metrics._arrays.shapes import Array, Float, Real, Shaped
 from brainmark.metrics.regression.features import Features
 from brainmark.metrics.regression.spectrum import DETERMINED
 from brainmark.metrics.statistics.splits import Fold
@@ -47,7 +47,7 @@ def predict_left_out(
     return _predict_primal(features, keep_float(y), tests, alpha, scaled)
 
 
-def keep_float(y: Array) -> Array:
+def keep_float(y: Real[Array, "*axes"]) -> Real[Array, "*axes"]:
     """Return floating-point numbers as they are, others in float64."""
     xp = namespace(y)
     return y if y.dtype in (xp.float32, xp.float64) else as_float64(y)
@@ -130,7 +130,9 @@ def _predict_dual(features: Features, y: Array, tests: Sequence[np.ndarray], alp
     return xp.concat(parts, axis=0)
 
 
-def multiply_smoothers(smoothers: Array, y: Array, mean: Array) -> Array:
+def multiply_smoothers(
+    smoothers: Float[Array, "m n"], y: Real[Array, "n q"], mean: Real[Array, " q"]
+) -> Float[Array, "m q"]:
     """Return the product of smoothers (m, n), whose rows add up to 1, with targets (n, q) that have a mean (q,).
 
     In the precision of the targets: rounded once more they would not lose more, and there are many.
@@ -168,7 +170,7 @@ def _squares(x: Array) -> float:
     return float(flat @ flat)
 
 
-def smooth_left_out(m: Array, test: Array) -> Array:
+def smooth_left_out(m: Float[Array, "n n"], test: Shaped[Array, " test"]) -> Float[Array, "test n"]:
     """Return the smoother (test, n) of the rows `test` from all others: I_t - (M_tt)^-1 M_t."""
     rows = m[test]
     smoother = -namespace(m).linalg.inv(rows[:, test]) @ rows

@@ -294,7 +294,7 @@ def widen_for_training(
     drawn: Float[np.ndarray, "draw neuroid"],
     values: Float[np.ndarray, " neuroid"],
     folds: Sequence[Fold],
-    predict: Callable[[Fold], np.ndarray],
+    predict: Callable[[Fold], Float[np.ndarray, "test neuroid"]],
 ) -> Float[np.ndarray, "draw neuroid"]:
     """Return draws of fold-wise r, spread as r is when the mapping, too, is fitted to other presentations.
 

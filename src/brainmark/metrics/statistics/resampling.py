@@ -77,10 +77,12 @@ def settle_pairs(
     drawn : the values of all draws, which begin with those.
     """
     some, mirrored = drawn[: len(counts)], statistic(2 - counts)
+    defined = np.sum(np.isfinite(some) & np.isfinite(mirrored), axis=0) > 0  # all other draws stay as they are
+    some, mirrored = np.where(defined, some, 0), np.where(defined, mirrored, 0)
     linear, alone = np.nanvar(some - mirrored, axis=0) / 4, np.nanvar(some + mirrored, axis=0) / 4
     total = linear + alone
     share = np.where(total > 0, (linear - alone) / np.where(total > 0, total, 1), 1)
-    middle = np.nanmean(drawn, axis=0)
+    middle = np.nanmean(np.where(defined, drawn, 0), axis=0)
     return middle + np.sqrt(np.clip(share, 1 / 3, 1)) * (drawn - middle)
 
 

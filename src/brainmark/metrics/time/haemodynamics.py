@@ -64,7 +64,7 @@ class Canonical:
 
     def weigh(
         self, after: Real[np.ndarray, "time_bin word"], length: Real[np.ndarray, "time_bin 1"]
-    ) -> list[np.ndarray]:
+    ) -> list[Float[np.ndarray, "time_bin word"]]:
         """Return the weights of the words, sampled where volumes begin; see `make_regressors`."""
         del length
         return [self.at(-after / 1000)]
@@ -84,7 +84,7 @@ class Delays:
 
     def weigh(
         self, after: Real[np.ndarray, "time_bin word"], length: Real[np.ndarray, "time_bin 1"]
-    ) -> list[np.ndarray]:
+    ) -> list[Float[np.ndarray, "time_bin word"]]:
         """Return for each delay which words fall into the volume so long before; see `make_regressors`."""
         if min(self.bins) < 0:
             raise InvalidMeasurement(f"a response cannot come before the word: delays {self.bins}")

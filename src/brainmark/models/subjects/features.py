@@ -235,7 +235,7 @@ class FeatureSubject:
         if wanted in self.tables:
             return self.tables[wanted]
         alone = [name for name in self.tables if name not in (*QUESTIONS, BEHAVIOR)]
-        if len(alone) == 1 and alone[0] not in registered_regions() and not self.tables[alone[0]].answers:
+        if len(alone) == 1 and alone[0] not in find_regions() and not self.tables[alone[0]].answers:
             return self.tables[alone[0]]
         raise NotApplicable(
             f"{self.identifier} has no array for {region!r}, but {self._list_names()}; say which one stands for it "
@@ -352,7 +352,7 @@ def name_question(ask: Ask) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(ask).__name__).lower()
 
 
-def registered_regions() -> frozenset[str]:
+def find_regions() -> frozenset[str]:
     """Return the names of the regions that cards and benchmarks know."""
     return frozenset(REGIONS) | {entry.card.region for entry in registry.benchmarks.entries()}
 
