@@ -10,7 +10,7 @@ import pytest
 from brainmark.core import Failure, Score, registry
 from brainmark.core.score import Stamp
 from brainmark.run import stale
-from brainmark.run.scoring import GivenBenchmark, GivenModel, depend_on
+from brainmark.run.scoring import GivenBenchmark, GivenModel, add_code, depend_on
 from brainmark.run.stale import Present, explain_stamp
 from brainmark.run.stamp import code_digest
 from brainmark.store.database import close_databases
@@ -99,3 +99,16 @@ def test_older_code_and_libraries_are_told(store: ResultStore, monkeypatch: pyte
     code = f"code of brainmark was {code_digest()[:12]}…, now 000000000000…"
     assert explain_stamp(row) == (code, "numpy was 0.9, now 1.0")
     assert Present().explain(row) == (), "such a score still holds"
+
+
+def test_a_failure_of_today_is_not_older_and_one_of_other_code_is(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depends_on = depend_on(GivenModel("pixels"), GivenBenchmark(BENCHMARK))
+    assert depends_on
+    store.put(add_code(depends_on), Failure(BENCHMARK, "pixels", "not_applicable", "it has no neurons"))
+    (row,) = rows(store)
+    assert Present().is_older(row) is False
+    monkeypatch.setattr("brainmark.run.scoring.code_digest", lambda: "another")
+    assert Present().is_older(row) is True
+    assert [told for told in Present().explain(row) if told.startswith("code was")]

@@ -16,7 +16,7 @@ from brainmark.core import registry
 from brainmark.core.devices import Precision
 from brainmark.core.errors import BrainmarkError
 from brainmark.run.declared import Declared
-from brainmark.run.scoring import GivenBenchmark, GivenModel, depend_on
+from brainmark.run.scoring import GivenBenchmark, GivenModel, add_code, depend_on
 from brainmark.run.stamp import code_digest, versions
 from brainmark.store.results import digest_lines, list_differences, list_lines, read_record
 from brainmark.store.schema import MEASURED
@@ -43,7 +43,7 @@ class Present:
         benchmark = self._find(("benchmark", row.benchmark), functools.partial(_declare_benchmark, row.benchmark))
         if model is None or benchmark is None:
             return None
-        together = {*model, *benchmark}
+        together = {*model, *benchmark, *list_lines(_add_code(row, {}))}
         found = {digest_lines({*together, *list_lines({PRECISION: one})}) for one in _precisions()}
         return row.state not in found
 
@@ -52,7 +52,7 @@ class Present:
         plain = read_record(row, silent=True)
         if plain is None or not self.is_older(row):
             return ()
-        now = depend_on(GivenModel(row.model, row.layers), GivenBenchmark(row.benchmark)) or {}
+        now = _add_code(row, depend_on(GivenModel(row.model, row.layers), GivenBenchmark(row.benchmark)) or {})
         used = plain["depends_on"]
         return list_differences(used, {**now, PRECISION: used.get(PRECISION, now.get(PRECISION, ""))})
 
@@ -64,6 +64,11 @@ class Present:
                 declared = None
             self._lines[key] = None if declared is None else list_lines(declared)
         return self._lines[key]
+
+
+def _add_code(row: Row[Any], depends_on: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what an outcome depends on: failures, also on the code and the libraries."""
+    return depends_on if row.status == "scored" else add_code(depends_on)
 
 
 def _declare_model(name: str, layers: Any) -> Declared | None:
