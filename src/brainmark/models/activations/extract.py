@@ -8,7 +8,6 @@ import fnmatch
 import logging
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 
 from brainmark.core.devices import CPU, free_memory, in_use, note
@@ -242,40 +241,28 @@ class Extractor:
         if seed is None:
             self._check_steady(probed)
         _log.info("%s: %s", type(self.module).__name__, plan)
-        show = partial(self._show, media, layers, probed, seed=seed, progress=progress, label=label)
-        try:
-            return show(plan)
-        except ResourceError:
-            if self.place.type == CPU or plan.batch == 1:
-                raise
-        free_memory()
-        half = dataclasses.replace(plan, batch=plan.batch // 2)
-        note(f"the memory of {self.place} ran out: {half.batch} stimuli were shown at a time, not {plan.batch}")
-        return show(half)
-
-    def _show(
-        self,
-        media: Media,
-        layers: Layers,
-        probed: Probe,
-        plan: ExtractionPlan,
-        *,
-        seed: int | None,
-        progress: Progress | None,
-        label: Callable[[int], str],
-    ) -> dict[str, np.ndarray]:
-        """Show all media in batches of the planned size."""
-        run = Run(self.module, self._as_input, self._reductions(layers, probed), probed, plan, seed, label)
-        waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
-        loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)
-        done = reported = 0
-        with evaluation_mode(self.module, probed.mode), run.open(), self._precision():
-            for batch in prefetch(loader.batches()):
-                run.forward(batch)
-                done += len(batch.rows)
-                if progress:
-                    reported = done + batch.repeats
-                    progress(reported, len(media))
+        halved = False
+        while True:
+            run = Run(self.module, self._as_input, self._reductions(layers, probed), probed, plan, seed, label)
+            waiting, together = planning.waiting_bytes(probed, plan.batch), min(TOGETHER, plan.batch)
+            loader = Loader(media, self.prepare, self.collate, run.batch_of, waiting, label, together)
+            done = reported = 0
+            try:
+                with evaluation_mode(self.module, probed.mode), run.open(), self._precision():
+                    for batch in prefetch(loader.batches()):
+                        run.forward(batch)
+                        done += len(batch.rows)
+                        if progress:
+                            reported = done + batch.repeats
+                            progress(reported, len(media))
+                break
+            except ResourceError:
+                if halved or self.place.type == CPU or plan.batch == 1:
+                    raise
+            del run, loader  # which hold memory of the device
+            free_memory()
+            plan, halved = dataclasses.replace(plan, batch=plan.batch // 2), True
+            note(f"the memory of {self.place} ran out: {plan.batch} stimuli were shown at a time, not {2 * plan.batch}")
         if progress and reported < len(media):
             progress(len(media), len(media))
         return run.finish(loader.same_as)
