@@ -80,3 +80,12 @@ def test_networks_run_on_it():
                 net(images)
             net.to("cpu")
     torch.testing.assert_close(found, wanted)
+
+
+def test_states_of_random_numbers_can_be_kept_beside_it() -> None:
+    with pretend_devices():
+        pass
+    torch.manual_seed(0)
+    with torch.random.fork_rng():
+        first = torch.rand(2)
+    assert torch.equal(first, torch.rand(2))

@@ -149,6 +149,16 @@ def _to_cpu(leaf: Any) -> Any:
 def _register() -> None:
     """Tell PyTorch the name of the device, once in a process."""
     _REGISTRATION._setup_privateuseone_for_python_backend(KIND)
+    module = getattr(torch, KIND)  # it draws nothing of its own: `torch.random.fork_rng` asks for a state
+    module.get_rng_state, module.set_rng_state = _get_state, _set_state
+
+
+def _get_state(_: Any = None) -> torch.Tensor:
+    return torch.empty(0, dtype=torch.uint8)
+
+
+def _set_state(*_: Any) -> None:
+    pass
 
 
 @contextlib.contextmanager
