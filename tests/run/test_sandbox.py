@@ -31,7 +31,7 @@ from brainmark.run.sandbox import MissingSandbox, find_obstacle, make_group, rea
 from brainmark.run.visible import view_for
 
 pytestmark = pytest.mark.skipif(bool(find_obstacle()), reason=f"no sandbox here: {find_obstacle()}")
-SECRET = "correct-horse-battery"
+SECRET = "correct-horse-" + "battery"  # in two parts, as this file may itself be seen
 LIMITS = "memory=1GB seconds=60 scratch=8MB processes=30"
 
 
