@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, Engine, Row, Table, insert, select
+from sqlalchemy import Connection, Engine, Row, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from brainmark.core.errors import DataError, warn
 from brainmark.core.libraries import np, xr
@@ -283,8 +284,7 @@ def add_row(connection: Connection, row: Mapping[str, Any], content: bytes, know
         _add_once(connection, cards, card.digest, {"kind": card.kind, "name": card.name, "card": card.text})
     if content:
         _add_once(connection, arrays, row["arrays"], {"content": content})
-    connection.execute(insert(scores).values(**row))
-    return True
+    return _insert_new(connection, scores, row)
 
 
 def _columns_of(outcome: Outcome) -> dict[str, Any]:
@@ -315,7 +315,13 @@ def _pack_arrays(score: Score) -> bytes:
 
 def _add_once(connection: Connection, table: Table, digest: str, columns: Mapping[str, Any]) -> None:
     if not connection.execute(select(table.c.digest).where(table.c.digest == digest)).first():
-        connection.execute(insert(table).values(digest=digest, **columns))
+        _insert_new(connection, table, {"digest": digest, **columns})
+
+
+def _insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless another process has just done so; return whether it was inserted."""
+    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
+    return connection.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount == 1
 
 
 def list_differences(depended: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
