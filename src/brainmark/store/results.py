@@ -321,7 +321,8 @@ def _add_once(connection: Connection, table: Table, digest: str, columns: Mappin
 def _insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless another process has just done so; return whether it was inserted."""
     insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
-    return connection.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount == 1
+    added = insert(table).values(**row).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(added).first() is not None
 
 
 def list_differences(depended: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
