@@ -1,7 +1,8 @@
 """Every network of the zoo, untrained, scores on recordings: 6 of the 92 objects of Kriegeskorte et al. 2008.
 
-Processor time and memory of each are printed (``pytest -s``). Networks of more than 250 million parameters are left out
-unless ``BRAINMARK_TEST_LARGE`` is set; `test_zoo_architectures` looks at them without making their weights.
+Processor time and memory of each are printed (``pytest -s``). The largest networks are left out unless
+``BRAINMARK_TEST_LARGE`` is set: smaller ones of their families run here, and `test_zoo_architectures` looks at them
+without making their weights.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from brainmark.data.fetch import where
 from brainmark.models.zoo import ZOO
 
 NETS = [name for name, model in ZOO.items() if "imagenet" in model.spec.tags]
-LARGE = {  # gigabytes of weights
-    "resnext101_32x32d_wsl", "resnext101_32x48d_wsl", "vit_large_patch16_224", "clip_vit-l-14", "dinov2_vitl14",
+LARGE = {
+    "resnext101_32x16d_wsl", "resnext101_32x32d_wsl", "resnext101_32x48d_wsl", "vit_large_patch16_224", "clip_vit-l-14",
+    "dinov2_vitl14", "efficientnet-b4", "efficientnet-b5", "efficientnet-b6", "efficientnet-b7", "nasnet_large",
+    "pnasnet_large", "convnext_base", "convnext_large", "resnet-101_v2", "resnet-152_v1", "resnet-152_v2", "vgg-16",
 }  # fmt: skip
 BENCHMARK = "Kriegeskorte2008.monkeyIT-rdm"
 OBJECTS = np.arange(0, 92, 16)  # of all categories
