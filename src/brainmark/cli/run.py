@@ -15,12 +15,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from brainmark.analysis.hierarchy import node_scores
 from brainmark.analysis.output import check_place
 from brainmark.analysis.pages import check_page
-from brainmark.analysis.table import FORMATS, write_table
-from brainmark.cli.score import find_exit_code, show_outcomes, write_outcomes
-from brainmark.cli.selection import IsolationOption, benchmark_cards, select_benchmarks, select_models
+from brainmark.analysis.table import FORMATS
+from brainmark.cli.score import hand_over, show_outcomes
+from brainmark.cli.selection import IsolationOption, select_benchmarks, select_models
 from brainmark.cli.terminal import (
     DeviceOption,
     JsonFlag,
@@ -130,14 +129,7 @@ def run(
                 outcomes = follow(wanted, outcomes, places, limits)
         finally:
             show_outcomes(outcomes, names, nodes, console)
-    if as_json:
-        means = node_scores(nodes, outcomes, benchmark_cards(names)) if nodes else {}
-        print_json([one.to_dict() for one in (*outcomes, *means.values())])
-    if html is not None:
-        err.print(f"report: {write_outcomes(outcomes, html)}", soft_wrap=True)
-    if table is not None:
-        err.print(f"table: {write_table(table, nodes, outcomes, benchmark_cards(names))}", soft_wrap=True)
-    raise typer.Exit(find_exit_code(outcomes))
+    hand_over(outcomes, names, nodes, as_json=as_json, html=html, table=table)
 
 
 @contextlib.contextmanager

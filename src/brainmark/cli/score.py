@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 from rich.console import Console
@@ -158,6 +158,19 @@ def score(
             "without --finished they are computed",
             soft_wrap=True,
         )
+    hand_over(outcomes, names, nodes, as_json=as_json, html=html, table=table)
+
+
+def hand_over(
+    outcomes: Sequence[Outcome],
+    names: Sequence[str],
+    nodes: Sequence[Node],
+    *,
+    as_json: bool,
+    html: Path | None,
+    table: Path | None,
+) -> NoReturn:
+    """Print and write what was asked for beside the tables in the terminal, and end with the exit code."""
     if as_json:
         means = node_scores(nodes, outcomes, benchmark_cards(names)) if nodes else {}
         print_json([one.to_dict() for one in (*outcomes, *means.values())])
